@@ -1,0 +1,3 @@
+"""pulmo: Kaggle's chest-imaging competitions, from raw files to a validated submission and an honest score."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Predictions and submission files combined; weights and thresholds fitted."""

@@ -1,0 +1,1 @@
+"""One folder a competition; found by `pulmo.competition`, named by nothing outside."""

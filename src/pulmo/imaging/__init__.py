@@ -1,0 +1,1 @@
+"""DICOM files → arrays in Hounsfield units → lungs → numbers."""

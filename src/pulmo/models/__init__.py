@@ -1,0 +1,1 @@
+"""Networks, boosters and losses: arrays in, arrays out; never a file."""

@@ -1,0 +1,1 @@
+"""Drawing bodies, scans and X-rays, and writing them as DICOM."""

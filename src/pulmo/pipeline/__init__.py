@@ -1,0 +1,1 @@
+"""Stages run, skipped, resumed: stage, runner, manifest, settings, paths, parallel."""

@@ -1,0 +1,1 @@
+"""What the cells mean, Kaggle's metrics, validation: NumPy and pandas only."""

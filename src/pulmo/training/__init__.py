@@ -1,0 +1,1 @@
+"""Folds, fitting and out-of-fold predictions."""
