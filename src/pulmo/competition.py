@@ -1,0 +1,81 @@
+"""What a competition and a stage declare, and where the competitions are found.
+
+A competition is a folder under `pulmo/competitions/`; its `__init__.py` declares one `COMPETITION`. Nothing outside
+the folder names it: the commands, the runner and the tests ask `find_competitions()`.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from types import ModuleType
+
+from pulmo.errors import Fault, UserError
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One step of a competition: the module of the same name, with `run(stage, settings)`.
+
+    `data` names Kaggle's own files and folders it reads (relative to `--data`), `reads` the outputs of earlier stages
+    as `stage/output`, `writes` its own outputs. What is not declared cannot be read or written, so these lists are
+    the whole truth about the way of the data. `settings` is the section of the competition's settings handed to
+    `run`: by default the one of the stage's name; empty for all sections.
+    """
+
+    name: str
+    summary: str
+    data: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    settings: str | None = None
+
+    @property
+    def section(self) -> str:
+        """The settings section the stage is given; empty for all of them."""
+        return self.name if self.settings is None else self.settings
+
+
+@dataclass(frozen=True)
+class Competition:
+    """A competition's table of contents: light to import, so that `score` starts at once."""
+
+    name: str
+    title: str
+    kaggle_slug: str
+    submission_columns: tuple[str, ...]
+    metric: str
+    greater_is_better: bool
+    stages: tuple[StageSpec, ...]
+    cv: StageSpec
+
+    @property
+    def row_id(self) -> str:
+        """The submission's id column."""
+        return self.submission_columns[0]
+
+    def stage(self, name: str) -> StageSpec:
+        """The declared stage of that name, the `cv` protocol included."""
+        return next(spec for spec in (*self.stages, self.cv) if spec.name == name)
+
+    def module(self, name: str) -> ModuleType:
+        """One of the competition's modules (`submission`, `predict` …), imported only now."""
+        return importlib.import_module(f"pulmo.competitions.{self.name}.{name}")
+
+
+def find_competitions() -> dict[str, Competition]:
+    """Every competition there is a folder for, by name, in alphabetical order."""
+    package = importlib.import_module("pulmo.competitions")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
+    return {name: importlib.import_module(f"pulmo.competitions.{name}").COMPETITION for name in names}
+
+
+def find_competition(name: str) -> Competition:
+    """The competition of that name.
+
+    Raises:
+        UserError: there is none.
+    """
+    competitions = find_competitions()
+    if name not in competitions:
+        raise UserError(Fault("command line", f"no competition is called {name!r}", f"Choose from {', '.join(competitions)}"))
+    return competitions[name]
