@@ -77,5 +77,7 @@ def find_competition(name: str) -> Competition:
     """
     competitions = find_competitions()
     if name not in competitions:
-        raise UserError(Fault("command line", f"no competition is called {name!r}", f"Choose from {', '.join(competitions)}"))
+        raise UserError(
+            Fault("command line", f"no competition is called {name!r}", f"Choose from {', '.join(competitions)}")
+        )
     return competitions[name]

@@ -1,0 +1,135 @@
+"""One way to run a function over many scans: on this machine's cores, or on a Dask cluster.
+
+Results come as they are done, so that each can be kept at once. A worker that dies costs only what it was working on:
+the rest goes on, and what was in flight is tried again by itself, so that one scan that crashes a decoder is found and
+named, and nothing else is lost.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from pulmo.errors import Fault, ScanError, UserError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+CLUSTER_TIMEOUT_SECONDS = 20
+
+
+def map_items(
+    function: Callable[[T], R], items: Mapping[str, T], cluster: str | None = None
+) -> Iterator[tuple[str, R | ScanError]]:
+    """Apply `function` to every item.
+
+    Args:
+        function: a module's function (it is sent to other processes by its name).
+        items: what to apply it to, by key.
+        cluster: address of a Dask scheduler (`tcp://host:port`); without one, this machine's cores.
+
+    Yields:
+        Key and result in the order they are done. A `ScanError` of the function, or the death of its process, is such
+        a result; any other exception is ours, and goes up.
+    """
+    yield from _on_cluster(function, items, cluster) if cluster else _on_this_machine(function, items)
+
+
+def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tuple[str, R | ScanError]]:
+    waiting = dict(items)
+    workers = min(len(waiting), _cores())
+    suspects: dict[str, T] = {}
+    while waiting:
+        # One by one once a process has died, so that the death has a name.
+        alone = bool(suspects)
+        batch = dict([suspects.popitem()]) if alone else dict(waiting)
+        for key, result in _in_pool(function, batch, 1 if alone else workers):
+            if isinstance(result, _InFlight):
+                if alone:
+                    del waiting[key]
+                    yield (
+                        key,
+                        ScanError(Fault(key, "its reader crashed the process", "Look at its files; they are left out")),
+                    )
+                else:
+                    suspects[key] = waiting[key]
+            else:
+                del waiting[key]
+                yield key, result
+
+
+class _InFlight:
+    """Stands for the result of an item whose process died."""
+
+
+def _in_pool(
+    function: Callable[[T], R], items: Mapping[str, T], workers: int
+) -> Iterator[tuple[str, R | ScanError | _InFlight]]:
+    """Run a batch in a fresh pool; when a process dies, name what was in flight and stop."""
+    queue = iter(items.items())
+    running: dict[Future[R], str] = {}
+    # Spawned, because a forked child of a process with threads may hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread_each) as pool:
+        while True:
+            with suppress(StopIteration):
+                while len(running) < workers + 1:
+                    key, item = next(queue)
+                    running[pool.submit(function, item)] = key
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+                yield from ((key, _InFlight()) for key in running.values())
+                return
+            for future in done:
+                yield running.pop(future), _outcome(future)
+
+
+def _outcome(future: Any) -> Any:
+    try:
+        return future.result()
+    except ScanError as error:
+        return error
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _one_thread_each() -> None:
+    # Each process has a core; libraries that start threads of their own would only fight over them.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+def _on_cluster(
+    function: Callable[[T], R], items: Mapping[str, T], address: str
+) -> Iterator[tuple[str, R | ScanError]]:
+    from distributed import Client, KilledWorker, as_completed
+
+    try:
+        client = Client(address, timeout=CLUSTER_TIMEOUT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UserError(
+            Fault(
+                f"--cluster {address}", f"no Dask scheduler answers there ({error})", "Start one with `dask scheduler`"
+            )
+        ) from None
+    with client:
+        # pure=False: the answer depends on files, so an earlier answer must not be taken for this one.
+        futures = {client.submit(function, item, pure=False): key for key, item in items.items()}
+        for future in as_completed(futures):
+            key = futures.pop(future)
+            try:
+                yield key, _outcome(future)
+            except KilledWorker:
+                yield (
+                    key,
+                    ScanError(
+                        Fault(key, "it killed every worker that read it", "Look at its files; they are left out")
+                    ),
+                )
+            future.release()

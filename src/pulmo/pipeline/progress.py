@@ -1,0 +1,30 @@
+"""Progress bars with the time left, on stderr, so that stdout holds results only."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+
+def bar() -> Progress:
+    """A progress display: title, bar, count, time passed and time left. It vanishes when done."""
+    return Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+        transient=True,
+    )
+
+
+def track(items: Iterable[T], title: str, total: int) -> Iterator[T]:
+    """Go through `items` with a bar."""
+    with bar() as display:
+        yield from display.track(items, total=total, description=title)

@@ -1,0 +1,107 @@
+"""Settings: numbers and choices from a competition's `config.toml`, a preset and `--set`, in one frozen typed object.
+
+`config.toml` holds a table per stage, which are the defaults, and `[presets.<name>.<stage>]` tables that replace some of
+them. A key that is unknown or of the wrong type is an error naming the key, and the nearest one that exists.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pulmo.errors import Fault, UserError
+
+DEFAULT_PRESET = "full"
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses unknown keys and wrong types; a stage's, or the whole of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+SettingsType = TypeVar("SettingsType", bound=Section)
+
+
+def load_settings(
+    model: type[SettingsType], config: str, preset: str = DEFAULT_PRESET, overrides: Sequence[str] = ()
+) -> SettingsType:
+    """Read the settings of a run.
+
+    Args:
+        model: the competition's `Settings`.
+        config: text of its `config.toml`.
+        preset: name of a `[presets.…]` block; `full` is the defaults when no block has that name.
+        overrides: `section.key=value` as given to `--set`; values are TOML, or plain text where they are not.
+
+    Raises:
+        UserError: unknown preset, key or type, each named with what is valid.
+    """
+    values = tomllib.loads(config)
+    presets = values.pop("presets", {})
+    if preset not in {*presets, DEFAULT_PRESET}:
+        known = ", ".join(sorted({*presets, DEFAULT_PRESET}))
+        raise UserError(Fault("--preset", f"{preset!r} is not a preset", f"Choose from {known}"))
+    values = _merge(values, presets.get(preset, {}))
+    for override in overrides:
+        values = _merge(values, _parse_override(override))
+    try:
+        # Through JSON, because strict mode reads TOML's lists and paths only from there.
+        return model.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        raise UserError(_fault(model, problem) for problem in error.errors()) from None
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise UserError(
+            Fault(f"--set {override}", "is not of the form section.key=value", "Write e.g. --set features.folds=5")
+        )
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    for name in reversed(key.strip().split(".")):
+        value = {name: value}
+    return dict(value)
+
+
+def _fault(model: type[Section], problem: Any) -> Fault:
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        return Fault(f"setting {key}", "there is no such setting", _nearest(model, key))
+    if problem["type"] == "missing":
+        return Fault(f"setting {key}", "has no value", "Give it one in config.toml or with --set")
+    return Fault(f"setting {key}", f"{problem['input']!r} will not do: {problem['msg'].lower()}", "Correct its value")
+
+
+def _nearest(model: type[Section], key: str) -> str:
+    names = list(_all_keys(model))
+    by_ending = {name.rpartition(".")[2]: name for name in names}
+    close = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    close = close or [by_ending[end] for end in difflib.get_close_matches(key.rpartition(".")[2], by_ending, n=1)]
+    return f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(names)}"
+
+
+def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += _all_keys(kind, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys

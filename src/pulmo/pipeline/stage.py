@@ -1,0 +1,168 @@
+"""What a running stage sees: its inputs, its outputs, and how to do many things so that none is done twice."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competition import StageSpec
+from pulmo.errors import ScanError
+from pulmo.pipeline.parallel import map_items
+from pulmo.pipeline.progress import bar, track
+
+T = TypeVar("T")
+
+PIECES = "pieces"  # what is kept of unfinished work, inside the stage's folder until it is whole
+
+
+@dataclass
+class Stage:
+    """The only door between a stage and the disk.
+
+    Args:
+        spec: what the stage declares; anything else is refused.
+        seed: the run's seed.
+        data: Kaggle's folder, never written to.
+        inputs: where each declared input lies.
+        workspace: the folder that becomes the stage's outputs once whole.
+        cluster: address of a Dask scheduler, or None for this machine.
+    """
+
+    spec: StageSpec
+    seed: int
+    data: Path
+    inputs: Mapping[str, Path]
+    workspace: Path
+    cluster: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def input(self, name: str) -> Path:
+        """Where a declared input lies: `stage/output`."""
+        if name not in self.spec.reads:
+            raise LookupError(f"stage {self.spec.name} does not declare that it reads {name!r}")
+        return self.inputs[name]
+
+    def read(self, name: str) -> Any:
+        """A declared input: a table (.parquet), an array (.npy, memory-mapped) or a JSON value."""
+        return load(self.input(name))
+
+    def write(self, name: str, value: pd.DataFrame | np.ndarray | dict[str, Any] | list[Any]) -> None:
+        """A declared output: a table becomes .parquet, an array .npy, a dict or a list .json."""
+        self._output(name)
+        save(self.workspace / name, value)
+
+    def write_csv(self, name: str, table: pd.DataFrame) -> None:
+        """A declared output as the CSV file that Kaggle reads."""
+        self._output(name)
+        _atomically(self.workspace / f"{name}.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
+
+    def folder(self, name: str) -> Path:
+        """A declared output that is a folder, empty at first."""
+        self._output(name)
+        shutil.rmtree(self.workspace / name, ignore_errors=True)
+        (self.workspace / name).mkdir(parents=True)
+        return self.workspace / name
+
+    def keep(self, name: str, make: Callable[[Path], None]) -> Path:
+        """A piece of the work (a fold) that is done once, whatever happens after.
+
+        `make` fills a fresh folder, which counts once it is whole; if it was made before the stage was killed, it is
+        returned as it is. Pieces go when the stage is done.
+        """
+        folder = self.workspace / PIECES / name
+        if not folder.is_dir():
+            started = folder.with_name(folder.name + ".started")
+            shutil.rmtree(started, ignore_errors=True)
+            started.mkdir(parents=True)
+            make(started)
+            started.rename(folder)
+        return folder
+
+    def map_rows(self, function: Callable[[T], dict[str, Any]], items: Mapping[str, T], title: str) -> pd.DataFrame:
+        """Apply `function` to many scans, in parallel; each row is kept as soon as it is done.
+
+        Args:
+            function: a module's function: an item → the row's values, JSON-able.
+            items: the scans by key.
+            title: what the progress bar says.
+
+        Returns:
+            One row an item, in the order of the items, indexed by `key`. Where a scan could not be read, the column
+            `error` says why and the others are empty.
+        """
+        path = self.workspace / PIECES / f"{title.replace(' ', '_')}.jsonl"
+        rows = _kept_rows(path)
+        left = {key: item for key, item in items.items() if key not in rows}
+        with bar() as display, path.open("a") as file:
+            task = display.add_task(title, total=len(items), completed=len(items) - len(left))
+            for key, result in map_items(function, left, self.cluster):
+                rows[key] = {"error": str(result)} if isinstance(result, ScanError) else result
+                file.write(json.dumps([key, rows[key]]) + "\n")
+                file.flush()
+                display.advance(task)
+        table = pd.DataFrame([rows[key] for key in items], index=pd.Index(list(items), name="key"))
+        return table if "error" in table else table.assign(error=pd.NA)
+
+    def note(self, message: str) -> None:
+        """A sentence for the run's summary; it stays in the manifest."""
+        self.notes.append(message)
+
+    def progress(self, items: Iterable[T], title: str) -> Iterator[T]:
+        """Go through `items` with a bar that says how much time is left."""
+        items = list(items)
+        return track(items, title, len(items))
+
+    def _output(self, name: str) -> None:
+        if name not in self.spec.writes:
+            raise LookupError(f"stage {self.spec.name} does not declare that it writes {name!r}")
+
+
+def _kept_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows kept before; a last line cut short by a kill is dropped from the file too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = path.read_text() if path.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole)
+    return dict(json.loads(line) for line in whole.splitlines())
+
+
+def save(stem: Path, value: Any) -> None:
+    """Write a value beside its name, whole or not at all: DataFrame → .parquet, array → .npy, dict or list → .json."""
+    if isinstance(value, pd.DataFrame):
+        _atomically(stem.with_name(stem.name + ".parquet"), value.to_parquet)
+    elif isinstance(value, np.ndarray):
+        _atomically(stem.with_name(stem.name + ".npy"), lambda path: _save_array(path, value))
+    else:
+        text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+        _atomically(stem.with_name(stem.name + ".json"), lambda path: path.write_text(text))
+
+
+def load(path: Path) -> Any:
+    """Read what `save` wrote: a table, an array (memory-mapped) or a JSON value."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".npy":
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    return json.loads(path.read_text())
+
+
+def find_output(folder: Path, name: str) -> Path | None:
+    """The output of that name in a stage's folder, whatever its kind; None where there is none."""
+    return next((path for path in sorted(folder.glob(f"{name}*")) if name in (path.name, path.stem)), None)
+
+
+def _save_array(path: Path, value: np.ndarray) -> None:
+    with path.open("wb") as file:
+        np.save(file, value, allow_pickle=False)
+
+
+def _atomically(path: Path, write: Callable[[Path], object]) -> None:
+    started = path.with_name(path.name + ".started")
+    write(started)
+    started.replace(path)
