@@ -47,6 +47,7 @@ class Competition:
     greater_is_better: bool
     stages: tuple[StageSpec, ...]
     cv: StageSpec
+    sample: str = "sample_submission.csv"
 
     @property
     def row_id(self) -> str:

@@ -74,7 +74,7 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
     section = getattr(run.settings, spec.section) if spec.section else run.settings
     inputs = {name: output(run, name) for name in spec.reads}
     entries = {f"data/{name}": digest_raw(run.paths.data / name) for name in spec.data}
-    entries |= {name: _digest_input(path) for name, path in inputs.items()}
+    entries |= {name: _digest_input(run, name, path) for name, path in inputs.items()}
     module = run.competition.module(spec.name)
     code = digest_code(module.__name__)
     digest = digest_value([spec.name, entries, digest_settings(section), code, run.seed])
@@ -103,10 +103,10 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
     return StageResult(spec, _manifest(folder), folder, skipped=False)
 
 
-def _digest_input(path: Path) -> str:
-    """An input's digest, taken from its stage's manifest where there is one: models need not be read again."""
-    manifest = load_manifest(path.parent)
-    return manifest.outputs.get(path.stem) or digest_output(path) if manifest else digest_output(path)
+def _digest_input(run: Run, name: str, path: Path) -> str:
+    """An input's digest: a stage's own outputs have theirs in its manifest, so that models need not be read again."""
+    manifest = None if name in run.inputs else load_manifest(path.parent)
+    return manifest.outputs[name.partition("/")[2]] if manifest else digest_output(path)
 
 
 def _unchanged(folder: Path, digest: str, spec: StageSpec) -> bool:
@@ -129,9 +129,11 @@ def _made(folder: Path, name: str) -> Path:
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
-    """Rename the finished folder to its place. Killed between the steps, the next run finds the manifest and goes on."""
+    """Rename the finished folder to its place; killed in between, the next run finds its manifest and goes on."""
     shutil.rmtree(partial / PIECES, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        # Renamed before it is deleted: a folder deleted by half must not pass for a whole one.
+        folder.rename(folder.with_name(f"{folder.name}.{time.time_ns()}.partial"))
     partial.rename(folder)
     for stale in folder.parent.glob(f"{folder.name}.*.partial"):
         shutil.rmtree(stale, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Settings: numbers and choices from a competition's `config.toml`, a preset and `--set`, in one frozen typed object.
 
-`config.toml` holds a table per stage, which are the defaults, and `[presets.<name>.<stage>]` tables that replace some of
-them. A key that is unknown or of the wrong type is an error naming the key, and the nearest one that exists.
+`config.toml` holds a table per stage, which are the defaults, and `[presets.<name>.<stage>]` tables that replace some
+of them. A key that is unknown or of the wrong type is an error naming the key, and the nearest one that exists.
 """
 
 import difflib

@@ -101,12 +101,14 @@ class Stage:
         with bar() as display, path.open("a") as file:
             task = display.add_task(title, total=len(items), completed=len(items) - len(left))
             for key, result in map_items(function, left, self.cluster):
-                rows[key] = {"error": str(result)} if isinstance(result, ScanError) else result
+                rows[key] = {"error": str(result)} if isinstance(result, ScanError) else {"error": None, **result}
                 file.write(json.dumps([key, rows[key]]) + "\n")
                 file.flush()
                 display.advance(task)
-        table = pd.DataFrame([rows[key] for key in items], index=pd.Index(list(items), name="key"))
-        return table if "error" in table else table.assign(error=pd.NA)
+        rows_in_order = [rows[key] for key in items]
+        return pd.DataFrame(
+            rows_in_order or None, index=pd.Index(list(items), name="key"), columns=None if items else ["error"]
+        )
 
     def note(self, message: str) -> None:
         """A sentence for the run's summary; it stays in the manifest."""

@@ -6,6 +6,11 @@ report prints √(2Δ), which is a slip).
 """
 
 import numpy as np
+import pandas as pd
+
+from pulmo.errors import Fault, ParticipantVisibleError
+from pulmo.scoring.ids import missing_ids, repeated_ids
+from pulmo.scoring.tables import name_of, place, require_columns, to_numbers
 
 SMALLEST_CONFIDENCE_ML = 70.0
 LARGEST_ERROR_ML = 1000.0
@@ -25,3 +30,43 @@ def laplace_log_likelihood(fvc_true_ml: np.ndarray, fvc_ml: np.ndarray, confiden
     sigma = np.maximum(confidence_ml, SMALLEST_CONFIDENCE_ML)
     error = np.minimum(np.abs(np.subtract(fvc_true_ml, fvc_ml)), LARGEST_ERROR_ML)
     return np.asarray(-np.sqrt(2.0) * error / sigma - np.log(np.sqrt(2.0) * sigma))
+
+
+def check_cells(submission: pd.DataFrame) -> list[Fault]:
+    """A fault for each FVC that is not a finite number and each Confidence that is not a positive one."""
+    file = name_of(submission, "submission")
+    _, faults = to_numbers(submission, "FVC", file)
+    confidence, not_numbers = to_numbers(submission, "Confidence", file)
+    not_positive = [
+        Fault(place(file, row, "Confidence"), f"{confidence[row]:g} is not positive", "Give a standard deviation in ml")
+        for row in np.flatnonzero(confidence <= 0)
+    ]
+    return faults + not_numbers + not_positive
+
+
+def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> float:
+    """The score of a submission, called as Kaggle calls a metric.
+
+    Args:
+        solution: columns `row_id_column_name` and `FVC`; a subset of the submission's rows is enough.
+        submission: columns `row_id_column_name`, `FVC` and `Confidence`; neither frame is changed.
+        row_id_column_name: the id column (`Patient_Week`).
+
+    Raises:
+        ParticipantVisibleError: a column, an id or a cell of the submission is wrong; every fault is named.
+        ValueError: the solution itself is wrong.
+    """
+    faults = require_columns(submission, (row_id_column_name, "FVC", "Confidence"), name_of(submission, "submission"))
+    if not faults:
+        faults += repeated_ids(submission, row_id_column_name)
+        faults += missing_ids(submission, solution, row_id_column_name)
+        faults += check_cells(submission)
+    if faults:
+        raise ParticipantVisibleError(faults)
+    fvc_true_ml, solution_faults = to_numbers(solution, "FVC", "solution")
+    if solution_faults or not len(solution):
+        raise ValueError("\n".join(map(str, solution_faults)) or "the solution has no row")
+    by_id = submission.set_index(submission[row_id_column_name].astype(str))
+    rows = by_id.loc[solution[row_id_column_name].astype(str).to_list()]
+    fvc_ml, confidence_ml = (pd.to_numeric(rows[column]).to_numpy(np.float64) for column in ("FVC", "Confidence"))
+    return float(laplace_log_likelihood(fvc_true_ml, fvc_ml, confidence_ml).mean())

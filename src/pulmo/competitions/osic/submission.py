@@ -1,0 +1,91 @@
+"""The cells of OSIC's files ↔ numbers: `Patient_Week,FVC,Confidence`, what the solution is, how files are combined."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pulmo.errors import UserError
+from pulmo.scoring import laplace
+from pulmo.scoring.tables import read_table, to_numbers
+
+score = laplace.score
+check_cells = laplace.check_cells
+
+SCORED_VISITS = 3  # the competition scores each patient's last three visits
+
+
+def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions (`Patient`, `Weeks`, `FVC` and `Confidence` in ml) as Kaggle's table, in the same order."""
+    return pd.DataFrame(
+        {
+            "Patient_Week": row_ids(predictions),
+            "FVC": predictions["FVC"].round(3),
+            "Confidence": predictions["Confidence"].round(3),
+        }
+    )
+
+
+def row_ids(visits: pd.DataFrame) -> pd.Series:
+    """`<Patient>_<Weeks>` of each row."""
+    return visits["Patient"] + "_" + visits["Weeks"].astype(int).astype(str)
+
+
+def patient_of(row_id: str) -> str:
+    """The patient of a `Patient_Week`: the week, which may be negative, follows the last underscore."""
+    return row_id.rpartition("_")[0]
+
+
+def read_solution(path: Path) -> pd.DataFrame:
+    """A solution: a `Patient_Week,FVC` file, or a `train.csv`, of which each patient's last three visits are kept.
+
+    Returns:
+        `Patient_Week` (text) and `FVC` (ml).
+
+    Raises:
+        UserError: no such file, a missing column, or an FVC or week that is no number.
+    """
+    table = read_table(path, ())
+    if "Patient_Week" not in table:
+        table = read_table(path, ("Patient", "Weeks", "FVC"))
+        weeks, faults = to_numbers(table, "Weeks", str(path))
+        if faults:
+            raise UserError(faults)
+        table = _last_visits(table.assign(Weeks=weeks))
+    else:
+        table = read_table(path, ("Patient_Week", "FVC"))
+    fvc_ml, faults = to_numbers(table, "FVC", str(path))
+    if faults:
+        raise UserError(faults)
+    return table[["Patient_Week"]].assign(FVC=fvc_ml).reset_index(drop=True)
+
+
+def _last_visits(visits: pd.DataFrame) -> pd.DataFrame:
+    """Each patient's last three visits; never the first one, which the competition shows."""
+    in_time = visits.sort_values("Weeks", kind="stable")
+    later = in_time[in_time.duplicated("Patient")]
+    last = later.groupby("Patient", sort=False).tail(SCORED_VISITS)
+    return last.assign(Patient_Week=row_ids(last))
+
+
+def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
+    """Weighted FVC and Confidence of several submissions with the same ids.
+
+    Args:
+        tables: submissions, whose cells have been checked; ids in any order.
+        weights: one a table, not negative; they are divided by their sum.
+
+    Returns:
+        A submission in the order of the first table.
+    """
+    ids = tables[0]["Patient_Week"]
+    share = np.asarray(weights, np.float64) / np.sum(weights)
+    cells = np.stack([_cells(table).loc[ids].to_numpy() for table in tables])
+    mean = np.tensordot(share, cells, axes=1)
+    return pd.DataFrame({"Patient_Week": ids.to_numpy(), "FVC": mean[:, 0], "Confidence": mean[:, 1]})
+
+
+def _cells(table: pd.DataFrame) -> pd.DataFrame:
+    cells: pd.DataFrame = table.set_index("Patient_Week")[["FVC", "Confidence"]].apply(pd.to_numeric)
+    return cells

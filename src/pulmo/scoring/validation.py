@@ -1,0 +1,39 @@
+"""Would Kaggle accept this file: its columns, its ids, and by the competition's own check its cells."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from pulmo.errors import Fault, ParticipantVisibleError
+from pulmo.scoring.ids import missing_ids, repeated_ids, unknown_ids
+from pulmo.scoring.tables import name_of, require_columns
+
+
+def validate(
+    submission: pd.DataFrame,
+    sample: pd.DataFrame,
+    columns: Sequence[str],
+    check_cells: Callable[[pd.DataFrame], list[Fault]],
+) -> None:
+    """Check a submission against the sample submission.
+
+    Args:
+        submission: as read from the file.
+        sample: Kaggle's sample; its ids, each once and no other, must be the submission's.
+        columns: the submission's columns, the id first; no other is allowed.
+        check_cells: the competition's check of what stands in the cells.
+
+    Raises:
+        ParticipantVisibleError: with every fault there is.
+    """
+    file = name_of(submission, "submission")
+    faults = require_columns(submission, columns, file)
+    if not faults:
+        extra = [column for column in submission.columns if column not in columns]
+        faults += [Fault(file, f"has a column {column!r} too many", "Remove it") for column in extra]
+        row_id = columns[0]
+        faults += repeated_ids(submission, row_id)
+        faults += missing_ids(submission, sample, row_id) + unknown_ids(submission, sample, row_id)
+        faults += check_cells(submission)
+    if faults:
+        raise ParticipantVisibleError(faults)
