@@ -1,0 +1,21 @@
+"""Where the `pulmo` command starts."""
+
+import os
+import sys
+from functools import partial
+
+# TensorFlow logs to stderr from C++ as soon as it is loaded, unless these are set before.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with exit code 1 and no traceback."""
+    from pulmo.cli import build_app
+    from pulmo.commands.console import quietly
+
+    quietly(partial(build_app(), args=sys.argv[1:], prog_name="pulmo"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The commands, their options and their help, and nothing else."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pulmo.competition import Competition, find_competition, find_competitions
+
+# The modules behind the commands are imported inside them, so that `score` does not wait for what `run` needs.
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Kaggle's files. Default: data/<slug>.", show_default=False)]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", help="Where submission.csv and score.json go. Default: submissions/<name>/<run>.", show_default=False
+    ),
+]
+Work = Annotated[
+    Path | None,
+    typer.Option("--work", help="What the stages make. Default: work/<name>/<run>.", show_default=False),
+]
+RunName = Annotated[
+    str | None, typer.Option("--run", help="The run's name. Default: the preset's.", show_default=False)
+]
+Preset = Annotated[str, typer.Option("--preset", help="A named block of settings in config.toml.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Replace a setting: section.key=value. May be repeated.", show_default=False),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Every random choice follows from it.")]
+Cluster = Annotated[
+    str | None, typer.Option("--cluster", help="A Dask scheduler for the scans: tcp://host:port.", show_default=False)
+]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", help="predict only: a trained model/ from anywhere.", show_default=False),
+]
+Submission = Annotated[Path, typer.Argument(help="A submission.csv.", show_default=False)]
+
+app = typer.Typer(
+    help="Kaggle's chest-imaging competitions: raw files in, a validated submission and an honest score out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def demo(
+    names: Annotated[list[str] | None, typer.Argument(help="Competitions. Default: all.", show_default=False)] = None,
+    seed: Seed = 0,
+) -> None:
+    """Every stage of every competition on phantom data, and one score table."""
+    from pulmo.commands.demo import run_demo
+
+    run_demo([find_competition(name) for name in names] if names else list(find_competitions().values()), seed)
+
+
+@app.command()
+def doctor() -> None:
+    """Versions, devices, decoders, disk: what works here, and what to do about the rest."""
+    from pulmo.commands.doctor import examine
+
+    examine()
+
+
+def _competition_app(competition: Competition) -> typer.Typer:
+    group = typer.Typer(help=competition.title, no_args_is_help=True)
+
+    @group.command()
+    def validate(
+        submission: Submission,
+        sample: Annotated[Path, typer.Option(help="Kaggle's sample submission.", show_default=False)],
+    ) -> None:
+        """Would Kaggle take this file? Every fault is named."""
+        from pulmo.commands.score import validate_file
+
+        validate_file(competition, submission, sample)
+
+    @group.command()
+    def score(
+        submission: Submission,
+        solution: Annotated[Path, typer.Option(help="The true answers.", show_default=False)],
+        subset: Annotated[bool, typer.Option("--subset", help="Score the ids that both have.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Kaggle's own metric; the score stands alone on the last line."""
+        from pulmo.commands.score import score_file
+
+        score_file(competition, submission, solution, subset, as_json)
+
+    @group.command()
+    def blend(
+        submissions: Annotated[list[Path], typer.Argument(help="Submission files.", show_default=False)],
+        out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+        weights: Annotated[
+            str | None, typer.Option(help="One a file: 0.7,0.3. Default: equal.", show_default=False)
+        ] = None,
+    ) -> None:
+        """Combine several submissions."""
+        from pulmo.commands.score import blend_files
+
+        blend_files(competition, submissions, out, weights)
+
+    _add_pipeline_command(group, competition, "run", "All stages: train, fit the ensemble, predict, validate.")
+    _add_pipeline_command(group, competition, "cv", competition.cv.summary)
+    for spec in competition.stages:
+        _add_pipeline_command(group, competition, spec.name, f"One stage: {spec.summary}")
+    return group
+
+
+def _add_pipeline_command(group: typer.Typer, competition: Competition, name: str, summary: str) -> None:
+    def command(
+        data: Data = None,
+        out: Out = None,
+        work: Work = None,
+        run: RunName = None,
+        preset: Preset = "full",
+        overrides: Set = None,
+        seed: Seed = 0,
+        cluster: Cluster = None,
+        model: Model = None,
+        as_json: Json = False,
+    ) -> None:
+        from pulmo.commands.run import Request, run_all, run_cv, run_stage
+
+        if model is not None and name != "predict":
+            raise typer.BadParameter("only predict takes a model", param_hint="--model")
+        request = Request(
+            competition, data, out, work, run, preset, tuple(overrides or ()), seed, cluster, model, as_json
+        )
+        if name == "run":
+            run_all(request)
+        elif name == "cv":
+            run_cv(request)
+        else:
+            run_stage(request, name)
+
+    group.command(name, help=summary)(command)
+
+
+def build_app() -> typer.Typer:
+    """The whole command line, a group for each competition there is a folder for."""
+    for name, competition in find_competitions().items():
+        app.add_typer(_competition_app(competition), name=name)
+    return app

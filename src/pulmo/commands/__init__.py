@@ -1,0 +1,1 @@
+"""What each command does; `pulmo.cli` only names them and their options."""

@@ -1,0 +1,166 @@
+"""A competition's stages, from the command's words to a submission, its score.json and a summary."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pulmo.commands.console import NOT_FOR_CLINICAL_USE, show_json, show_table, tell
+from pulmo.competition import Competition, StageSpec
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.runner import Run, output, run_stages
+from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
+from pulmo.pipeline.stage import load
+from pulmo.scoring.tables import read_table
+from pulmo.scoring.validation import validate
+
+MODEL = "fit_ensemble/model"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; `None` where the default will do."""
+
+    competition: Competition
+    data: Path | None = None
+    out: Path | None = None
+    work: Path | None = None
+    run: str | None = None
+    preset: str = DEFAULT_PRESET
+    overrides: tuple[str, ...] = ()
+    seed: int = 0
+    cluster: str | None = None
+    model: Path | None = None
+    json: bool = False
+
+    @property
+    def run_name(self) -> str:
+        """The run's name: by default the preset's, so that the same command again resumes or skips."""
+        return self.run or self.preset
+
+
+def run_all(request: Request) -> dict[str, Any]:
+    """Every stage; then the submission is validated and put, with `score.json`, where it may be sent from."""
+    run = prepare(request)
+    _run(run, request.competition.stages)
+    submission = _publish(run)
+    ensemble = json.loads((output(run, MODEL) / "ensemble.json").read_text())
+    scores = _update_scores(run, request, {"estimate": ensemble["estimate"]})
+    result = {
+        "submission": str(submission),
+        "scores": str(scores),
+        "model": str(output(run, MODEL)),
+        **ensemble["estimate"],
+    }
+    if request.json:
+        show_json(result)
+    else:
+        estimate = f"{ensemble['estimate']['score']:.4f} ± {ensemble['estimate']['standard_error']:.4f}"
+        print(f"Submission  {submission} (validated)")
+        print(f"Estimate    {request.competition.metric} {estimate}, out of fold and cross-fitted; kept in {scores}")
+        print(f"Model       {result['model']}")
+        print(NOT_FOR_CLINICAL_USE)
+    return result
+
+
+def run_stage(request: Request, name: str) -> None:
+    """One stage alone, on the outputs of those before it."""
+    run = prepare(request)
+    _run(run, [request.competition.stage(name)])
+    result: dict[str, Any] = {"stage": name, "folder": str(run.paths.stage(name))}
+    if name == "predict":
+        result["submission"] = str(_publish(run))
+    if request.json:
+        show_json(result)
+    else:
+        print(result.get("submission", result["folder"]))
+
+
+def run_cv(request: Request) -> None:
+    """The competition's own protocol of cross-validation, with what it needs before it; the table goes to stdout."""
+    run = prepare(request)
+    needed = {name.partition("/")[0] for name in request.competition.cv.reads}
+    before = [spec for spec in request.competition.stages if spec.name in needed]
+    _run(run, [*before, request.competition.cv])
+    scores = load(output(run, "cv/scores"))
+    path = _update_scores(run, request, {"cv": scores})
+    if request.json:
+        show_json(scores)
+    else:
+        table = load(output(run, "cv/table"))
+        show_table([{name: _cell(row[name]) for name in table} for row in table.to_dict("records")])
+        print(f"\nKept in {path}")
+
+
+def prepare(request: Request) -> Run:
+    """Settings read and folders named.
+
+    Raises:
+        UserError: the data folder is not there, or a setting is wrong.
+    """
+    competition = request.competition
+    config = (resources.files(f"pulmo.competitions.{competition.name}") / "config.toml").read_text()
+    settings = load_settings(competition.module("settings").Settings, config, request.preset, request.overrides)
+    data = request.data or Path("data") / competition.kaggle_slug
+    if not data.is_dir():
+        remedy = f"Put Kaggle's files of {competition.kaggle_slug} there, or name their folder with --data"
+        raise UserError(Fault(str(data), "there is no such folder", remedy))
+    paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
+    inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}
+    return Run(competition, paths, settings, request.seed, request.cluster, inputs)
+
+
+def _checked_model(folder: Path) -> Path:
+    if not (folder / "ensemble.json").is_file():
+        remedy = "Name the model/ folder that fit_ensemble made"
+        raise UserError(Fault(str(folder), "is no trained model: it holds no ensemble.json", remedy))
+    return folder
+
+
+def _run(run: Run, specs: Sequence[StageSpec]) -> None:
+    width = max(len(spec.name) for spec in specs)
+    notes: list[str] = []
+    try:
+        for result in run_stages(run, specs):
+            took = "unchanged, skipped" if result.skipped else f"{result.manifest.seconds:6.1f} s"
+            tell(f"{result.spec.name:{width}}  {took:>18}  {result.spec.summary}")
+            notes += result.manifest.notes
+    except KeyboardInterrupt:
+        tell("Stopped. What is finished is kept: the same command goes on from there.")
+        raise
+    for note in dict.fromkeys(notes):
+        tell(f"  note: {note}")
+
+
+def _publish(run: Run) -> Path:
+    """Validate the submission against Kaggle's sample and copy it to where it may be sent from."""
+    competition = run.competition
+    made = output(run, "predict/submission")
+    sample = run.paths.data / competition.sample
+    submission = read_table(made, competition.submission_columns)
+    expected = read_table(sample, [competition.row_id]) if sample.is_file() else submission
+    validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
+    run.paths.out.mkdir(parents=True, exist_ok=True)
+    published = run.paths.out / "submission.csv"
+    shutil.copyfile(made, published.with_suffix(".started"))
+    published.with_suffix(".started").replace(published)
+    return published
+
+
+def _update_scores(run: Run, request: Request, scores: dict[str, Any]) -> Path:
+    """Put scores into the run's score.json, beside those that are there."""
+    path = run.paths.out / "score.json"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    about = {"competition": run.competition.name, "run": request.run_name, "metric": run.competition.metric}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".started").write_text(json.dumps({**about, **known, **scores}, indent=2) + "\n")
+    path.with_suffix(".started").replace(path)
+    return path
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
