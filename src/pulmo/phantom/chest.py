@@ -1,0 +1,232 @@
+"""A body made of ellipsoids, whose lungs have exactly known litres: x to the left, y to the back, z to the head."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from pulmo.phantom.geometry import Vector, vector
+from pulmo.phantom.shapes import Ellipsoid, chain, rod
+
+LONG_MM = 1e4
+AIR, LUNG, FAT, MUSCLE, BLOOD, LIVER, BONE = -1000, -860, -95, 45, 40, 60, 350
+
+# At size 1, in mm: an average man's torso and the semi-axes of a lung of 2.46 litres.
+TORSO = (176.0, 120.0, 430.0)
+TORSO_CENTRE_Z = -60.0
+LUNG_AXES = (62.0, 74.0, 128.0)
+APEX_Z = 128.0
+HALF_GAP = 11.0
+# Turned so that they part towards the front (room for the heart) and towards the feet.
+SPLAY_DEGREES, LEAN_DEGREES = 12.0, 5.0
+
+
+@dataclass(frozen=True)
+class Body:
+    """What lies on the scanner's table, in the order in which it is painted: later layers cover earlier ones.
+
+    `surroundings` is everything that the lungs cover, so nothing ever cuts into them and their litres are exact;
+    `vessels` are then painted over the lungs, and are part of them. `fibrosis` is the diseased share of the lungs.
+    """
+
+    surroundings: tuple[Ellipsoid, ...]
+    left: Ellipsoid | None = None
+    right: Ellipsoid | None = None
+    vessels: tuple[Ellipsoid, ...] = ()
+    fibrosis: float = 0.0
+
+    @property
+    def lungs(self) -> tuple[Ellipsoid, ...]:
+        """Left, then right; none in a head."""
+        return tuple(lung for lung in (self.left, self.right) if lung is not None)
+
+    @property
+    def lung_litres_left(self) -> float:
+        """Exact volume of the left lung, 0 without one."""
+        return self.left.litres if self.left else 0.0
+
+    @property
+    def lung_litres_right(self) -> float:
+        """Exact volume of the right lung, 0 without one."""
+        return self.right.litres if self.right else 0.0
+
+    @property
+    def lung_litres(self) -> float:
+        """Exact volume of both lungs."""
+        return self.lung_litres_left + self.lung_litres_right
+
+    def fibrotic(self, share: float) -> "Body":
+        """The same body with this share (0…1) of its lungs diseased; choose smaller litres yourself."""
+        if not 0 <= share <= 1:
+            raise ValueError(f"a share of the lungs is between 0 and 1, not {share}")
+        return replace(self, fibrosis=share)
+
+    def on_table(self) -> "Body":
+        """With the patient table: a dense shell, wider than the picture, closed around air and with air below."""
+        lowest = max(s.centre_mm[1] + s.semi_axes_mm[1] for s in self.surroundings[:1])
+        middle = (0.0, lowest + 28.0, 0.0)
+        table = (Ellipsoid(middle, (300, 25, LONG_MM), 150), Ellipsoid(middle, (294, 21, LONG_MM), AIR))
+        return replace(self, surroundings=(*table, *self.surroundings))
+
+    def with_vessels(self, seed: int = 0) -> "Body":
+        """With a tree of vessels from each hilum; a threshold no longer finds their few per cent of the lungs."""
+        rng = np.random.default_rng(seed)
+        return replace(self, vessels=tuple(v for lung in self.lungs for v in _tree(lung, rng)))
+
+    def joined(self) -> "Body":
+        """With the lungs touching through a thread of lung (under 1 ml, not counted in the litres)."""
+        if self.left is None or self.right is None:
+            raise ValueError("only two lungs can be joined")
+        thread = rod(_hilum(self.left), _hilum(self.right), 3.0, LUNG)
+        return replace(self, vessels=(*self.vessels, thread))
+
+
+def plain_lungs(left_litres: float = 2.3, right_litres: float = 2.7, size: float = 1.0) -> Body:
+    """Two ellipsoids in a torso and nothing else. `size` scales the torso in each direction.
+
+    Raises ValueError where such lungs do not fit.
+    """
+    torso = Ellipsoid((0, 0, TORSO_CENTRE_Z * size), vector(np.asarray(TORSO) * size), MUSCLE)
+    left, right = _lung(left_litres, size, +1), _lung(right_litres, size, -1)
+    for lung in (left, right):
+        if torso.radius(_surface(lung)).max() > 0.9:
+            raise ValueError(f"a lung of {lung.litres:.2f} litres does not fit a torso of size {size:.2f}")
+    return Body((torso,), left, right)
+
+
+def chest(
+    left_litres: float = 2.3,
+    right_litres: float = 2.7,
+    size: float = 1.0,
+    airways: Literal["touching", "apart", "none"] = "touching",
+) -> Body:
+    """A chest: fat, muscle, ribs, spine, heart, aorta, liver, a gas bubble in the stomach, trachea and main bronchi.
+
+    The bronchi touch the lungs, as in life, or end two millimetres before them. Raises ValueError where
+    the lungs do not fit.
+    """
+    plain = plain_lungs(left_litres, right_litres, size)
+    assert plain.left is not None
+    assert plain.right is not None
+    (torso,) = plain.surroundings
+    skin = replace(torso, hu=FAT)
+    muscle = Ellipsoid(torso.centre_mm, vector(np.asarray(torso.semi_axes_mm) - 11 * size), MUSCLE)
+    organs = (*_mediastinum(plain.left, size), *_abdomen(plain.left, plain.right, size))
+    tubes = () if airways == "none" else _airways(plain.left, plain.right, size, airways == "touching")
+    layers = (skin, muscle, *organs, *_bones(muscle, size), *tubes)
+    return replace(plain, surroundings=layers)
+
+
+def head() -> Body:
+    """A head with its skull, sinuses and pharynx: air inside, and no lungs."""
+    scalp = Ellipsoid((0, 0, 0), (80, 100, 118), MUSCLE)
+    neck = Ellipsoid((0, 20, -160), (62, 66, 140), MUSCLE)
+    skull = Ellipsoid((0, 5, 10), (73, 92, 104), 1000)
+    brain = Ellipsoid((0, 5, 10), (66, 85, 97), 35)
+    nose = Ellipsoid((0, -72, -55), (14, 22, 24), AIR)
+    antra = tuple(Ellipsoid((side * 30, -66, -60), (13, 15, 17), AIR) for side in (1, -1))
+    mastoids = tuple(Ellipsoid((side * 58, 28, -45), (7, 11, 12), -700) for side in (1, -1))
+    pharynx = rod((0, -48, -60), (0, -12, -260), 9, AIR)
+    return Body((scalp, neck, skull, brain, nose, *antra, *mastoids, pharynx))
+
+
+def _lung(litres: float, size: float, side: int) -> Ellipsoid:
+    """A lung at the apex of the chest; a smaller one is above all a shorter one, its base risen."""
+    unscaled = Ellipsoid((0, 0, 0), vector(np.asarray(LUNG_AXES) * size), LUNG)
+    ratio = litres / unscaled.litres
+    semi = np.asarray(unscaled.semi_axes_mm) * ratio ** np.array([0.2, 0.2, 0.6])
+    splay, lean = np.radians(SPLAY_DEGREES), np.radians(LEAN_DEGREES)
+    x = np.array([np.cos(splay) * np.cos(lean), side * np.sin(splay), side * np.sin(lean)])
+    z = np.array([-side * np.sin(lean), 0, np.cos(lean)])
+    z -= (z @ x) * x
+    z /= np.linalg.norm(z)
+    axes = np.stack([x, np.cross(z, x), z])
+    half_extent = np.linalg.norm(axes * semi[:, None], axis=0)
+    centre = (side * (HALF_GAP * size + half_extent[0]), 0.0, APEX_Z * size - half_extent[2])
+    directions = (vector(axes[0]), vector(axes[1]), vector(axes[2]))
+    return Ellipsoid(vector(np.asarray(centre)), vector(semi), LUNG, directions)
+
+
+def _surface(lung: Ellipsoid) -> np.ndarray:
+    """Points all over the surface, (n, 3) in mm."""
+    height = np.linspace(-1, 1, 41)[:, None]
+    turn = np.linspace(0, 2 * np.pi, 48)
+    ring = np.sqrt(1 - height**2)
+    ball = np.stack([ring * np.cos(turn), ring * np.sin(turn), np.broadcast_to(height, (41, 48))], axis=-1)
+    return np.asarray((ball * lung.semi_axes_mm) @ np.asarray(lung.axes) + lung.centre_mm).reshape(-1, 3)
+
+
+def _hilum(lung: Ellipsoid) -> Vector:
+    """The point of the surface nearest to the midline."""
+    surface = _surface(lung)
+    return vector(surface[np.abs(surface[:, 0]).argmin()])
+
+
+def _base_z(lung: Ellipsoid) -> float:
+    return float(_surface(lung)[:, 2].min())
+
+
+def _mediastinum(left: Ellipsoid, size: float) -> tuple[Ellipsoid, ...]:
+    base = _base_z(left)
+    heart_z = base + 0.38 * (APEX_Z * size - base)
+    fat = Ellipsoid((0, -8 * size, heart_z + 30 * size), vector(np.array([52, 86, 120]) * size), FAT)
+    upper_right, lower_left = np.array([[-20, -20, 25], [42, -42, -25]]) * size + (0, 0, heart_z)
+    heart = rod(vector(upper_right), vector(lower_left), 46 * size, BLOOD)
+    arch = np.array([[-14, -30, 20], [-8, -25, 62], [4, 5, 72], [16, 36, 60], [17, 46, 20]]) * size
+    descending = Ellipsoid(vector(np.array([17, 46, -130]) * size), vector(np.array([11, 11, 200]) * size), BLOOD)
+    return fat, heart, *chain(arch, 13 * size, BLOOD), descending
+
+
+def _abdomen(left: Ellipsoid, right: Ellipsoid, size: float) -> tuple[Ellipsoid, ...]:
+    liver_z, stomach_z = _base_z(right) - 45 * size, _base_z(left) - 38 * size
+    liver = Ellipsoid((-55 * size, -10 * size, liver_z), vector(np.array([88, 80, 75]) * size), LIVER)
+    stomach = Ellipsoid((62 * size, -30 * size, stomach_z), vector(np.array([48, 46, 34]) * size), 20)
+    gas = Ellipsoid((62 * size, -48 * size, stomach_z + 4 * size), vector(np.array([34, 22, 20]) * size), AIR)
+    return liver, stomach, gas
+
+
+def _bones(muscle: Ellipsoid, size: float) -> tuple[Ellipsoid, ...]:
+    arch = Ellipsoid((0, 88 * size, 0), (24 * size, 15 * size, LONG_MM), BONE)
+    vertebrae = Ellipsoid((0, 70 * size, 0), (20 * size, 16 * size, LONG_MM), 220)
+    canal = Ellipsoid((0, 90 * size, 0), (9 * size, 8 * size, LONG_MM), 30)
+    sternum = Ellipsoid((0, -98 * size, 20 * size), (18 * size, 5 * size, 95 * size), 250)
+    ribs = (rib for z in np.arange(-210, 150, 28) for side in (1, -1) for rib in _rib(muscle, z * size, side, size))
+    return arch, vertebrae, canal, sternum, *ribs
+
+
+def _rib(muscle: Ellipsoid, z: float, side: int, size: float) -> tuple[Ellipsoid, ...]:
+    """From the spine (at height `z`) along the inside of the muscle to the front, falling 60 mm on the way."""
+    turn = np.linspace(0.12, 0.82, 9) * np.pi
+    height = z - 60 * size * (turn - turn[0]) / np.pi
+    (a, b, c), centre = muscle.semi_axes_mm, muscle.centre_mm
+    taper = 0.945 * np.sqrt(1 - ((height - centre[2]) / c) ** 2)
+    curve = np.stack([side * a * taper * np.sin(turn), b * taper * np.cos(turn), height], axis=1)
+    return chain(curve, 5 * size, BONE)
+
+
+def _airways(left: Ellipsoid, right: Ellipsoid, size: float, touching: bool) -> tuple[Ellipsoid, ...]:
+    """Walls first, then the air in them."""
+    carina = np.array([0.0, 14.0, 52.0]) * size
+    trachea_top = np.array([0.0, 2.0, 260.0]) * size
+    # A rod reaches 12 % beyond its end.
+    share, radius_mm = (1.15, 6.5) if touching else (0.72, 3.5)
+    ends = [carina + share * (np.asarray(_hilum(lung)) - carina) for lung in (left, right)]
+    paths = [(vector(carina), vector(end), radius_mm * size) for end in ends]
+    paths.append((vector(trachea_top), vector(carina), 8.5 * size))
+    walls = (rod(a, b, radius + 1.8, MUSCLE) for a, b, radius in paths)
+    return *walls, *(rod(a, b, radius, AIR) for a, b, radius in paths)
+
+
+def _tree(lung: Ellipsoid, rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
+    """Vessels from the hilum to points all over the lung, each in three straight pieces that grow thinner."""
+    ball = rng.standard_normal((45, 3))
+    ball *= (0.92 * rng.random(45) ** (1 / 5) / np.linalg.norm(ball, axis=1))[:, None]
+    ends = (ball * lung.semi_axes_mm) @ np.asarray(lung.axes) + lung.centre_mm
+    hilum, middle = np.asarray(_hilum(lung)), np.asarray(lung.centre_mm)
+    branches: list[Ellipsoid] = []
+    for end in ends:
+        first = hilum + 0.5 * (middle - hilum) + 0.25 * (end - middle)
+        second = (first + end) / 2 + rng.normal(0, 6, 3)
+        pieces = ((hilum, first, 2.6), (first, second, 2.0), (second, end, 1.2))
+        branches += [rod(vector(a), vector(b), radius, BLOOD) for a, b, radius in pieces]
+    return tuple(branches)
