@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pulmo.competition import Competition, find_competition, find_competitions
+from pulmo.competition import Competition, competition_names, find_competition
 
 # The modules behind the commands are imported inside them, so that `score` does not wait for what `run` needs.
 
@@ -55,7 +55,7 @@ def demo(
     """Every stage of every competition on phantom data, and one score table."""
     from pulmo.commands.demo import run_demo
 
-    run_demo([find_competition(name) for name in names] if names else list(find_competitions().values()), seed)
+    run_demo([find_competition(name) for name in names or competition_names()], seed)
 
 
 @app.command()
@@ -143,6 +143,6 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
 
 def build_app() -> typer.Typer:
     """The whole command line, a group for each competition there is a folder for."""
-    for name, competition in find_competitions().items():
-        app.add_typer(_competition_app(competition), name=name)
+    for name in competition_names():
+        app.add_typer(_competition_app(find_competition(name)), name=name)
     return app

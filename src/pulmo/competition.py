@@ -1,7 +1,7 @@
 """What a competition and a stage declare, and where the competitions are found.
 
 A competition is a folder under `pulmo/competitions/`; its `__init__.py` declares one `COMPETITION`. Nothing outside
-the folder names it: the commands, the runner and the tests ask `find_competitions()`.
+the folder names it: the commands, the runner and the tests ask for it by name.
 """
 
 import importlib
@@ -63,11 +63,10 @@ class Competition:
         return importlib.import_module(f"pulmo.competitions.{self.name}.{name}")
 
 
-def find_competitions() -> dict[str, Competition]:
-    """Every competition there is a folder for, by name, in alphabetical order."""
+def competition_names() -> list[str]:
+    """The name of every competition there is a folder for, in alphabetical order."""
     package = importlib.import_module("pulmo.competitions")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
-    return {name: importlib.import_module(f"pulmo.competitions.{name}").COMPETITION for name in names}
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
 
 
 def find_competition(name: str) -> Competition:
@@ -76,9 +75,8 @@ def find_competition(name: str) -> Competition:
     Raises:
         UserError: there is none.
     """
-    competitions = find_competitions()
-    if name not in competitions:
-        raise UserError(
-            Fault("command line", f"no competition is called {name!r}", f"Choose from {', '.join(competitions)}")
-        )
-    return competitions[name]
+    names = competition_names()
+    if name not in names:
+        raise UserError(Fault(name, "is not one of the competitions", f"Choose from {', '.join(names)}"))
+    competition: Competition = importlib.import_module(f"pulmo.competitions.{name}").COMPETITION
+    return competition

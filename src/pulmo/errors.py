@@ -21,7 +21,8 @@ class Fault:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.remedy}."
+        end = "" if self.remedy.endswith((".", "?", "…")) else "."
+        return f"{self.where}: {self.what}. {self.remedy}{end}"
 
 
 class UserError(Exception):

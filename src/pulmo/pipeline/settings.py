@@ -82,6 +82,8 @@ def _fault(model: type[Section], problem: Any) -> Fault:
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
+        if isinstance(problem["input"], dict):  # a whole section: its first key helps to tell which one was meant
+            key = ".".join([key, *list(problem["input"])[:1]])
         return Fault(f"setting {key}", "there is no such setting", _nearest(model, key))
     if problem["type"] == "missing":
         return Fault(f"setting {key}", "has no value", "Give it one in config.toml or with --set")

@@ -45,7 +45,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise UserError(_missing_column(str(path), column, table.columns) for column in missing)
-    table = table.apply(lambda cells: cells.str.strip())
+    table = pd.DataFrame({column: table[column].str.strip() for column in table})
     table.attrs["file"] = str(path)
     return table
 

@@ -1,0 +1,127 @@
+"""What many tests share: the real data, where they are; a competition small enough to kill a hundred times."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pulmo.competitions
+
+SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
+
+TOY = {
+    "__init__.py": """
+from pulmo.competition import Competition, StageSpec
+
+COMPETITION = Competition(
+    name="toy", title="Sums of squares", kaggle_slug="toy-squares", submission_columns=("id", "square"),
+    metric="none", greater_is_better=True,
+    stages=(
+        StageSpec("features", "numbers read", data=("numbers.csv",), writes=("numbers",)),
+        StageSpec("square", "squares", reads=("features/numbers",), writes=("squares", "parts")),
+        StageSpec("total", "their sum", reads=("square/squares", "square/parts"), writes=("total",)),
+    ),
+    cv=StageSpec("cv", "nothing", reads=("features/numbers",), writes=("table",), settings=""),
+)
+""",
+    "config.toml": """
+[features]
+offset = 0
+[square]
+power = 2
+slowness = 0.0
+[total]
+[presets.cubes.square]
+power = 3
+""",
+    "settings.py": """
+from pathlib import Path
+from pulmo.pipeline.settings import Section
+
+class Features(Section):
+    offset: int
+    extra: Path | None = None
+
+class Square(Section):
+    power: int
+    slowness: float
+
+class Total(Section):
+    pass
+
+class Settings(Section):
+    features: Features
+    square: Square
+    total: Total
+""",
+    "features.py": """
+import pandas as pd
+
+def run(stage, settings):
+    table = pd.read_csv(stage.data / "numbers.csv")
+    stage.write("numbers", table + settings.offset)
+""",
+    "square.py": """
+import functools, time
+import pandas as pd
+
+def run(stage, settings):
+    numbers = stage.read("features/numbers")["number"]
+    items = {str(number): (int(number), settings.power, settings.slowness) for number in numbers}
+    stage.write("squares", stage.map_rows(power, items, "powers"))
+    folder = stage.folder("parts")
+    for number in numbers:
+        piece = stage.keep(f"part_{number}", functools.partial(part, number, settings.slowness))
+        (folder / f"{number}.txt").write_text((piece / "text").read_text())
+    stage.note("squared")
+
+def part(number, slowness, folder):
+    time.sleep(slowness)
+    (folder / "text").write_text(str(number))
+
+def power(item):
+    number, exponent, slowness = item
+    time.sleep(slowness)
+    if number == 13:
+        from pulmo.errors import Fault, ScanError
+        raise ScanError(Fault("13", "is unlucky", "Leave it out"))
+    if number == 666:
+        import os
+        os._exit(1)
+    return {"square": number ** exponent}
+""",
+    "total.py": """
+def run(stage, settings):
+    squares = stage.read("square/squares")["square"]
+    parts = sorted(path.name for path in stage.input("square/parts").iterdir())
+    stage.write("total", {"total": int(squares.sum()), "parts": parts})
+""",
+}
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A competition `toy` in a folder of its own, findable while the test lasts; its folder of packages."""
+    packages = tmp_path / "packages"
+    write_toy(packages)
+    # A competition is found by its folder alone: nothing else is told of it. Workers find it through the environment.
+    monkeypatch.setattr(pulmo.competitions, "__path__", [*pulmo.competitions.__path__, str(packages)])
+    yield packages
+    for name in [name for name in sys.modules if name.startswith("pulmo.competitions.toy")]:
+        del sys.modules[name]
+
+
+def write_toy(packages: Path) -> None:
+    """Write the toy competition's package."""
+    (packages / "toy").mkdir(parents=True)
+    for name, text in TOY.items():
+        (packages / "toy" / name).write_text(text)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data; tests that need it are skipped where it is not."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real data are not at {SHARED_DATA.resolve()}")
+    return SHARED_DATA

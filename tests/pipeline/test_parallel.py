@@ -1,0 +1,63 @@
+import os
+import time
+
+import pytest
+
+from pulmo.errors import Fault, ScanError, UserError
+from pulmo.pipeline.parallel import map_items
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def refuse_odd(number: int) -> int:
+    if number % 2:
+        raise ScanError(Fault(str(number), "is odd", "Take an even one"))
+    return number
+
+
+def die_on_three(number: int) -> int:
+    if number == 3:
+        os._exit(1)
+    time.sleep(0.01)
+    return number
+
+
+def fail(number: int) -> int:
+    raise ZeroDivisionError(number)
+
+
+def test_every_item_gets_its_result() -> None:
+    items = {f"item {number}": number for number in range(7)}
+    assert dict(map_items(double, items)) == {f"item {number}": 2 * number for number in range(7)}
+
+
+def test_no_items_need_no_process() -> None:
+    assert list(map_items(double, {})) == []
+
+
+def test_a_scan_error_is_a_result_with_its_faults() -> None:
+    results = dict(map_items(refuse_odd, {"1": 1, "2": 2}))
+    assert results["2"] == 2
+    assert isinstance(results["1"], ScanError)
+    assert results["1"].faults == (Fault("1", "is odd", "Take an even one"),)
+
+
+def test_a_process_that_dies_costs_only_its_own_item() -> None:
+    results = dict(map_items(die_on_three, {str(number): number for number in range(8)}))
+    dead = results.pop("3")
+    assert isinstance(dead, ScanError)
+    assert "3: its reader crashed" in str(dead)
+    assert results == {str(number): number for number in (0, 1, 2, 4, 5, 6, 7)}
+
+
+def test_our_own_mistakes_go_up() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(map_items(fail, {"1": 1}))
+
+
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulmo.pipeline.parallel.CLUSTER_TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(UserError, match=r"tcp://127\.0\.0\.1:9.*dask scheduler"):
+        list(map_items(double, {"1": 1}, "tcp://127.0.0.1:9"))

@@ -1,0 +1,68 @@
+import re
+
+import pytest
+
+from pulmo.errors import UserError
+from pulmo.pipeline.settings import Section, load_settings
+
+CONFIG = """
+[booster]
+trees = 100
+rate = 0.1
+quantiles = [0.2, 0.8]
+
+[presets.fast.booster]
+trees = 10
+"""
+
+
+class Booster(Section):
+    trees: int
+    rate: float
+    quantiles: tuple[float, ...]
+
+
+class Settings(Section):
+    booster: Booster
+
+
+def test_the_defaults_are_the_full_preset() -> None:
+    assert load_settings(Settings, CONFIG).booster == Booster(trees=100, rate=0.1, quantiles=(0.2, 0.8))
+
+
+def test_a_preset_replaces_only_what_it_names() -> None:
+    booster = load_settings(Settings, CONFIG, "fast").booster
+    assert (booster.trees, booster.rate) == (10, 0.1)
+
+
+def test_an_override_wins_over_the_preset() -> None:
+    settings = load_settings(Settings, CONFIG, "fast", ["booster.trees=7", "booster.quantiles=[0.5]"])
+    assert (settings.booster.trees, settings.booster.quantiles) == (7, (0.5,))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("booster.tress=5", r"booster\.tress.*no such setting.*booster\.trees"),
+        ("boster.trees=5", r"boster.*no such setting.*booster\.trees"),
+        ("trees=5", r"trees.*no such setting.*booster\.trees"),
+        ("booster.trees=many", r"booster\.trees.*'many'"),
+        ("booster.trees=1.5", r"booster\.trees.*1\.5"),
+        ("booster.trees", r"section\.key=value"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_is_near(override: str, words: str) -> None:
+    with pytest.raises(UserError) as error:
+        load_settings(Settings, CONFIG, overrides=[override])
+    assert re.search(words, str(error.value), re.DOTALL)
+
+
+def test_an_unknown_preset_lists_the_known() -> None:
+    with pytest.raises(UserError, match="fast, full"):
+        load_settings(Settings, CONFIG, "slow")
+
+
+def test_settings_are_frozen() -> None:
+    settings = load_settings(Settings, CONFIG)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.booster.trees = 5
