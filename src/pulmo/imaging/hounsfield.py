@@ -1,0 +1,78 @@
+"""Stored values → Hounsfield units (HU): −1000 is air, 0 water; what the scanner did not measure is PADDING_HU."""
+
+import cc3d
+import numpy as np
+
+from pulmo.imaging.slices import SliceHeader
+
+LOWEST_HU, HIGHEST_HU = -1024, 3071
+PADDING_HU = -2048
+"""Stands where nothing was measured (outside the scanner's circle): below every HU, so that it never counts as air."""
+
+AIR_HU = -1000
+
+_FAR_BELOW_AIR_HU = -1200
+_THINNEST_TISSUE_HU = -900
+
+
+def to_hounsfield(stored: np.ndarray, header: SliceHeader) -> np.ndarray:
+    """HU = slope × stored + intercept, int16 (rows, columns), clipped to −1024…3071, padding marked PADDING_HU.
+
+    Padding is what the header declares, unless that is some tissue's value (0 with intercept 0 would be all water),
+    and whatever lies far below air: files exist whose tag says −2000 and whose fill is −3024.
+    """
+    padding = _padding(stored, header)
+    if header.slope == 1.0 and header.intercept.is_integer() and stored.dtype.kind in "iu":
+        hu = _shifted(stored, int(header.intercept))
+    else:
+        rescaled = stored * np.float32(header.slope) + np.float32(header.intercept)
+        hu = np.rint(np.clip(rescaled, LOWEST_HU, HIGHEST_HU)).astype(np.int16)
+    if padding is not None:
+        hu[padding] = PADDING_HU
+    return hu
+
+
+def _padding(stored: np.ndarray, header: SliceHeader) -> np.ndarray | None:
+    """Where nothing was measured; None for nowhere, which costs one look at the smallest value."""
+    lowest = float(stored.min()) * header.slope + header.intercept if header.slope > 0 else -np.inf
+    declared = _declared(header)
+    if lowest >= _FAR_BELOW_AIR_HU and declared is None:
+        return None
+    padding: np.ndarray = stored * np.float32(header.slope) + np.float32(header.intercept) < _FAR_BELOW_AIR_HU
+    if declared is not None:
+        padding |= (stored >= declared[0]) & (stored <= declared[1])
+    return padding
+
+
+def _declared(header: SliceHeader) -> tuple[int, int] | None:
+    if header.padding is None:
+        return None
+    highest_hu = max(value * header.slope + header.intercept for value in header.padding)
+    return header.padding if highest_hu < _THINNEST_TISSUE_HU else None
+
+
+def _shifted(stored: np.ndarray, intercept: int) -> np.ndarray:
+    """Slope 1, as nearly every scanner writes it: clipped before it is shifted, so that int16 never overflows."""
+    limits = np.iinfo(stored.dtype)
+    low = min(max(LOWEST_HU - intercept, limits.min), limits.max)
+    high = min(max(HIGHEST_HU - intercept, limits.min), limits.max)
+    hu: np.ndarray = np.clip(stored, low, high).astype(np.int32 if abs(intercept) > 28_000 else np.int16)
+    hu += intercept
+    return hu.astype(np.int16, copy=False)
+
+
+def constant_frame(hu: np.ndarray) -> np.ndarray:
+    """Pixels that hold one and the same value in every slice and hang together with a corner, bool (rows, columns).
+
+    Noise spares no measured pixel, so this is filling that no header declares: the corners outside the scanner's
+    circle, or the frame of a picture that was pasted into a larger one. All four corners must hold the value.
+    """
+    value = hu[0, 0, 0]
+    constant = np.full(hu.shape[1:], True)
+    if (hu[:, [0, 0, -1, -1], [0, -1, 0, -1]] != value).any():
+        return ~constant
+    for plane in hu:
+        constant &= plane == value
+    labels = cc3d.connected_components(constant, connectivity=4)
+    corners = {labels[0, 0], labels[0, -1], labels[-1, 0], labels[-1, -1]}
+    return np.isin(labels, list(corners))

@@ -1,0 +1,64 @@
+"""Coarse lungs → voxels: the outline at full resolution, holes closed, grown by millimetres."""
+
+import cv2
+import numpy as np
+
+from pulmo.imaging.coarse import CoarseGrid
+from pulmo.imaging.planes import disc
+from pulmo.imaging.pockets import Way
+from pulmo.imaging.sides import LEFT, RIGHT
+from pulmo.imaging.volume import Volume
+
+_LARGEST_HOLE_MM2 = 800.0
+"""Vessels and nodules up to 3 cm are filled; the dome of the diaphragm, which also lies ringed by lung, is not."""
+
+
+def outline(
+    volume: Volume, grid: CoarseGrid, lungs: np.ndarray, other_air: np.ndarray, way: Way, fill_structures: bool
+) -> np.ndarray:
+    """Voxels below the threshold in or beside a coarse lung: uint8 labels (slices, rows, columns).
+
+    `lungs` (0, LEFT, RIGHT) and `other_air` lie on the grid; beside means within a coarse voxel (and what closing
+    took away), but never in other air.
+    """
+    kernel = disc(way.closing_mm + 1.5 * max(grid.spacing_mm[1:]), grid.spacing_mm[1:])
+    near = np.stack([cv2.dilate(plane, kernel) for plane in lungs])
+    near = grid.as_volume(np.where(other_air, 0, near))
+    labels = np.zeros(volume.hu.shape, np.uint8)
+    size = volume.hu.shape[2], volume.hu.shape[1]
+    largest_hole = _LARGEST_HOLE_MM2 / (volume.pixel_spacing_mm[0] * volume.pixel_spacing_mm[1])
+    for index, hu in enumerate(volume.hu):
+        place = near[index // grid.slices_a_block]
+        if not place.any():
+            continue
+        lung = cv2.resize(place, size, interpolation=cv2.INTER_NEAREST)
+        lung[hu >= way.threshold_hu] = 0
+        if fill_structures:
+            for side in (LEFT, RIGHT):
+                _fill_holes(lung, side, largest_hole)
+        labels[index] = lung
+    return labels
+
+
+def _fill_holes(labels: np.ndarray, side: int, largest: float) -> None:
+    contours, hierarchy = cv2.findContours((labels == side).view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if hierarchy is None:
+        return
+    for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True):
+        # The contour of a hole runs through the pixels around it, so that drawing it filled closes it.
+        if parent >= 0 and cv2.contourArea(contour) <= largest:
+            cv2.drawContours(labels, [contour], -1, side, cv2.FILLED)
+
+
+def dilated(mask: np.ndarray, volume: Volume, distance_mm: float) -> np.ndarray:
+    """A bool mask (slices, rows, columns) grown by a ball of `distance_mm`, over the true slice positions.
+
+    The tutorial's advice: a mask of air alone misses nodules on the pleura.
+    """
+    grown = np.zeros(mask.shape, np.uint8)
+    for index, position in enumerate(volume.positions_mm):
+        for other in np.flatnonzero(np.abs(volume.positions_mm - position) <= distance_mm):
+            height = volume.positions_mm[other] - position
+            kernel = disc(float(np.sqrt(distance_mm**2 - height**2)), volume.pixel_spacing_mm)
+            grown[index] |= cv2.dilate(mask[other].view(np.uint8), kernel)
+    return grown.view(bool)

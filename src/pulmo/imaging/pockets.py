@@ -1,0 +1,87 @@
+"""Which pockets of air are lungs: on the coarse grid, upright."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+
+from pulmo.imaging.airways import find_airways
+from pulmo.imaging.coarse import CoarseGrid
+from pulmo.imaging.planes import SQUARE, disc, eroded, grown, opened
+from pulmo.imaging.sides import left_and_right
+
+_GAS_BELOW_HU = -955
+"""A pocket whose median is lower holds gas, not lung: even emphysema keeps vessels and walls."""
+_ENCLOSED_SHARE = 0.5
+_SMALLEST_LITRES, _SMALLEST_SHARE = 0.03, 0.05
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to tell lungs from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first."""
+
+    threshold_hu: float
+    closing_mm: float
+
+
+def find_lungs(grid: CoarseGrid, way: Way) -> tuple[np.ndarray, np.ndarray]:
+    """Lungs uint8 (0, LEFT, RIGHT) and all other air, bool; both on the grid, upright.
+
+    A lung is a pocket that holds more than gas, has thick tissue before and behind it, and meets the border nowhere
+    or with lung (where the field of view cuts it). So air outside, bowel gas and the foam of a table are left out.
+    """
+    air = grid.measured & (grid.hu < way.threshold_hu)
+    tissue = grid.measured & ~air
+    pockets = opened(air, disc(way.closing_mm, grid.spacing_mm[1:])) if way.closing_mm else air
+    lungs = _lung_pockets(grid, pockets, tissue)
+    lungs &= ~grown(find_airways(grid, lungs), SQUARE)
+    lungs = _large_parts(grid, lungs)
+    across = np.flatnonzero(tissue.any((0, 1)))
+    midline = float(across.mean()) if len(across) else 0.0
+    return left_and_right(grid, lungs, midline), air & ~lungs
+
+
+def _lung_pockets(grid: CoarseGrid, pockets: np.ndarray, tissue: np.ndarray) -> np.ndarray:
+    enclosed = _between_tissue(tissue)
+    border = grid.measured & ~eroded(grid.measured, SQUARE)
+    lungs = np.zeros(pockets.shape, bool)
+    for box, part in _parts(grid, pockets):
+        at_border = part & border[box]
+        if (
+            np.median(grid.hu[box][part]) > _GAS_BELOW_HU
+            and enclosed[box][part].mean() > _ENCLOSED_SHARE
+            and not (at_border.any() and np.median(grid.hu[box][at_border]) < _GAS_BELOW_HU)
+        ):
+            lungs[box] |= part
+    return lungs
+
+
+def _large_parts(grid: CoarseGrid, lungs: np.ndarray) -> np.ndarray:
+    """Without the crumbs that the airways leave behind, and pockets small beside the largest."""
+    parts = list(_parts(grid, lungs))
+    smallest = _SMALLEST_SHARE * max((part.sum() for _, part in parts), default=0)
+    kept = np.zeros(lungs.shape, bool)
+    for box, part in parts:
+        if part.sum() >= smallest:
+            kept[box] |= part
+    return kept
+
+
+def _parts(grid: CoarseGrid, mask: np.ndarray) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
+    """(bounding box, mask within it) of each connected part that is not tiny."""
+    labels, _ = cc3d.connected_components(mask, connectivity=6, return_N=True)
+    found = cc3d.statistics(labels)
+    for label in np.flatnonzero(found["voxel_counts"] * grid.voxel_litres > _SMALLEST_LITRES):
+        if label:
+            box = found["bounding_boxes"][label]
+            yield box, labels[box] == label
+
+
+def _between_tissue(tissue: np.ndarray) -> np.ndarray:
+    """Where thick tissue lies both in front and behind: in a lung, but not in a table, whose shell opening removes."""
+    thick = opened(tissue, SQUARE)
+    before = np.maximum.accumulate(thick, axis=1)
+    behind = np.maximum.accumulate(thick[:, ::-1], axis=1)[:, ::-1]
+    both: np.ndarray = before & behind
+    return both

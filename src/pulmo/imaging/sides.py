@@ -1,0 +1,63 @@
+"""Which lung is which: left and right told apart, and parted where they touch."""
+
+import cc3d
+import numpy as np
+from scipy import ndimage
+
+from pulmo.imaging.coarse import CoarseGrid
+
+LEFT, RIGHT = 1, 2
+_SECOND_LUNG = 0.15
+"""The smaller lung holds at least this share of the larger."""
+_DEEPEST_EROSION_MM = 12.0
+
+
+def left_and_right(grid: CoarseGrid, lungs: np.ndarray, midline: float) -> np.ndarray:
+    """Lungs, bool → uint8, LEFT or RIGHT in the patient's sense (upright axes of the grid).
+
+    `midline` is the body's middle along x, in voxels. Parts that already lie apart are told by their centre; one
+    part on both sides is eroded until it falls in two, and every voxel goes to the nearest of those.
+    """
+    labels, count = cc3d.connected_components(lungs, connectivity=6, return_N=True)
+    sides = np.zeros(lungs.shape, np.uint8)
+    if not count:
+        return sides
+    boxes = cc3d.statistics(labels)["bounding_boxes"]
+    for label in range(1, count + 1):
+        box = boxes[label]
+        part = labels[box] == label
+        sides[box][part] = _sides_of(grid, part, midline - box[2].start)[part]
+    return sides
+
+
+def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
+    x = np.arange(part.shape[2])
+    profile = part.sum((0, 1))
+    share_right = profile[x < midline].sum() / profile.sum()
+    seeds = _two_cores(grid, part) if 0.1 < share_right < 0.9 else None
+    if seeds is None:
+        # One lung, or none that can be parted by its shape: it lies where most of it lies.
+        centre = (profile * x).sum() / profile.sum()
+        return np.full(part.shape, LEFT if centre >= midline else RIGHT, np.uint8)
+    nearest = ndimage.distance_transform_edt(seeds == 0, grid.spacing_mm, return_distances=False, return_indices=True)
+    found: np.ndarray = seeds[tuple(nearest)]
+    return found
+
+
+def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
+    """LEFT and RIGHT seeds where erosion parts the two lungs; None if it never does."""
+    depth = ndimage.distance_transform_edt(np.pad(part, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1]
+    step = min(grid.spacing_mm[1:])
+    for erosion in np.arange(step, _DEEPEST_EROSION_MM, step):
+        labels, count = cc3d.connected_components(depth > erosion, connectivity=6, return_N=True)
+        if count < 2:
+            continue
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        sizes[0] = 0
+        first, second = np.argsort(sizes)[-1:-3:-1]
+        if sizes[second] < _SECOND_LUNG * sizes[first]:
+            continue
+        centres = [np.flatnonzero((labels == label).any((0, 1))).mean() for label in (first, second)]
+        left, right = (first, second) if centres[0] > centres[1] else (second, first)
+        return np.select([labels == left, labels == right], [np.uint8(LEFT), np.uint8(RIGHT)], np.uint8(0))
+    return None

@@ -1,0 +1,95 @@
+"""One CT scan as an array in Hounsfield units, with the geometry to measure in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pulmo.errors import Fault, ScanError
+from pulmo.imaging.hounsfield import AIR_HU, PADDING_HU, constant_frame, to_hounsfield
+from pulmo.imaging.pixels import read_pixels
+from pulmo.imaging.series import Stack, find_slices, slice_normal, stacks
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A scan; axes are always (slices, rows, columns).
+
+    `hu` is int16, with PADDING_HU where nothing was measured. `positions_mm` (slices,) rises along the slice normal
+    and need not be even. `directions` (3, 3) are the unit vectors, in the patient's coordinates (x to the left, y to
+    the back, z to the head), along which the slice, row and column index grow. `shear_mm` (slices, 2) is how far
+    each slice is shifted down its columns and along its rows against the first: not zero where the gantry was tilted.
+    `source` names the folder, for messages.
+    """
+
+    hu: np.ndarray
+    positions_mm: np.ndarray
+    pixel_spacing_mm: tuple[float, float]
+    directions: np.ndarray
+    shear_mm: np.ndarray
+    repairs: tuple[str, ...]
+    source: str
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """(slices, rows, columns); between slices the usual distance, where it varies."""
+        return (usual_step(self.positions_mm), *self.pixel_spacing_mm)
+
+    @property
+    def extents_mm(self) -> np.ndarray:
+        """(slices,) what each slice stands for along the normal: half the way to either neighbour."""
+        steps = np.diff(self.positions_mm)
+        usual = usual_step(self.positions_mm)
+        extents: np.ndarray = (np.concatenate([[usual], steps]) + np.concatenate([steps, [usual]])) / 2
+        return extents
+
+    @property
+    def voxel_litres(self) -> np.ndarray:
+        """(slices,) the volume of one voxel of each slice."""
+        return self.extents_mm * self.pixel_spacing_mm[0] * self.pixel_spacing_mm[1] / 1e6
+
+
+def usual_step(positions_mm: np.ndarray) -> float:
+    """The median distance between neighbouring slices."""
+    return float(np.median(np.diff(positions_mm)))
+
+
+def read_volume(folder: Path) -> Volume:
+    """The scan in `folder`; of several series or acquisitions, the one that covers most lung.
+
+    Stray files, duplicates and gaps are mended and named in `repairs`. Raises ScanError, with the remedy, for: no
+    DICOM, not CT, several patients, too few slices, no pixel spacing, pixels cut short or undecodable.
+    """
+    headers, left_out = find_slices(folder)
+    found = stacks(headers)
+    stack = found[0]
+    return assemble(stack, (*left_out, *stack.repairs))
+
+
+def assemble(stack: Stack, repairs: tuple[str, ...]) -> Volume:
+    """Reads the pixels of a stack."""
+    first = stack.slices[0]
+    if len(stack.slices) < 3:
+        what = f"only {len(stack.slices)} slices of one series"
+        raise ScanError(Fault(str(first.path.parent), what, "Give the whole series"))
+    if not first.pixel_spacing_mm or min(first.pixel_spacing_mm) <= 0:
+        what = "no PixelSpacing: nothing can be measured in it"
+        raise ScanError(Fault(str(first.path), what, "Export the series again"))
+    hu = np.empty((len(stack.slices), first.rows, first.columns), np.int16)
+    for index, header in enumerate(stack.slices):
+        hu[index] = to_hounsfield(read_pixels(header), header)
+    fill = constant_frame(hu)
+    if fill.any() and abs(int(hu[0, 0, 0]) - AIR_HU) > 20:
+        hu[:, fill] = PADDING_HU
+    row_direction, column_direction = np.array(first.orientation[:3]), np.array(first.orientation[3:])
+    positions = np.array([header.position_mm for header in stack.slices])
+    shifts = positions - positions[0]
+    return Volume(
+        hu=hu,
+        positions_mm=stack.positions_mm,
+        pixel_spacing_mm=(first.pixel_spacing_mm[0], first.pixel_spacing_mm[1]),
+        directions=np.stack([slice_normal(first.orientation), column_direction, row_direction]),
+        shear_mm=np.stack([shifts @ column_direction, shifts @ row_direction], axis=1),
+        repairs=repairs,
+        source=str(first.path.parent),
+    )
