@@ -1,0 +1,196 @@
+"""`score`, `validate` and `blend` as their users call them, on OSIC's files."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pulmo.__main__ import main
+
+Pulmo = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def pulmo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Pulmo:
+    """Run a command here: its words → exit code, stdout, stderr."""
+
+    def run(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["pulmo", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        code = ended.value.code
+        return (0 if code is None else int(code)), printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A solution, its sample, and two submissions."""
+    (tmp_path / "solution.csv").write_text("Patient_Week,FVC\na_5,2000\na_9,1900\n")
+    (tmp_path / "sample.csv").write_text("Patient_Week,FVC,Confidence\na_5,2000,100\na_9,2000,100\na_-3,2000,100\n")
+    (tmp_path / "good.csv").write_text("Patient_Week,FVC,Confidence\na_-3,2100,70\na_5,2000,70\na_9,1900,70\n")
+    (tmp_path / "bad.csv").write_text("Patient_Week,FVC,Confidence\na_9,1000,100\na_5,1000,100\na_-3,1000,100\n")
+    return tmp_path
+
+
+def test_the_score_stands_alone_on_the_last_line(pulmo: Pulmo, files: Path) -> None:
+    code, out, _ = pulmo("osic", "score", files / "good.csv", "--solution", files / "solution.csv")
+    assert (code, out) == (0, "-4.595069\n")
+
+
+def test_the_score_as_json(pulmo: Pulmo, files: Path) -> None:
+    _, out, _ = pulmo("osic", "score", files / "good.csv", "--solution", files / "solution.csv", "--json")
+    assert json.loads(out)["score"] == pytest.approx(-4.595069, abs=1e-6)
+
+
+def test_a_file_with_bom_and_crlf_scores_the_same(pulmo: Pulmo, files: Path) -> None:
+    path = files / "windows.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + (files / "good.csv").read_bytes().replace(b"\n", b"\r\n"))
+    assert pulmo("osic", "score", path, "--solution", files / "solution.csv")[1] == "-4.595069\n"
+
+
+def test_a_missing_id_is_an_error_unless_subset(pulmo: Pulmo, files: Path) -> None:
+    (files / "short.csv").write_text("Patient_Week,FVC,Confidence\na_5,2000,70\nb_1,1,1\n")
+    words = ("osic", "score", files / "short.csv", "--solution", files / "solution.csv")
+    code, out, err = pulmo(*words)
+    assert (code, out) == (1, "")
+    assert "no row for Patient_Week 'a_9'" in err
+    assert "Traceback" not in err
+    code, out, err = pulmo(*words, "--subset")
+    assert (code, out) == (0, "-4.595069\n")
+    assert "1 rows of the submission are left out" in err
+    assert "1 rows of the solution are left out" in err
+
+
+def test_a_train_csv_is_a_solution_of_its_last_three_visits(pulmo: Pulmo, files: Path) -> None:
+    rows = [(-3, 9999), (9, 1900), (0, 1), (0, 9999), (5, 2000)]  # in no order; week 0 twice, first in file order first
+    lines = ["Patient,Weeks,FVC,Percent", *(f"a,{week},{fvc},80" for week, fvc in rows)]
+    (files / "train.csv").write_text("\n".join(lines))
+    (files / "mine.csv").write_text("Patient_Week,FVC,Confidence\na_9,1900,70\na_5,2000,70\na_0,9999,70\n")
+    assert pulmo("osic", "score", files / "mine.csv", "--solution", files / "train.csv")[1] == "-4.595069\n"
+
+
+def test_validate_accepts_any_order(pulmo: Pulmo, files: Path) -> None:
+    code, out, _ = pulmo("osic", "validate", files / "good.csv", "--sample", files / "sample.csv")
+    assert code == 0
+    assert "valid, 3 rows" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            "Patient_Week,FVC,Confidence\na_5,1,1\na_5,1,1\na_9,1,1\na_-3,1,1\n",
+            "row 3, Patient_Week: 'a_5' stands there",
+        ),
+        ("Patient_Week,FVC,Confidence\na_5,1,1\na_9,1,1\n", "has no row for Patient_Week 'a_-3'"),
+        ("Patient_Week,FVC,Confidence\na_5,1,1\na_9,1,1\na_-3,1,1\na_134,1,1\n", "row 5, Patient_Week: 'a_134'"),
+        ("Patient_Week,FVC,Confidence\na_5,1,\na_9,1,1\na_-3,1,1\n", "row 2, Confidence: ''"),
+        ("Patient_Week,FVC,Confidence\na_5,1,1\na_9,1,0\na_-3,1,1\n", "row 3, Confidence: 0 is not positive"),
+        ("Patient_Week,FVC\na_5,1\na_9,1\na_-3,1\n", "no column 'Confidence'"),
+        ("Patient_Week,FVC,Confidence,more\na_5,1,1,1\na_9,1,1,1\na_-3,1,1,1\n", "column 'more' too many"),
+    ],
+)
+def test_validate_names_what_kaggle_would_refuse(pulmo: Pulmo, files: Path, content: str, words: str) -> None:
+    (files / "wrong.csv").write_text(content)
+    code, out, err = pulmo("osic", "validate", files / "wrong.csv", "--sample", files / "sample.csv")
+    assert (code, out) == (1, "")
+    assert "wrong.csv" in err
+    assert words in err
+
+
+def test_many_faults_are_counted(pulmo: Pulmo, files: Path) -> None:
+    ids = [f"a_{week}" for week in range(60)]
+    pd.DataFrame({"Patient_Week": ids, "FVC": "?", "Confidence": 1}).to_csv(files / "wrong.csv", index=False)
+    pd.DataFrame({"Patient_Week": ids}).to_csv(files / "ids.csv", index=False)
+    _, _, err = pulmo("osic", "validate", files / "wrong.csv", "--sample", files / "ids.csv")
+    assert len(err.splitlines()) == 51
+    assert "and 10 more faults" in err
+
+
+def test_blend_weighs_fvc_and_confidence(pulmo: Pulmo, files: Path) -> None:
+    words = ("osic", "blend", files / "good.csv", files / "bad.csv", "--out", files / "out/blend.csv")
+    assert pulmo(*words, "--weights", "3,1")[0] == 0
+    blended = pd.read_csv(files / "out/blend.csv")
+    assert blended["Patient_Week"].tolist() == ["a_-3", "a_5", "a_9"]
+    assert blended["FVC"].tolist() == [1825.0, 1750.0, 1675.0]
+    assert blended["Confidence"].tolist() == [77.5, 77.5, 77.5]
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"), [("1", "2 files"), ("1,-1", "2 files"), ("0,0", "2"), ("a,b", "numbers")]
+)
+def test_weights_that_do_not_fit_are_refused(pulmo: Pulmo, files: Path, weights: str, words: str) -> None:
+    arguments = ("osic", "blend", files / "good.csv", files / "bad.csv", "--out", files / "blend.csv")
+    code, _, err = pulmo(*arguments, "--weights", weights)
+    assert code == 1
+    assert words in err
+    assert not (files / "blend.csv").exists()
+
+
+def test_blend_refuses_files_of_other_ids(pulmo: Pulmo, files: Path) -> None:
+    (files / "other.csv").write_text("Patient_Week,FVC,Confidence\na_5,2000,70\nc_1,1,1\n")
+    code, _, err = pulmo("osic", "blend", files / "good.csv", files / "other.csv", "--out", files / "blend.csv")
+    assert code == 1
+    assert "other.csv, row 3, Patient_Week: 'c_1'" in err
+    assert "no row for Patient_Week 'a_9'" in err
+
+
+def test_a_wrong_command_line_ends_with_two(pulmo: Pulmo, files: Path) -> None:
+    assert pulmo("osic", "score", files / "good.csv")[0] == 2
+    assert pulmo("osic", "no-such-stage")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("fvc", "confidence", "expected"), [("sample", "sample", "-11.603262"), ("true", "70", "-4.595069")]
+)
+def test_known_answers_on_the_test_patients(
+    pulmo: Pulmo, shared_data: Path, tmp_path: Path, fvc: str, confidence: str, expected: str
+) -> None:
+    folder = shared_data / "osic-pulmonary-fibrosis-progression"
+    visits = pd.read_csv(folder / "train.csv")
+    visits = visits[visits["Patient"].isin(pd.read_csv(folder / "test.csv")["Patient"])]
+    visits["Patient_Week"] = visits["Patient"] + "_" + visits["Weeks"].astype(str)
+    visits.to_csv(tmp_path / "visits.csv", index=False)
+    mine = pd.read_csv(folder / "sample_submission.csv")
+    if fvc == "true":
+        mine = mine.merge(visits.groupby("Patient_Week")["FVC"].last(), on="Patient_Week", suffixes=("_sample", ""))
+        mine = mine[["Patient_Week", "FVC"]].assign(Confidence=float(confidence))
+    mine.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "train.csv").write_text(visits.drop(columns="Patient_Week").to_csv(index=False))
+    _, out, _ = pulmo("osic", "score", tmp_path / "mine.csv", "--solution", tmp_path / "train.csv")
+    assert out.strip() == expected
+
+
+def test_known_answer_of_the_first_fvc_carried_forward(pulmo: Pulmo, shared_data: Path, tmp_path: Path) -> None:
+    train = shared_data / "osic-pulmonary-fibrosis-progression/train.csv"
+    visits = pd.read_csv(train)
+    first = visits.sort_values("Weeks", kind="stable").groupby("Patient")["FVC"].first()
+    carried = pd.DataFrame(
+        {
+            "Patient_Week": visits["Patient"] + "_" + visits["Weeks"].astype(str),
+            "FVC": visits["Patient"].map(first),
+            "Confidence": 225,
+        }
+    )
+    carried.drop_duplicates("Patient_Week").to_csv(tmp_path / "carried.csv", index=False)
+    _, out, _ = pulmo("osic", "score", tmp_path / "carried.csv", "--solution", train)
+    assert out == "-7.320554\n"
+
+
+def test_score_loads_no_learning_library() -> None:
+    code = (
+        "import sys; from pulmo.cli import build_app; build_app(); import pulmo.commands.score;"
+        "from pulmo.competition import competition_names, find_competition;"
+        "[find_competition(name).module('submission') for name in competition_names()];"
+        "print({'tensorflow', 'keras', 'lightgbm', 'sklearn', 'scipy', 'pydicom', 'pydantic', 'cv2', 'matplotlib'}"
+        " & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_value
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    assert digest_value({"a": 1, "b": [2]}) == digest_value({"b": [2], "a": 1}) != digest_value({"a": 1, "b": [3]})
+
+
+def test_a_folder_is_its_files_by_name_and_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "inner/a.txt").write_text("a")
+    assert digest_output(tmp_path / "one") == digest_output(tmp_path / "two")
+    (tmp_path / "two/inner/a.txt").rename(tmp_path / "two/inner/b.txt")
+    assert digest_output(tmp_path / "one") != digest_output(tmp_path / "two")
+
+
+def test_raw_folders_change_with_their_listing(tmp_path: Path) -> None:
+    assert digest_raw(tmp_path / "train") == "absent"
+    (tmp_path / "train/patient").mkdir(parents=True)
+    empty = digest_raw(tmp_path / "train")
+    (tmp_path / "train/patient/1.dcm").write_bytes(b"123")
+    one = digest_raw(tmp_path / "train")
+    (tmp_path / "train/patient/1.dcm").write_bytes(b"1234")
+    assert len({empty, one, digest_raw(tmp_path / "train"), "absent"}) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "matters"),
+    [("square", True), ("helper", True), ("deeper", True), ("inner", True), ("features", False)],
+)
+def test_the_code_of_a_stage_is_its_module_and_what_that_imports(changed: str, matters: bool, toy: Path) -> None:
+    package = toy / "toy"
+    (package / "inner.py").write_text("")
+    (package / "deeper.py").write_text("def value():\n    from pulmo.competitions.toy import inner\n")
+    (package / "helper.py").write_text("from pulmo.competitions.toy.deeper import value\n")
+    square = package / "square.py"
+    square.write_text(square.read_text() + "\nfrom pulmo.competitions.toy.helper import value\n")
+    digests = []
+    for _ in range(2):
+        digest_code.cache_clear()
+        digests.append(digest_code("pulmo.competitions.toy.square"))
+        (package / f"{changed}.py").write_text((package / f"{changed}.py").read_text() + "# changed\n")
+    assert (digests[0] != digests[1]) is matters
