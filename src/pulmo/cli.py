@@ -66,6 +66,20 @@ def doctor() -> None:
     examine()
 
 
+@app.command()
+def scan(
+    folder: Annotated[Path, typer.Argument(help="The folder of one CT series.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Where the pictures go. Default: work/scan/<folder>.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """One CT series: geometry, lung volumes, Hounsfield statistics, pictures."""
+    from pulmo.commands.scan import scan_folder
+
+    scan_folder(folder, out, as_json)
+
+
 def _competition_app(competition: Competition) -> typer.Typer:
     group = typer.Typer(help=competition.title, no_args_is_help=True)
 

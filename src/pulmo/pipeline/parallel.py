@@ -121,7 +121,7 @@ def _on_cluster(
     with client:
         # pure=False: the answer depends on files, so an earlier answer must not be taken for this one.
         futures = {client.submit(function, item, pure=False): key for key, item in items.items()}
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=client.loop):
             key = futures.pop(future)
             try:
                 yield key, _outcome(future)

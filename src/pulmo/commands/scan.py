@@ -1,0 +1,66 @@
+"""One CT series looked at: its geometry, what was repaired, the lungs' litres and densities, and pictures."""
+
+from pathlib import Path
+from typing import Any
+
+from pulmo.commands.console import NOT_FOR_CLINICAL_USE, show_json, tell
+from pulmo.errors import Fault, ScanError
+from pulmo.imaging.lungs import LungMask, segment_lungs
+from pulmo.imaging.statistics import lung_statistics
+from pulmo.imaging.volume import Volume, read_volume
+from pulmo.report.scan import draw_histogram, draw_montage, write_turning_lungs
+
+
+def scan_folder(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Print what is in a series and draw it.
+
+    Raises:
+        ScanError: there is no such folder, no DICOM in it, no lung in the scan …: each says what to do.
+    """
+    if not folder.is_dir():
+        raise ScanError(Fault(str(folder), "there is no such folder", "Name the folder of one CT series"))
+    volume = read_volume(folder)
+    mask = segment_lungs(volume)
+    facts = _facts(volume, mask)
+    pictures = _draw(volume, mask, out or Path("work") / "scan" / folder.resolve().name)
+    if as_json:
+        show_json({**facts, "pictures": [str(path) for path in pictures]})
+    else:
+        _show(facts)
+        for path in pictures:
+            print(f"{'picture':26}{path}")
+        print(NOT_FOR_CLINICAL_USE)
+
+
+def _facts(volume: Volume, mask: LungMask) -> dict[str, Any]:
+    flat = lung_statistics(volume, mask)
+    per_axis = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
+    numbers = {name: value for name, value in flat.items() if name not in (*per_axis, "quality", "repairs")}
+    return {
+        **numbers,
+        "spacing_mm": [flat[name] for name in per_axis],
+        "shape": list(volume.hu.shape),
+        "repairs": list(volume.repairs),
+        "quality": {"verdict": mask.quality.verdict, "reasons": list(mask.quality.reasons)},
+    }
+
+
+def _draw(volume: Volume, mask: LungMask, folder: Path) -> list[Path]:
+    tell(f"Drawing into {folder} …")
+    montage, histogram, turning = (folder / name for name in ("montage.png", "histogram.png", "lungs.html"))
+    draw_montage(volume, mask, montage)
+    draw_histogram(volume, mask, histogram)
+    write_turning_lungs(volume, mask, turning)
+    return [montage, histogram, turning]
+
+
+def _show(facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        if name == "quality":
+            print(f"{name:26}{'; '.join([value['verdict'], *value['reasons']])}")
+        elif name == "repairs":
+            print(f"{name:26}{'; '.join(value) or 'none'}")
+        elif isinstance(value, list):
+            print(f"{name:26}{' × '.join(f'{part:g}' for part in value)}")
+        else:
+            print(f"{name:26}{value:.4g}" if isinstance(value, float) else f"{name:26}{value}")

@@ -1,0 +1,1 @@
+"""One visual style, figures' building blocks, pictures of scans."""

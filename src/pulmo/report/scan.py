@@ -1,0 +1,111 @@
+"""Pictures of one CT scan: slices with the lungs' outlines, their histogram, and a lung model that turns."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pulmo.imaging.lungs import LungMask
+from pulmo.imaging.sides import LEFT, RIGHT
+from pulmo.imaging.statistics import BANDS_HU, lung_histogram
+from pulmo.imaging.volume import Volume
+from pulmo.report.style import INK, LEFT_COLOUR, ORANGE, PALE, PURPLE, RIGHT_COLOUR, SKY, VERMILION, figure
+
+LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500, as radiologists look at lungs
+MONTAGE_ROWS, MONTAGE_COLUMNS = 3, 4
+
+_BANDS = (
+    ("emphysema", "emphysema", PURPLE),
+    ("normal", "normally aerated", SKY),
+    ("ground_glass_reticular", "ground glass, reticular", ORANGE),
+    ("consolidated", "consolidated", VERMILION),
+)
+
+
+def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
+    """Twelve slices from the lungs' base to their top, outlined by side (the patient's left lung in orange)."""
+    inside = np.flatnonzero(mask.labels.any(axis=(1, 2)))
+    chosen = inside[np.linspace(0, len(inside) - 1, MONTAGE_ROWS * MONTAGE_COLUMNS + 2)[1:-1].round().astype(int)]
+    aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
+    with figure(11, 8.6, path) as drawing:
+        for axes, index in zip(drawing.subplots(MONTAGE_ROWS, MONTAGE_COLUMNS).flat, chosen, strict=True):
+            low, high = LUNG_WINDOW_HU
+            axes.imshow(volume.hu[index], cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="none")
+            for side, colour in ((LEFT, LEFT_COLOUR), (RIGHT, RIGHT_COLOUR)):
+                outline = mask.labels[index] == side
+                if outline.any():
+                    axes.contour(outline, levels=[0.5], colors=colour, linewidths=0.9)
+            axes.set_title(f"slice {index + 1}, {volume.positions_mm[index]:.1f} mm", fontsize=8)
+            axes.axis("off")
+        litres = float(sum(lung_histogram(volume, mask.labels, side).sum() for side in (LEFT, RIGHT)))
+        drawing.suptitle(
+            f"{Path(volume.source).name}: {litres:.2f} litres of lung; "
+            f"left orange, right blue; mask {mask.quality.verdict}",
+            fontsize=11,
+            x=0.01,
+            ha="left",
+        )
+
+
+def draw_histogram(volume: Volume, mask: LungMask, path: Path) -> None:
+    """How many millilitres of lung there are at each density, over the bands that the statistics count."""
+    litres = lung_histogram(volume, mask.labels, LEFT) + lung_histogram(volume, mask.labels, RIGHT)
+    width_hu = 10
+    low, high = -1024, 200
+    binned = litres[: high - low][: (high - low) // width_hu * width_hu].reshape(-1, width_hu).sum(axis=1)
+    middles = low + width_hu * (np.arange(len(binned)) + 0.5)
+    with figure(8, 4, path) as drawing:
+        axes = drawing.subplots()
+        axes.bar(middles, 1000 * binned, width=width_hu, color=PALE)
+        for band, name, colour in _BANDS:
+            start, end = BANDS_HU[band]
+            within = (middles >= start) & (middles < end)
+            share = litres[start - low : end - low].sum() / litres.sum()
+            label = f"{name}: {share:.1%}"
+            axes.bar(middles[within], 1000 * binned[within], width=width_hu, color=colour, label=label)
+        mean = float(litres @ np.arange(low, low + len(litres)) / litres.sum())
+        axes.axvline(mean, color=INK, linewidth=1, label=f"mean {mean:.0f} HU")
+        axes.set(xlabel="Hounsfield units", ylabel=f"ml of lung per {width_hu} HU", title=Path(volume.source).name)
+        axes.legend()
+
+
+def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
+    """A page with both lungs as surfaces that turn until they are touched; it needs no network."""
+    import plotly.graph_objects as go
+
+    from pulmo.imaging.mesh import lung_mesh
+
+    surfaces = []
+    for side, name, colour in ((LEFT, "left lung", LEFT_COLOUR), (RIGHT, "right lung", RIGHT_COLOUR)):
+        vertices, triangles = lung_mesh(volume, mask, side)
+        x, y, z = vertices.T
+        i, j, k = triangles.T
+        light = {"ambient": 0.35, "diffuse": 0.8, "specular": 0.15}
+        surfaces.append(
+            go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, name=name, lighting=light, showlegend=True)
+        )
+    axis = {"showbackground": False, "title": ""}
+    drawing = go.Figure(surfaces)
+    drawing.update_layout(
+        title=f"{Path(volume.source).name} (axes in mm). For research and competitions, not for clinical use.",
+        scene={"aspectmode": "data", "xaxis": axis, "yaxis": axis, "zaxis": axis},
+        margin={"l": 0, "r": 0, "t": 40, "b": 0},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.write_html(path, include_plotlyjs=True, full_html=True, post_script=_TURN)
+
+
+# A full turn in 24 seconds; the first touch leaves the model to the reader.
+_TURN = """
+const plot = document.getElementById('{plot_id}');
+let turning = true;
+for (const event of ['pointerdown', 'wheel', 'touchstart']) {
+  plot.addEventListener(event, () => { turning = false; }, { once: true });
+}
+function turn(time) {
+  if (!turning) return;
+  const angle = time / 24000 * 2 * Math.PI;
+  Plotly.relayout(plot, {'scene.camera.eye': {x: 1.9 * Math.sin(angle), y: -1.9 * Math.cos(angle), z: 0.35}})
+    .then(() => requestAnimationFrame(turn));
+}
+requestAnimationFrame(turn);
+"""
