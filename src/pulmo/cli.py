@@ -138,7 +138,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
         model: Model = None,
         as_json: Json = False,
     ) -> None:
-        from pulmo.commands.run import Request, run_all, run_cv, run_stage
+        from pulmo.commands.run import Request, run_and_show, run_cv, run_stage
 
         if model is not None and name != "predict":
             raise typer.BadParameter("only predict takes a model", param_hint="--model")
@@ -146,7 +146,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
             competition, data, out, work, run, preset, tuple(overrides or ()), seed, cluster, model, as_json
         )
         if name == "run":
-            run_all(request)
+            run_and_show(request)
         elif name == "cv":
             run_cv(request)
         else:

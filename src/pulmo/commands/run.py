@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -43,28 +43,41 @@ class Request:
         return self.run or self.preset
 
 
-def run_all(request: Request) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Summary:
+    """What a whole run leaves: the validated submission, the estimate of its score and its error, the model."""
+
+    submission: Path
+    scores: Path
+    model: Path
+    score: float
+    standard_error: float
+
+
+def run_all(request: Request) -> Summary:
     """Every stage; then the submission is validated and put, with `score.json`, where it may be sent from."""
     run = prepare(request)
     _run(run, request.competition.stages)
     submission = _publish(run)
-    ensemble = json.loads((output(run, MODEL) / "ensemble.json").read_text())
-    scores = _update_scores(run, request, {"estimate": ensemble["estimate"]})
-    result = {
-        "submission": str(submission),
-        "scores": str(scores),
-        "model": str(output(run, MODEL)),
-        **ensemble["estimate"],
-    }
+    model = output(run, MODEL)
+    estimate = load(model / "ensemble.json")["estimate"]
+    scores = _update_scores(run, request, {"estimate": estimate})
+    return Summary(submission, scores, model, estimate["score"], estimate["standard_error"])
+
+
+def run_and_show(request: Request) -> None:
+    """`run_all`, and its summary on stdout."""
+    summary = run_all(request)
     if request.json:
-        show_json(result)
-    else:
-        estimate = f"{ensemble['estimate']['score']:.4f} ± {ensemble['estimate']['standard_error']:.4f}"
-        print(f"Submission  {submission} (validated)")
-        print(f"Estimate    {request.competition.metric} {estimate}, out of fold and cross-fitted; kept in {scores}")
-        print(f"Model       {result['model']}")
-        print(NOT_FOR_CLINICAL_USE)
-    return result
+        show_json({name: str(value) if isinstance(value, Path) else value for name, value in asdict(summary).items()})
+        return
+    estimate = f"{summary.score:.4f} ± {summary.standard_error:.4f}"
+    print(f"Submission  {summary.submission} (validated)")
+    print(
+        f"Estimate    {request.competition.metric} {estimate}, out of fold and cross-fitted; kept in {summary.scores}"
+    )
+    print(f"Model       {summary.model}")
+    print(NOT_FOR_CLINICAL_USE)
 
 
 def run_stage(request: Request, name: str) -> None:

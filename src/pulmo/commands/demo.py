@@ -1,0 +1,67 @@
+"""Every competition on phantom data: the whole way from raw files to scores, in minutes and without a download."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pulmo.commands.console import NOT_FOR_CLINICAL_USE, show_table, tell
+from pulmo.commands.run import Request, prepare, run_all
+from pulmo.competition import Competition
+from pulmo.pipeline.fingerprint import digest_code
+from pulmo.pipeline.progress import bar
+from pulmo.scoring.tables import read_table
+
+DEMO = "demo"  # the preset and the run's name
+FOLDER = Path("work") / "demo"
+
+
+def run_demo(competitions: Sequence[Competition], seed: int) -> None:
+    """Run them all, then print one table of scores, and where the submissions and pictures are."""
+    rows, pictures = [], []
+    for competition in competitions:
+        tell(f"── {competition.title} ──")
+        started = time.monotonic()
+        data, solution = _phantom(competition, seed)
+        request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed)
+        summary = run_all(request)
+        cells = competition.module("submission")
+        submission = read_table(summary.submission, competition.submission_columns)
+        hidden = cells.score(cells.read_solution(solution), submission, competition.row_id)
+        pictures += competition.module("figures").draw(prepare(request).paths)
+        rows.append(
+            {
+                "competition": competition.name,
+                "metric": competition.metric,
+                "estimate, out of fold": f"{summary.score:.4f} ± {summary.standard_error:.4f}",
+                "hidden test set": f"{hidden:.4f}",
+                "seconds": f"{time.monotonic() - started:.0f}",
+                "submission": str(summary.submission),
+            }
+        )
+    show_table(rows)
+    for picture in pictures:
+        print(f"picture      {picture}")
+    print(f"Phantoms, drawn by pulmo: these scores say that it works, not how well. {NOT_FOR_CLINICAL_USE}")
+
+
+def _phantom(competition: Competition, seed: int) -> tuple[Path, Path]:
+    """The demo data and their hidden solution, written unless the same are there already."""
+    phantom = competition.module("phantom")
+    data, solution = FOLDER / competition.name, FOLDER / f"{competition.name}-solution.csv"
+    written = FOLDER / f"{competition.name}.written"
+    digest = f"{digest_code(phantom.__name__)} {seed}"
+    if written.is_file() and written.read_text() == digest:
+        return data, solution
+    written.unlink(missing_ok=True)
+    shutil.rmtree(data, ignore_errors=True)
+    with bar() as display:
+        task = display.add_task("phantom patients")
+        phantom.write_phantom(
+            data,
+            solution,
+            phantom.PhantomSettings(seed=seed),
+            lambda done, total: display.update(task, completed=done, total=total),
+        )
+    written.write_text(digest)
+    return data, solution
