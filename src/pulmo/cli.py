@@ -112,11 +112,16 @@ def _competition_app(competition: Competition) -> typer.Typer:
         weights: Annotated[
             str | None, typer.Option(help="One a file: 0.7,0.3. Default: equal.", show_default=False)
         ] = None,
+        solution: Annotated[
+            Path | None,
+            typer.Option(help="Fit the weights on half of it, judge them on the other.", show_default=False),
+        ] = None,
+        subset: Annotated[bool, typer.Option("--subset", help="Use the ids that all have.")] = False,
     ) -> None:
         """Combine several submissions."""
-        from pulmo.commands.score import blend_files
+        from pulmo.commands.score import BlendRequest, blend_files
 
-        blend_files(competition, submissions, out, weights)
+        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset))
 
     _add_pipeline_command(group, competition, "run", "All stages: train, fit the ensemble, predict, validate.")
     _add_pipeline_command(group, competition, "cv", competition.cv.summary)

@@ -1,15 +1,16 @@
 """Submission files judged and combined: score, validate, blend."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from pulmo.commands.console import show_json, tell
+from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
 from pulmo.errors import Fault, ParticipantVisibleError, UserError
 from pulmo.scoring.ids import missing_ids, repeated_ids, shared_rows, unknown_ids
-from pulmo.scoring.tables import read_table
+from pulmo.scoring.tables import name_of, read_table
 from pulmo.scoring.validation import validate
 
 
@@ -36,18 +37,79 @@ def validate_file(competition: Competition, path: Path, sample: Path) -> None:
     print(f"{path}: valid, {len(submission)} rows")
 
 
-def blend_files(competition: Competition, paths: Sequence[Path], out: Path, weights: str | None) -> None:
-    """Combine submission files by weight (equal ones, if none are given)."""
+@dataclass(frozen=True)
+class BlendRequest:
+    """What to combine, and how: by the weights given, by weights fitted to a solution, or equally."""
+
+    paths: Sequence[Path]
+    out: Path
+    weights: str | None = None
+    solution: Path | None = None
+    subset: bool = False
+
+
+def blend_files(competition: Competition, request: BlendRequest) -> None:
+    """Combine submission files."""
+    if request.weights is not None and request.solution is not None:
+        raise UserError(Fault("--weights and --solution", "were both given", "Give weights, or let them be fitted"))
     cells = competition.module("submission")
-    tables = [read_table(path, competition.submission_columns) for path in paths]
+    tables = [read_table(path, competition.submission_columns) for path in request.paths]
+    if request.subset:
+        tables = _share_ids(competition, tables)
     _check_together(competition, tables)
-    shares = [1.0] * len(tables) if weights is None else _parse_weights(weights, len(tables))
+    if request.solution is not None:
+        shares = _fit_shares(competition, request, tables)
+    elif request.weights is not None:
+        shares = _parse_weights(request.weights, len(tables))
+    else:
+        shares = [1.0] * len(tables)
     combined = cells.blend(tables, shares)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    combined.to_csv(out, index=False, lineterminator="\n")
-    for path, share in zip(paths, shares, strict=True):
-        tell(f"{share / sum(shares):8.4f}  {path}")
-    print(f"{out}: {len(combined)} rows")
+    request.out.parent.mkdir(parents=True, exist_ok=True)
+    combined.to_csv(request.out, index=False, lineterminator="\n")
+    if request.solution is None:
+        for path, share in zip(request.paths, shares, strict=True):
+            tell(f"{share / sum(shares):8.4f}  {path}")
+    print(f"{request.out}: {len(combined)} rows")
+
+
+def _fit_shares(competition: Competition, request: BlendRequest, tables: Sequence[pd.DataFrame]) -> list[float]:
+    """Weights fitted on one half of the solution; the other half's scores are printed beside each file's."""
+    from pulmo.blending.halves import fit_blend, half_of  # not for every blend: it loads more than scoring needs
+
+    assert request.solution is not None
+    cells, row_id = competition.module("submission"), competition.row_id
+    truth = cells.read_solution(request.solution)
+    if request.subset:
+        _, truth = _share(competition, tables[0], truth)
+    cells.score(truth, tables[0], row_id)  # names what is amiss between them before the halves hide it
+    half = truth[row_id].map(cells.group_of).map(half_of)
+    if half.nunique() < 2:
+        raise UserError(Fault(str(request.solution), "cannot be split in two", "Give a solution of more patients"))
+    sign = 1 if competition.greater_is_better else -1
+
+    def score(table: pd.DataFrame, which: int) -> float:
+        return sign * float(cells.score(*shared_rows(truth[half == which], table, row_id), row_id))
+
+    fit = fit_blend(tables, cells.blend, score)
+    names = [*map(str, request.paths), "blend"]
+    columns = zip(names, [*fit.weights, 1.0], sign * fit.first, sign * fit.second, strict=True)
+    show_table(
+        [
+            {"file": name, "weight": f"{weight:.4f}", "half 1 (fitted on)": f"{first:.6f}", "half 2": f"{second:.6f}"}
+            for name, weight, first, second in columns
+        ]
+    )
+    return list(fit.weights)
+
+
+def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The rows whose ids every table has; how many that leaves out of each is said."""
+    row_id = competition.row_id
+    common = set.intersection(*(set(table[row_id]) for table in tables))
+    kept = [table[table[row_id].isin(common)] for table in tables]
+    for table, rest in zip(tables, kept, strict=True):
+        tell(f"--subset: {len(table) - len(rest)} rows of {name_of(table, 'a submission')} are left out")
+    return kept
 
 
 def _share(

@@ -32,8 +32,8 @@ def row_ids(visits: pd.DataFrame) -> pd.Series:
     return visits["Patient"] + "_" + visits["Weeks"].astype(int).astype(str)
 
 
-def patient_of(row_id: str) -> str:
-    """The patient of a `Patient_Week`: the week, which may be negative, follows the last underscore."""
+def group_of(row_id: str) -> str:
+    """The patient of a `Patient_Week`, since patients are never parted: the week, which may be negative, follows the last underscore."""
     return row_id.rpartition("_")[0]
 
 
