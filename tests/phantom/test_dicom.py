@@ -114,8 +114,8 @@ def test_positions_project_to_the_slice_positions(tmp_path: Path, hu: np.ndarray
         picture = pydicom.dcmread(path)
         cosines = np.array(picture.ImageOrientationPatient, dtype=float)
         normal = np.cross(cosines[:3], cosines[3:])
-        np.testing.assert_allclose(np.array(picture.ImagePositionPatient, float), turned.origins()[index], atol=1e-6)
-        middle = float(normal @ (turned.origins()[1]))
+        np.testing.assert_allclose(np.array(picture.ImagePositionPatient, float), turned.origins[index], atol=1e-6)
+        middle = float(normal @ (turned.origins[1]))
         along = normal @ np.array(picture.ImagePositionPatient, float) - middle
         assert along == pytest.approx(turned.slice_mm[index], abs=1e-6)
         assert [float(mm) for mm in picture.PixelSpacing] == [6.0, 5.5]

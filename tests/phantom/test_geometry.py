@@ -19,7 +19,7 @@ GRIDS = {
 def test_first_voxel_is_half_the_picture_from_the_centre() -> None:
     grid = axial((0.0, 5.0), (4, 6), (2.0, 1.0), centre_mm=(10, 20, 30))
     # 3 row steps of 2 mm and 5 column steps of 1 mm, halved.
-    np.testing.assert_allclose(grid.origins(), [[7.5, 17, 30], [7.5, 17, 35]])
+    np.testing.assert_allclose(grid.origins, [[7.5, 17, 30], [7.5, 17, 35]])
     points = grid.points(1)
     assert points.shape == (4, 6, 3)
     np.testing.assert_allclose(points[3, 5], [12.5, 23, 35])
@@ -29,13 +29,13 @@ def test_first_voxel_is_half_the_picture_from_the_centre() -> None:
 @pytest.mark.parametrize("name", GRIDS)
 def test_origins_project_to_the_slice_positions(name: str) -> None:
     grid = GRIDS[name]
-    along = grid.origins() @ grid.slice_normal
+    along = grid.origins @ grid.slice_normal
     np.testing.assert_allclose(along - along[grid.slice_mm.index(0)], grid.slice_mm, atol=1e-9)
 
 
 def test_a_tilted_gantry_shears_the_stack() -> None:
     grid = axial((0.0, 4.0), (3, 3), 1.0, tilt_degrees=18.5)
-    step = grid.origins()[1] - grid.origins()[0]
+    step = grid.origins[1] - grid.origins[0]
     # As in the real head of 18.5°: 4 mm slices, image positions 4.218 mm apart along the table, x and y unchanged.
     np.testing.assert_allclose(step, [0, 0, 4 / math.cos(math.radians(18.5))], atol=1e-12)
     np.testing.assert_allclose(grid.down, [0, 0.9483237, -0.3173047], atol=1e-7)

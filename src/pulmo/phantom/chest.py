@@ -25,15 +25,22 @@ SPLAY_DEGREES, LEAN_DEGREES = 12.0, 5.0
 class Body:
     """What lies on the scanner's table, in the order in which it is painted: later layers cover earlier ones.
 
-    `surroundings` is everything that the lungs cover, so nothing ever cuts into them and their litres are exact;
-    `vessels` are then painted over the lungs, and are part of them. `fibrosis` is the diseased share of the lungs.
+    The first of `surroundings` is the skin. They are all that the lungs cover, so nothing ever cuts into the lungs and
+    their litres are exact. `vessels` are painted over the lungs, and are part of them. `fibrosis` is the diseased
+    share of the lungs.
     """
 
     surroundings: tuple[Ellipsoid, ...]
+    table: tuple[Ellipsoid, ...] = ()
     left: Ellipsoid | None = None
     right: Ellipsoid | None = None
     vessels: tuple[Ellipsoid, ...] = ()
     fibrosis: float = 0.0
+
+    @property
+    def skin(self) -> Ellipsoid:
+        """The outside of the body."""
+        return self.surroundings[0]
 
     @property
     def lungs(self) -> tuple[Ellipsoid, ...]:
@@ -63,10 +70,9 @@ class Body:
 
     def on_table(self) -> "Body":
         """With the patient table: a dense shell, wider than the picture, closed around air and with air below."""
-        lowest = max(s.centre_mm[1] + s.semi_axes_mm[1] for s in self.surroundings[:1])
-        middle = (0.0, lowest + 28.0, 0.0)
+        middle = (0.0, self.skin.centre_mm[1] + self.skin.semi_axes_mm[1] + 28.0, 0.0)
         table = (Ellipsoid(middle, (300, 25, LONG_MM), 150), Ellipsoid(middle, (294, 21, LONG_MM), AIR))
-        return replace(self, surroundings=(*table, *self.surroundings))
+        return replace(self, table=table)
 
     def with_vessels(self, seed: int = 0) -> "Body":
         """With a tree of vessels from each hilum; a threshold no longer finds their few per cent of the lungs."""
@@ -89,9 +95,9 @@ def plain_lungs(left_litres: float = 2.3, right_litres: float = 2.7, size: float
     torso = Ellipsoid((0, 0, TORSO_CENTRE_Z * size), vector(np.asarray(TORSO) * size), MUSCLE)
     left, right = _lung(left_litres, size, +1), _lung(right_litres, size, -1)
     for lung in (left, right):
-        if torso.radius(_surface(lung)).max() > 0.9:
+        if torso.radius(lung.surface()).max() > 0.9:
             raise ValueError(f"a lung of {lung.litres:.2f} litres does not fit a torso of size {size:.2f}")
-    return Body((torso,), left, right)
+    return Body((torso,), left=left, right=right)
 
 
 def chest(
@@ -147,23 +153,14 @@ def _lung(litres: float, size: float, side: int) -> Ellipsoid:
     return Ellipsoid(vector(np.asarray(centre)), vector(semi), LUNG, directions)
 
 
-def _surface(lung: Ellipsoid) -> np.ndarray:
-    """Points all over the surface, (n, 3) in mm."""
-    height = np.linspace(-1, 1, 41)[:, None]
-    turn = np.linspace(0, 2 * np.pi, 48)
-    ring = np.sqrt(1 - height**2)
-    ball = np.stack([ring * np.cos(turn), ring * np.sin(turn), np.broadcast_to(height, (41, 48))], axis=-1)
-    return np.asarray((ball * lung.semi_axes_mm) @ np.asarray(lung.axes) + lung.centre_mm).reshape(-1, 3)
-
-
 def _hilum(lung: Ellipsoid) -> Vector:
     """The point of the surface nearest to the midline."""
-    surface = _surface(lung)
+    surface = lung.surface()
     return vector(surface[np.abs(surface[:, 0]).argmin()])
 
 
 def _base_z(lung: Ellipsoid) -> float:
-    return float(_surface(lung)[:, 2].min())
+    return float(lung.surface()[:, 2].min())
 
 
 def _mediastinum(left: Ellipsoid, size: float) -> tuple[Ellipsoid, ...]:
@@ -190,13 +187,13 @@ def _bones(muscle: Ellipsoid, size: float) -> tuple[Ellipsoid, ...]:
     vertebrae = Ellipsoid((0, 70 * size, 0), (20 * size, 16 * size, LONG_MM), 220)
     canal = Ellipsoid((0, 90 * size, 0), (9 * size, 8 * size, LONG_MM), 30)
     sternum = Ellipsoid((0, -98 * size, 20 * size), (18 * size, 5 * size, 95 * size), 250)
-    ribs = (rib for z in np.arange(-210, 150, 28) for side in (1, -1) for rib in _rib(muscle, z * size, side, size))
+    ribs = (rib for z in np.arange(-190, 140, 28) for side in (1, -1) for rib in _rib(muscle, z * size, side, size))
     return arch, vertebrae, canal, sternum, *ribs
 
 
 def _rib(muscle: Ellipsoid, z: float, side: int, size: float) -> tuple[Ellipsoid, ...]:
     """From the spine (at height `z`) along the inside of the muscle to the front, falling 60 mm on the way."""
-    turn = np.linspace(0.12, 0.82, 9) * np.pi
+    turn = np.linspace(0.12, 0.82, 8) * np.pi
     height = z - 60 * size * (turn - turn[0]) / np.pi
     (a, b, c), centre = muscle.semi_axes_mm, muscle.centre_mm
     taper = 0.945 * np.sqrt(1 - ((height - centre[2]) / c) ** 2)
@@ -219,8 +216,8 @@ def _airways(left: Ellipsoid, right: Ellipsoid, size: float, touching: bool) -> 
 
 def _tree(lung: Ellipsoid, rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
     """Vessels from the hilum to points all over the lung, each in three straight pieces that grow thinner."""
-    ball = rng.standard_normal((45, 3))
-    ball *= (0.92 * rng.random(45) ** (1 / 5) / np.linalg.norm(ball, axis=1))[:, None]
+    ball = rng.standard_normal((36, 3))
+    ball *= (0.92 * rng.random(36) ** (1 / 5) / np.linalg.norm(ball, axis=1))[:, None]
     ends = (ball * lung.semi_axes_mm) @ np.asarray(lung.axes) + lung.centre_mm
     hilum, middle = np.asarray(_hilum(lung)), np.asarray(lung.centre_mm)
     branches: list[Ellipsoid] = []

@@ -162,7 +162,7 @@ def _complete(picture: Dataset, hu: np.ndarray, grid: Grid, index: int, series: 
 
 
 def _place(picture: Dataset, grid: Grid, index: int) -> None:
-    origin = grid.origins()[index]
+    origin = grid.origins[index]
     picture.Rows, picture.Columns = grid.shape
     picture.PixelSpacing = [_ds(mm) for mm in grid.pixel_mm]
     picture.ImagePositionPatient = [_ds(mm) for mm in origin]
@@ -190,7 +190,7 @@ def _fill(picture: Dataset, stored: np.ndarray, encoding: Encoding) -> None:
 def _circle(shape: tuple[int, ...]) -> np.ndarray:
     """The field of view: the largest circle in the picture, (rows, columns) of bool."""
     row, column = (np.arange(n) - (n - 1) / 2 for n in shape)
-    return np.asarray(np.hypot(row[:, None], column) <= min(shape) / 2)
+    return np.asarray((row**2)[:, None] + column**2 <= (min(shape) / 2) ** 2)
 
 
 def _uid(*text: str) -> UID:

@@ -19,7 +19,7 @@ def draw(body: Body, grid: Grid, seed: int = 0, noise_sd: float = 0.0) -> np.nda
     noise in HU. The same seed gives the same disease on every grid, and the same noise on the same grid.
     """
     hu = np.full(grid.volume_shape, AIR, dtype=np.float32)
-    _paint(hu, grid, body.surroundings)
+    _paint(hu, grid, (*body.table, *body.surroundings))
     for lung, rng in zip(body.lungs, np.random.default_rng(seed).spawn(2), strict=False):
         if body.fibrosis:
             _paint_texture(hu, grid, lung, Fibrosis(lung, body.fibrosis, rng).hu)
@@ -47,7 +47,7 @@ def _paint(hu: np.ndarray, grid: Grid, shapes: Iterable[Ellipsoid]) -> None:
 
 def _paint_texture(hu: np.ndarray, grid: Grid, shape: Ellipsoid, texture: Callable[[np.ndarray], np.ndarray]) -> None:
     down, right = (np.asarray(d) * mm for d, mm in zip((grid.down, grid.right), grid.pixel_mm, strict=True))
-    origins = grid.origins()
+    origins = grid.origins
     for index, cut in cuts(shape, grid):
         i, j = np.nonzero(cut.coverage)
         coverage = cut.coverage[i, j]

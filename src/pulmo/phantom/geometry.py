@@ -4,6 +4,7 @@ y to the back, z to the head)."""
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Grid:
         """(slices, rows, columns)."""
         return len(self.slice_mm), *self.shape
 
+    @cached_property
     def origins(self) -> np.ndarray:
         """Image Position (Patient) of every slice: the centre of its first voxel, (slices, 3) in mm."""
         along = np.asarray(self.slice_mm) / np.dot(self.slice_normal, self.advance)
@@ -58,7 +60,7 @@ class Grid:
         """Centres of the voxels of slice `index`, (rows, columns, 3) in mm."""
         rows, columns = (np.arange(n) * mm for n, mm in zip(self.shape, self.pixel_mm, strict=True))
         return np.asarray(
-            self.origins()[index]
+            self.origins[index]
             + rows[:, None, None] * np.asarray(self.down)
             + columns[None, :, None] * np.asarray(self.right)
         )

@@ -38,6 +38,14 @@ class Ellipsoid:
         """0 in the centre, 1 on the surface: points (..., 3) in mm → (...)."""
         return np.asarray(np.linalg.norm((points - np.asarray(self.centre_mm)) @ self.to_unit.T, axis=-1))
 
+    def surface(self) -> np.ndarray:
+        """Points all over the surface, (n, 3) in mm, the poles of the third axis among them."""
+        height = np.linspace(-1, 1, 41)[:, None]
+        turn = np.linspace(0, 2 * np.pi, 48)
+        ring = np.sqrt(1 - height**2)
+        ball = np.stack([ring * np.cos(turn), ring * np.sin(turn), np.broadcast_to(height, (41, 48))], axis=-1)
+        return np.asarray((ball * self.semi_axes_mm) @ np.asarray(self.axes) + self.centre_mm).reshape(-1, 3)
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -59,7 +67,7 @@ def cuts(ellipsoid: Ellipsoid, grid: Grid) -> Iterator[tuple[int, Cut]]:
     its squared radius f(x) = x·form·x + 2 x·linear + |start|² has an ellipse for its level set f = 1.
     """
     to_unit = ellipsoid.to_unit
-    starts = (grid.origins() - np.asarray(ellipsoid.centre_mm)) @ to_unit.T
+    starts = (grid.origins - np.asarray(ellipsoid.centre_mm)) @ to_unit.T
     steps = np.stack([np.asarray(grid.down) * grid.pixel_mm[0], np.asarray(grid.right) * grid.pixel_mm[1]]) @ to_unit.T
     inverse = np.linalg.inv(steps @ steps.T)
     linear = starts @ steps.T
@@ -76,10 +84,11 @@ def cuts(ellipsoid: Ellipsoid, grid: Grid) -> Iterator[tuple[int, Cut]]:
 
 def _coverage(start: np.ndarray, steps: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """Share of each pixel inside the unit ball, (rows, columns) float32: f's excess over its slope is a distance."""
-    (rr, rc), (_, cc) = steps @ steps.T
-    r0, c0 = steps @ start
+    # Plain floats leave the arrays in single precision.
+    (rr, rc), (_, cc) = (steps @ steps.T).tolist()
+    (r0, c0), depth = (steps @ start).tolist(), 1 - float(start @ start)
     row, column = (np.arange(n, dtype=np.float32) for n in shape)
-    excess = ((rr * row + 2 * r0) * row + start @ start - 1)[:, None] + (cc * column + 2 * c0) * column
+    excess = ((rr * row + 2 * r0) * row - depth)[:, None] + (cc * column + 2 * c0) * column
     if rc:
         excess += (2 * rc * row)[:, None] * column
     coverage = (excess < 0).astype(np.float32)
@@ -94,11 +103,11 @@ def _coverage(start: np.ndarray, steps: np.ndarray, shape: np.ndarray) -> np.nda
 def rod(start: Vector, end: Vector, radius_mm: float, hu: float) -> Ellipsoid:
     """A spindle from `start` to `end`, a little longer than their distance so that chained rods touch."""
     a, b = np.asarray(start), np.asarray(end)
-    length = float(np.linalg.norm(b - a))
-    along = (b - a) / length
-    side = np.cross(along, np.eye(3)[np.argmin(np.abs(along))])
-    side /= np.linalg.norm(side)
-    axes = (vector(along), vector(side), vector(np.cross(along, side)))
+    length = math.dist(start, end)
+    # Mirroring the x axis onto the rod takes the y and z axes to two directions across it.
+    mirror = (b - a) / length - (1, 0, 0)
+    turned = np.eye(3) - np.outer(mirror, mirror) * (2 / max(mirror @ mirror, 1e-12))
+    axes = (vector(turned[0]), vector(turned[1]), vector(turned[2]))
     return Ellipsoid(vector((a + b) / 2), (0.62 * length, radius_mm, radius_mm), hu, axes)
 
 
