@@ -1,0 +1,92 @@
+"""What the chest CT says about a patient, in numbers: measured by us, or published by others; never a mixture."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pulmo.errors import Fault, UserError
+from pulmo.imaging.statistics import scan_statistics
+from pulmo.pipeline.stage import Stage
+from pulmo.scoring.tables import place, read_table, to_numbers
+
+PUBLISHED_COLUMNS = ("Patient", "Volume", "Mean", "Skew", "Kurthosis")
+MOST_NAMES = 5
+
+
+def measure_scans(stage: Stage, folders: dict[str, Path], patients: list[str], title: str) -> pd.DataFrame:
+    """Our own statistics of each patient's scan; what cannot be read is noted with its name and why.
+
+    Args:
+        stage: whose workers and notes are used.
+        folders: the scans there are.
+        patients: all patients, of whom some have no scan.
+        title: of the progress bar.
+
+    Returns:
+        One row for each of `patients`, their index: what `scan_statistics` says, NaN where nothing is known, and
+        `error` in words.
+    """
+    measured = stage.map_rows(scan_statistics, folders, title)
+    for patient, error in measured["error"].dropna().items():
+        stage.note(f"The scan of {patient} is left out, the tables are used: {error}")
+    missing = [patient for patient in patients if patient not in folders]
+    if missing:
+        stage.note(f"{_patients(missing)} without a scan folder: the tables are used")
+    return measured.reindex(pd.Index(patients, name="patient"))
+
+
+def read_published(path: Path, patients: list[str]) -> pd.DataFrame:
+    """Statistics published by others, for the patients we have.
+
+    Args:
+        path: a CSV file with the columns Patient, Volume (ml), Mean, Skew, Kurthosis; a volume of 0 says that their
+            segmentation failed. Or any other layout whose first column is Patient: its numeric columns are taken.
+        patients: whose rows are wanted.
+
+    Returns:
+        One row for each of `patients`, their index, NaN where the file does not know them. Of the known layout only
+        `lung_litres` is taken: mean, skew and kurtosis are of a grey scale that cannot be told from the file.
+
+    Raises:
+        UserError: a patient stands there twice, or a cell is no number.
+    """
+    table = read_table(path, ("Patient",))
+    if table.columns[0] != "Patient":
+        raise UserError(Fault(str(path), f"its first column is {table.columns[0]!r}", "Put Patient first"))
+    faults = [
+        Fault(place(str(path), row, "Patient"), f"{table['Patient'].iloc[row]!r} stands there again", "Keep one row")
+        for row in np.flatnonzero(table["Patient"].duplicated())
+    ]
+    numbers, not_numbers = _numeric_columns(table, str(path))
+    if faults or not_numbers:
+        raise UserError(faults + not_numbers)
+    statistics = pd.DataFrame(numbers, index=pd.Index(table["Patient"], name="patient"))
+    if set(PUBLISHED_COLUMNS) <= set(table.columns):
+        volume_ml = statistics["Volume"]
+        statistics = (volume_ml.where(volume_ml > 0) / 1000).to_frame("lung_litres")
+    if statistics.columns.empty:
+        raise UserError(Fault(str(path), "has no column of numbers", "Give at least one beside Patient"))
+    return statistics.reindex(pd.Index(patients, name="patient"))
+
+
+def known(statistics: pd.DataFrame, columns: list[str]) -> pd.Series:
+    """Which patients have any of these statistics."""
+    return statistics.reindex(columns=columns).notna().any(axis=1)
+
+
+def _numeric_columns(table: pd.DataFrame, file: str) -> tuple[dict[str, np.ndarray], list[Fault]]:
+    """Columns with at least one number; empty cells are NaN, other text among numbers is a fault."""
+    numbers, faults = {}, []
+    for column in table.columns.drop("Patient"):
+        values, not_numbers = to_numbers(table, column, file)
+        if np.isfinite(values).any():
+            numbers[column] = values
+            empty = {place(file, row, column) for row in np.flatnonzero(table[column] == "")}
+            faults += [fault for fault in not_numbers if fault.where not in empty]
+    return numbers, faults
+
+
+def _patients(names: list[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
+    return f"{len(names)} patient{'s' * (len(names) != 1)} ({shown})"

@@ -1,0 +1,168 @@
+"""The competition's protocol: a held-out patient shows only the first visit, and everything is fitted on the others.
+
+Inside each training part, folds of folds give the out-of-fold predictions on which weights and Confidence are fitted;
+the models of those inner folds are averaged, just as `predict` does it. Nothing is chosen by the rows it is scored on.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.competitions.osic import train_gbm, train_linear
+from pulmo.competitions.osic.ensemble import Forecast, fit_weights_and_confidence, forecast_fvc
+from pulmo.competitions.osic.features import read_examples
+from pulmo.competitions.osic.settings import Settings
+from pulmo.competitions.osic.trained_model import ensemble_record
+from pulmo.models.quantiles import Examples, QuantileModel, laplace_sd
+from pulmo.pipeline.stage import Stage, load, save
+from pulmo.scoring.laplace import laplace_log_likelihood
+from pulmo.training.cross_validation import cross_validate, mean_prediction
+from pulmo.training.folds import folds_by_group
+
+REFERENCE_CONFIDENCE_ML = 225.0
+CONSTANT, LINEAR_DECAY, ENSEMBLE = "constant FVC, 225", "linear decay, 225", "ensemble"
+_TRUTH = ["patient", "visit_to", "gap_weeks", "is_last_three"]
+
+
+def run(stage: Stage, settings: Settings) -> None:
+    """Write `predictions` of every held-out visit by every model, the `table` of scores, and `scores` as JSON."""
+    pairs, examples = read_examples(stage)
+    rounds = [(repeat, fold) for repeat in range(settings.cv.repeats) for fold in range(settings.cv.folds)]
+    parts, ensembles = [], []
+    for repeat, fold in stage.progress(rounds, "held-out folds"):
+        seed = stage.seed + repeat
+        held_out = folds_by_group(pairs["patient"].to_numpy(), settings.cv.folds, seed) == fold
+        piece = stage.keep(f"repeat{repeat}_fold{fold}", partial(_keep_part, pairs, examples, held_out, settings, seed))
+        parts.append(load(piece / "predictions.parquet").assign(repeat=repeat, fold=fold))
+        ensembles.append(load(piece / "ensemble.json"))
+    predictions = pd.concat(parts, ignore_index=True)
+    table = score_table(predictions)
+    stage.write("predictions", predictions)
+    stage.write("table", table)
+    stage.write("scores", _scores(stage, settings, table, ensembles))
+
+
+def hold_out(
+    pairs: pd.DataFrame, examples: Examples, held_out: np.ndarray, settings: Settings, seed: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Fit on some patients, forecast the later visits of the others from their first.
+
+    Args:
+        pairs: all visit pairs.
+        examples: the same as the models see them.
+        held_out: which pairs are of patients held out, (pairs,) bool.
+        settings: of the models and the ensemble.
+        seed: of inner folds and boosters.
+
+    Returns:
+        One row a held-out later visit and model: `patient`, `visit_to`, `gap_weeks`, `is_last_three`, `fvc_true_ml`,
+        `model`, `fvc_ml`, `confidence_ml`; and the ensemble as JSON.
+    """
+    known, from_baseline = pairs[~held_out], pairs["is_baseline_pair"].to_numpy()
+    inner = folds_by_group(known["patient"].to_numpy(), settings.features.folds, seed)
+    asked = pairs[held_out & from_baseline]
+    out_of_fold, quantiles = {}, {}
+    fits: dict[str, Callable[[int, Examples], QuantileModel]] = {
+        train_gbm.NAME: train_gbm.fitter(settings.train_gbm, seed),
+        **train_linear.fitters(settings.train_linear),
+    }
+    for name, fit in fits.items():
+        result = cross_validate(examples.take(~held_out), inner, fit)
+        out_of_fold[name] = result.out_of_fold[known["is_baseline_pair"].to_numpy(), 1]
+        quantiles[name] = mean_prediction(result.models, examples.features[held_out & from_baseline])
+
+    learned = known[known["is_baseline_pair"]]
+    ensemble = fit_weights_and_confidence(
+        np.stack(list(out_of_fold.values())),
+        learned["change_ml"].to_numpy(),
+        learned["gap_weeks"].to_numpy(),
+        settings.fit_ensemble.pull_to_equal,
+    )
+    fvc_from_ml, gap_weeks = asked["fvc_from_ml"].to_numpy(), asked["gap_weeks"].to_numpy()
+    medians_ml = np.stack([values[:, 1] for values in quantiles.values()])
+    forecasts = _references(learned, asked)
+    for name, values in quantiles.items():
+        forecasts[name] = Forecast(forecast_fvc(fvc_from_ml, values[:, 1]), laplace_sd(values))
+    forecasts[ENSEMBLE] = ensemble.forecast(medians_ml, fvc_from_ml, gap_weeks)
+    return _as_rows(asked, forecasts), ensemble_record(list(quantiles), ensemble)
+
+
+def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Scores of each model over all repeats, and what it gains on linear decay, row by row.
+
+    Returns:
+        One row a model, best last: `model`, then for B (each patient's last three visits) and A (all later ones) the
+        score, its gain on linear decay, and the standard errors of both by bootstrap over patients.
+    """
+    likelihood = laplace_log_likelihood(
+        *(predictions[name].to_numpy() for name in ("fvc_true_ml", "fvc_ml", "confidence_ml"))
+    )
+    rows = predictions.assign(score=likelihood).pivot_table(
+        index=["patient", "visit_to", "is_last_three"], columns="model", values="score", aggfunc="mean"
+    )
+    last = rows.index.get_level_values("is_last_three").to_numpy(bool)
+    table = [
+        {"model": model, **_compare(rows[last], model, "B"), **_compare(rows, model, "A")}
+        for model in predictions["model"].unique()
+    ]
+    return pd.DataFrame(table)
+
+
+def _compare(rows: pd.DataFrame, model: str, name: str) -> dict[str, float]:
+    patients = rows.index.get_level_values("patient").to_numpy()
+    score = bootstrap_mean(rows[model].to_numpy(), patients)
+    gain = bootstrap_mean((rows[model] - rows[LINEAR_DECAY]).to_numpy(), patients)
+    return {name: score.mean, f"{name} error": score.standard_error} | {
+        f"{name} gain": gain.mean,
+        f"{name} gain error": gain.standard_error,
+    }
+
+
+def _references(learned: pd.DataFrame, asked: pd.DataFrame) -> dict[str, Forecast]:
+    """Two lines that know nothing of a patient but the first FVC; the slope is that of the patients learned from."""
+    gap, change = learned["gap_weeks"], learned["change_ml"]
+    ml_per_week = float((gap * change).sum() / (gap**2).sum())
+    confidence_ml = np.full(len(asked), REFERENCE_CONFIDENCE_ML)
+    fvc_from_ml = asked["fvc_from_ml"].to_numpy()
+    return {
+        CONSTANT: Forecast(fvc_from_ml, confidence_ml),
+        LINEAR_DECAY: Forecast(fvc_from_ml + ml_per_week * asked["gap_weeks"].to_numpy(), confidence_ml),
+    }
+
+
+def _as_rows(asked: pd.DataFrame, forecasts: dict[str, Forecast]) -> pd.DataFrame:
+    truth = asked[_TRUTH].assign(fvc_true_ml=asked["fvc_from_ml"] + asked["change_ml"])
+    return pd.concat(
+        [truth.assign(model=name, **forecast._asdict()) for name, forecast in forecasts.items()], ignore_index=True
+    )
+
+
+def _keep_part(
+    pairs: pd.DataFrame, examples: Examples, held_out: np.ndarray, settings: Settings, seed: int, folder: Path
+) -> None:
+    rows, ensemble = hold_out(pairs, examples, held_out, settings, seed)
+    save(folder / "predictions", rows)
+    save(folder / "ensemble", ensemble)
+
+
+def _scores(stage: Stage, settings: Settings, table: pd.DataFrame, ensembles: list[dict[str, Any]]) -> dict[str, Any]:
+    """What goes into `score.json`."""
+    weights, confidences = ([ensemble[key] for ensemble in ensembles] for key in ("weights", "confidence"))
+    best = table.set_index("model").loc[ENSEMBLE]
+    return {
+        "score": float(best["B"]),
+        "standard_error": float(best["B error"]),
+        "gain_on_linear_decay": float(best["B gain"]),
+        "gain_standard_error": float(best["B gain error"]),
+        "protocol": f"{settings.cv.folds} folds by patient, {settings.cv.repeats} seeds from {stage.seed}; B: each "
+        "patient's last three visits, A: all later ones; gain: on linear decay, paired; errors: bootstrap by patient",
+        "ct_source": stage.read("features/description")["ct_source"],
+        "models": table.to_dict("records"),
+        "mean_weights": pd.DataFrame(weights).mean().to_dict(),
+        "mean_confidence": pd.DataFrame(confidences).mean().to_dict(),
+    }

@@ -1,0 +1,114 @@
+"""Kaggle's files → the tables that every model learns from: visit pairs, CT statistics, folds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.osic.ct_statistics import known, measure_scans, read_published
+from pulmo.competitions.osic.data import read_visits, scan_folders
+from pulmo.competitions.osic.settings import FeatureSettings
+from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS, forward_pairs, pair_weights
+from pulmo.errors import Fault, UserError
+from pulmo.models.quantiles import Examples
+from pulmo.pipeline.fingerprint import digest_file
+from pulmo.pipeline.stage import Stage
+from pulmo.training.folds import folds_by_group
+
+FVC_PER_LITRE = "fvc_ml_per_lung_litre"
+"""How much of the lung that the CT shows is breathed out: derived wherever `lung_litres` is among the columns."""
+
+
+def run(stage: Stage, settings: FeatureSettings) -> None:
+    """Write `visit_pairs`, `scan_statistics`, `folds` and, in words, `description`."""
+    visits = read_visits(stage.data / "train.csv")
+    patients = visits["patient"].drop_duplicates().to_list()
+    pairs = forward_pairs(visits)
+    _enough_patients(pairs, settings.folds, str(stage.data / "train.csv"))
+    statistics, source, columns = _statistics(stage, settings, patients)
+    folds = pd.DataFrame({"patient": patients, "fold": folds_by_group(patients, settings.folds, stage.seed)})
+    stage.write("visit_pairs", pairs)
+    stage.write("scan_statistics", statistics.reset_index())
+    stage.write("folds", folds)
+    stage.write(
+        "description",
+        {
+            "ct_source": source,
+            "ct_columns": columns,
+            "patients": len(patients),
+            "patients_with_ct": int(known(statistics, columns).sum()),
+            "visits": len(visits),
+            "pairs": len(pairs),
+        },
+    )
+
+
+def model_features(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Sequence[str]) -> np.ndarray:
+    """What the models see, for training and prediction alike.
+
+    Args:
+        pairs: from `forward_pairs` or `asked_pairs`.
+        statistics: CT statistics of the patients, indexed by `patient`; those of others are unknown.
+        ct_columns: which of them enter.
+
+    Returns:
+        (pairs, columns) float64, NaN where unknown: CLINICAL_COLUMNS, `ct_columns`, and where `lung_litres` is one
+        of these, FVC over it. Weeks before the baseline count as the baseline, the earliest that anything is known of.
+    """
+    ct = statistics.reindex(index=pairs["patient"], columns=list(ct_columns)).reset_index(drop=True)
+    table = pd.concat([pairs[list(CLINICAL_COLUMNS)].reset_index(drop=True), ct], axis=1)
+    table["gap_weeks"] = table["gap_weeks"].clip(lower=0)
+    if "lung_litres" in table:
+        table[FVC_PER_LITRE] = table["fvc_from_ml"] / table["lung_litres"]
+    return table.to_numpy(np.float64)
+
+
+def training_examples(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Sequence[str]) -> Examples:
+    """All pairs as the models learn from them: features, change in ml, weights."""
+    return Examples(
+        model_features(pairs, statistics, ct_columns), pairs["change_ml"].to_numpy(np.float64), pair_weights(pairs)
+    )
+
+
+def read_examples(stage: Stage) -> tuple[pd.DataFrame, Examples]:
+    """The visit pairs of the stage `features`, as a table and as examples in the same order."""
+    pairs = stage.read("features/visit_pairs")
+    statistics = stage.read("features/scan_statistics").set_index("patient")
+    return pairs, training_examples(pairs, statistics, stage.read("features/description")["ct_columns"])
+
+
+def _statistics(
+    stage: Stage, settings: FeatureSettings, patients: list[str]
+) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+    """CT statistics, where they come from, and which of their columns enter the models."""
+    if settings.ct_statistics is not None:
+        statistics = read_published(settings.ct_statistics, patients)
+        columns = statistics.columns.to_list()
+        unknown = int((~known(statistics, columns)).sum())
+        if unknown:
+            stage.note(f"{settings.ct_statistics.name} says nothing about {unknown} of {len(patients)} patients")
+        source = {"file": settings.ct_statistics.name, "sha256": digest_file(settings.ct_statistics)}
+        return statistics, {"kind": "published", **source}, columns
+    folders = scan_folders(stage.data / "train", patients)
+    statistics = measure_scans(stage, folders, patients, "training scans")
+    columns = list(settings.scan_columns)
+    scans = int(known(statistics, columns).sum())
+    if scans < settings.minimum_scans:
+        stage.note(
+            f"CT statistics are left out of the models: {scans} patients have them, {settings.minimum_scans} are needed"
+        )
+        return statistics, {"kind": "none"}, []
+    return statistics, {"kind": "own"}, columns
+
+
+def _enough_patients(pairs: pd.DataFrame, folds: int, file: str) -> None:
+    followed = pairs["patient"].nunique()
+    # Cross-validation fits on folds of folds; two patients a fold is the least that fills them.
+    if followed < 2 * folds:
+        raise UserError(
+            Fault(
+                file,
+                f"{followed} patients were seen more than once",
+                f"Give at least {2 * folds}, or set features.folds lower",
+            )
+        )

@@ -1,0 +1,76 @@
+"""Out-of-fold predictions → weights and Confidence by the metric, an honest estimate of the score, and `model/`."""
+
+import numpy as np
+import pandas as pd
+
+from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.competitions.osic.ensemble import Forecast, fit_weights_and_confidence
+from pulmo.competitions.osic.out_of_fold import fold_of_pairs, medians_of
+from pulmo.competitions.osic.settings import EnsembleSettings
+from pulmo.competitions.osic.trained_model import ensemble_record, write_model
+from pulmo.pipeline.stage import Stage
+from pulmo.scoring.laplace import laplace_log_likelihood
+
+FAMILIES = ("train_gbm", "train_linear")
+
+
+def run(stage: Stage, settings: EnsembleSettings) -> None:
+    """Write `model`, the ensemble's cross-fitted `out_of_fold` forecasts and the `estimate` they give."""
+    pairs = stage.read("features/visit_pairs").query("is_baseline_pair").reset_index(drop=True)
+    fold = fold_of_pairs(pairs, stage.read("features/folds"))
+    names, medians_ml = medians_of([stage.read(f"{family}/out_of_fold") for family in FAMILIES], pairs)
+    forecast = cross_fit(pairs, medians_ml, fold, settings.pull_to_equal)
+    out_of_fold = pairs[["patient", "visit_to", "week_to", "gap_weeks", "is_last_three"]].assign(
+        fvc_true_ml=pairs["fvc_from_ml"] + pairs["change_ml"],
+        fvc_ml=forecast.fvc_ml,
+        confidence_ml=forecast.confidence_ml,
+    )
+    estimate = _estimate(out_of_fold)
+    description = stage.read("features/description")
+    ensemble = fit_weights_and_confidence(
+        medians_ml, pairs["change_ml"].to_numpy(), pairs["gap_weeks"].to_numpy(), settings.pull_to_equal
+    )
+    record = {**ensemble_record(names, ensemble), **description, "estimate": estimate}
+    published = None
+    if description["ct_source"]["kind"] == "published":
+        published = stage.read("features/scan_statistics").set_index("patient")
+    write_model(stage.folder("model"), record, [stage.input(f"{family}/models") for family in FAMILIES], published)
+    stage.write("out_of_fold", out_of_fold)
+    stage.write("estimate", estimate)
+
+
+def cross_fit(pairs: pd.DataFrame, medians_ml: np.ndarray, fold: np.ndarray, pull_to_equal: float) -> Forecast:
+    """Forecast each fold with weights and Confidence fitted on the other folds.
+
+    Args:
+        pairs: baseline pairs.
+        medians_ml: each model's out-of-fold median change, (models, pairs).
+        fold: of each pair, (pairs,).
+        pull_to_equal: see `fit_weights_and_confidence`.
+    """
+    change_ml, gap_weeks, fvc_from_ml = (pairs[name].to_numpy() for name in ("change_ml", "gap_weeks", "fvc_from_ml"))
+    forecast = Forecast(np.empty(len(pairs)), np.empty(len(pairs)))
+    for number in np.unique(fold):
+        inside, outside = fold == number, fold != number
+        ensemble = fit_weights_and_confidence(
+            medians_ml[:, outside], change_ml[outside], gap_weeks[outside], pull_to_equal
+        )
+        part = ensemble.forecast(medians_ml[:, inside], fvc_from_ml[inside], gap_weeks[inside])
+        forecast.fvc_ml[inside], forecast.confidence_ml[inside] = part
+    return forecast
+
+
+def _estimate(out_of_fold: pd.DataFrame) -> dict[str, float | int]:
+    """Score on each patient's last three visits, as the competition has it, and on all later ones."""
+    columns = (out_of_fold[name].to_numpy() for name in ("fvc_true_ml", "fvc_ml", "confidence_ml"))
+    likelihood = laplace_log_likelihood(*columns)
+    patient, last = out_of_fold["patient"].to_numpy(), out_of_fold["is_last_three"].to_numpy()
+    scored, every = bootstrap_mean(likelihood[last], patient[last]), bootstrap_mean(likelihood, patient)
+    return {
+        "score": scored.mean,
+        "standard_error": scored.standard_error,
+        "score_all_later_visits": every.mean,
+        "standard_error_all_later_visits": every.standard_error,
+        "patients": int(out_of_fold["patient"].nunique()),
+        "visits_scored": int(last.sum()),
+    }
