@@ -4,29 +4,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from pulmo.__main__ import main
+from tests_support import run_pulmo
 
 Pulmo = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def pulmo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Pulmo:
+def pulmo(capsys: pytest.CaptureFixture[str]) -> Pulmo:
     """Run a command here: its words → exit code, stdout, stderr."""
-
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["pulmo", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return (0 if code is None else int(code)), printed.out, printed.err
-
-    return run
+    return partial(run_pulmo, capsys)
 
 
 @pytest.fixture
@@ -194,3 +186,44 @@ def test_score_loads_no_learning_library() -> None:
     )
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Forty patients: one file errs upwards, one downwards by the same, one is hopeless."""
+    ids = [f"p{number}_{week}" for number in range(40) for week in (5, 9)]
+    for name, fvc, confidence in (("solution", 2000, 0), ("up", 2200, 70), ("down", 1800, 70), ("lost", 9000, 70)):
+        table = pd.DataFrame({"Patient_Week": ids, "FVC": fvc, "Confidence": confidence})
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    return tmp_path
+
+
+def test_fitted_weights_are_judged_on_the_other_half(pulmo: Pulmo, many: Path) -> None:
+    files = [many / f"{name}.csv" for name in ("up", "down", "lost")]
+    code, out, _ = pulmo("osic", "blend", *files, "--out", many / "blend.csv", "--solution", many / "solution.csv")
+    assert code == 0
+    rows = {Path(line.split()[0]).stem: line.split()[1:] for line in out.splitlines()[1:-1]}
+    weights = [float(rows[name][0]) for name in ("up", "down", "lost")]
+    assert weights == pytest.approx([0.5, 0.5, 0], abs=1 / 256)
+    best = -4.595069
+    assert float(rows["blend"][2]) == pytest.approx(best, abs=0.02)
+    assert rows["up"][2] == f"{-(2**0.5) * 200 / 70 + best:.6f}"
+    assert pd.read_csv(many / "blend.csv")["FVC"].to_numpy() == pytest.approx(2000, abs=2)
+
+
+def test_a_bad_partner_gets_no_say(pulmo: Pulmo, many: Path) -> None:
+    (many / "good.csv").write_text((many / "up.csv").read_text().replace("2200", "2000"))
+    files = [many / "good.csv", many / "lost.csv"]
+    _, out, _ = pulmo("osic", "blend", *files, "--out", many / "blend.csv", "--solution", many / "solution.csv")
+    assert out.splitlines()[1].split()[1] == "1.0000"
+    assert out.splitlines()[2].split()[1] == "0.0000"
+
+
+def test_blend_of_what_all_files_share(pulmo: Pulmo, files: Path) -> None:
+    (files / "short.csv").write_text("Patient_Week,FVC,Confidence\na_9,1000,70\nc_1,1,1\n")
+    code, _, err = pulmo(
+        "osic", "blend", files / "good.csv", files / "short.csv", "--out", files / "blend.csv", "--subset"
+    )
+    assert code == 0
+    assert "2 rows of" in err
+    assert pd.read_csv(files / "blend.csv").to_numpy().tolist() == [["a_9", 1450.0, 70.0]]

@@ -6,8 +6,9 @@ from typing import Any
 from pulmo.commands.console import NOT_FOR_CLINICAL_USE, show_json, tell
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.lungs import LungMask, segment_lungs
+from pulmo.imaging.reading import read_volume
 from pulmo.imaging.statistics import lung_statistics
-from pulmo.imaging.volume import Volume, read_volume
+from pulmo.imaging.volume import Volume
 from pulmo.report.scan import draw_histogram, draw_montage, write_turning_lungs
 
 
@@ -28,7 +29,7 @@ def scan_folder(folder: Path, out: Path | None, as_json: bool) -> None:
     else:
         _show(facts)
         for path in pictures:
-            print(f"{'picture':26}{path}")
+            print(f"{'picture':30}{path}")
         print(NOT_FOR_CLINICAL_USE)
 
 
@@ -57,10 +58,10 @@ def _draw(volume: Volume, mask: LungMask, folder: Path) -> list[Path]:
 def _show(facts: dict[str, Any]) -> None:
     for name, value in facts.items():
         if name == "quality":
-            print(f"{name:26}{'; '.join([value['verdict'], *value['reasons']])}")
+            print(f"{name:30}{'; '.join([value['verdict'], *value['reasons']])}")
         elif name == "repairs":
-            print(f"{name:26}{'; '.join(value) or 'none'}")
+            print(f"{name:30}{'; '.join(value) or 'none'}")
         elif isinstance(value, list):
-            print(f"{name:26}{' × '.join(f'{part:g}' for part in value)}")
+            print(f"{name:30}{' × '.join(f'{part:g}' for part in value)}")
         else:
-            print(f"{name:26}{value:.4g}" if isinstance(value, float) else f"{name:26}{value}")
+            print(f"{name:30}{value:.4g}" if isinstance(value, float) else f"{name:30}{value}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pulmo.imaging.lungs import LungMask
+from pulmo.imaging.mesh import surface
 from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.imaging.statistics import BANDS_HU, lung_histogram
 from pulmo.imaging.volume import Volume
@@ -12,6 +13,7 @@ from pulmo.report.style import INK, LEFT_COLOUR, ORANGE, PALE, PURPLE, RIGHT_COL
 
 LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500, as radiologists look at lungs
 MONTAGE_ROWS, MONTAGE_COLUMNS = 3, 4
+MESH_ROWS = 128  # voxels are taken together until a slice has so many rows: a page of a few megabytes
 
 _BANDS = (
     ("emphysema", "emphysema", PURPLE),
@@ -72,13 +74,11 @@ def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
     """A page with both lungs as surfaces that turn until they are touched; it needs no network."""
     import plotly.graph_objects as go
 
-    from pulmo.imaging.mesh import lung_mesh
-
     surfaces = []
     for side, name, colour in ((LEFT, "left lung", LEFT_COLOUR), (RIGHT, "right lung", RIGHT_COLOUR)):
-        vertices, triangles = lung_mesh(volume, mask, side)
-        x, y, z = vertices.T
-        i, j, k = triangles.T
+        mesh = surface(volume, mask.labels == side, step=max(1, volume.hu.shape[1] // MESH_ROWS))
+        x, y, z = mesh.vertices_mm.T.round(1)
+        i, j, k = mesh.faces.T
         light = {"ambient": 0.35, "diffuse": 0.8, "specular": 0.15}
         surfaces.append(
             go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, name=name, lighting=light, showlegend=True)
