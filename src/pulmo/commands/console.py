@@ -9,7 +9,6 @@ from typing import Any
 
 from pulmo.errors import UserError
 
-NOT_FOR_CLINICAL_USE = "For research and competitions, not for clinical use."
 MOST_FAULTS_SHOWN = 50
 USER_AT_FAULT = 1
 

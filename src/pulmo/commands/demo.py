@@ -5,7 +5,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pulmo.commands.console import NOT_FOR_CLINICAL_USE, show_table, tell
+from pulmo import NOT_FOR_CLINICAL_USE
+from pulmo.commands.console import show_table, tell
 from pulmo.commands.run import Request, prepare, run_all
 from pulmo.competition import Competition
 from pulmo.pipeline.fingerprint import digest_code

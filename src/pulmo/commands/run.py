@@ -8,7 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pulmo.commands.console import NOT_FOR_CLINICAL_USE, show_json, show_table, tell
+from pulmo import NOT_FOR_CLINICAL_USE
+from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.paths import RunPaths

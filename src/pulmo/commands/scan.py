@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from pulmo.commands.console import NOT_FOR_CLINICAL_USE, show_json, tell
+from pulmo import NOT_FOR_CLINICAL_USE
+from pulmo.commands.console import show_json, tell
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume

@@ -4,12 +4,23 @@ from pathlib import Path
 
 import numpy as np
 
+from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.imaging.lungs import LungMask
 from pulmo.imaging.mesh import surface
 from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.imaging.statistics import BANDS_HU, lung_histogram
 from pulmo.imaging.volume import Volume
-from pulmo.report.style import INK, LEFT_COLOUR, ORANGE, PALE, PURPLE, RIGHT_COLOUR, SKY, VERMILION, figure
+from pulmo.report.style import (
+    INK,
+    LEFT_COLOUR,
+    ORANGE,
+    PALE,
+    PURPLE,
+    RIGHT_COLOUR,
+    SKY,
+    VERMILION,
+    figure,
+)
 
 LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500, as radiologists look at lungs
 MONTAGE_ROWS, MONTAGE_COLUMNS = 3, 4
@@ -86,12 +97,14 @@ def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
     axis = {"showbackground": False, "title": ""}
     drawing = go.Figure(surfaces)
     drawing.update_layout(
-        title=f"{Path(volume.source).name} (axes in mm). For research and competitions, not for clinical use.",
+        template="none",
+        title={"text": f"{Path(volume.source).name}, axes in mm<br><sub>{NOT_FOR_CLINICAL_USE}</sub>"},
         scene={"aspectmode": "data", "xaxis": axis, "yaxis": axis, "zaxis": axis},
-        margin={"l": 0, "r": 0, "t": 40, "b": 0},
+        margin={"l": 0, "r": 0, "t": 60, "b": 0},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    drawing.write_html(path, include_plotlyjs=True, full_html=True, post_script=_TURN)
+    quiet = {"displayModeBar": False}
+    drawing.write_html(path, config=quiet, include_plotlyjs=True, default_height="96vh", post_script=_TURN)
 
 
 # A full turn in 24 seconds; the first touch leaves the model to the reader.
