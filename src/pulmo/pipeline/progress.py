@@ -11,7 +11,8 @@ T = TypeVar("T")
 
 
 def bar() -> Progress:
-    """A progress display: title, bar, count, time passed and time left. It vanishes when done."""
+    """A progress display: title, bar, count, time passed and time left. It vanishes when done; a log gets none."""
+    console = Console(file=sys.stderr)
     return Progress(
         TextColumn("  {task.description}"),
         BarColumn(),
@@ -19,8 +20,9 @@ def bar() -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 
