@@ -5,6 +5,7 @@ import numpy as np
 
 from pulmo.imaging.coarse import CoarseGrid
 
+_THRESHOLDS_HU = (-900.0, -920.0, -940.0, -955.0, -970.0, -985.0)
 _LARGEST_LITRES, _SMALLEST_LITRES = 0.15, 0.002
 _SHORTEST_MM = 25.0
 
@@ -16,33 +17,32 @@ def find_airways(grid: CoarseGrid, air: np.ndarray) -> np.ndarray:
     ("explosion control", Mori et al., IEEE Trans Med Imaging 2000; 19: 103). Nothing is found where the scan begins
     below the fork, or resolves no lumen: then nothing has to be removed.
     """
-    for threshold in (-900.0, -920.0, -940.0, -955.0, -970.0, -985.0):
-        labels, count = cc3d.connected_components(air & (grid.hu < threshold), connectivity=6, return_N=True)
-        if not count:
-            break
-        litres = np.bincount(labels.ravel(), minlength=count + 1) * grid.voxel_litres
-        litres[0] = 0
-        boxes = cc3d.statistics(labels)["bounding_boxes"]
-        tubes = [
+    found = np.zeros(air.shape, bool)
+    if not air.any():
+        return found
+    box = cc3d.statistics(air.view(np.uint8))["bounding_boxes"][1]
+    for threshold in _THRESHOLDS_HU:
+        labels = cc3d.connected_components(air[box] & (grid.hu[box] < threshold), connectivity=6)
+        tubes = cc3d.statistics(labels)
+        litres = tubes["voxel_counts"] * grid.voxel_litres
+        candidates = [
             label
             for label in np.flatnonzero((litres > _SMALLEST_LITRES) & (litres < _LARGEST_LITRES))
-            if _is_windpipe(grid, air, boxes[label])
+            if label and _is_windpipe(grid, air[box], tubes["bounding_boxes"][label])
         ]
-        if tubes:
-            longest = max(tubes, key=lambda label: boxes[label][0].stop - boxes[label][0].start)
-            found: np.ndarray = labels == longest
-            return found
-    return np.zeros(air.shape, bool)
+        if candidates:
+            heights = [tubes["bounding_boxes"][label][0] for label in candidates]
+            longest = max(zip(heights, candidates, strict=True), key=lambda tube: tube[0].stop - tube[0].start)[1]
+            found[box] = labels == longest
+            break
+    return found
 
 
-def _is_windpipe(grid: CoarseGrid, air: np.ndarray, box: tuple[slice, slice, slice]) -> bool:
-    """Long, narrow where it enters from above, near the midline, and reaching above the middle of the lungs."""
-    z, _, x = box
-    if (z.stop - z.start) * grid.spacing_mm[0] < _SHORTEST_MM:
-        return False
-    occupied_z = np.flatnonzero(air.any((1, 2)))
-    occupied_x = np.flatnonzero(air.any((0, 1)))
-    left, right = np.quantile(occupied_x, [0.25, 0.75])
-    upper = z.stop > np.quantile(occupied_z, 0.6)
-    central = left < (x.start + x.stop) / 2 < right
-    return bool(upper and central)
+def _is_windpipe(grid: CoarseGrid, air: np.ndarray, tube: tuple[slice, slice, slice]) -> bool:
+    """Long, near the midline, and reaching above the middle of the lungs."""
+    z, _, x = tube
+    depth, _, width = air.shape
+    long = (z.stop - z.start) * grid.spacing_mm[0] >= _SHORTEST_MM
+    upper = z.stop > 0.6 * depth
+    central = 0.25 * width < (x.start + x.stop) / 2 < 0.75 * width
+    return bool(long and upper and central)

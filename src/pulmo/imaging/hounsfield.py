@@ -1,5 +1,7 @@
 """Stored values → Hounsfield units (HU): −1000 is air, 0 water; what the scanner did not measure is PADDING_HU."""
 
+import math
+
 import cc3d
 import numpy as np
 
@@ -8,8 +10,6 @@ from pulmo.imaging.slices import SliceHeader
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 PADDING_HU = -2048
 """Stands where nothing was measured (outside the scanner's circle): below every HU, so that it never counts as air."""
-
-AIR_HU = -1000
 
 _FAR_BELOW_AIR_HU = -1200
 _THINNEST_TISSUE_HU = -900
@@ -33,15 +33,13 @@ def to_hounsfield(stored: np.ndarray, header: SliceHeader) -> np.ndarray:
 
 
 def _padding(stored: np.ndarray, header: SliceHeader) -> np.ndarray | None:
-    """Where nothing was measured; None for nowhere, which costs one look at the smallest value."""
-    lowest = float(stored.min()) * header.slope + header.intercept if header.slope > 0 else -np.inf
+    """Where nothing was measured; None for nowhere."""
+    limit = (_FAR_BELOW_AIR_HU - header.intercept) / header.slope
+    below: np.ndarray = stored < math.ceil(limit) if header.slope > 0 else stored > math.floor(limit)
     declared = _declared(header)
-    if lowest >= _FAR_BELOW_AIR_HU and declared is None:
-        return None
-    padding: np.ndarray = stored * np.float32(header.slope) + np.float32(header.intercept) < _FAR_BELOW_AIR_HU
     if declared is not None:
-        padding |= (stored >= declared[0]) & (stored <= declared[1])
-    return padding
+        below |= (stored >= declared[0]) & (stored <= declared[1])
+    return below if below.any() else None
 
 
 def _declared(header: SliceHeader) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from pulmo.imaging.pockets import Way, find_lungs
 from pulmo.imaging.quality import Quality, judge
 from pulmo.imaging.volume import Volume
 
-_WAYS = (
+WAYS = (
     Way(threshold_hu=-320, closing_mm=0),
     Way(threshold_hu=-320, closing_mm=4),
     Way(threshold_hu=-500, closing_mm=4),
@@ -35,7 +35,7 @@ def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
     """
     grid = coarse_grid(volume)
     best: LungMask | None = None
-    for way in _WAYS:
+    for way in WAYS:
         lungs, other_air = find_lungs(grid, way)
         labels = outline(volume, grid, lungs, other_air, way, fill_structures)
         mask = LungMask(labels, judge(volume, labels, grid))

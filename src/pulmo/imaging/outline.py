@@ -25,18 +25,19 @@ def outline(
     near = np.stack([cv2.dilate(plane, kernel) for plane in lungs])
     near = grid.as_volume(np.where(other_air, 0, near))
     labels = np.zeros(volume.hu.shape, np.uint8)
-    size = volume.hu.shape[2], volume.hu.shape[1]
+    if not near.any():
+        return labels
+    rows, columns = grid.window(near.any(axis=0))
     largest_hole = _LARGEST_HOLE_MM2 / (volume.pixel_spacing_mm[0] * volume.pixel_spacing_mm[1])
     for index, hu in enumerate(volume.hu):
-        place = near[index // grid.slices_a_block]
+        place = near[index // grid.block[0]]
         if not place.any():
             continue
-        lung = cv2.resize(place, size, interpolation=cv2.INTER_NEAREST)
-        lung[hu >= way.threshold_hu] = 0
+        lung = grid.plane(place, hu.shape)[rows, columns] * (hu[rows, columns] < way.threshold_hu)
         if fill_structures:
             for side in (LEFT, RIGHT):
                 _fill_holes(lung, side, largest_hole)
-        labels[index] = lung
+        labels[index, rows, columns] = lung
     return labels
 
 

@@ -49,8 +49,8 @@ def _lung_pockets(grid: CoarseGrid, pockets: np.ndarray, tissue: np.ndarray) -> 
     for box, part in _parts(grid, pockets):
         at_border = part & border[box]
         if (
-            np.median(grid.hu[box][part]) > _GAS_BELOW_HU
-            and enclosed[box][part].mean() > _ENCLOSED_SHARE
+            enclosed[box][part].mean() > _ENCLOSED_SHARE
+            and np.median(grid.hu[box][part]) > _GAS_BELOW_HU
             and not (at_border.any() and np.median(grid.hu[box][at_border]) < _GAS_BELOW_HU)
         ):
             lungs[box] |= part

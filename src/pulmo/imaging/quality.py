@@ -38,15 +38,21 @@ class Quality:
         return _VERDICTS.index(self.verdict)
 
 
+def _roughness(*areas: np.ndarray) -> float:
+    """All the ways up and down of each lung's area (slices,), over those of going up and down once."""
+    once = sum(2.0 * area.max() for area in areas)
+    return float(sum(np.abs(np.diff(area, prepend=0, append=0)).sum() for area in areas) / once) if once else 0.0
+
+
 def judge(volume: Volume, labels: np.ndarray, grid: CoarseGrid) -> Quality:
     """The verdict on `labels`: good, doubtful (used, but said) or unusable (not lungs)."""
-    left, right = (np.count_nonzero(labels == side, axis=(1, 2)) for side in (LEFT, RIGHT))
+    left, right = (np.array([np.count_nonzero(plane == side) for plane in labels]) for side in (LEFT, RIGHT))
     area = left + right
     litres = float(area @ volume.voxel_litres)
     balance = float(left.sum() / area.sum()) if area.any() else 0.0
     tissue_litres = np.count_nonzero(grid.measured & (grid.hu > -320)) * grid.voxel_litres
     share = litres / (litres + tissue_litres) if litres else 0.0
-    roughness = float(np.abs(np.diff(area, prepend=0, append=0)).sum() / (2 * area.max())) if area.any() else 0.0
+    roughness = _roughness(left, right)
     reasons = []
     if not _USUAL_LITRES[0] <= litres <= _USUAL_LITRES[1]:
         reasons.append(f"{litres:.2f} litres")

@@ -14,6 +14,8 @@ _SAME_PLACE = 0.05
 """Slices nearer to each other than this share of the usual spacing lie at one place."""
 _GAP = 1.5
 """A step longer than this many usual ones is a gap."""
+_FEW = 0.2
+"""If more than this share of all steps were gaps, the spacing changes."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,8 @@ def _uneven(positions: np.ndarray) -> list[str]:
         return []
     usual = float(np.median(steps))
     gaps = steps[steps > _GAP * usual]
+    if len(gaps) > _FEW * len(steps):
+        return [f"slices between {steps.min():.4g} and {steps.max():.4g} mm apart: integrated over true positions"]
     if len(gaps):
         bridged = "bridged by true positions"
         return [f"{len(gaps)} gaps of up to {gaps.max():.4g} mm where {usual:.4g} mm is usual: {bridged}"]

@@ -1,14 +1,16 @@
 """One CT scan as an array in Hounsfield units, with the geometry to measure in it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.hounsfield import AIR_HU, PADDING_HU, constant_frame, to_hounsfield
-from pulmo.imaging.pixels import read_pixels
-from pulmo.imaging.series import Stack, find_slices, slice_normal, stacks
+from pulmo.imaging.hounsfield import PADDING_HU, constant_frame, to_hounsfield
+from pulmo.imaging.pixels import PixelReader
+from pulmo.imaging.series import Stack, slice_normal
+
+_FEWEST_SLICES = 3
+_MOST_VOXELS = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -54,32 +56,22 @@ def usual_step(positions_mm: np.ndarray) -> float:
     return float(np.median(np.diff(positions_mm)))
 
 
-def read_volume(folder: Path) -> Volume:
-    """The scan in `folder`; of several series or acquisitions, the one that covers most lung.
+def assemble(stack: Stack) -> Volume:
+    """Reads the pixels of a stack.
 
-    Stray files, duplicates and gaps are mended and named in `repairs`. Raises ScanError, with the remedy, for: no
-    DICOM, not CT, several patients, too few slices, no pixel spacing, pixels cut short or undecodable.
+    Raises ScanError for fewer than three slices, no pixel spacing, pixels cut short or undecodable, or more of them
+    than any scanner makes.
     """
-    headers, left_out = find_slices(folder)
-    found = stacks(headers)
-    stack = found[0]
-    return assemble(stack, (*left_out, *stack.repairs))
-
-
-def assemble(stack: Stack, repairs: tuple[str, ...]) -> Volume:
-    """Reads the pixels of a stack."""
     first = stack.slices[0]
-    if len(stack.slices) < 3:
-        what = f"only {len(stack.slices)} slices of one series"
-        raise ScanError(Fault(str(first.path.parent), what, "Give the whole series"))
-    if not first.pixel_spacing_mm or min(first.pixel_spacing_mm) <= 0:
-        what = "no PixelSpacing: nothing can be measured in it"
-        raise ScanError(Fault(str(first.path), what, "Export the series again"))
+    _check(stack)
     hu = np.empty((len(stack.slices), first.rows, first.columns), np.int16)
-    for index, header in enumerate(stack.slices):
-        hu[index] = to_hounsfield(read_pixels(header), header)
+    with PixelReader() as reader:
+        for index, header in enumerate(stack.slices):
+            hu[index] = to_hounsfield(reader.read(header), header)
+    repairs = stack.repairs
     fill = constant_frame(hu)
-    if fill.any() and abs(int(hu[0, 0, 0]) - AIR_HU) > 20:
+    if fill.any() and hu[0, 0, 0] != PADDING_HU:
+        repairs += (f"constant filling of {hu[0, 0, 0]} HU around the picture taken for padding",)
         hu[:, fill] = PADDING_HU
     row_direction, column_direction = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     positions = np.array([header.position_mm for header in stack.slices])
@@ -93,3 +85,16 @@ def assemble(stack: Stack, repairs: tuple[str, ...]) -> Volume:
         repairs=repairs,
         source=str(first.path.parent),
     )
+
+
+def _check(stack: Stack) -> None:
+    first, count = stack.slices[0], len(stack.slices)
+    folder = str(first.path.parent)
+    if count < _FEWEST_SLICES:
+        raise ScanError(Fault(folder, f"no more than {count} slices belong together", "Give the whole series"))
+    if not first.pixel_spacing_mm or min(first.pixel_spacing_mm) <= 0:
+        what = "no PixelSpacing, so that nothing can be measured"
+        raise ScanError(Fault(str(first.path), what, "Export the series again"))
+    if count * first.rows * first.columns > _MOST_VOXELS:
+        what = f"{count} slices of {first.rows} × {first.columns} are more than any scanner makes"
+        raise ScanError(Fault(folder, what, "Give one series"))

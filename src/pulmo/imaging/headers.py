@@ -1,0 +1,80 @@
+"""What a folder's headers say, one row a file: the tags of the OSIC report's Figure 8, no pixel touched."""
+
+import warnings
+from pathlib import Path
+
+import pandas as pd
+from pydicom import dcmread
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
+
+from pulmo.errors import Fault, ScanError
+
+META_KEYWORDS = (
+    *("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID", "ImplementationClassUID"),
+    *("ImplementationVersionName", "SourceApplicationEntityTitle"),
+)
+KEYWORDS = (
+    *("SpecificCharacterSet", "ImageType", "SOPInstanceUID", "Modality", "Manufacturer", "ManufacturerModelName"),
+    *("PatientName", "PatientID", "PatientSex", "DeidentificationMethod", "BodyPartExamined", "SliceThickness", "KVP"),
+    *("DistanceSourceToDetector", "DistanceSourceToPatient", "GantryDetectorTilt", "TableHeight"),
+    *("RotationDirection", "XRayTubeCurrent", "GeneratorPower", "FocalSpots", "ConvolutionKernel"),
+    *("PatientPosition", "StudyInstanceUID", "SeriesInstanceUID", "StudyID", "AcquisitionNumber", "InstanceNumber"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID", "PositionReferenceIndicator"),
+    *("SliceLocation", "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "PixelSpacing"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "WindowCenter"),
+    *("WindowWidth", "RescaleIntercept", "RescaleSlope", "RescaleType"),
+)
+_NUMBERS = ("DS", "IS", "US", "US or SS")
+
+
+def header_table(folder: Path) -> pd.DataFrame:
+    """One row a DICOM file below `folder`, by path; a column a tag of META_KEYWORDS and KEYWORDS, and `file`.
+
+    Numbers are numbers (missing ones NaN), all else text (missing ones empty). A tag of fixed multiplicity has a
+    column for each value (`PixelSpacing_1`, `_2`); of others only the first number counts. Files that are not DICOM
+    have no row. Raises ScanError if none is.
+    """
+    rows = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about values that break the standard, which are shown as they are
+            try:
+                dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(KEYWORDS))
+                rows.append({"file": str(path.relative_to(folder)), **_row(dataset)})
+            except InvalidDicomError:
+                continue
+    if not rows:
+        raise ScanError(Fault(str(folder), "holds no DICOM file", "Give a folder of DICOM files"))
+    return pd.DataFrame(rows)
+
+
+def _row(dataset: Dataset) -> dict[str, str | float]:
+    row: dict[str, str | float] = {key: str(dataset.file_meta.get(key, "")) for key in META_KEYWORDS}
+    for keyword in KEYWORDS:
+        tag = tag_for_keyword(keyword) or 0
+        value = dataset.get(keyword)
+        if dictionary_VR(tag) not in _NUMBERS:
+            row[keyword] = "" if value is None else _text(value)
+            continue
+        values = [value] if value is None or isinstance(value, int | float | str) else list(value)
+        count = dictionary_VM(tag)
+        if count.isdigit() and int(count) > 1:
+            for index in range(int(count)):
+                row[f"{keyword}_{index + 1}"] = _number(values[index] if index < len(values) else None)
+        else:
+            row[keyword] = _number(values[0] if values else None)
+    return row
+
+
+def _text(value: object) -> str:
+    return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,50 @@
+"""A folder of DICOM files → the one scan in it that shows most lung."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pulmo.imaging.coarse import coarse_grid
+from pulmo.imaging.lungs import WAYS
+from pulmo.imaging.pockets import find_lungs
+from pulmo.imaging.series import Stack, find_slices, stacks
+from pulmo.imaging.volume import Volume, assemble
+
+_SAMPLED_SLICES = 32
+_AS_MUCH_LUNG = 0.97
+
+
+def read_volume(folder: Path) -> Volume:
+    """The scan in `folder`; of several series, sizes or acquisitions, the one that covers most lung.
+
+    Stray files, duplicates and gaps are mended and named in `repairs`. Raises ScanError, with the remedy, for: no
+    DICOM, not CT, several patients, too few slices, no pixel spacing, pixels cut short or undecodable.
+    """
+    headers, left_out = find_slices(folder)
+    candidates = stacks(headers)
+    chosen = _most_lung(candidates)
+    others = sum(len(stack.slices) for stack in candidates) - len(chosen.slices)
+    if others:
+        left_out.append(f"{others} slices of {len(candidates) - 1} other series, sizes or acquisitions left out")
+    volume = assemble(chosen)
+    return replace(volume, repairs=(*left_out, *volume.repairs), source=str(folder))
+
+
+def _most_lung(candidates: list[Stack]) -> Stack:
+    """Of those that show about as much as the best, the one with most slices; the longest if none shows any."""
+    long_enough = [stack for stack in candidates if len(stack.slices) >= 3]
+    if len(long_enough) < 2:
+        return candidates[0]
+    litres = [_roughly(stack) for stack in long_enough]
+    enough = _AS_MUCH_LUNG * max(litres)
+    return next(stack for stack, found in zip(long_enough, litres, strict=True) if found >= enough)
+
+
+def _roughly(stack: Stack) -> float:
+    """Litres of lung by every so many-th slice, on the coarse grid."""
+    step = max(1, len(stack.slices) // _SAMPLED_SLICES)
+    sample = replace(stack, slices=stack.slices[::step], positions_mm=stack.positions_mm[::step])
+    grid = coarse_grid(assemble(sample))
+    lungs, _ = find_lungs(grid, WAYS[0])
+    return float(np.count_nonzero(lungs)) * grid.voxel_litres
