@@ -5,6 +5,7 @@ z the other features (medians where unknown, standardised), the terms are 1, t, 
 between patients, and what happens at once (a first measurement that was too high falls back, whatever the time).
 """
 
+import warnings
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -112,7 +113,10 @@ def _fit(
     target: np.ndarray,
     weight: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    regressor.fit(terms, target, sample_weight=weight)
+    with warnings.catch_warnings():
+        # scikit-learn 1.6, Kaggle's, still gives SciPy an option that later SciPy warns of.
+        warnings.filterwarnings("ignore", "scipy.optimize: The `disp`", DeprecationWarning)
+        regressor.fit(terms, target, sample_weight=weight)
     return float(regressor.intercept_), np.asarray(regressor.coef_, np.float64)
 
 

@@ -1,5 +1,6 @@
 """What the chest CT says about a patient, in numbers: measured by us, or published by others; never a mixture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +37,15 @@ def measure_scans(stage: Stage, folders: dict[str, Path], patients: list[str], t
     return measured.reindex(pd.Index(patients, name="patient"))
 
 
-def read_published(path: Path, patients: list[str]) -> pd.DataFrame:
-    """Statistics published by others, for the patients we have.
+def read_published(path: Path) -> pd.DataFrame:
+    """Statistics published by others.
 
     Args:
         path: a CSV file with the columns Patient, Volume (ml), Mean, Skew, Kurthosis; a volume of 0 says that their
             segmentation failed. Or any other layout whose first column is Patient: its numeric columns are taken.
-        patients: whose rows are wanted.
 
     Returns:
-        One row for each of `patients`, their index, NaN where the file does not know them. Of the known layout only
+        One row a patient of the file, indexed by `patient`, NaN where nothing is known. Of the known layout only
         `lung_litres` is taken: mean, skew and kurtosis are of a grey scale that cannot be told from the file.
 
     Raises:
@@ -67,12 +67,13 @@ def read_published(path: Path, patients: list[str]) -> pd.DataFrame:
         statistics = (volume_ml.where(volume_ml > 0) / 1000).to_frame("lung_litres")
     if statistics.columns.empty:
         raise UserError(Fault(str(path), "has no column of numbers", "Give at least one beside Patient"))
-    return statistics.reindex(pd.Index(patients, name="patient"))
+    return statistics
 
 
-def known(statistics: pd.DataFrame, columns: list[str]) -> pd.Series:
-    """Which patients have any of these statistics."""
-    return statistics.reindex(columns=columns).notna().any(axis=1)
+def without_statistics(statistics: pd.DataFrame, columns: Sequence[str], patients: Sequence[str]) -> list[str]:
+    """Those of `patients` of whom none of these statistics is known."""
+    known = statistics.reindex(index=list(patients), columns=list(columns)).notna().any(axis=1)
+    return [patient for patient in patients if not known[patient]]
 
 
 def _numeric_columns(table: pd.DataFrame, file: str) -> tuple[dict[str, np.ndarray], list[Fault]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.osic.ct_statistics import known, measure_scans, read_published
+from pulmo.competitions.osic.ct_statistics import measure_scans, read_published, without_statistics
 from pulmo.competitions.osic.data import read_visits, scan_folders
 from pulmo.competitions.osic.settings import FeatureSettings
 from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS, forward_pairs, pair_weights
@@ -36,7 +36,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
             "ct_source": source,
             "ct_columns": columns,
             "patients": len(patients),
-            "patients_with_ct": int(known(statistics, columns).sum()),
+            "patients_with_ct": len(patients) - len(without_statistics(statistics, columns, patients)),
             "visits": len(visits),
             "pairs": len(pairs),
         },
@@ -82,9 +82,10 @@ def _statistics(
 ) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
     """CT statistics, where they come from, and which of their columns enter the models."""
     if settings.ct_statistics is not None:
-        statistics = read_published(settings.ct_statistics, patients)
+        # Of all patients in the file: those to be predicted may be among them, and the model takes the table along.
+        statistics = read_published(settings.ct_statistics)
         columns = statistics.columns.to_list()
-        unknown = int((~known(statistics, columns)).sum())
+        unknown = len(without_statistics(statistics, columns, patients))
         if unknown:
             stage.note(f"{settings.ct_statistics.name} says nothing about {unknown} of {len(patients)} patients")
         source = {"file": settings.ct_statistics.name, "sha256": digest_file(settings.ct_statistics)}
@@ -92,7 +93,7 @@ def _statistics(
     folders = scan_folders(stage.data / "train", patients)
     statistics = measure_scans(stage, folders, patients, "training scans")
     columns = list(settings.scan_columns)
-    scans = int(known(statistics, columns).sum())
+    scans = len(patients) - len(without_statistics(statistics, columns, patients))
     if scans < settings.minimum_scans:
         stage.note(
             f"CT statistics are left out of the models: {scans} patients have them, {settings.minimum_scans} are needed"

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.osic.ct_statistics import known, measure_scans
+from pulmo.competitions.osic.ct_statistics import measure_scans, without_statistics
 from pulmo.competitions.osic.data import FIRST_WEEK, LAST_WEEK, every_week, read_sample, read_visits, scan_folders
 from pulmo.competitions.osic.features import model_features
 from pulmo.competitions.osic.settings import PredictSettings
@@ -76,14 +76,12 @@ def _statistics(stage: Stage, model: TrainedModel, patients: list[str]) -> pd.Da
     """The test patients' CT statistics, from where the model had its own."""
     if model.ct_source["kind"] == "own":
         return measure_scans(stage, scan_folders(stage.data / "test", patients), patients, "test scans")
-    nothing = pd.DataFrame(index=pd.Index(patients, name="patient"))
     if model.published is None:
-        return nothing
-    statistics = model.published.reindex(nothing.index)
-    unknown = statistics.index[~known(statistics, list(model.ct_columns))]
-    if len(unknown):
+        return pd.DataFrame(index=pd.Index([], name="patient"))
+    unknown = without_statistics(model.published, model.ct_columns, patients)
+    if unknown:
         stage.note(
             f"The model was trained with the CT statistics of {model.ct_source['file']}, which says nothing about "
             f"{', '.join(unknown)}: the training patients' median stands in"
         )
-    return statistics
+    return model.published

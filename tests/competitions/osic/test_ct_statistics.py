@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulmo.competition import StageSpec
+from pulmo.competitions.osic import ct_statistics
+from pulmo.competitions.osic.ct_statistics import measure_scans, read_published, without_statistics
+from pulmo.errors import Fault, ScanError, UserError
+from pulmo.pipeline import stage as stage_module
+from pulmo.pipeline.stage import Stage
+from tests_support import map_here
+
+
+def write(folder: Path, *lines: str) -> Path:
+    path = folder / "statistics.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_of_the_published_layout_the_volume_is_taken_and_0_means_failed(tmp_path: Path) -> None:
+    path = write(tmp_path, "Patient,Volume,Mean,Skew,Kurthosis", "A,3500,90,1,4", "B,0,0,0,-3", "D,4000,90,1,4")
+    statistics = read_published(path)
+    assert statistics.columns.tolist() == ["lung_litres"]
+    assert statistics.index.tolist() == ["A", "B", "D"]
+    np.testing.assert_array_equal(statistics["lung_litres"], [3.5, np.nan, 4])
+    assert without_statistics(statistics, ["lung_litres"], ["C", "B", "A"]) == ["C", "B"]
+
+
+def test_of_another_layout_every_numeric_column_is_taken(tmp_path: Path) -> None:
+    path = write(tmp_path, "Patient,scanner,fibrosis", "A,GE,0.5", "B,Philips,")
+    statistics = read_published(path)
+    assert statistics.columns.tolist() == ["fibrosis"]
+    np.testing.assert_array_equal(statistics["fibrosis"], [0.5, np.nan])
+
+
+def test_faults_of_published_statistics_are_all_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "Patient,fibrosis", "A,0.5", "A,0.6", "B,half")
+    with pytest.raises(UserError) as caught:
+        read_published(path)
+    assert [fault.where for fault in caught.value.faults] == [f"{path}, row 3, Patient", f"{path}, row 4, fibrosis"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        (("fibrosis,Patient", "1,A"), "its first column is 'fibrosis'"),
+        (("Patient,scanner", "A,GE"), "has no column of numbers"),
+        (("Name,fibrosis", "A,1"), "has no column 'Patient'"),
+    ],
+)
+def test_a_layout_that_cannot_be_read_is_refused(tmp_path: Path, lines: tuple[str, ...], what: str) -> None:
+    with pytest.raises(UserError, match=what):
+        read_published(write(tmp_path, *lines))
+
+
+def test_a_scan_that_cannot_be_read_is_named_and_the_patient_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def statistics(folder: Path) -> dict[str, float]:
+        if folder.name == "B":
+            raise ScanError(Fault("B", "holds no DICOM file", "Download it again"))
+        return {"lung_litres": 4.0}
+
+    monkeypatch.setattr(stage_module, "map_items", map_here)
+    monkeypatch.setattr(ct_statistics, "scan_statistics", statistics)
+    (tmp_path / "pieces").mkdir()
+    stage = Stage(StageSpec("features", ""), 0, tmp_path, {}, tmp_path)
+    measured = measure_scans(stage, {name: tmp_path / name for name in "AB"}, ["C", "B", "A"], "scans")
+    assert measured.index.tolist() == ["C", "B", "A"]
+    np.testing.assert_array_equal(measured["lung_litres"], [np.nan, np.nan, 4.0])
+    assert stage.notes == [
+        "The scan of B is left out, the tables are used: B: holds no DICOM file. Download it again.",
+        "1 patient (C) without a scan folder: the tables are used",
+    ]

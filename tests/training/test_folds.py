@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from pulmo.training.folds import folds_by_group
+
+GROUPS = np.repeat([f"patient {number}" for number in range(23)], 4)
+
+
+def test_a_group_is_in_one_fold_and_folds_are_of_equal_size() -> None:
+    fold = folds_by_group(GROUPS, 5, seed=0)
+    of_group = fold.reshape(23, 4)
+    assert (of_group == of_group[:, :1]).all()
+    assert sorted(np.bincount(of_group[:, 0])) == [4, 4, 5, 5, 5]
+
+
+def test_the_order_of_rows_does_not_matter_but_the_seed_does() -> None:
+    shuffled = np.random.default_rng(1).permutation(len(GROUPS))
+    assert (folds_by_group(GROUPS[shuffled], 5, seed=0) == folds_by_group(GROUPS, 5, seed=0)[shuffled]).all()
+    assert (folds_by_group(GROUPS, 5, seed=0) != folds_by_group(GROUPS, 5, seed=1)).any()
+
+
+def test_too_few_groups_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 groups cannot fill 3 folds"):
+        folds_by_group(["a", "b", "a"], 3, seed=0)
