@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 
 from osic_support import run_of
+from pulmo.competitions.osic import ct_statistics
 from pulmo.competitions.osic.features import model_features, training_examples
 from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS
 from pulmo.errors import UserError
+from pulmo.pipeline import stage as stage_module
 from pulmo.pipeline.runner import Run, StageResult, output, run_stages
 from pulmo.pipeline.stage import load
+from tests_support import map_here
 
 PAIRS = pd.DataFrame(
     [["A", 10, 2000, 50, 70, 1, 1, 0, -100], ["B", -5, 3000, 80, 60, 0, 0, 1, 0]],
@@ -70,6 +73,19 @@ def test_published_statistics_replace_ours_and_are_recorded(tables: Path, tmp_pa
     assert description["ct_columns"] == ["lung_litres"]
     assert description["patients_with_ct"] == 23
     assert result.manifest.notes == ("published.csv says nothing about 1 of 24 patients",)
+
+
+def test_a_statistic_that_is_not_measured_is_refused(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage_module, "map_items", map_here)
+    monkeypatch.setattr(ct_statistics, "scan_statistics", lambda folder: {"lung_litres": 4.0})
+    (tmp_path / "data/train/ID1").mkdir(parents=True)
+    rows = (tables / "train.csv").read_text().splitlines()
+    named = [rows[0], *(row.replace(rows[1].partition(",")[0], "ID1") for row in rows[1:])]
+    (tmp_path / "data/train.csv").write_text("\n".join(named))
+    with pytest.raises(UserError, match=r"'lung_liters' is not measured\. Choose from lung_litres"):
+        features_of(run_of(tmp_path / "data", tmp_path / "work", 'features.scan_columns=["lung_liters"]'))
 
 
 def test_too_few_patients_are_refused(tmp_path: Path) -> None:

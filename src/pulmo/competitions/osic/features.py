@@ -93,6 +93,7 @@ def _statistics(
     folders = scan_folders(stage.data / "train", patients)
     statistics = measure_scans(stage, folders, patients, "training scans")
     columns = list(settings.scan_columns)
+    _known_columns(columns, statistics)
     scans = len(patients) - len(without_statistics(statistics, columns, patients))
     if scans < settings.minimum_scans:
         stage.note(
@@ -113,3 +114,12 @@ def _enough_patients(pairs: pd.DataFrame, folds: int, file: str) -> None:
                 f"Give at least {2 * folds}, or set features.folds lower",
             )
         )
+
+
+def _known_columns(columns: list[str], statistics: pd.DataFrame) -> None:
+    """Of scans that could not be read, or are not there, no column is known at all."""
+    measured = [column for column in statistics.columns if column != "error"]
+    unknown = [column for column in columns if column not in measured]
+    if measured and unknown:
+        remedy = f"Choose from {', '.join(measured)}"
+        raise UserError(Fault("setting features.scan_columns", f"{name!r} is not measured", remedy) for name in unknown)
