@@ -4,6 +4,7 @@ Plain files (little endian, header within the first bytes) are walked here in a 
 """
 
 import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,8 @@ from typing import BinaryIO
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-PIXEL_DATA = 0x7FE00010
+PIXEL_DATA, ITEM, SEQUENCE_END = 0x7FE00010, 0xFFFEE000, 0xFFFEE0DD
+UNDEFINED = 0xFFFFFFFF
 NATIVE = {"1.2.840.10008.1.2": "<", "1.2.840.10008.1.2.1": "<", "1.2.840.10008.1.2.2": ">"}
 """Transfer syntaxes whose pixels lie in the file as they are, and their byte order."""
 
@@ -22,9 +24,8 @@ _HEAD = 1 << 15
 _PREAMBLE = 132
 _IMPLICIT, _EXPLICIT_BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 _SYNTAX = b"\x02\x00\x10\x00UI"
-_DELIMITERS, _ITEM_END, _SEQUENCE_END = 0xFFFE, 0xFFFEE00D, 0xFFFEE0DD
+_DELIMITERS, _ITEM_END = 0xFFFE, 0xFFFEE00D
 _LONG = frozenset([b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"])
-_UNDEFINED = 0xFFFFFFFF
 
 
 class NotDicomError(Exception):
@@ -33,7 +34,11 @@ class NotDicomError(Exception):
 
 @dataclass(frozen=True)
 class Elements:
-    """`values` by tag number, raw; `pixels` is (first byte, length) of Pixel Data, if they are not compressed."""
+    """`values` by tag number, raw, in byte `order`; `pixels` is (first byte, length) of Pixel Data.
+
+    The length of compressed pixels is not defined: UNDEFINED. `pixels` is None if there are none, or the whole file
+    is packed.
+    """
 
     values: dict[int, bytes]
     order: str
@@ -67,8 +72,7 @@ def _walked(head: bytes, wanted: frozenset[int]) -> Elements:
         raise _NotPlainError
     walk = _Walk(head, wanted, {})
     position, length = walk.through(start, syntax == _IMPLICIT)
-    native = syntax in NATIVE and length not in (None, _UNDEFINED)
-    return Elements(walk.values, "<", syntax, (position, length or 0) if native else None)
+    return Elements(walk.values, "<", syntax, None if length is None else (position, length))
 
 
 def _meta(head: bytes) -> tuple[str, int]:
@@ -98,7 +102,7 @@ class _Walk:
                 return value, length
             if tag == _ITEM_END:
                 return value, None
-            if length == _UNDEFINED:
+            if length == UNDEFINED:
                 position = self._after_sequence(value, implicit)
                 continue
             if tag in self.wanted and not nested:
@@ -120,37 +124,40 @@ class _Walk:
     def _after_sequence(self, position: int, implicit: bool) -> int:
         while True:
             tag, position, length = self._element(position, implicit)
-            if tag == _SEQUENCE_END:
+            if tag == SEQUENCE_END:
                 return position
-            if length == _UNDEFINED:
+            if length == UNDEFINED:
                 position, _ = self.through(position, implicit, nested=True)
             else:
                 position += length
 
 
 def _read_by_pydicom(file: BinaryIO, wanted: frozenset[int]) -> Elements:
-    try:
-        dataset = dcmread(file, stop_before_pixels=True, specific_tags=list(wanted))
-    except InvalidDicomError:
-        raise NotDicomError("not a DICOM file") from None
-    except Exception as error:  # arbitrary bytes lead pydicom to raise anything
-        raise NotDicomError(f"not a readable DICOM file ({error})") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about oddities that change nothing here
+        try:
+            dataset = dcmread(file, stop_before_pixels=True, specific_tags=list(wanted))
+        except InvalidDicomError:
+            raise NotDicomError("not a DICOM file") from None
+        except Exception as error:  # arbitrary bytes lead pydicom to raise anything
+            raise NotDicomError(f"not a readable DICOM file ({error})") from error
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
-    implicit, little = dataset.original_encoding
+    _, little = dataset.original_encoding
     values = {}
     for tag in wanted:
         if tag in dataset:
             value = dataset.get_item(tag).value
             values[tag] = value if isinstance(value, bytes) else str(value or "").encode()
-    pixels = _span(file, NATIVE[syntax], bool(implicit)) if syntax in NATIVE else None
-    return Elements(values, "<" if little else ">", syntax, pixels)
+    order = "<" if little else ">"
+    return Elements(values, order, syntax, None if syntax in DEFLATED else _span(file, order))
 
 
-def _span(file: BinaryIO, order: str, implicit: bool) -> tuple[int, int] | None:
-    """Where uncompressed pixels lie, pydicom having stopped in front of their tag."""
-    layout = order + ("HHI" if implicit else "HH4xI")  # explicit: two letters of type, two bytes unused
-    tag = file.read(struct.calcsize(layout))
-    if len(tag) < struct.calcsize(layout):
+def _span(file: BinaryIO, order: str) -> tuple[int, int] | None:
+    """Where pixels lie, pydicom having stopped in front of their tag."""
+    begin, tag = file.tell(), file.read(12)
+    if len(tag) < 12:
         return None
-    group, element, length = struct.unpack(layout, tag)
-    return (file.tell(), length) if group << 16 | element == PIXEL_DATA and length != _UNDEFINED else None
+    # An explicit header has two letters of type and two unused bytes before the length.
+    layout = "HH4xI" if tag[4:6] in (b"OB", b"OW") else "HHI"
+    group, element, length = struct.unpack_from(order + layout, tag)
+    return (begin + struct.calcsize(order + layout), length) if group << 16 | element == PIXEL_DATA else None

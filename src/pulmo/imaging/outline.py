@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.coarse import CoarseGrid
+from pulmo.imaging.hounsfield import PADDING_HU
 from pulmo.imaging.planes import disc
 from pulmo.imaging.pockets import Way
 from pulmo.imaging.sides import LEFT, RIGHT
@@ -33,7 +34,8 @@ def outline(
         place = near[index // grid.block[0]]
         if not place.any():
             continue
-        lung = grid.plane(place, hu.shape)[rows, columns] * (hu[rows, columns] < way.threshold_hu)
+        inside = hu[rows, columns]
+        lung = grid.plane(place, hu.shape)[rows, columns] * ((inside < way.threshold_hu) & (inside > PADDING_HU))
         if fill_structures:
             for side in (LEFT, RIGHT):
                 _fill_holes(lung, side, largest_hole)

@@ -1,20 +1,21 @@
 """A slice's pixels as its file stores them, whatever the compression."""
 
+import struct
 import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from pydicom import dcmread
 
 from pulmo.errors import Fault, ScanError
+from pulmo.imaging.elements import ITEM, SEQUENCE_END
 from pulmo.imaging.slices import SliceHeader
 
-_END_OF_FRAGMENTS = b"\xfe\xff\xdd\xe0\0\0\0\0"
-_TAIL = 1 << 12
-"""Some files go on after their pixels, but hardly longer."""
+_JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 
 
 def read_pixels(header: SliceHeader) -> np.ndarray:
@@ -24,11 +25,7 @@ def read_pixels(header: SliceHeader) -> np.ndarray:
 
 
 class PixelReader:
-    """Reads the slices of a scan one after the other.
-
-    gdcm hands pixels to Python as text, which costs half as much as decoding them; through a file they are nearly
-    free. One such file serves the whole scan.
-    """
+    """Reads the slices of a scan one after the other; decoded pixels pass through one scratch file."""
 
     def __init__(self) -> None:
         self._resources = ExitStack()
@@ -45,82 +42,73 @@ class PixelReader:
 
         Raises ScanError if the pixels are cut short, or no decoder here can undo their compression.
         """
-        if header.native is not None:
+        if header.is_native:
             return _native(header)
         if not header.is_encapsulated:
             return _decoded(header, _by_pydicom)
-        _check_end(header.path)
-        return _decoded(header, self._by_gdcm, _by_simpleitk)
+        frame = _frame(header)
+        if header.syntax == _JPEG_EXTENDED:
+            return _decoded(header, _by_simpleitk)
+        return _decoded(header, partial(_by_gdcm, frame, self._scratch_file()))
 
-    def _by_gdcm(self, header: SliceHeader) -> np.ndarray:
-        import gdcm  # only compressed scans need it
-
-        reader = gdcm.ImageReader()
-        reader.SetFileName(str(header.path))
-        if not reader.Read():
-            raise RuntimeError("gdcm cannot read it")
-        change = gdcm.ImageChangeTransferSyntax()
-        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.ExplicitVRLittleEndian))
-        change.SetInput(reader.GetImage())
-        if not change.Change():
-            raise RuntimeError("gdcm cannot decode it")
+    def _scratch_file(self) -> Path:
         if self._scratch is None:
             folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="pulmo-"))
             self._scratch = Path(folder, "decoded.dcm")
-        picture = change.GetOutput()
-        writer = gdcm.ImageWriter()
-        writer.SetImage(picture)
-        writer.SetFileName(str(self._scratch))
-        if not writer.Write():
-            raise RuntimeError("gdcm cannot write what it decoded")
-        kind = picture.GetPixelFormat()
-        dtype = np.dtype(f"<{'i' if kind.GetPixelRepresentation() else 'u'}{kind.GetBitsAllocated() // 8}")
-        count = header.rows * header.columns
-        if picture.GetBufferLength() != count * dtype.itemsize:
-            raise RuntimeError(f"gdcm decodes {picture.GetBufferLength():,} bytes")
-        # Pixels come last in what gdcm writes.
-        start = self._scratch.stat().st_size - count * dtype.itemsize
-        return np.fromfile(self._scratch, dtype, count, offset=start).reshape(header.rows, header.columns)
-
-
-def _decoded(header: SliceHeader, *decoders: Callable[[SliceHeader], np.ndarray]) -> np.ndarray:
-    """By the first decoder that can."""
-    reasons = []
-    for decode in decoders:
-        try:
-            pixels = decode(header)
-        except Exception as reason:  # each decoder has exceptions of its own
-            reasons.append(str(reason).strip().splitlines()[-1] if str(reason).strip() else type(reason).__name__)
-            continue
-        if pixels.shape == (header.rows, header.columns):
-            return pixels
-        reasons.append(f"decoded to {pixels.shape} instead of {header.rows} × {header.columns}")
-    what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {'; '.join(reasons)})"
-    raise ScanError(Fault(str(header.path), what, "Convert the series to uncompressed DICOM"))
+        return self._scratch
 
 
 def _native(header: SliceHeader) -> np.ndarray:
-    assert header.native is not None
-    offset, length = header.native
+    offset, length = header.pixels or (0, 0)
     count, dtype = header.rows * header.columns, np.dtype(header.dtype)
     if length < count * dtype.itemsize:
         raise _cut_short(header.path, f"{length:,} of {count * dtype.itemsize:,} bytes")
     pixels = np.fromfile(header.path, dtype, count, offset=offset)
     if pixels.size < count:
         raise _cut_short(header.path, f"{pixels.nbytes:,} of {count * dtype.itemsize:,} bytes")
-    return pixels.reshape(header.rows, header.columns)
+    # To this machine's byte order: NumPy 2.0 crashes where foreign integers meet a negative Python number.
+    return pixels.astype(dtype.newbyteorder("="), copy=False).reshape(header.rows, header.columns)
 
 
-def _check_end(path: Path) -> None:
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _TAIL))
-        if _END_OF_FRAGMENTS not in file.read():
-            raise _cut_short(path, "the end of its compressed picture is missing")
+def _frame(header: SliceHeader) -> bytes:
+    """The compressed picture: all fragments after the first, which is a table of offsets."""
+    with header.path.open("rb") as file:
+        file.seek((header.pixels or (0, 0))[0])
+        data = file.read()
+    position = 0
+    fragments: list[bytes] = []
+    while position + 8 <= len(data):
+        group, element, length = struct.unpack_from("<HHI", data, position)
+        tag, position = group << 16 | element, position + 8
+        if tag == SEQUENCE_END:
+            return b"".join(fragments[1:])
+        if tag != ITEM:
+            break
+        fragments.append(data[position : position + length])
+        position += length
+    raise _cut_short(header.path, "the end of its compressed picture is missing")
+
+
+def _decoded(header: SliceHeader, decode: Callable[[SliceHeader], np.ndarray]) -> np.ndarray:
+    try:
+        pixels = decode(header)
+        if pixels.shape != (header.rows, header.columns):
+            raise ValueError(f"decoded to {pixels.shape}, not {header.rows} × {header.columns}")
+    except Exception as reason:  # each decoder has exceptions of its own
+        said = str(reason).strip().splitlines() or [type(reason).__name__]
+        what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {said[-1].strip()})"
+        raise ScanError(Fault(str(header.path), what, "Convert the series to uncompressed DICOM")) from reason
+    return pixels
+
+
+def _by_gdcm(frame: bytes, scratch: Path, header: SliceHeader) -> np.ndarray:
+    from pulmo.imaging.gdcm_decoder import decode  # only compressed scans need it
+
+    return decode(frame, header, scratch)
 
 
 def _by_simpleitk(header: SliceHeader) -> np.ndarray:
-    """12-bit JPEG, which gdcm's own reader refuses. ITK rescales as it reads: that is undone."""
+    """12-bit JPEG, which gdcm refuses. ITK rescales as it reads: that is undone."""
     import SimpleITK  # only such scans need it
 
     rescaled = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(header.path)))[0]

@@ -19,10 +19,14 @@ _SMALLEST_LITRES, _SMALLEST_SHARE = 0.03, 0.05
 
 @dataclass(frozen=True)
 class Way:
-    """One way to tell lungs from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first."""
+    """One way to tell lungs from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first.
+
+    With `gas_apart`, gas ends a pocket as tissue does.
+    """
 
     threshold_hu: float
-    closing_mm: float
+    closing_mm: float = 0.0
+    gas_apart: bool = False
 
 
 def find_lungs(grid: CoarseGrid, way: Way) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +37,9 @@ def find_lungs(grid: CoarseGrid, way: Way) -> tuple[np.ndarray, np.ndarray]:
     """
     air = grid.measured & (grid.hu < way.threshold_hu)
     tissue = grid.measured & ~air
-    pockets = opened(air, disc(way.closing_mm, grid.spacing_mm[1:])) if way.closing_mm else air
+    pockets = air & (grid.hu > _GAS_BELOW_HU) if way.gas_apart else air
+    if way.closing_mm:
+        pockets = opened(pockets, disc(way.closing_mm, grid.spacing_mm[1:]))
     lungs = _lung_pockets(grid, pockets, tissue)
     lungs &= ~grown(find_airways(grid, lungs), SQUARE)
     lungs = _large_parts(grid, lungs)

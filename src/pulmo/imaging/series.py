@@ -185,7 +185,8 @@ def _ordered(headers: list[SliceHeader], repairs: tuple[str, ...]) -> Stack:
     order = np.argsort(positions, kind="stable")
     steps = np.diff(positions[order])
     usual = float(np.median(steps[steps > 1e-3])) if (steps > 1e-3).any() else 0.0
-    keep = order[np.concatenate([[True], steps > _SAME_PLACE * usual])]
+    begins = np.flatnonzero(np.concatenate([[True], steps > _SAME_PLACE * usual]))
+    keep = np.minimum.reduceat(order, begins)
     mended = list(repairs)
     if len(keep) < len(order):
         mended.append(f"{len(order) - len(keep)} duplicate slices left out")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
 
-from pulmo.imaging.elements import DEFLATED, NATIVE, Elements, NotDicomError, read_elements
+from pulmo.imaging.elements import NATIVE, UNDEFINED, Elements, NotDicomError, read_elements
 
 _TAGS = {
     keyword: tag_for_keyword(keyword) or 0
     for keyword in (
         *("ImageType", "Modality", "PatientID", "SeriesInstanceUID", "AcquisitionNumber", "InstanceNumber"),
         *("ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SliceThickness", "PixelSpacing"),
-        *("SamplesPerPixel", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "PixelRepresentation"),
-        *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope"),
+        *("SamplesPerPixel", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored"),
+        *("PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope"),
     )
 }
 _WHOLE_BYTES = (8, 16, 32)
@@ -32,8 +32,8 @@ class SliceHeader:
     `position_mm` is the centre of the first pixel and `orientation` the directions along a row and down a column, in
     the patient's coordinates (x to the left, y to the back, z to the head); `pixel_spacing_mm` is (between rows,
     between columns). Empty where the file does not say. `padding` is the range of stored values that mean "not
-    measured". `dtype` is NumPy's type of a stored value; `native` is (first byte, length) of the pixels where they
-    lie in the file as they are.
+    measured". `dtype` is NumPy's type of a stored value, of whose bits `bits_stored` count; `pixels` is (first byte,
+    length) of the pixels in the file.
     """
 
     path: Path
@@ -55,12 +55,19 @@ class SliceHeader:
     padding: tuple[int, int] | None
     syntax: str
     dtype: str
-    native: tuple[int, int] | None
+    bits_allocated: int
+    bits_stored: int
+    pixels: tuple[int, int] | None
+
+    @property
+    def is_native(self) -> bool:
+        """Pixels lie in the file as they are, in whole bytes."""
+        return self.pixels is not None and self.syntax in NATIVE and self.bits_allocated in _WHOLE_BYTES
 
     @property
     def is_encapsulated(self) -> bool:
         """Pixels are compressed, in fragments."""
-        return self.syntax not in (*NATIVE, *DEFLATED, "")
+        return self.pixels is not None and self.pixels[1] == UNDEFINED and self.syntax not in NATIVE
 
 
 def read_slice_header(path: Path) -> SliceHeader:
@@ -105,7 +112,9 @@ def _header(path: Path, values: "_Values", rows: int, columns: int) -> SliceHead
         padding=values.padding(signed),
         syntax=values.elements.syntax,
         dtype=values.dtype(signed),
-        native=values.elements.pixels if values.integer("BitsAllocated", 16) in _WHOLE_BYTES else None,
+        bits_allocated=values.integer("BitsAllocated", 16),
+        bits_stored=values.integer("BitsStored", 16),
+        pixels=values.elements.pixels,
     )
 
 

@@ -28,6 +28,7 @@ Care Med 1996; 154: 187. High attenuation area −600…−250 HU, a sign of ear
 Respir Crit Care Med 2009; 180: 407. Between emphysema and −700 lung is normally aerated; from −250 to soft tissue's
 +50 no air is left."""
 
+_ROUNDING = 1e-9
 _SCALE_HU = np.arange(LOWEST_HU, HIGHEST_HU + 1, dtype=np.float64)
 
 
@@ -93,7 +94,7 @@ def _moments(litres: np.ndarray) -> dict[str, float]:
 def _percentiles(litres: np.ndarray) -> dict[str, float]:
     """The smallest HU below or at which that share of the volume lies."""
     cumulative = np.cumsum(litres) / litres.sum()
-    ranks = np.searchsorted(cumulative, np.array(PERCENTILES) / 100)
+    ranks = np.searchsorted(cumulative, np.array(PERCENTILES) / 100 - _ROUNDING)
     return {f"hu_p{percent}": float(_SCALE_HU[rank]) for percent, rank in zip(PERCENTILES, ranks, strict=True)}
 
 

@@ -1,0 +1,163 @@
+"""A folder → one scan, or a sentence that says what is wrong and what to do."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from pulmo.errors import ScanError
+from pulmo.imaging.lungs import segment_lungs
+from pulmo.imaging.reading import read_volume
+from pulmo.imaging.volume import Volume
+from pulmo.phantom.chest import Body, chest, head, plain_lungs
+from pulmo.phantom.dicom import Encoding, Series, write_series
+from pulmo.phantom.draw import draw
+from pulmo.phantom.geometry import Grid, axial, evenly
+
+NOISE = np.random.default_rng(0).integers(-1000, 1000, (5, 8, 8)).astype(np.int16)
+GRID = axial(evenly(5, 2.0), (8, 8), 1.5)
+
+
+def rewrite(path: Path, **tags: object) -> None:
+    dataset = pydicom.dcmread(path)
+    for keyword, value in tags.items():
+        if value is None:
+            delattr(dataset, keyword)
+        else:
+            setattr(dataset, keyword, value)
+    dataset.save_as(path)
+
+
+def test_geometry_and_values(tmp_path: Path) -> None:
+    write_series(tmp_path, NOISE, GRID.reversed(), None, Encoding(intercept=-1000, signed=True))
+    volume = read_volume(tmp_path)
+    np.testing.assert_array_equal(volume.hu, NOISE[::-1])
+    assert volume.hu.dtype == np.int16
+    np.testing.assert_allclose(volume.positions_mm, [-4, -2, 0, 2, 4])
+    assert volume.spacing_mm == (2.0, 1.5, 1.5)
+    np.testing.assert_allclose(volume.extents_mm, 2.0)
+    np.testing.assert_allclose(volume.voxel_litres, 2 * 1.5 * 1.5 / 1e6)
+    np.testing.assert_allclose(volume.directions, [[0, 0, 1], [0, 1, 0], [1, 0, 0]])
+    np.testing.assert_allclose(volume.shear_mm, 0, atol=1e-9)
+    assert volume.repairs == ()
+
+
+def test_extents_reach_half_way_to_the_neighbours() -> None:
+    volume = Volume(NOISE, np.array([0.0, 2, 4, 9, 11]), (1.0, 1.0), np.eye(3), np.zeros((5, 2)), (), "")
+    np.testing.assert_allclose(volume.extents_mm, [2, 2, 3.5, 3.5, 2])
+    assert volume.spacing_mm[0] == 2.0
+
+
+def test_tilt_shifts_slices_down_their_columns(tmp_path: Path) -> None:
+    write_series(tmp_path, NOISE, axial(evenly(5, 2.0), (8, 8), 1.5, tilt_degrees=30))
+    volume = read_volume(tmp_path)
+    assert volume.spacing_mm[0] == pytest.approx(2.0)
+    # The table moves by 2 / cos 30° along z, of which −sin 30° lies along the columns: −2 tan 30°.
+    np.testing.assert_allclose(np.diff(volume.shear_mm[:, 0]), -2 * np.tan(np.pi / 6), atol=1e-5)
+    np.testing.assert_allclose(volume.shear_mm[:, 1], 0, atol=1e-5)
+
+
+def test_stray_files_are_left_out_and_told(tmp_path: Path) -> None:
+    first, *_ = write_series(tmp_path, NOISE, GRID)
+    (tmp_path / "notes.txt").write_text("seen by A")
+    (tmp_path / "Thumbs.db").write_bytes(b"\0" * 600)
+    scout = tmp_path / "scout.dcm"
+    scout.write_bytes(first.read_bytes())
+    rewrite(scout, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    picture = tmp_path / "picture.dcm"
+    picture.write_bytes(first.read_bytes())
+    rewrite(picture, Modality="OT")
+    volume = read_volume(tmp_path)
+    assert len(volume.hu) == 5
+    assert volume.repairs == (
+        "Thumbs.db left out: not a DICOM file",
+        "notes.txt left out: not a DICOM file",
+        "picture.dcm left out: OT, not CT",
+        "scout.dcm left out: a localizer",
+    )
+
+
+def test_undeclared_filling_is_padding(tmp_path: Path) -> None:
+    framed = np.zeros((5, 12, 12), np.int16)
+    framed[:, 2:10, 2:10] = NOISE
+    write_series(tmp_path, framed, axial(evenly(5, 2.0), (12, 12), 1.5))
+    volume = read_volume(tmp_path)
+    assert volume.repairs == ("constant filling of 0 HU around the picture taken for padding",)
+    np.testing.assert_array_equal(volume.hu[:, 2:10, 2:10], NOISE)
+    assert (volume.hu[:, :2] == -2048).all()
+
+
+def a_series(folder: Path) -> list[Path]:
+    return write_series(folder, NOISE, GRID)
+
+
+def nothing(folder: Path) -> None:
+    folder.rmdir()
+
+
+def no_dicom(folder: Path) -> None:
+    (folder / "a.txt").write_text("text")
+
+
+def not_ct(folder: Path) -> None:
+    for path in a_series(folder):
+        rewrite(path, Modality="MR")
+
+
+def two_patients(folder: Path) -> None:
+    a_series(folder)
+    write_series(folder, NOISE, GRID, Series(patient="OTHER", first_instance=50))
+
+
+def one_slice(folder: Path) -> None:
+    for path in a_series(folder)[1:]:
+        path.unlink()
+
+
+def no_spacing(folder: Path) -> None:
+    for path in a_series(folder):
+        rewrite(path, PixelSpacing=None)
+
+
+def cut_short(folder: Path) -> None:
+    path = a_series(folder)[2]
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (nothing, "no such folder. Give the folder"),
+        (lambda folder: None, "holds no file. Give the folder"),
+        (no_dicom, r"holds no CT slice \(a.txt left out: not a DICOM file\). Give the folder"),
+        (not_ct, "holds MR images, not CT. Give the folder"),
+        (two_patients, r"holds several patients \(PHANTOM in 1.dcm, OTHER in 50.dcm\). Give the folder of one"),
+        (one_slice, "no more than 1 slices belong together. Give the whole series"),
+        (no_spacing, "no PixelSpacing, so that nothing can be measured. Export the series again"),
+        (cut_short, "3.dcm: its pixel data is cut short: 88 of 128 bytes. Download the file again"),
+    ],
+)
+def test_refusals(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    make(folder)
+    with pytest.raises(ScanError, match=message):
+        read_volume(folder)
+
+
+def test_a_head_has_no_lungs(write_scan: Callable[..., Path]) -> None:
+    folder = write_scan(head(), axial(evenly(40, 6.0), (160, 160), 1.7))
+    with pytest.raises(ScanError, match=r"no lungs in this scan. Give a chest CT"):
+        segment_lungs(read_volume(folder))
+
+
+def test_of_two_series_the_one_with_more_lung(tmp_path: Path, small_grid: Grid) -> None:
+    abdomen = axial(tuple(mm - 250 for mm in evenly(60, 4.0)), (160, 160), 1.7)
+    body: Body = plain_lungs(0.8, 1.0, 0.75)
+    write_series(tmp_path / "a", draw(chest(0.8, 1.0, 0.75), abdomen, noise_sd=15), abdomen, Series(name="abdomen"))
+    write_series(tmp_path / "b", draw(body, small_grid, noise_sd=15), small_grid, Series(name="chest"))
+    volume = read_volume(tmp_path)
+    assert len(volume.hu) == 42
+    assert volume.repairs == ("60 slices of 1 other series, sizes or acquisitions left out",)
