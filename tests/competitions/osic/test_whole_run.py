@@ -1,0 +1,202 @@
+"""OSIC from raw files to a submission, on phantoms with scans: as a user runs it, and as it is killed."""
+
+import errno
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.competition import find_competition
+from pulmo.competitions.osic.ensemble import fit_confidence
+from pulmo.competitions.osic.features import training_examples
+from pulmo.competitions.osic.out_of_fold import fold_of_pairs
+from pulmo.competitions.osic.phantom import EMPTY_FOLDER, NOT_DICOM, PhantomSettings, write_phantom
+from pulmo.models.robust_linear import LinearParameters, fit_robust_linear
+from pulmo.scoring.laplace import laplace_log_likelihood
+from pulmo.training.cross_validation import cross_validate
+from tests_support import run_pulmo
+
+QUICK = ("--preset", "demo", "--set", "train_gbm.num_iterations=8", "--set", "features.minimum_scans=30")
+STAGES = [spec.name for spec in find_competition("osic").stages]
+
+
+class Whole:
+    """Phantom data and one undisturbed run on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.solution = folder / "data", folder / "solution.csv"
+        self.work, self.out = folder / "work", folder / "out"
+        write_phantom(self.data, self.solution, PhantomSettings(train_patients=40, test_patients=3, seed=1))
+        self.ran = pulmo_run(self.data, self.work, self.out)
+
+    @property
+    def submission(self) -> pd.DataFrame:
+        return pd.read_csv(self.out / "submission.csv")
+
+
+def words(data: Path, work: Path, out: Path) -> list[str]:
+    return ["osic", "run", "--data", str(data), "--work", str(work), "--out", str(out), *QUICK]
+
+
+def pulmo_run(data: Path, work: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pulmo", *words(data, work, out)], capture_output=True, text=True, check=True
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return Whole(tmp_path_factory.mktemp("osic"))
+
+
+def test_the_submission_holds_what_the_sample_asks_for(whole: Whole) -> None:
+    sample = pd.read_csv(whole.data / "sample_submission.csv")
+    assert whole.submission["Patient_Week"].tolist() == sample["Patient_Week"].tolist()
+    assert np.isfinite(whole.submission[["FVC", "Confidence"]].to_numpy()).all()
+    assert (whole.submission[["FVC", "Confidence"]] > 0).all(axis=None)
+    assert "(validated)" in whole.ran.stdout
+
+
+def test_the_estimate_is_kept_with_its_error(whole: Whole) -> None:
+    scores = json.loads((whole.out / "score.json").read_text())
+    assert -8 < scores["estimate"]["score"] < -5
+    assert 0 < scores["estimate"]["standard_error"] < 1
+    assert f"{scores['estimate']['score']:.4f}" in whole.ran.stdout
+
+
+def test_scans_that_cannot_be_read_are_named_and_stop_nothing(whole: Whole) -> None:
+    patients = pd.read_csv(whole.data / "train.csv")["Patient"].unique()
+    statistics = pd.read_parquet(whole.work / "features/scan_statistics.parquet").set_index("patient")
+    for place, reason in ((EMPTY_FOLDER, "holds no file"), (NOT_DICOM, "not a DICOM file")):
+        assert f"The scan of {patients[place]} is left out" in whole.ran.stderr
+        assert reason in str(statistics.loc[patients[place], "error"])
+    assert statistics["lung_litres"].notna().sum() == 40 - 4
+    assert statistics["lung_litres"].dropna().between(0.8, 9).all()
+    assert set(pd.read_parquet(whole.work / "train_gbm/out_of_fold.parquet")["patient"]) == set(patients)
+
+
+def test_a_second_run_does_nothing_again(whole: Whole) -> None:
+    again = pulmo_run(whole.data, whole.work, whole.out)
+    assert again.stderr.count("unchanged, skipped") == len(STAGES)
+    assert again.stdout == whole.ran.stdout
+
+
+def test_killed_in_every_stage_it_ends_with_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
+    work, out = tmp_path / "work", tmp_path / "out"
+    killed = []
+    for stage in STAGES:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pulmo", *words(whole.data, work, out)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while process.poll() is None and not list(work.glob(f"{stage}.*.partial")):
+            time.sleep(0.01)
+        if stage in ("features", "train_gbm"):  # long enough to have finished some scans, some folds
+            time.sleep(2.5)
+        if process.poll() is None:
+            killed.append(stage)
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert len(killed) >= len(STAGES) - 1
+    pulmo_run(whole.data, work, out)
+    assert contents(work) == contents(whole.work)
+    assert (out / "submission.csv").read_bytes() == (whole.out / "submission.csv").read_bytes()
+
+
+def contents(work: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(work).as_posix(): path.read_bytes()
+        for path in work.rglob("*")
+        if path.is_file() and path.name not in ("manifest.json", ".lock")
+    }
+
+
+def test_a_full_disk_is_explained_and_loses_nothing(
+    whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, out = tmp_path / "work", tmp_path / "out"
+    for stage in STAGES[:2]:
+        shutil.copytree(whole.work / stage, work / stage)
+    arguments = words(whole.data, work, out)
+
+    def full(self: pd.DataFrame, path: Path, **options: Any) -> None:
+        path.write_bytes(b"half a table")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(pd.DataFrame, "to_parquet", full)
+        code, _, err = run_pulmo(capsys, *arguments)
+    assert code == 1
+    assert "No space is left on the disk" in err
+    assert "Traceback" not in err
+    code, _, err = run_pulmo(capsys, *arguments)
+    assert code == 0
+    assert err.count("unchanged, skipped") == 2
+    assert contents(work) == contents(whole.work)
+
+
+def test_a_model_predicts_from_anywhere(whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data = tmp_path / "model", tmp_path / "test only"
+    shutil.copytree(whole.work / "fit_ensemble/model", model)
+    data.mkdir()
+    for name in ("test.csv", "sample_submission.csv"):
+        shutil.copy(whole.data / name, data)
+    shutil.copytree(whole.data / "test", data / "test")
+    code, out, _ = run_pulmo(
+        capsys, "osic", "predict", "--data", data, "--model", model, "--work", tmp_path / "w", "--out", tmp_path / "o"
+    )
+    assert (code, out.strip()) == (0, str(tmp_path / "o/submission.csv"))
+    assert (tmp_path / "o/submission.csv").read_bytes() == (whole.out / "submission.csv").read_bytes()
+
+
+def test_tables_alone_are_enough(whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train.csv", "test.csv", "sample_submission.csv"):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + (whole.data / name).read_bytes().replace(b"\n", b"\r\n"))
+    code, _, err = run_pulmo(capsys, *words(tmp_path, tmp_path / "work", tmp_path / "out"))
+    assert code == 0
+    assert "CT statistics are left out of the models: 0 patients have them" in err
+    assert len(pd.read_csv(tmp_path / "out/submission.csv")) == 3 * 146
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("features.fold=3", "features.folds"), ("train_gbm.num_iterations=many", "'many'"), ("features.folds=1", "folds")],
+)
+def test_a_wrong_setting_is_named_before_anything_runs(
+    setting: str, said: str, whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run_pulmo(capsys, *words(whole.data, tmp_path / "work", tmp_path / "out"), "--set", setting)
+    assert code == 1
+    assert said in err
+    assert not (tmp_path / "work").exists()
+
+
+def test_ct_statistics_help_where_fibrosis_drives_the_decline(whole: Whole) -> None:
+    features = whole.work / "features"
+    pairs = pd.read_parquet(features / "visit_pairs.parquet")
+    statistics = pd.read_parquet(features / "scan_statistics.parquet").set_index("patient")
+    fold = fold_of_pairs(pairs, pd.read_parquet(features / "folds.parquet"))
+    scored = (pairs["is_baseline_pair"] & pairs["is_last_three"]).to_numpy()
+    gap_weeks, change_ml = (pairs.loc[scored, name].to_numpy() for name in ("gap_weeks", "change_ml"))
+    parameters = LinearParameters(
+        huber_epsilon=1.1, huber_alpha=20.0, elastic_net_alpha=0.05, elastic_net_l1_ratio=0.5, quantile_alpha=0.02
+    )
+    scores = []
+    for columns in ([], ["hu_mean", "share_ground_glass_reticular"]):
+        examples = training_examples(pairs, statistics, columns)
+        fitted = cross_validate(examples, fold, lambda _, known: fit_robust_linear(known, "huber", parameters))
+        error_ml = change_ml - fitted.out_of_fold[scored, 1]
+        sigma = fit_confidence(error_ml, gap_weeks).at(gap_weeks)
+        scores.append(laplace_log_likelihood(error_ml, np.zeros_like(error_ml), sigma))
+    gain = bootstrap_mean(scores[1] - scores[0], pairs.loc[scored, "patient"].to_numpy())
+    assert gain.mean > 2 * gain.standard_error > 0
