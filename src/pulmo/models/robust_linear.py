@@ -16,6 +16,7 @@ from pulmo.models.quantiles import LAPLACE_REACH, QUANTILES, Examples, uncross
 
 WEEKS_A_YEAR = 52.0
 MOST_ITERATIONS = 5000
+HELD_BETWEEN_PERCENTILES = (2, 98)
 
 Kind = Literal["huber", "elastic_net", "quantile"]
 KINDS: tuple[Kind, ...] = ("huber", "elastic_net", "quantile")
@@ -33,15 +34,19 @@ class LinearParameters(NamedTuple):
 
 
 class Standardisation(NamedTuple):
-    """How the other features are put on one scale: `median` where unknown, minus `mean`, over `sd`; each (columns,)."""
+    """How the other features are put on one scale: `median` where unknown, held between `low` and `high` (a failed
+    measurement may be anything), minus `mean`, over `sd`; each (columns,)."""
 
     median: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Values (rows, columns), NaN where unknown → standardised, none of them NaN."""
-        return np.asarray((np.where(np.isnan(values), self.median, values) - self.mean) / self.sd)
+        known = np.where(np.isnan(values), self.median, values)
+        return np.asarray((np.clip(known, self.low, self.high) - self.mean) / self.sd)
 
 
 class LinearQuantiles(NamedTuple):
@@ -81,10 +86,10 @@ def fit_robust_linear(examples: Examples, kind: Kind, parameters: LinearParamete
 
 def _standardise(values: np.ndarray) -> Standardisation:
     known = np.where(np.isnan(values).all(axis=0), 0.0, values)  # a column of which nothing is known says nothing
-    median = np.nanmedian(known, axis=0)
-    filled = np.where(np.isnan(known), median, known)
-    sd = filled.std(axis=0)
-    return Standardisation(median, filled.mean(axis=0), np.where(sd > 0, sd, 1.0))
+    median, low, high = np.nanpercentile(known, (50, *HELD_BETWEEN_PERCENTILES), axis=0)
+    held = np.clip(np.where(np.isnan(known), median, known), low, high)
+    sd = held.std(axis=0)
+    return Standardisation(median, low, high, held.mean(axis=0), np.where(sd > 0, sd, 1.0))
 
 
 def _terms(features: np.ndarray, standardisation: Standardisation) -> np.ndarray:

@@ -18,12 +18,12 @@ def write(folder: Path, *lines: str) -> Path:
     return path
 
 
-def test_of_the_published_layout_the_volume_is_taken_and_0_means_failed(tmp_path: Path) -> None:
-    path = write(tmp_path, "Patient,Volume,Mean,Skew,Kurthosis", "A,3500,90,1,4", "B,0,0,0,-3", "D,4000,90,1,4")
+def test_of_the_published_layout_the_volume_is_taken_and_less_than_a_litre_means_failed(tmp_path: Path) -> None:
+    path = write(tmp_path, "Patient,Volume,Mean,Skew,Kurthosis", "A,3500,90,1,4", "B,0,0,0,-3", "D,40,90,1,4")
     statistics = read_published(path)
     assert statistics.columns.tolist() == ["lung_litres"]
     assert statistics.index.tolist() == ["A", "B", "D"]
-    np.testing.assert_array_equal(statistics["lung_litres"], [3.5, np.nan, 4])
+    np.testing.assert_array_equal(statistics["lung_litres"], [3.5, np.nan, np.nan])
     assert without_statistics(statistics, ["lung_litres"], ["C", "B", "A"]) == ["C", "B"]
 
 
@@ -60,16 +60,18 @@ def test_a_scan_that_cannot_be_read_is_named_and_the_patient_stays(
     def statistics(folder: Path) -> dict[str, float]:
         if folder.name == "B":
             raise ScanError(Fault("B", "holds no DICOM file", "Download it again"))
-        return {"lung_litres": 4.0}
+        return {"lung_litres": 0.04 if folder.name == "D" else 4.0, "hu_mean": -700.0}
 
     monkeypatch.setattr(stage_module, "map_items", map_here)
     monkeypatch.setattr(ct_statistics, "scan_statistics", statistics)
     (tmp_path / "pieces").mkdir()
     stage = Stage(StageSpec("features", ""), 0, tmp_path, {}, tmp_path)
-    measured = measure_scans(stage, {name: tmp_path / name for name in "AB"}, ["C", "B", "A"], "scans")
-    assert measured.index.tolist() == ["C", "B", "A"]
-    np.testing.assert_array_equal(measured["lung_litres"], [np.nan, np.nan, 4.0])
+    measured = measure_scans(stage, {name: tmp_path / name for name in "ABD"}, ["C", "B", "A", "D"], "scans")
+    assert measured.index.tolist() == ["C", "B", "A", "D"]
+    np.testing.assert_array_equal(measured["lung_litres"], [np.nan, np.nan, 4.0, np.nan])
+    np.testing.assert_array_equal(measured["hu_mean"], [np.nan, np.nan, -700.0, np.nan])
     assert stage.notes == [
+        "The scan of D is left out, the tables are used: its lungs were not found",
         "The scan of B is left out, the tables are used: B: holds no DICOM file. Download it again.",
         "1 patient (C) without a scan folder: the tables are used",
     ]

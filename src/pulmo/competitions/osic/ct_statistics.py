@@ -13,6 +13,8 @@ from pulmo.scoring.tables import place, read_table, to_numbers
 
 PUBLISHED_COLUMNS = ("Patient", "Volume", "Mean", "Skew", "Kurthosis")
 MOST_NAMES = 5
+LEAST_LUNG_LITRES = 1.0
+"""Both lungs of an adult hold more even after breathing out; less says that they were not found."""
 
 
 def measure_scans(stage: Stage, folders: dict[str, Path], patients: list[str], title: str) -> pd.DataFrame:
@@ -29,20 +31,23 @@ def measure_scans(stage: Stage, folders: dict[str, Path], patients: list[str], t
         `error` in words.
     """
     measured = stage.map_rows(scan_statistics, folders, title)
+    for patient in measured.index[_lungs_lost(measured)]:
+        stage.note(f"The scan of {patient} is left out, the tables are used: its lungs were not found")
     for patient, error in measured["error"].dropna().items():
         stage.note(f"The scan of {patient} is left out, the tables are used: {error}")
     missing = [patient for patient in patients if patient not in folders]
     if missing:
         stage.note(f"{_patients(missing)} without a scan folder: the tables are used")
-    return measured.reindex(pd.Index(patients, name="patient"))
+    return measured.mask(_lungs_lost(measured)).reindex(pd.Index(patients, name="patient"))
 
 
 def read_published(path: Path) -> pd.DataFrame:
     """Statistics published by others.
 
     Args:
-        path: a CSV file with the columns Patient, Volume (ml), Mean, Skew, Kurthosis; a volume of 0 says that their
-            segmentation failed. Or any other layout whose first column is Patient: its numeric columns are taken.
+        path: a CSV file with the columns Patient, Volume (ml), Mean, Skew, Kurthosis; a volume of 0, or of less than a
+            litre, says that their segmentation failed. Or any other layout whose first column is Patient: its numeric
+            columns are taken.
 
     Returns:
         One row a patient of the file, indexed by `patient`, NaN where nothing is known. Of the known layout only
@@ -63,17 +68,21 @@ def read_published(path: Path) -> pd.DataFrame:
         raise UserError(faults + not_numbers)
     statistics = pd.DataFrame(numbers, index=pd.Index(table["Patient"], name="patient"))
     if set(PUBLISHED_COLUMNS) <= set(table.columns):
-        volume_ml = statistics["Volume"]
-        statistics = (volume_ml.where(volume_ml > 0) / 1000).to_frame("lung_litres")
+        statistics = (statistics["Volume"] / 1000).to_frame("lung_litres")
     if statistics.columns.empty:
         raise UserError(Fault(str(path), "has no column of numbers", "Give at least one beside Patient"))
-    return statistics
+    return statistics.mask(_lungs_lost(statistics))
 
 
 def without_statistics(statistics: pd.DataFrame, columns: Sequence[str], patients: Sequence[str]) -> list[str]:
     """Those of `patients` of whom none of these statistics is known."""
     known = statistics.reindex(index=list(patients), columns=list(columns)).notna().any(axis=1)
     return [patient for patient in patients if not known[patient]]
+
+
+def _lungs_lost(statistics: pd.DataFrame) -> pd.Series:
+    litres = statistics.get("lung_litres", pd.Series(np.nan, index=statistics.index))
+    return litres < LEAST_LUNG_LITRES
 
 
 def _numeric_columns(table: pd.DataFrame, file: str) -> tuple[dict[str, np.ndarray], list[Fault]]:
