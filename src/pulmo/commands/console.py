@@ -19,8 +19,8 @@ def tell(message: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a result for programs."""
-    print(json.dumps(value, indent=2))
+    """Print a result for programs; paths as text."""
+    print(json.dumps(value, indent=2, default=str))
 
 
 def show_table(rows: Sequence[dict[str, str]]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import show_table, tell
-from pulmo.commands.run import Request, prepare, run_all
+from pulmo.commands.run import Request, run_all
 from pulmo.competition import Competition
 from pulmo.pipeline.fingerprint import digest_code
 from pulmo.pipeline.progress import bar
@@ -19,7 +19,8 @@ FOLDER = Path("work") / "demo"
 
 def run_demo(competitions: Sequence[Competition], seed: int) -> None:
     """Run them all, then print one table of scores, and where the submissions and pictures are."""
-    rows, pictures = [], []
+    rows: list[dict[str, str]] = []
+    pictures: list[Path] = []
     for competition in competitions:
         tell(f"── {competition.title} ──")
         started = time.monotonic()
@@ -29,7 +30,7 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
         cells = competition.module("submission")
         submission = read_table(summary.submission, competition.submission_columns)
         hidden = cells.score(cells.read_solution(solution), submission, competition.row_id)
-        pictures += competition.module("figures").draw(prepare(request).paths)
+        pictures += summary.pictures
         rows.append(
             {
                 "competition": competition.name,

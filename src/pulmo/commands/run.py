@@ -46,11 +46,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a whole run leaves: the validated submission, the estimate of its score and its error, the model."""
+    """What a whole run leaves: the validated submission, the estimate of its score and its error, model, pictures."""
 
     submission: Path
     scores: Path
     model: Path
+    pictures: tuple[Path, ...]
     score: float
     standard_error: float
 
@@ -63,14 +64,20 @@ def run_all(request: Request) -> Summary:
     model = output(run, MODEL)
     estimate = load(model / "ensemble.json")["estimate"]
     scores = _update_scores(run, request, {"estimate": estimate})
-    return Summary(submission, scores, model, estimate["score"], estimate["standard_error"])
+    return Summary(submission, scores, model, draw(run), estimate["score"], estimate["standard_error"])
+
+
+def draw(run: Run) -> tuple[Path, ...]:
+    """The competition's pictures of what the run has made so far."""
+    pictures: list[Path] = run.competition.module("figures").draw(run.paths)
+    return tuple(pictures)
 
 
 def run_and_show(request: Request) -> None:
     """`run_all`, and its summary on stdout."""
     summary = run_all(request)
     if request.json:
-        show_json({name: str(value) if isinstance(value, Path) else value for name, value in asdict(summary).items()})
+        show_json(asdict(summary))
         return
     estimate = f"{summary.score:.4f} ± {summary.standard_error:.4f}"
     print(f"Submission  {summary.submission} (validated)")
@@ -78,6 +85,8 @@ def run_and_show(request: Request) -> None:
         f"Estimate    {request.competition.metric} {estimate}, out of fold and cross-fitted; kept in {summary.scores}"
     )
     print(f"Model       {summary.model}")
+    for picture in summary.pictures:
+        print(f"Picture     {picture}")
     print(NOT_FOR_CLINICAL_USE)
 
 
@@ -108,6 +117,8 @@ def run_cv(request: Request) -> None:
         table = load(output(run, "cv/table"))
         show_table([{name: _cell(row[name]) for name in table} for row in table.to_dict("records")])
         print(f"\nKept in {path}")
+        for picture in draw(run):
+            print(f"Picture {picture}")
 
 
 def prepare(request: Request) -> Run:
