@@ -3,7 +3,7 @@
 Means over blocks take the noise away, and everything three-dimensional costs a hundredth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cc3d
 import cv2
@@ -38,22 +38,28 @@ class CoarseGrid:
         """The volume of one coarse voxel."""
         return float(np.prod(self.spacing_mm)) / 1e6
 
+    def within(self, box: tuple[slice, slice, slice]) -> "CoarseGrid":
+        """A part of the grid, for work that needs no more."""
+        return replace(self, hu=self.hu[box], measured=self.measured[box])
+
     def as_volume(self, array: np.ndarray) -> np.ndarray:
         """From upright axes to the volume's; still coarse."""
         return np.ascontiguousarray(_flipped(array, self.flips).transpose(np.argsort(self.axes)))
 
-    def plane(self, coarse: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """One coarse plane, uint8 in the volume's axes, → (rows, columns) of the volume."""
-        _, rows, columns = self.block
-        size = coarse.shape[1] * columns, coarse.shape[0] * rows
-        fine: np.ndarray = cv2.resize(coarse, size, interpolation=cv2.INTER_NEAREST)
-        return fine[: shape[0], : shape[1]]
-
-    def window(self, used: np.ndarray) -> tuple[slice, slice]:
-        """The rows and columns of the volume that hold all of `used`, a coarse mask (rows, columns)."""
+    def cropped(self, planes: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]]:
+        """Coarse planes in the volume's axes, around what they hold; and the volume's rows and columns there."""
+        used = planes.any(axis=0)
         y, x = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
         _, rows, columns = self.block
-        return slice(y[0] * rows, (y[-1] + 1) * rows), slice(x[0] * columns, (x[-1] + 1) * columns)
+        window = slice(y[0] * rows, (y[-1] + 1) * rows), slice(x[0] * columns, (x[-1] + 1) * columns)
+        return np.ascontiguousarray(planes[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]), window
+
+    def magnified(self, plane: np.ndarray) -> np.ndarray:
+        """A coarse plane, uint8 in the volume's axes, with the volume's pixels."""
+        _, rows, columns = self.block
+        size = plane.shape[1] * columns, plane.shape[0] * rows
+        fine: np.ndarray = cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)
+        return fine
 
 
 def coarse_grid(volume: Volume) -> CoarseGrid:
@@ -62,7 +68,7 @@ def coarse_grid(volume: Volume) -> CoarseGrid:
     block = (min(z, _MOST_SLICES_A_BLOCK), y, x)
     parts = [volume.hu[start : start + block[0]] for start in range(0, len(volume.hu), block[0])]
     hu = np.stack([_means(part, block) for part in parts])
-    padded = _reaching_the_edge(np.stack([_touched(part.min(axis=0) == PADDING_HU, block) for part in parts]))
+    padded = _reaching_the_edge(_padded(parts, block))
     axes, flips = _upright(volume.directions)
     spacing = [length * count for length, count in zip(volume.spacing_mm, block, strict=True)]
     return CoarseGrid(
@@ -84,11 +90,22 @@ def _means(part: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     return _shrunk(summed, block) // np.int16(len(part))
 
 
+def _padded(parts: list[np.ndarray], block: tuple[int, int, int]) -> np.ndarray:
+    """Coarse planes: where any voxel of a block is padding, which is mostly the same in slice after slice."""
+    planes: list[np.ndarray] = []
+    before = None
+    for part in parts:
+        mask = part.min(axis=0) == PADDING_HU
+        planes.append(planes[-1] if before is not None and np.array_equal(mask, before) else _touched(mask, block))
+        before = mask
+    return np.stack(planes)
+
+
 def _touched(mask: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     """Blocks in which the mask (rows, columns) holds anywhere."""
     if not mask.any():
         return np.zeros((-(-mask.shape[0] // block[1]), -(-mask.shape[1] // block[2])), bool)
-    return _shrunk(mask.view(np.uint8) * np.uint8(255), block) > 0
+    return _shrunk(mask.astype(np.float32), block) > 0
 
 
 def _reaching_the_edge(padded: np.ndarray) -> np.ndarray:
@@ -110,6 +127,10 @@ def _shrunk(plane: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     below, beside = rows * block[1] - plane.shape[0], columns * block[2] - plane.shape[1]
     if below or beside:
         plane = cv2.copyMakeBorder(plane, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+    y, x = block[1:]
+    while y % 2 == 0 and x % 2 == 0:  # OpenCV halves far faster than it shrinks otherwise
+        plane = cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        y, x = y // 2, x // 2
     small: np.ndarray = cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA)
     return small
 

@@ -13,6 +13,8 @@ PADDING_HU = -2048
 
 _FAR_BELOW_AIR_HU = -1200
 _THINNEST_TISSUE_HU = -900
+_INT16_HOLDS = 28_000
+"""An intercept below this leaves the clipped stored values, too, within int16."""
 
 
 def to_hounsfield(stored: np.ndarray, header: SliceHeader) -> np.ndarray:
@@ -28,7 +30,7 @@ def to_hounsfield(stored: np.ndarray, header: SliceHeader) -> np.ndarray:
         rescaled = stored * np.float32(header.slope) + np.float32(header.intercept)
         hu = np.rint(np.clip(rescaled, LOWEST_HU, HIGHEST_HU)).astype(np.int16)
     if padding is not None:
-        hu[padding] = PADDING_HU
+        np.copyto(hu, np.int16(PADDING_HU), where=padding)
     return hu
 
 
@@ -38,15 +40,18 @@ def _padding(stored: np.ndarray, header: SliceHeader) -> np.ndarray | None:
     below: np.ndarray = stored < math.ceil(limit) if header.slope > 0 else stored > math.floor(limit)
     declared = _declared(header)
     if declared is not None:
-        below |= (stored >= declared[0]) & (stored <= declared[1])
+        below |= (
+            stored == declared[0] if declared[0] == declared[1] else (stored >= declared[0]) & (stored <= declared[1])
+        )
     return below if below.any() else None
 
 
 def _declared(header: SliceHeader) -> tuple[int, int] | None:
+    """The header's padding, if it is neither tissue nor so far below air that it needs no declaring."""
     if header.padding is None:
         return None
     highest_hu = max(value * header.slope + header.intercept for value in header.padding)
-    return header.padding if highest_hu < _THINNEST_TISSUE_HU else None
+    return header.padding if _FAR_BELOW_AIR_HU <= highest_hu < _THINNEST_TISSUE_HU else None
 
 
 def _shifted(stored: np.ndarray, intercept: int) -> np.ndarray:
@@ -54,7 +59,8 @@ def _shifted(stored: np.ndarray, intercept: int) -> np.ndarray:
     limits = np.iinfo(stored.dtype)
     low = min(max(LOWEST_HU - intercept, limits.min), limits.max)
     high = min(max(HIGHEST_HU - intercept, limits.min), limits.max)
-    hu: np.ndarray = np.clip(stored, low, high).astype(np.int32 if abs(intercept) > 28_000 else np.int16)
+    wide_enough = np.int16 if abs(intercept) < _INT16_HOLDS else np.int32
+    hu: np.ndarray = np.clip(stored, low, high).astype(wide_enough, copy=False)
     hu += intercept
     return hu.astype(np.int16, copy=False)
 

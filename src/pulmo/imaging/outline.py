@@ -7,7 +7,6 @@ from pulmo.imaging.coarse import CoarseGrid
 from pulmo.imaging.hounsfield import PADDING_HU
 from pulmo.imaging.planes import disc
 from pulmo.imaging.pockets import Way
-from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.imaging.volume import Volume
 
 _LARGEST_HOLE_MM2 = 800.0
@@ -28,29 +27,30 @@ def outline(
     labels = np.zeros(volume.hu.shape, np.uint8)
     if not near.any():
         return labels
-    rows, columns = grid.window(near.any(axis=0))
+    near, (rows, columns) = grid.cropped(near)
     largest_hole = _LARGEST_HOLE_MM2 / (volume.pixel_spacing_mm[0] * volume.pixel_spacing_mm[1])
     for index, hu in enumerate(volume.hu):
         place = near[index // grid.block[0]]
         if not place.any():
             continue
         inside = hu[rows, columns]
-        lung = grid.plane(place, hu.shape)[rows, columns] * ((inside < way.threshold_hu) & (inside > PADDING_HU))
+        air = cv2.inRange(inside, PADDING_HU + 1, way.threshold_hu - 1)
+        lung = cv2.bitwise_and(grid.magnified(place)[: inside.shape[0], : inside.shape[1]], air)
         if fill_structures:
-            for side in (LEFT, RIGHT):
-                _fill_holes(lung, side, largest_hole)
+            _fill_holes(lung, largest_hole)
         labels[index, rows, columns] = lung
     return labels
 
 
-def _fill_holes(labels: np.ndarray, side: int, largest: float) -> None:
-    contours, hierarchy = cv2.findContours((labels == side).view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+def _fill_holes(labels: np.ndarray, largest: float) -> None:
+    contours, hierarchy = cv2.findContours((labels > 0).view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if hierarchy is None:
         return
     for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True):
         # The contour of a hole runs through the pixels around it, so that drawing it filled closes it.
         if parent >= 0 and cv2.contourArea(contour) <= largest:
-            cv2.drawContours(labels, [contour], -1, side, cv2.FILLED)
+            (column, row), *_ = contour[:, 0]
+            cv2.drawContours(labels, [contour], -1, int(labels[row, column]), cv2.FILLED)
 
 
 def dilated(mask: np.ndarray, volume: Volume, distance_mm: float) -> np.ndarray:

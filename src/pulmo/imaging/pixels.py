@@ -1,5 +1,6 @@
 """A slice's pixels as its file stores them, whatever the compression."""
 
+import os
 import struct
 import tempfile
 import warnings
@@ -15,6 +16,8 @@ from pulmo.errors import Fault, ScanError
 from pulmo.imaging.elements import ITEM, SEQUENCE_END
 from pulmo.imaging.slices import SliceHeader
 
+_MEMORY = "/dev/shm"
+"""Files here never meet a disk; Linux alone has it."""
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 
 
@@ -53,7 +56,8 @@ class PixelReader:
 
     def _scratch_file(self) -> Path:
         if self._scratch is None:
-            folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="pulmo-"))
+            place = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+            folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="pulmo-", dir=place))
             self._scratch = Path(folder, "decoded.dcm")
         return self._scratch
 

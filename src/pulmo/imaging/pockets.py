@@ -41,11 +41,18 @@ def find_lungs(grid: CoarseGrid, way: Way) -> tuple[np.ndarray, np.ndarray]:
     if way.closing_mm:
         pockets = opened(pockets, disc(way.closing_mm, grid.spacing_mm[1:]))
     lungs = _lung_pockets(grid, pockets, tissue)
-    lungs &= ~grown(find_airways(grid, lungs), SQUARE)
-    lungs = _large_parts(grid, lungs)
-    across = np.flatnonzero(tissue.any((0, 1)))
-    midline = float(across.mean()) if len(across) else 0.0
-    return left_and_right(grid, lungs, midline), air & ~lungs
+    sides = np.zeros(lungs.shape, np.uint8)
+    if lungs.any():
+        across = np.flatnonzero(tissue.any((0, 1)))
+        box = cc3d.statistics(lungs.view(np.uint8))["bounding_boxes"][1]
+        sides[box] = _told_apart(grid.within(box), lungs[box], float(across.mean()) - box[2].start)
+    return sides, air & (sides == 0)
+
+
+def _told_apart(grid: CoarseGrid, lungs: np.ndarray, midline: float) -> np.ndarray:
+    """Lungs with airways → LEFT and RIGHT without."""
+    lungs = lungs & ~grown(find_airways(grid, lungs), SQUARE)
+    return left_and_right(grid, _large_parts(grid, lungs), midline)
 
 
 def _lung_pockets(grid: CoarseGrid, pockets: np.ndarray, tissue: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pulmo.imaging.coarse import CoarseGrid
-from pulmo.imaging.sides import LEFT, RIGHT
+from pulmo.imaging.sides import LEFT, RIGHT, labelled_window
 from pulmo.imaging.volume import Volume
 
 _FEWEST_LITRES, _FEWEST_SHARE = 0.15, 0.02
@@ -46,7 +46,8 @@ def _roughness(*areas: np.ndarray) -> float:
 
 def judge(volume: Volume, labels: np.ndarray, grid: CoarseGrid) -> Quality:
     """The verdict on `labels`: good, doubtful (used, but said) or unusable (not lungs)."""
-    left, right = (np.array([np.count_nonzero(plane == side) for plane in labels]) for side in (LEFT, RIGHT))
+    planes = labels[(slice(None), *labelled_window(labels))]
+    left, right = (np.array([np.count_nonzero(plane == side) for plane in planes]) for side in (LEFT, RIGHT))
     area = left + right
     litres = float(area @ volume.voxel_litres)
     balance = float(left.sum() / area.sum()) if area.any() else 0.0

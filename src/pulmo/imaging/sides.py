@@ -61,3 +61,10 @@ def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
         left, right = (first, second) if centres[0] > centres[1] else (second, first)
         return np.select([labels == left, labels == right], [np.uint8(LEFT), np.uint8(RIGHT)], np.uint8(0))
     return None
+
+
+def labelled_window(labels: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns around all that is labelled in (slices, rows, columns): most of a picture is not lung."""
+    used = labels.max(axis=0)
+    rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
+    return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else (slice(0), slice(0))

@@ -11,7 +11,7 @@ import numpy as np
 from pulmo.imaging.hounsfield import HIGHEST_HU, LOWEST_HU
 from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.sides import LEFT, RIGHT
+from pulmo.imaging.sides import LEFT, RIGHT, labelled_window
 from pulmo.imaging.volume import Volume
 
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
@@ -67,10 +67,9 @@ def lung_statistics(volume: Volume, mask: LungMask) -> dict[str, float | int | s
 def lung_histogram(volume: Volume, labels: np.ndarray, side: int) -> np.ndarray:
     """Litres of one lung at each whole HU from −1024 to 3071, (4096,)."""
     litres = np.zeros(len(_SCALE_HU))
-    occupied = np.flatnonzero(labels.any(axis=(0, 1)))
-    columns = slice(occupied[0], occupied[-1] + 1) if len(occupied) else slice(0)
-    for hu, plane, voxel_litres in zip(volume.hu[..., columns], labels[..., columns], volume.voxel_litres, strict=True):
-        inside = hu[plane == side]
+    window = labelled_window(labels)
+    for hu, plane, voxel_litres in zip(volume.hu, labels, volume.voxel_litres, strict=True):
+        inside = hu[window][plane[window] == side]
         if inside.size:
             litres += voxel_litres * np.bincount(np.maximum(inside, LOWEST_HU) - LOWEST_HU, minlength=len(_SCALE_HU))
     return litres

@@ -69,9 +69,9 @@ def assemble(stack: Stack) -> Volume:
         for index, header in enumerate(stack.slices):
             hu[index] = to_hounsfield(reader.read(header), header)
     repairs = stack.repairs
-    fill = constant_frame(hu)
-    if fill.any() and hu[0, 0, 0] != PADDING_HU:
-        repairs += (f"constant filling of {hu[0, 0, 0]} HU around the picture taken for padding",)
+    value = int(hu[0, 0, 0])
+    if value != PADDING_HU and (fill := constant_frame(hu)).any():
+        repairs += (f"constant filling of {value} HU around the picture taken for padding",)
         hu[:, fill] = PADDING_HU
     row_direction, column_direction = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     positions = np.array([header.position_mm for header in stack.slices])
