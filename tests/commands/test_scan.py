@@ -10,7 +10,7 @@ from pulmo.phantom.chest import chest, head
 from pulmo.phantom.dicom import Series, write_series
 from pulmo.phantom.draw import draw
 from pulmo.phantom.geometry import axial, evenly
-from tests_support import run_pulmo
+from tests.support import run_pulmo
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests_support import run_pulmo
+from tests.support import run_pulmo
 
 Pulmo = Callable[..., tuple[int, str, str]]
 

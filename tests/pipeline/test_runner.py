@@ -18,6 +18,7 @@ from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, StageResult, output, run_stages
 from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import Stage, load
+from tests.support import map_here
 
 NUMBERS = "number\n3\n1\n2\n"
 
@@ -35,10 +36,7 @@ def make_run(folder: Path, *overrides: str, seed: int = 0) -> Run:
 
 def run_in_process(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[StageResult]:
     """Run all stages; scans in this process, since workers of a pool do not see the toy's folder."""
-    from pulmo.pipeline import stage
-    from tests_support import map_here
-
-    monkeypatch.setattr(stage, "map_items", map_here)
+    monkeypatch.setattr("pulmo.pipeline.stage.map_items", map_here)
     return list(run_stages(run, run.competition.stages))
 
 
@@ -200,9 +198,9 @@ KILLED = """
     import pulmo.competitions
     folder = Path(sys.argv[1])
     pulmo.competitions.__path__.append(str(folder / "packages"))
-    sys.path[:0] = sys.argv[2:]
-    from test_runner import make_run
-    from tests_support import map_here
+    sys.path.insert(0, sys.argv[2])
+    from tests.pipeline.test_runner import make_run
+    from tests.support import map_here
     from pulmo.pipeline import stage
     from pulmo.pipeline.runner import run_stages
     stage.map_items = map_here
@@ -213,7 +211,7 @@ KILLED = """
 
 def test_killed_again_and_again_it_ends_with_the_same_bytes(toy: Path, tmp_path: Path) -> None:
     here = Path(__file__).parent
-    arguments = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), str(here), str(here.parent)]
+    arguments = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), str(here.parents[1])]
     (tmp_path / "data").mkdir()
     (tmp_path / "data/numbers.csv").write_text("number\n" + "\n".join(map(str, range(8))))
     kept: list[int] = []

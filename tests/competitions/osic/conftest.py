@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from osic_support import run_of
 from pulmo.competitions.osic.phantom import PhantomSettings, write_phantom
 from pulmo.pipeline.runner import Run, run_stages
+from tests.competitions.osic.support import run_of
 
 
 @pytest.fixture(scope="session")

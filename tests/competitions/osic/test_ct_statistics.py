@@ -9,7 +9,7 @@ from pulmo.competitions.osic.ct_statistics import measure_scans, read_published,
 from pulmo.errors import Fault, ScanError, UserError
 from pulmo.pipeline import stage as stage_module
 from pulmo.pipeline.stage import Stage
-from tests_support import map_here
+from tests.support import map_here
 
 
 def write(folder: Path, *lines: str) -> Path:

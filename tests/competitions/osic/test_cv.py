@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from osic_support import settings_of
 from pulmo.competitions.osic.cv import CONSTANT, ENSEMBLE, LINEAR_DECAY, hold_out, score_table
 from pulmo.competitions.osic.features import training_examples
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
+from tests.competitions.osic.support import settings_of
 
 NO_STATISTICS = pd.DataFrame(index=pd.Index([], name="patient"))
 

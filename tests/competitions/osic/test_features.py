@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from osic_support import run_of
 from pulmo.competitions.osic import ct_statistics
 from pulmo.competitions.osic.features import model_features, training_examples
 from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS
@@ -12,7 +11,8 @@ from pulmo.errors import UserError
 from pulmo.pipeline import stage as stage_module
 from pulmo.pipeline.runner import Run, StageResult, output, run_stages
 from pulmo.pipeline.stage import load
-from tests_support import map_here
+from tests.competitions.osic.support import run_of
+from tests.support import map_here
 
 PAIRS = pd.DataFrame(
     [["A", 10, 2000, 50, 70, 1, 1, 0, -100], ["B", -5, 3000, 80, 60, 0, 0, 1, 0]],

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from osic_support import run_of
 from pulmo.competitions.osic import ct_statistics
 from pulmo.competitions.osic.data import read_visits
 from pulmo.competitions.osic.predict import predict
@@ -17,7 +16,8 @@ from pulmo.errors import UserError
 from pulmo.pipeline import stage as stage_module
 from pulmo.pipeline.runner import Run, StageResult, output, run_stages
 from pulmo.pipeline.stage import load
-from tests_support import map_here
+from tests.competitions.osic.support import run_of
+from tests.support import map_here
 
 NO_STATISTICS = pd.DataFrame(index=pd.Index([], name="patient"))
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from osic_support import run_of
 from pulmo.competitions.osic import train_gbm, train_linear
 from pulmo.competitions.osic.trained_model import read_model
 from pulmo.errors import UserError
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
+from tests.competitions.osic.support import run_of
 
 MODELS = ["gbm", "huber", "elastic_net", "quantile"]
 

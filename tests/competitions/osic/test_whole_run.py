@@ -23,7 +23,7 @@ from pulmo.competitions.osic.phantom import EMPTY_FOLDER, NOT_DICOM, PhantomSett
 from pulmo.models.robust_linear import LinearParameters, fit_robust_linear
 from pulmo.scoring.laplace import laplace_log_likelihood
 from pulmo.training.cross_validation import cross_validate
-from tests_support import run_pulmo
+from tests.support import run_pulmo
 
 QUICK = ("--preset", "demo", "--set", "train_gbm.num_iterations=8", "--set", "features.minimum_scans=30")
 STAGES = [spec.name for spec in find_competition("osic").stages]

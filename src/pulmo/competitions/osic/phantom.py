@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless
 
+from pulmo.competitions.osic.submission import SCORED_VISITS, row_ids
 from pulmo.phantom.chest import Body, chest
 from pulmo.phantom.protocol import scan
 from pulmo.pipeline.parallel import map_items
 
 SAMPLE_WEEKS = range(-12, 134)
-SCORED_VISITS = 3
 # Of the training patients in the order of their ids: two odd compressions; and, from `ODD_FROM` patients, the missing.
 RLE, JPEG = 0, 1
 NO_FOLDER, EMPTY_FOLDER, NOT_DICOM = (4, 17), 8, 12
@@ -161,7 +161,7 @@ def _sample(test: list[Patient]) -> pd.DataFrame:
 
 def _scored(visits: pd.DataFrame) -> pd.DataFrame:
     last = visits.tail(SCORED_VISITS)
-    return pd.DataFrame({"Patient_Week": last["Patient"] + "_" + last["Weeks"].astype(str), "FVC": last["FVC"]})
+    return pd.DataFrame({"Patient_Week": row_ids(last), "FVC": last["FVC"]})
 
 
 def _write(path: Path, tables: list[pd.DataFrame]) -> None:

@@ -33,7 +33,7 @@ def row_ids(visits: pd.DataFrame) -> pd.Series:
 
 
 def group_of(row_id: str) -> str:
-    """The patient of a `Patient_Week`, since patients are never parted: the week, which may be negative, follows the last underscore."""
+    """The patient of a `Patient_Week`; the week, which may be negative, follows the last underscore."""
     return row_id.rpartition("_")[0]
 
 

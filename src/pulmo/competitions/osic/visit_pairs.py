@@ -7,7 +7,7 @@ typical FVC (that of a healthy person of the same age, sex and height), which st
 import numpy as np
 import pandas as pd
 
-LAST_VISITS = 3  # the competition scores each patient's last three
+from pulmo.competitions.osic.submission import SCORED_VISITS
 
 CLINICAL_COLUMNS = (
     "gap_weeks",
@@ -44,7 +44,7 @@ def forward_pairs(visits: pd.DataFrame) -> pd.DataFrame:
     pairs["gap_weeks"] = (pairs["week_to"] - pairs["week_from"]).astype(np.float64)
     pairs["change_ml"] = pairs["fvc_ml"] - pairs["fvc_from_ml"]
     pairs["is_baseline_pair"] = pairs["visit_from"] == 0
-    pairs["is_last_three"] = pairs["visit_to"] > pairs["last_visit"] - LAST_VISITS
+    pairs["is_last_three"] = pairs["visit_to"] > pairs["last_visit"] - SCORED_VISITS
     columns = ["patient", "visit_from", "visit_to", "week_from", "week_to", *CLINICAL_COLUMNS]
     return pairs[[*columns, "typical_fvc_ml", "change_ml", "is_baseline_pair", "is_last_three"]]
 

@@ -8,7 +8,7 @@ from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run
 from pulmo.pipeline.settings import load_settings
 
-CONFIG = Path(__file__).parents[1] / "src/pulmo/competitions/osic/config.toml"
+CONFIG = Path(__file__).parents[3] / "src/pulmo/competitions/osic/config.toml"
 SMALL = (
     "features.folds=3",
     "train_gbm.num_iterations=10",
