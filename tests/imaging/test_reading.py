@@ -134,7 +134,7 @@ def cut_short(folder: Path) -> None:
         (no_dicom, r"holds no CT slice \(a.txt left out: not a DICOM file\). Give the folder"),
         (not_ct, "holds MR images, not CT. Give the folder"),
         (two_patients, r"holds several patients \(PHANTOM in 1.dcm, OTHER in 50.dcm\). Give the folder of one"),
-        (one_slice, "no more than 1 slices belong together. Give the whole series"),
+        (one_slice, "no more than 1 slice belongs together. Give the whole series"),
         (no_spacing, "no PixelSpacing, so that nothing can be measured. Export the series again"),
         (cut_short, "3.dcm: its pixel data is cut short: 88 of 128 bytes. Download the file again"),
     ],
@@ -160,4 +160,4 @@ def test_of_two_series_the_one_with_more_lung(tmp_path: Path, small_grid: Grid) 
     write_series(tmp_path / "b", draw(body, small_grid, noise_sd=15), small_grid, Series(name="chest"))
     volume = read_volume(tmp_path)
     assert len(volume.hu) == 42
-    assert volume.repairs == ("60 slices of 1 other series, sizes or acquisitions left out",)
+    assert volume.repairs == ("60 slices of other series, sizes or acquisitions left out",)

@@ -47,7 +47,7 @@ def test_acquisitions_that_share_a_slice_where_they_meet_are_one_stack(header: S
     (stack,) = stacks(parts)
     assert stack.positions_mm.tolist() == [0, 5, 10, 15, 20, 25, 30]
     assert stack.slices[3].acquisition == "1"
-    assert stack.repairs == ("1 duplicate slices left out",)
+    assert stack.repairs == ("1 duplicate slice left out",)
 
 
 def test_acquisitions_that_overlap_are_apart(header: SliceHeader) -> None:
@@ -64,7 +64,7 @@ def test_the_first_of_two_at_one_place_stays(header: SliceHeader) -> None:
     ("heights", "repair"),
     [
         ([0, 5, 10, 15], ""),
-        ([0, 5, 10, 25, 30, 35, 40], "1 gaps of up to 15 mm where 5 mm is usual: bridged by true positions"),
+        ([0, 5, 10, 25, 30, 35, 40], "1 gap of up to 15 mm where 5 mm is usual: bridged by true positions"),
         ([0, 4, 8, 12, 19, 26], "slices between 4 and 7 mm apart: integrated over true positions"),
     ],
 )
@@ -76,7 +76,7 @@ def test_gaps_are_told(header: SliceHeader, heights: list[float], repair: str) -
 def test_slices_without_a_place(header: SliceHeader) -> None:
     unplaced = at(header, 0, position_mm=())
     (stack,) = stacks([*at(header, 0, 5), *unplaced])
-    assert stack.repairs == ("1 slices without a position left out",)
+    assert stack.repairs == ("1 slice without a position left out",)
     nowhere = [replace(header, position_mm=(), location_mm=mm, instance=7) for mm in (30.0, 10.0, 20.0)]
     (stack,) = stacks(nowhere)
     assert stack.positions_mm.tolist() == [10, 20, 30]

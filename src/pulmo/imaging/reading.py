@@ -8,7 +8,7 @@ import numpy as np
 from pulmo.imaging.coarse import coarse_grid
 from pulmo.imaging.lungs import WAYS
 from pulmo.imaging.pockets import find_lungs
-from pulmo.imaging.series import Stack, find_slices, stacks
+from pulmo.imaging.series import Stack, counted, find_slices, stacks
 from pulmo.imaging.volume import Volume, assemble
 
 _SAMPLED_SLICES = 32
@@ -26,7 +26,7 @@ def read_volume(folder: Path) -> Volume:
     chosen = _most_lung(candidates)
     others = sum(len(stack.slices) for stack in candidates) - len(chosen.slices)
     if others:
-        left_out.append(f"{others} slices of {len(candidates) - 1} other series, sizes or acquisitions left out")
+        left_out.append(f"{counted(others, 'slice')} of other series, sizes or acquisitions left out")
     volume = assemble(chosen)
     return replace(volume, repairs=(*left_out, *volume.repairs), source=str(folder))
 

@@ -96,7 +96,7 @@ def _placed(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[st
     placed = [header for header in headers if header.position_mm and header.orientation]
     if placed:
         unplaced = len(headers) - len(placed)
-        return placed, (f"{unplaced} slices without a position left out",) if unplaced else ()
+        return placed, (f"{counted(unplaced, 'slice')} without a position left out",) if unplaced else ()
     by_location = len({header.location_mm for header in headers} - {None}) == len(headers)
     mended = [
         replace(
@@ -189,8 +189,13 @@ def _ordered(headers: list[SliceHeader], repairs: tuple[str, ...]) -> Stack:
     keep = np.minimum.reduceat(order, begins)
     mended = list(repairs)
     if len(keep) < len(order):
-        mended.append(f"{len(order) - len(keep)} duplicate slices left out")
+        mended.append(f"{counted(len(order) - len(keep), 'duplicate slice')} left out")
     return Stack(tuple(headers[index] for index in keep), positions[keep], (*mended, *_uneven(positions[keep])))
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 gap`, `2 gaps`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _uneven(positions: np.ndarray) -> list[str]:
@@ -203,5 +208,5 @@ def _uneven(positions: np.ndarray) -> list[str]:
         return [f"slices between {steps.min():.4g} and {steps.max():.4g} mm apart: integrated over true positions"]
     if len(gaps):
         bridged = "bridged by true positions"
-        return [f"{len(gaps)} gaps of up to {gaps.max():.4g} mm where {usual:.4g} mm is usual: {bridged}"]
+        return [f"{counted(len(gaps), 'gap')} of up to {gaps.max():.4g} mm where {usual:.4g} mm is usual: {bridged}"]
     return []

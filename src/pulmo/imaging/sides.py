@@ -5,10 +5,13 @@ import numpy as np
 from scipy import ndimage
 
 from pulmo.imaging.coarse import CoarseGrid
+from pulmo.imaging.planes import disc, eroded
 
 LEFT, RIGHT = 1, 2
 _SECOND_LUNG = 0.15
 """The smaller lung holds at least this share of the larger."""
+_BOTH_SIDES = 0.3
+"""A part with more than this share on either side of the midline is two lungs."""
 _DEEPEST_EROSION_MM = 12.0
 
 
@@ -36,9 +39,10 @@ def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
     share_right = profile[x < midline].sum() / profile.sum()
     seeds = _two_cores(grid, part) if 0.1 < share_right < 0.9 else None
     if seeds is None:
-        # One lung, or none that can be parted by its shape: it lies where most of it lies.
-        centre = (profile * x).sum() / profile.sum()
-        return np.full(part.shape, LEFT if centre >= midline else RIGHT, np.uint8)
+        # One lung lies where most of it lies; two that no erosion parts are cut along the midline.
+        two = _BOTH_SIDES < share_right < 1 - _BOTH_SIDES
+        place = np.broadcast_to(x, part.shape) if two else np.full(part.shape, (profile * x).sum() / profile.sum())
+        return np.where(place >= midline, np.uint8(LEFT), np.uint8(RIGHT))
     nearest = ndimage.distance_transform_edt(seeds == 0, grid.spacing_mm, return_distances=False, return_indices=True)
     found: np.ndarray = seeds[tuple(nearest)]
     return found
@@ -46,10 +50,10 @@ def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
 
 def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
     """LEFT and RIGHT seeds where erosion parts the two lungs; None if it never does."""
-    depth = ndimage.distance_transform_edt(np.pad(part, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1]
-    step = min(grid.spacing_mm[1:])
-    for erosion in np.arange(step, _DEEPEST_EROSION_MM, step):
-        labels, count = cc3d.connected_components(depth > erosion, connectivity=6, return_N=True)
+    in_plane = grid.spacing_mm[1:]
+    for erosion in np.arange(min(in_plane), _DEEPEST_EROSION_MM, min(in_plane)):
+        core = eroded(part, disc(float(erosion), in_plane))
+        labels, count = cc3d.connected_components(core, connectivity=6, return_N=True)
         if count < 2:
             continue
         sizes = np.bincount(labels.ravel(), minlength=count + 1)

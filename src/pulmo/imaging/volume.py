@@ -91,7 +91,13 @@ def _check(stack: Stack) -> None:
     first, count = stack.slices[0], len(stack.slices)
     folder = str(first.path.parent)
     if count < _FEWEST_SLICES:
-        raise ScanError(Fault(folder, f"no more than {count} slices belong together", "Give the whole series"))
+        raise ScanError(
+            Fault(
+                folder,
+                f"no more than {count} slice{' belongs' if count == 1 else 's belong'} together",
+                "Give the whole series",
+            )
+        )
     if not first.pixel_spacing_mm or min(first.pixel_spacing_mm) <= 0:
         what = "no PixelSpacing, so that nothing can be measured"
         raise ScanError(Fault(str(first.path), what, "Export the series again"))
