@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import pulmo.competitions
+from pulmo.pipeline.fingerprint import digest_code
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
 
@@ -107,7 +108,9 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_toy(packages)
     # A competition is found by its folder alone: nothing else is told of it. Workers find it through the environment.
     monkeypatch.setattr(pulmo.competitions, "__path__", [*pulmo.competitions.__path__, str(packages)])
+    digest_code.cache_clear()  # another test's toy has other code
     yield packages
+    digest_code.cache_clear()
     for name in [name for name in sys.modules if name.startswith("pulmo.competitions.toy")]:
         del sys.modules[name]
 
