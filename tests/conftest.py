@@ -1,8 +1,13 @@
 """What many tests share: the real data, where they are; a competition small enough to kill a hundred times."""
 
+import os
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -120,6 +125,35 @@ def write_toy(packages: Path) -> None:
     (packages / "toy").mkdir(parents=True)
     for name, text in TOY.items():
         (packages / "toy" / name).write_text(text)
+
+
+class Cluster(NamedTuple):
+    """A Dask cluster of processes: the scheduler's address, and the workers."""
+
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler and two workers of one thread each, as processes of their own."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
+        return subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+
+    scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    options = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
+    workers = [start("dask_worker", address, *options) for _ in range(2)]
+    yield Cluster(address, workers)
+    for process in (*workers, scheduler):
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

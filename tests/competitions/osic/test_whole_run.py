@@ -23,6 +23,7 @@ from pulmo.competitions.osic.phantom import EMPTY_FOLDER, NOT_DICOM, PhantomSett
 from pulmo.models.robust_linear import LinearParameters, fit_robust_linear
 from pulmo.scoring.laplace import laplace_log_likelihood
 from pulmo.training.cross_validation import cross_validate
+from tests.conftest import Cluster
 from tests.support import run_pulmo
 
 QUICK = ("--preset", "demo", "--set", "train_gbm.num_iterations=8", "--set", "features.minimum_scans=30")
@@ -99,18 +100,27 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(whole: Whole, tmp_pat
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while process.poll() is None and not list(work.glob(f"{stage}.*.partial")):
-            time.sleep(0.01)
-        if stage in ("features", "train_gbm"):  # long enough to have finished some scans, some folds
-            time.sleep(2.5)
+        while process.poll() is None and not begun(work, stage):
+            time.sleep(0.002)
         if process.poll() is None:
             killed.append(stage)
             process.send_signal(signal.SIGKILL)
         process.wait()
-    assert len(killed) >= len(STAGES) - 1
+    assert killed == STAGES
     pulmo_run(whole.data, work, out)
     assert contents(work) == contents(whole.work)
     assert (out / "submission.csv").read_bytes() == (whole.out / "submission.csv").read_bytes()
+
+
+def begun(work: Path, stage: str) -> bool:
+    """Whether a stage is at work, and where it works through scans or folds, has finished a few."""
+    pieces = [path for path in work.glob(f"{stage}.*/pieces/*") if path.suffix not in (".started", ".jsonl")]
+    enough = {"features": rows_kept(work) >= 5, "train_gbm": len(pieces) >= 2, "train_linear": len(pieces) >= 2}
+    return enough.get(stage, bool(list(work.glob(f"{stage}.*.partial"))))
+
+
+def rows_kept(work: Path) -> int:
+    return sum(len(path.read_bytes().splitlines()) for path in work.glob("features.*/pieces/*.jsonl"))
 
 
 def contents(work: Path) -> dict[str, bytes]:
@@ -119,6 +129,19 @@ def contents(work: Path) -> dict[str, bytes]:
         for path in work.rglob("*")
         if path.is_file() and path.name not in ("manifest.json", ".lock")
     }
+
+
+def test_a_cluster_reads_the_scans_and_a_killed_worker_loses_none(
+    whole: Whole, cluster: Cluster, tmp_path: Path
+) -> None:
+    stage = ["osic", "features", *words(whole.data, tmp_path / "work", tmp_path / "out")[2:]]
+    process = subprocess.Popen([sys.executable, "-m", "pulmo", *stage, "--cluster", cluster.address])
+    while process.poll() is None and rows_kept(tmp_path / "work") < 5:
+        time.sleep(0.02)
+    assert process.poll() is None
+    cluster.workers[0].kill()
+    assert process.wait() == 0
+    assert contents(tmp_path / "work/features") == contents(whole.work / "features")
 
 
 def test_a_full_disk_is_explained_and_loses_nothing(
