@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pulmo import NOT_FOR_CLINICAL_USE
+from pulmo.imaging.hounsfield import PADDING_HU
 from pulmo.imaging.lungs import LungMask
 from pulmo.imaging.mesh import surface
 from pulmo.imaging.sides import LEFT, RIGHT
@@ -39,12 +40,15 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
     inside = np.flatnonzero(mask.labels.any(axis=(1, 2)))
     chosen = inside[np.linspace(0, len(inside) - 1, MONTAGE_ROWS * MONTAGE_COLUMNS + 2)[1:-1].round().astype(int)]
     aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
+    rows, columns = _measured(volume.hu[chosen])
     with figure(11, 8.6, path) as drawing:
         for axes, index in zip(drawing.subplots(MONTAGE_ROWS, MONTAGE_COLUMNS).flat, chosen, strict=True):
             low, high = LUNG_WINDOW_HU
-            axes.imshow(volume.hu[index], cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="none")
+            axes.imshow(
+                volume.hu[index][rows, columns], cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="none"
+            )
             for side, colour in ((LEFT, LEFT_COLOUR), (RIGHT, RIGHT_COLOUR)):
-                outline = mask.labels[index] == side
+                outline = mask.labels[index][rows, columns] == side
                 if outline.any():
                     axes.contour(outline, levels=[0.5], colors=colour, linewidths=0.9)
             axes.set_title(f"slice {index + 1}, {volume.positions_mm[index]:.1f} mm", fontsize=8)
@@ -57,6 +61,13 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
             x=0.01,
             ha="left",
         )
+
+
+def _measured(planes: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold anything but padding: some scans fill a third of their picture."""
+    measured = (planes > PADDING_HU).any(axis=0)
+    rows, columns = (np.flatnonzero(measured.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def draw_histogram(volume: Volume, mask: LungMask, path: Path) -> None:
@@ -90,7 +101,7 @@ def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
         mesh = surface(volume, mask.labels == side, step=max(1, volume.hu.shape[1] // MESH_ROWS))
         x, y, z = mesh.vertices_mm.T.round(1)
         i, j, k = mesh.faces.T
-        light = {"ambient": 0.35, "diffuse": 0.8, "specular": 0.15}
+        light = {"ambient": 0.55, "diffuse": 0.8, "specular": 0.15}
         surfaces.append(
             go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, name=name, lighting=light, showlegend=True)
         )
@@ -104,12 +115,13 @@ def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     quiet = {"displayModeBar": False}
-    drawing.write_html(path, config=quiet, include_plotlyjs=True, default_height="96vh", post_script=_TURN)
+    drawing.write_html(path, config=quiet, include_plotlyjs=True, default_height="100vh", post_script=_TURN)
 
 
 # A full turn in 24 seconds; the first touch leaves the model to the reader.
 _TURN = """
 const plot = document.getElementById('{plot_id}');
+document.body.style.cssText = 'margin: 0; overflow: hidden';
 let turning = true;
 for (const event of ['pointerdown', 'wheel', 'touchstart']) {
   plot.addEventListener(event, () => { turning = false; }, { once: true });
