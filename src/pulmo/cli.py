@@ -124,7 +124,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
         blend_files(competition, BlendRequest(submissions, out, weights, solution, subset))
 
     _add_pipeline_command(group, competition, "run", "All stages: train, fit the ensemble, predict, validate.")
-    _add_pipeline_command(group, competition, "cv", competition.cv.summary)
+    _add_pipeline_command(group, competition, "cv", f"Cross-validation by protocol: {competition.cv.summary}.")
     for spec in competition.stages:
         _add_pipeline_command(group, competition, spec.name, f"One stage: {spec.summary}")
     return group
