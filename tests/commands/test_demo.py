@@ -1,0 +1,78 @@
+"""`pulmo demo` on a phantom cohort small enough for a test, and `pulmo doctor`."""
+
+import importlib.metadata
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pulmo.commands import doctor
+from pulmo.competitions.osic.phantom import PhantomSettings
+from tests.support import run_pulmo
+
+
+@pytest.fixture
+def small_cohort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve patients without scans, and a folder of one's own."""
+    settings = partial(PhantomSettings, train_patients=12, test_patients=2, scans=False)
+    monkeypatch.setattr("pulmo.competitions.osic.phantom.PhantomSettings", settings)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("small_cohort")
+def test_one_table_and_where_everything_is(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run_pulmo(capsys, "demo", "osic")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split()[:2] == ["competition", "metric"]
+    assert lines[1].startswith("osic")
+    assert lines[1].endswith("submissions/osic/demo/submission.csv")
+    assert Path("submissions/osic/demo/submission.csv").is_file()
+    assert Path("submissions/osic/demo/score.json").is_file()
+    assert [Path(line.split()[1]).is_file() for line in lines if line.startswith("picture")] == [True]
+    assert "not for clinical use" in lines[-1]
+    assert "unchanged" not in err
+
+    solution = Path("work/demo/osic-solution.csv")
+    hidden = solution.stat().st_mtime_ns
+    _, again, err = run_pulmo(capsys, "demo", "osic")
+    assert err.count("unchanged, skipped") == 5
+    assert solution.stat().st_mtime_ns == hidden
+    assert again.splitlines()[1].split()[:9] == lines[1].split()[:9]
+
+
+@pytest.mark.usefixtures("small_cohort")
+def test_an_unknown_competition_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_pulmo(capsys, "demo", "oscar")
+    assert code == 1
+    assert "oscar" in err
+    assert "osic" in err
+
+
+def test_the_doctor_names_what_is_missing_and_the_remedy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = importlib.metadata.version
+
+    def without_lightgbm(name: str) -> str:
+        if name == "lightgbm":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", without_lightgbm)
+    monkeypatch.setattr(doctor, "_DEVICES", "import no_such_backend")
+    code, out, _ = run_pulmo(capsys, "doctor")
+    rows = {line.split()[0]: line for line in out.splitlines()}
+    assert code == 0
+    assert "missing" in rows["lightgbm"]
+    assert "pip install 'lightgbm" in rows["lightgbm"]
+    assert installed("numpy") in rows["numpy"]
+    assert "no_such_backend" in rows["networks"]
+    assert "make setup" in rows["networks"]
+
+
+def test_the_doctor_asks_the_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run_pulmo(capsys, "doctor")
+    networks = next(line for line in out.splitlines() if line.startswith("networks"))
+    assert "tensorflow" in networks
+    assert "GPU" in networks
