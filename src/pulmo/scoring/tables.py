@@ -71,7 +71,7 @@ def to_numbers(table: pd.DataFrame, column: str, file: str) -> tuple[np.ndarray,
     Returns:
         The float64 values, (rows,), NaN where a cell is no finite number; and a fault for each such cell.
     """
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64, copy=True)
     bad = np.flatnonzero(~np.isfinite(values))
     faults = [
         Fault(place(file, row, column), f"{str(table[column].iloc[row])!r} is not a finite number", "Write a number")
