@@ -1,12 +1,7 @@
 """A slice's pixels as its file stores them, whatever the compression."""
 
-import os
 import struct
-import tempfile
 import warnings
-from collections.abc import Callable
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,50 +11,38 @@ from pulmo.errors import Fault, ScanError
 from pulmo.imaging.elements import ITEM, SEQUENCE_END
 from pulmo.imaging.slices import SliceHeader
 
-_MEMORY = "/dev/shm"
-"""Files here never meet a disk; Linux alone has it."""
-_JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
-
 
 def read_pixels(header: SliceHeader) -> np.ndarray:
-    """One slice's stored values, (rows, columns), before any rescaling. Raises ScanError as `PixelReader.read`."""
-    with PixelReader() as reader:
-        return reader.read(header)
+    """One slice's stored values, (rows, columns), before any rescaling.
+
+    Raises ScanError if the pixels are cut short, or no decoder here can undo their compression.
+    """
+    if header.is_native:
+        return _native(header)
+    frame = _frame(header) if header.is_encapsulated else None
+    try:
+        pixels = _by_pydicom(header) if frame is None else _decoded(frame, header)
+        if pixels.shape != (header.rows, header.columns):
+            raise ValueError(f"decoded to {pixels.shape}, not {header.rows} × {header.columns}")
+    except Exception as reason:  # each decoder has exceptions of its own
+        said = str(reason).strip().splitlines() or [type(reason).__name__]
+        what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {said[-1].strip()})"
+        raise ScanError(Fault(str(header.path), what, "Convert the series to uncompressed DICOM")) from reason
+    return pixels
 
 
 class PixelReader:
-    """Reads the slices of a scan one after the other; decoded pixels pass through one scratch file."""
-
-    def __init__(self) -> None:
-        self._resources = ExitStack()
-        self._scratch: Path | None = None
+    """`read_pixels` under the name and in the shape that `volume.assemble` knows."""
 
     def __enter__(self) -> "PixelReader":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._resources.close()
+        pass
 
     def read(self, header: SliceHeader) -> np.ndarray:
-        """Stored values, (rows, columns).
-
-        Raises ScanError if the pixels are cut short, or no decoder here can undo their compression.
-        """
-        if header.is_native:
-            return _native(header)
-        if not header.is_encapsulated:
-            return _decoded(header, _by_pydicom)
-        frame = _frame(header)
-        if header.syntax == _JPEG_EXTENDED:
-            return _decoded(header, _by_simpleitk)
-        return _decoded(header, partial(_by_gdcm, frame, self._scratch_file()))
-
-    def _scratch_file(self) -> Path:
-        if self._scratch is None:
-            place = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-            folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="pulmo-", dir=place))
-            self._scratch = Path(folder, "decoded.dcm")
-        return self._scratch
+        """As `read_pixels`."""
+        return read_pixels(header)
 
 
 def _native(header: SliceHeader) -> np.ndarray:
@@ -93,31 +76,10 @@ def _frame(header: SliceHeader) -> bytes:
     raise _cut_short(header.path, "the end of its compressed picture is missing")
 
 
-def _decoded(header: SliceHeader, decode: Callable[[SliceHeader], np.ndarray]) -> np.ndarray:
-    try:
-        pixels = decode(header)
-        if pixels.shape != (header.rows, header.columns):
-            raise ValueError(f"decoded to {pixels.shape}, not {header.rows} × {header.columns}")
-    except Exception as reason:  # each decoder has exceptions of its own
-        said = str(reason).strip().splitlines() or [type(reason).__name__]
-        what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {said[-1].strip()})"
-        raise ScanError(Fault(str(header.path), what, "Convert the series to uncompressed DICOM")) from reason
-    return pixels
+def _decoded(frame: bytes, header: SliceHeader) -> np.ndarray:
+    from pulmo.imaging.decoders import decode  # only compressed scans need it
 
-
-def _by_gdcm(frame: bytes, scratch: Path, header: SliceHeader) -> np.ndarray:
-    from pulmo.imaging.gdcm_decoder import decode  # only compressed scans need it
-
-    return decode(frame, header, scratch)
-
-
-def _by_simpleitk(header: SliceHeader) -> np.ndarray:
-    """12-bit JPEG, which gdcm refuses. ITK rescales as it reads: that is undone."""
-    import SimpleITK  # only such scans need it
-
-    rescaled = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(header.path)))[0]
-    stored: np.ndarray = np.rint((rescaled - header.intercept) / header.slope).astype(header.dtype)
-    return stored
+    return decode(frame, header)
 
 
 def _by_pydicom(header: SliceHeader) -> np.ndarray:
