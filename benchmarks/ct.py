@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,24 +87,22 @@ def _most_common(labels: np.ndarray, background: int) -> int | None:
 # Its peers ---------------------------------------------------------------------------------------------------------
 
 
-def simpleitk_read(folder: Path) -> object:
-    import SimpleITK
-
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    names = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
-    return SimpleITK.ReadImage(names, SimpleITK.sitkInt16)
+def simpleitk_read(folder: Path) -> Any:
+    sitk = importlib.import_module("SimpleITK")  # optional: pip install simpleitk
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
+    return sitk.ReadImage(names, sitk.sitkInt16)
 
 
 def simpleitk_volume(folder: Path) -> float:
-    import SimpleITK
-
+    sitk = importlib.import_module("SimpleITK")
     image = simpleitk_read(folder)
-    size = [round(n * mm) for n, mm in zip(image.GetSize(), image.GetSpacing(), strict=True)]  # type: ignore[attr-defined]
-    still = SimpleITK.Transform()
-    linear, origin, cubes = SimpleITK.sitkLinear, image.GetOrigin(), (1.0, 1.0, 1.0)  # type: ignore[attr-defined]
-    direction = image.GetDirection()  # type: ignore[attr-defined]
-    resampled = SimpleITK.Resample(image, size, still, linear, origin, cubes, direction, -1000.0)
-    return float(SimpleITK.GetArrayViewFromImage(resampled).shape[0])
+    size = [round(n * mm) for n, mm in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+    still = sitk.Transform()
+    linear, origin, cubes = sitk.sitkLinear, image.GetOrigin(), (1.0, 1.0, 1.0)
+    direction = image.GetDirection()
+    resampled = sitk.Resample(image, size, still, linear, origin, cubes, direction, -1000.0)
+    return float(sitk.GetArrayViewFromImage(resampled).shape[0])
 
 
 def monai_volume(folder: Path) -> float:

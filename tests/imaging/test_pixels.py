@@ -106,12 +106,12 @@ def test_every_predictor_of_lossless_jpeg(header: SliceHeader, predictor: int, b
 def test_high_throughput_jpeg_2000(header: SliceHeader) -> None:
     pixels = np.random.default_rng(0).integers(-1000, 3000, (24, 40)).astype("<i2")
     header = replace(header, syntax=HTJ2KLossless, rows=24, columns=40)
-    np.testing.assert_array_equal(decode(imagecodecs.htj2k_encode(pixels, reversible=True), header), pixels)
+    np.testing.assert_array_equal(decode(bytes(imagecodecs.htj2k_encode(pixels, reversible=True)), header), pixels)
 
 
 def test_jpeg_2000_in_a_file_of_its_own(header: SliceHeader) -> None:
     pixels = np.random.default_rng(0).integers(0, 3000, (24, 40)).astype("<u2")
-    boxed = imagecodecs.jpeg2k_encode(pixels, reversible=True, codecformat="jp2")
+    boxed = bytes(imagecodecs.jpeg2k_encode(pixels, reversible=True, codecformat="jp2"))
     assert boxed[4:8] == b"jP  "
     header = replace(header, syntax=JPEG2000Lossless, rows=24, columns=40, dtype="<u2")
     np.testing.assert_array_equal(decode(boxed, header), pixels)
@@ -156,7 +156,7 @@ def replace_frame(path: Path, frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("syntax", COMPRESSED)
-@pytest.mark.parametrize("kept", [0.0, 0.01, 0.05, 0.5, 0.95])
+@pytest.mark.parametrize("kept", [0.002, 0.01, 0.05, 0.5, 0.95])
 def test_a_compressed_picture_cut_short_is_refused_by_name(tmp_path: Path, syntax: str, kept: float) -> None:
     path, frame = written_compressed(tmp_path, syntax)
     replace_frame(path, frame[: int(len(frame) * kept)])
@@ -198,11 +198,12 @@ def read_damaged(folder: Path, syntax: str) -> None:
         for place in random.integers(0, random.choice([100, len(frame)]), 3):
             damaged[place] = random.integers(256)
         replace_frame(path, bytes(damaged))
-        try:
-            assert read_pixels(read_slice_header(path)).shape == (32, 32)
-        except ScanError as error:
-            assert "its pixels cannot be decoded" in error.faults[0].what
+        found = pixels_or_reason(path)
+        if isinstance(found, str):
+            assert found.startswith("its pixels cannot be decoded")
             refused += 1
+        else:
+            assert found.shape == (32, 32)
     assert refused > 0
 
 

@@ -204,7 +204,7 @@ KILLED = """
     from pulmo.pipeline import stage
     from pulmo.pipeline.runner import run_stages
     stage.map_items = map_here
-    for result in run_stages(run := make_run(folder, "square.slowness=0.05"), run.competition.stages):
+    for result in run_stages(run := make_run(folder, "square.slowness=0.15"), run.competition.stages):
         print(result.spec.name, result.skipped, flush=True)
 """
 
@@ -230,7 +230,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(toy: Path, tmp_path:
         process.communicate()
     else:
         pytest.fail("it never came to its end")
-    assert len(kept) > 4, "it was hardly ever killed"
+    assert len(kept) > 3, "it was hardly ever killed"
     assert json.loads((tmp_path / "work/total/total.json").read_text())["total"] == sum(n * n for n in range(8))
     assert not list((tmp_path / "work").glob("*.partial"))
 

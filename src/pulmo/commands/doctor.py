@@ -1,23 +1,32 @@
 """What works on this machine, and what to do about the rest."""
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import numpy as np
 
 from pulmo import __version__
 from pulmo.commands.console import show_table
+from pulmo.errors import ScanError
 
 LEAST_FREE_GIB = 20  # the work folder of the largest competition
 
 _DEVICES = (
     "import keras, tensorflow; print(keras.backend.backend(), len(tensorflow.config.list_physical_devices('GPU')))"
 )
+_COMPRESSIONS = {
+    "RLE": "1.2.840.10008.1.2.5",
+    "JPEG, lossless": "1.2.840.10008.1.2.4.70",
+    "JPEG-LS": "1.2.840.10008.1.2.4.80",
+    "JPEG 2000": "1.2.840.10008.1.2.4.90",
+}
 
 
 def examine() -> None:
@@ -50,17 +59,26 @@ def _packages() -> list[dict[str, str]]:
 
 
 def _decoders() -> list[dict[str, str]]:
-    """Whether the compressed transfer syntaxes of DICOM can be read."""
-    purposes = {
-        "gdcm": ("JPEG, JPEG-LS, JPEG 2000", "python-gdcm"),
-        "SimpleITK": ("12-bit JPEG, a second way for the others", "simpleitk"),
-    }
-    return [
-        _row(f"decoder {module}", purpose)
-        if importlib.util.find_spec(module)
-        else _row(f"decoder {module}", f"missing: no {purpose}", f"pip install {package}")
-        for module, (purpose, package) in purposes.items()
-    ]
+    """Whether compressed scans can be read: of each kind, a tiny one is."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [_decoder(kind, syntax, Path(folder, kind)) for kind, syntax in _COMPRESSIONS.items()]
+
+
+def _decoder(kind: str, syntax: str, folder: Path) -> dict[str, str]:
+    what = f"scans in {kind}"
+    try:
+        from pulmo.imaging.pixels import read_pixels  # what is missing is for the table to say
+        from pulmo.imaging.slices import read_slice_header
+        from pulmo.phantom.dicom import Encoding, write_series
+        from pulmo.phantom.geometry import axial, evenly
+
+        hu = np.arange(64, dtype=np.int16).reshape(1, 8, 8)
+        encoding = Encoding(intercept=0, transfer_syntax=syntax)
+        (path,) = write_series(folder, hu, axial(evenly(1, 1.0), (8, 8), 1.0), None, encoding)
+        right = np.array_equal(read_pixels(read_slice_header(path)), hu[0])
+    except (ImportError, ScanError) as error:
+        return _row(what, f"cannot be read: {error}", "pip install imagecodecs python-gdcm")
+    return _row(what, "read" if right else "read wrongly", "" if right else "pip install --force-reinstall imagecodecs")
 
 
 def _devices() -> dict[str, str]:
