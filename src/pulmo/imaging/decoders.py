@@ -20,7 +20,7 @@ def decode(frame: bytes, header: SliceHeader) -> np.ndarray:
     """A compressed picture → stored values, (rows, columns), of the header's dtype.
 
     Raises ValueError for an unknown syntax, another size or a picture cut short, and the codec's own exception, mostly
-    a RuntimeError, for damage. Not all damage shows: none of these formats but JPEG-LS notices each wrong bit.
+    a RuntimeError, for damage. Not all damage shows: none of these formats notices each wrong bit.
     """
     if header.syntax not in _CODECS:
         raise ValueError("a compression unknown here")

@@ -31,20 +31,6 @@ def read_pixels(header: SliceHeader) -> np.ndarray:
     return pixels
 
 
-class PixelReader:
-    """`read_pixels` under the name and in the shape that `volume.assemble` knows."""
-
-    def __enter__(self) -> "PixelReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def read(self, header: SliceHeader) -> np.ndarray:
-        """As `read_pixels`."""
-        return read_pixels(header)
-
-
 def _native(header: SliceHeader) -> np.ndarray:
     offset, length = header.pixels or (0, 0)
     count, dtype = header.rows * header.columns, np.dtype(header.dtype)

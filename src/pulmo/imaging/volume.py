@@ -6,7 +6,7 @@ import numpy as np
 
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.hounsfield import PADDING_HU, constant_frame, to_hounsfield
-from pulmo.imaging.pixels import PixelReader
+from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.series import Stack, slice_normal
 
 _FEWEST_SLICES = 3
@@ -65,9 +65,8 @@ def assemble(stack: Stack) -> Volume:
     first = stack.slices[0]
     _check(stack)
     hu = np.empty((len(stack.slices), first.rows, first.columns), np.int16)
-    with PixelReader() as reader:
-        for index, header in enumerate(stack.slices):
-            hu[index] = to_hounsfield(reader.read(header), header)
+    for index, header in enumerate(stack.slices):
+        hu[index] = to_hounsfield(read_pixels(header), header)
     repairs = stack.repairs
     value = int(hu[0, 0, 0])
     if value != PADDING_HU and (fill := constant_frame(hu)).any():
