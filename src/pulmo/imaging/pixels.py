@@ -3,6 +3,7 @@
 import struct
 import warnings
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from pydicom import dcmread
@@ -10,6 +11,9 @@ from pydicom import dcmread
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.elements import ITEM, SEQUENCE_END
 from pulmo.imaging.slices import SliceHeader
+
+_ONE_AT_A_TIME = Lock()
+"""For what silences warnings: in Python, that is a setting of the whole process."""
 
 
 def read_pixels(header: SliceHeader) -> np.ndarray:
@@ -70,7 +74,7 @@ def _decoded(frame: bytes, header: SliceHeader) -> np.ndarray:
 
 def _by_pydicom(header: SliceHeader) -> np.ndarray:
     """Deflated files and other rarities."""
-    with warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(dcmread(header.path).pixel_array)
 
