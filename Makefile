@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test setup
+.PHONY: demo test test-backends setup
 
 demo: setup
 	@$(BIN)/pulmo demo
@@ -16,6 +16,10 @@ test: .venv/tools-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Networks under TensorFlow, JAX and torch, in an environment of its own; not part of `make test`.
+test-backends: .venv-backends/installed
+	@.venv-backends/bin/python tests/backends.py
 
 setup: .venv/installed$(GPU)
 
@@ -28,4 +32,10 @@ setup: .venv/installed$(GPU)
 
 .venv/tools-installed: .venv/installed$(GPU) requirements-dev.txt
 	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+.venv-backends/installed: requirements.txt requirements-backends.txt pyproject.toml
+	@$(PYTHON) -m venv .venv-backends
+	@.venv-backends/bin/pip --disable-pip-version-check install --quiet --requirement requirements.txt \
+		--requirement requirements-backends.txt --editable .
 	@touch $@

@@ -14,7 +14,12 @@ import pytest
 import pulmo.competitions
 from pulmo.pipeline.fingerprint import digest_code
 
-SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
+# As the command line has it (see pulmo/__main__.py and training/device.py): weights are compared to the last bit, and a
+# test may load TensorFlow before either is asked.
+os.environ |= {"TF_NUM_INTEROP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT / "../shared/data"
 
 TOY = {
     "__init__.py": """
@@ -141,7 +146,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
 
     def start(*words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]

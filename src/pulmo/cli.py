@@ -1,7 +1,7 @@
 """The commands, their options and their help, and nothing else."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,6 +33,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Every random choice follows f
 Cluster = Annotated[
     str | None, typer.Option("--cluster", help="A Dask scheduler for the scans: tcp://host:port.", show_default=False)
 ]
+Device = Annotated[Literal["auto", "cpu", "gpu"], typer.Option("--device", help="Where networks are trained.")]
 Model = Annotated[
     Path | None,
     typer.Option("--model", help="predict only: a trained model/ from anywhere.", show_default=False),
@@ -140,6 +141,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
         overrides: Set = None,
         seed: Seed = 0,
         cluster: Cluster = None,
+        device: Device = "auto",
         model: Model = None,
         as_json: Json = False,
     ) -> None:
@@ -148,7 +150,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
         if model is not None and name != "predict":
             raise typer.BadParameter("only predict takes a model", param_hint="--model")
         request = Request(
-            competition, data, out, work, run, preset, tuple(overrides or ()), seed, cluster, model, as_json
+            competition, data, out, work, run, preset, tuple(overrides or ()), seed, cluster, model, as_json, device
         )
         if name == "run":
             run_and_show(request)

@@ -37,6 +37,7 @@ class Request:
     cluster: str | None = None
     model: Path | None = None
     json: bool = False
+    device: str = "auto"
 
     @property
     def run_name(self) -> str:
@@ -136,7 +137,7 @@ def prepare(request: Request) -> Run:
         raise UserError(Fault(str(data), "there is no such folder", remedy))
     paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
     inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}
-    return Run(competition, paths, settings, request.seed, request.cluster, inputs)
+    return Run(competition, paths, settings, request.seed, request.cluster, inputs, request.device)
 
 
 def _checked_model(folder: Path) -> Path:

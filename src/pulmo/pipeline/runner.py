@@ -30,6 +30,7 @@ class Run:
     seed: int = 0
     cluster: str | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
         if _unchanged(folder, digest, spec):
             return StageResult(spec, _manifest(folder), folder, skipped=True)
         started = time.monotonic()
-        stage = Stage(spec, run.seed, run.paths.data, inputs, partial, run.cluster)
+        stage = Stage(spec, run.seed, run.paths.data, inputs, partial, run.cluster, run.device)
         (partial / PIECES).mkdir(parents=True, exist_ok=True)
         module.run(stage, section)
         made = {name: digest_output(_made(partial, name)) for name in spec.writes}

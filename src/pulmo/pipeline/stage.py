@@ -31,6 +31,7 @@ class Stage:
         inputs: where each declared input lies.
         workspace: the folder that becomes the stage's outputs once whole.
         cluster: address of a Dask scheduler, or None for this machine.
+        device: what networks are to be trained on: auto, cpu or gpu.
     """
 
     spec: StageSpec
@@ -39,6 +40,7 @@ class Stage:
     inputs: Mapping[str, Path]
     workspace: Path
     cluster: str | None = None
+    device: str = "auto"
     notes: list[str] = field(default_factory=list)
 
     def input(self, name: str) -> Path:
@@ -81,6 +83,12 @@ class Stage:
             started.mkdir(parents=True)
             make(started)
             started.rename(folder)
+        return folder
+
+    def scratch(self, name: str) -> Path:
+        """A folder for unfinished work: it outlives a kill, and goes when the stage is done."""
+        folder = self.workspace / PIECES / name
+        folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def map_rows(self, function: Callable[[T], dict[str, Any]], items: Mapping[str, T], title: str) -> pd.DataFrame:

@@ -13,6 +13,12 @@ SMALL = (
     "features.folds=3",
     "train_gbm.num_iterations=10",
     "train_gbm.min_data_in_leaf=20",
+    "train_cnn.epochs=2",
+    "train_cnn.steps=3",
+    "train_cnn.stem=4",
+    "train_cnn.filters=[4]",
+    "features.slice_pixels=16",
+    "features.slices=2",
     "cv.folds=3",
     "cv.repeats=1",
 )

@@ -6,7 +6,9 @@ import pytest
 from pulmo.competition import StageSpec
 from pulmo.competitions.osic import ct_statistics
 from pulmo.competitions.osic.ct_statistics import measure_scans, read_published, without_statistics
+from pulmo.competitions.osic.slices import ScanTask
 from pulmo.errors import Fault, ScanError, UserError
+from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.pipeline import stage as stage_module
 from pulmo.pipeline.stage import Stage
 from tests.support import map_here
@@ -57,19 +59,23 @@ def test_a_layout_that_cannot_be_read_is_refused(tmp_path: Path, lines: tuple[st
 def test_a_scan_that_cannot_be_read_is_named_and_the_patient_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def statistics(folder: Path) -> dict[str, float]:
-        if folder.name == "B":
+    def measure(task: ScanTask) -> dict[str, float]:
+        if task.folder.name == "B":
             raise ScanError(Fault("B", "holds no DICOM file", "Download it again"))
-        return {"lung_litres": 0.04 if folder.name == "D" else 4.0, "hu_mean": -700.0}
+        np.save(task.slices, np.full((2, 16, 16), -700, np.int16))
+        return {"lung_litres": 0.04 if task.folder.name == "D" else 4.0, "hu_mean": -700.0}
 
     monkeypatch.setattr(stage_module, "map_items", map_here)
-    monkeypatch.setattr(ct_statistics, "scan_statistics", statistics)
+    monkeypatch.setattr(ct_statistics, "measure_scan", measure)
     (tmp_path / "pieces").mkdir()
     stage = Stage(StageSpec("features", ""), 0, tmp_path, {}, tmp_path)
-    measured = measure_scans(stage, {name: tmp_path / name for name in "ABD"}, ["C", "B", "A", "D"], "scans")
+    folders, wanted = {name: tmp_path / name for name in "ABD"}, SliceFormat(2, 16, 300.0)
+    measured, slices = measure_scans(stage, folders, ["C", "B", "A", "D"], wanted)
     assert measured.index.tolist() == ["C", "B", "A", "D"]
     np.testing.assert_array_equal(measured["lung_litres"], [np.nan, np.nan, 4.0, np.nan])
     np.testing.assert_array_equal(measured["hu_mean"], [np.nan, np.nan, -700.0, np.nan])
+    assert slices.patients == ["A"]
+    assert (slices.hu == np.full((1, 2, 16, 16), -700)).all()
     assert stage.notes == [
         "The scan of D is left out, the tables are used: its lungs were not found",
         "The scan of B is left out, the tables are used: B: holds no DICOM file. Download it again.",

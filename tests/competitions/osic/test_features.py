@@ -79,7 +79,7 @@ def test_a_statistic_that_is_not_measured_is_refused(
     tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage_module, "map_items", map_here)
-    monkeypatch.setattr(ct_statistics, "scan_statistics", lambda folder: {"lung_litres": 4.0})
+    monkeypatch.setattr(ct_statistics, "measure_scan", lambda task: {"lung_litres": 4.0})
     (tmp_path / "data/train/ID1").mkdir(parents=True)
     rows = (tables / "train.csv").read_text().splitlines()
     named = [rows[0], *(row.replace(rows[1].partition(",")[0], "ID1") for row in rows[1:])]

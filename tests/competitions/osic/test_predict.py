@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pulmo.competitions.osic import ct_statistics
 from pulmo.competitions.osic.data import read_visits
 from pulmo.competitions.osic.predict import predict
+from pulmo.competitions.osic.slices import ScanTask
 from pulmo.competitions.osic.trained_model import TrainedModel, read_model
 from pulmo.errors import UserError
 from pulmo.pipeline import stage as stage_module
@@ -119,12 +120,12 @@ def test_own_statistics_are_measured_on_the_test_scans(
 ) -> None:
     measured = []
 
-    def statistics(folder: Path) -> dict[str, float]:
-        measured.append(f"{folder.parent.name}/{folder.name}")
-        return {"lung_litres": 2.0 + int(folder.name[2:7]) / 50}
+    def statistics(task: ScanTask) -> dict[str, float]:
+        measured.append(f"{task.folder.parent.name}/{task.folder.name}")
+        return {"lung_litres": 2.0 + int(task.folder.name[2:7]) / 50}
 
     monkeypatch.setattr(stage_module, "map_items", map_here)
-    monkeypatch.setattr(ct_statistics, "scan_statistics", statistics)
+    monkeypatch.setattr(ct_statistics, "measure_scan", statistics)
     data = tmp_path / "data"
     shutil.copytree(tables, data)
     patients = {name: pd.read_csv(data / f"{name}.csv")["Patient"].unique() for name in ("train", "test")}

@@ -2,6 +2,7 @@
 
 from pulmo.competition import Competition, StageSpec
 
+_SLICES = ("features/lung_slices", "features/sliced_patients")
 _FEATURES = ("features/visit_pairs", "features/scan_statistics", "features/folds", "features/description")
 
 COMPETITION = Competition(
@@ -14,9 +15,9 @@ COMPETITION = Competition(
     stages=(
         StageSpec(
             "features",
-            "visits in pairs, CT statistics, folds by patient",
+            "visits in pairs, CT statistics, lung slices, folds by patient",
             data=("train.csv", "train"),
-            writes=("visit_pairs", "scan_statistics", "folds", "description"),
+            writes=("visit_pairs", "scan_statistics", "lung_slices", "sliced_patients", "folds", "description"),
         ),
         StageSpec(
             "train_gbm",
@@ -31,6 +32,12 @@ COMPETITION = Competition(
             writes=("out_of_fold", "models"),
         ),
         StageSpec(
+            "train_cnn",
+            "residual network on lung slices and the patient's numbers",
+            reads=(*_FEATURES, *_SLICES),
+            writes=("out_of_fold", "models", "history"),
+        ),
+        StageSpec(
             "fit_ensemble",
             "weights and Confidence by the metric; the model put together",
             reads=(
@@ -39,6 +46,8 @@ COMPETITION = Competition(
                 "train_gbm/models",
                 "train_linear/out_of_fold",
                 "train_linear/models",
+                "train_cnn/out_of_fold",
+                "train_cnn/models",
             ),
             writes=("model", "out_of_fold", "estimate"),
         ),
@@ -53,7 +62,7 @@ COMPETITION = Competition(
     cv=StageSpec(
         "cv",
         "a held-out patient shows only the first visit; everything fitted inside",
-        reads=_FEATURES,
+        reads=(*_FEATURES, *_SLICES),
         writes=("table", "predictions", "scores"),
         settings="",
     ),

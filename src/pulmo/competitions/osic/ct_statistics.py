@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.osic.slices import PatientSlices, ScanTask, measure_scan, read_slices
 from pulmo.errors import Fault, UserError
-from pulmo.imaging.statistics import scan_statistics
+from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.tables import place, read_table, to_numbers
 
@@ -17,20 +18,24 @@ LEAST_LUNG_LITRES = 1.0
 """Both lungs of an adult hold more even after breathing out; less says that they were not found."""
 
 
-def measure_scans(stage: Stage, folders: dict[str, Path], patients: list[str], title: str) -> pd.DataFrame:
-    """Our own statistics of each patient's scan; what cannot be read is noted with its name and why.
+def measure_scans(
+    stage: Stage, folders: dict[str, Path], patients: list[str], wanted: SliceFormat
+) -> tuple[pd.DataFrame, PatientSlices]:
+    """Our own statistics and slices of each patient's scan; what cannot be read is noted with its name and why.
 
     Args:
         stage: whose workers and notes are used.
         folders: the scans there are.
         patients: all patients, of whom some have no scan.
-        title: of the progress bar.
+        wanted: how many slices, and how large.
 
     Returns:
-        One row for each of `patients`, their index: what `scan_statistics` says, NaN where nothing is known, and
-        `error` in words.
+        One row for each of `patients`, their index: what `lung_statistics` says, NaN where nothing is known, and
+        `error` in words; and the slices of those whose lungs were found.
     """
-    measured = stage.map_rows(scan_statistics, folders, title)
+    kept = stage.scratch("slices").resolve()
+    tasks = {name: ScanTask(folder, kept / f"{name}.npy", wanted) for name, folder in folders.items()}
+    measured = stage.map_rows(measure_scan, tasks, "scans")
     for patient in measured.index[_lungs_lost(measured)]:
         stage.note(f"The scan of {patient} is left out, the tables are used: its lungs were not found")
     for patient, error in measured["error"].dropna().items():
@@ -38,7 +43,9 @@ def measure_scans(stage: Stage, folders: dict[str, Path], patients: list[str], t
     missing = [patient for patient in patients if patient not in folders]
     if missing:
         stage.note(f"{_patients(missing)} without a scan folder: the tables are used")
-    return measured.mask(_lungs_lost(measured)).reindex(pd.Index(patients, name="patient"))
+    found = measured.index[measured["error"].isna() & ~_lungs_lost(measured)].to_list()
+    statistics = measured.mask(_lungs_lost(measured)).reindex(pd.Index(patients, name="patient"))
+    return statistics, read_slices(kept, found, wanted)
 
 
 def read_published(path: Path) -> pd.DataFrame:

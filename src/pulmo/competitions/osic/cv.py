@@ -14,10 +14,11 @@ import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competitions.osic import train_gbm, train_linear
-from pulmo.competitions.osic.ensemble import Forecast, fit_weights_and_confidence, forecast_fvc
+from pulmo.competitions.osic.ensemble import Forecast, filled, fit_weights_and_confidence, forecast_fvc
 from pulmo.competitions.osic.features import read_examples
+from pulmo.competitions.osic.nested_networks import NestedNetworks
 from pulmo.competitions.osic.settings import Settings
-from pulmo.competitions.osic.trained_model import ensemble_record
+from pulmo.competitions.osic.trained_model import NETWORK, ensemble_record
 from pulmo.models.quantiles import Examples, QuantileModel, laplace_sd
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.scoring.laplace import laplace_log_likelihood
@@ -34,10 +35,13 @@ def run(stage: Stage, settings: Settings) -> None:
     pairs, examples = read_examples(stage)
     rounds = [(repeat, fold) for repeat in range(settings.cv.repeats) for fold in range(settings.cv.folds)]
     parts, ensembles = [], []
+    networks = NestedNetworks.of(stage, settings, pairs)
     for repeat, fold in stage.progress(rounds, "held-out folds"):
         seed = stage.seed + repeat
-        held_out = folds_by_group(pairs["patient"].to_numpy(), settings.cv.folds, seed) == fold
-        piece = stage.keep(f"repeat{repeat}_fold{fold}", partial(_keep_part, pairs, examples, held_out, settings, seed))
+        dealt = folds_by_group(pairs["patient"].to_numpy(), settings.cv.folds, seed)
+        say = None if networks is None else networks.quantiles(dealt, fold, seed)
+        make = partial(_keep_part, pairs, examples, dealt == fold, settings, seed, say)
+        piece = stage.keep(f"repeat{repeat}_fold{fold}", make)
         parts.append(load(piece / "predictions.parquet").assign(repeat=repeat, fold=fold))
         ensembles.append(load(piece / "ensemble.json"))
     predictions = pd.concat(parts, ignore_index=True)
@@ -48,7 +52,12 @@ def run(stage: Stage, settings: Settings) -> None:
 
 
 def hold_out(
-    pairs: pd.DataFrame, examples: Examples, held_out: np.ndarray, settings: Settings, seed: int
+    pairs: pd.DataFrame,
+    examples: Examples,
+    held_out: np.ndarray,
+    settings: Settings,
+    seed: int,
+    networks_say: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Fit on some patients, forecast the later visits of the others from their first.
 
@@ -58,6 +67,7 @@ def hold_out(
         held_out: which pairs are of patients held out, (pairs,) bool.
         settings: of the models and the ensemble.
         seed: of inner folds and boosters.
+        networks_say: the network's quantiles of all pairs, (pairs, 3); see `NestedNetworks`.
 
     Returns:
         One row a held-out later visit and model: `patient`, `visit_to`, `gap_weeks`, `is_last_three`, `fvc_true_ml`,
@@ -76,17 +86,21 @@ def hold_out(
         out_of_fold[name] = result.out_of_fold[known["is_baseline_pair"].to_numpy(), 1]
         quantiles[name] = mean_prediction(result.models, examples.features[held_out & from_baseline])
 
+    if networks_say is not None:
+        out_of_fold[NETWORK] = networks_say[~held_out & from_baseline, 1]
+        quantiles[NETWORK] = networks_say[held_out & from_baseline]
     learned = known[known["is_baseline_pair"]]
     ensemble = fit_weights_and_confidence(
-        np.stack(list(out_of_fold.values())),
+        filled(np.stack(list(out_of_fold.values()))),
         learned["change_ml"].to_numpy(),
         learned["gap_weeks"].to_numpy(),
         settings.fit_ensemble.pull_to_equal,
     )
     fvc_from_ml, gap_weeks = asked["fvc_from_ml"].to_numpy(), asked["gap_weeks"].to_numpy()
-    medians_ml = np.stack([values[:, 1] for values in quantiles.values()])
+    values_ml = filled(np.stack(list(quantiles.values())))
+    medians_ml = values_ml[:, :, 1]
     forecasts = _references(learned, asked)
-    for name, values in quantiles.items():
+    for name, values in zip(quantiles, values_ml, strict=True):
         forecasts[name] = Forecast(forecast_fvc(fvc_from_ml, values[:, 1]), laplace_sd(values))
     forecasts[ENSEMBLE] = ensemble.forecast(medians_ml, fvc_from_ml, gap_weeks)
     return _as_rows(asked, forecasts), ensemble_record(list(quantiles), ensemble)
@@ -143,9 +157,15 @@ def _as_rows(asked: pd.DataFrame, forecasts: dict[str, Forecast]) -> pd.DataFram
 
 
 def _keep_part(
-    pairs: pd.DataFrame, examples: Examples, held_out: np.ndarray, settings: Settings, seed: int, folder: Path
+    pairs: pd.DataFrame,
+    examples: Examples,
+    held_out: np.ndarray,
+    settings: Settings,
+    seed: int,
+    networks_say: np.ndarray | None,
+    folder: Path,
 ) -> None:
-    rows, ensemble = hold_out(pairs, examples, held_out, settings, seed)
+    rows, ensemble = hold_out(pairs, examples, held_out, settings, seed, networks_say)
     save(folder / "predictions", rows)
     save(folder / "ensemble", ensemble)
 

@@ -54,6 +54,14 @@ class Ensemble(NamedTuple):
         return Forecast(forecast_fvc(fvc_from_ml, self.weights @ medians_ml), self.confidence.at(gap_weeks))
 
 
+def filled(values_ml: np.ndarray) -> np.ndarray:
+    """What all models say, (models, rows, …); where one says nothing (NaN), it says what the others say on average.
+
+    So a model that needs a scan has no say in a patient without one, and its weight is shared out equally.
+    """
+    return np.where(np.isnan(values_ml), np.nanmean(values_ml, axis=0), values_ml)
+
+
 def forecast_fvc(fvc_from_ml: np.ndarray, change_ml: np.ndarray) -> np.ndarray:
     """A first FVC and a change, which may be extrapolated, → an FVC that a living patient can have; (rows,) each."""
     return np.maximum(fvc_from_ml + change_ml, LEAST_SHARE_OF_BASELINE * fvc_from_ml)

@@ -1,4 +1,4 @@
-"""Kaggle's files → the tables that every model learns from: visit pairs, CT statistics, folds."""
+"""Kaggle's files → what every model learns from: visit pairs, CT statistics, lung slices, folds."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ import pandas as pd
 from pulmo.competitions.osic.ct_statistics import measure_scans, read_published, without_statistics
 from pulmo.competitions.osic.data import read_visits, scan_folders
 from pulmo.competitions.osic.settings import FeatureSettings
+from pulmo.competitions.osic.slices import PatientSlices, no_slices
 from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS, forward_pairs, pair_weights
 from pulmo.errors import Fault, UserError
 from pulmo.models.quantiles import Examples
@@ -20,21 +21,24 @@ FVC_PER_LITRE = "fvc_ml_per_lung_litre"
 
 
 def run(stage: Stage, settings: FeatureSettings) -> None:
-    """Write `visit_pairs`, `scan_statistics`, `folds` and, in words, `description`."""
+    """Write all that `__init__` declares; `lung_slices` are of `sliced_patients`, `description` is in words."""
     visits = read_visits(stage.data / "train.csv")
     patients = visits["patient"].drop_duplicates().to_list()
     pairs = forward_pairs(visits)
     _enough_patients(pairs, settings.folds, str(stage.data / "train.csv"))
-    statistics, source, columns = _statistics(stage, settings, patients)
+    statistics, slices, source, columns = _statistics(stage, settings, patients)
     folds = pd.DataFrame({"patient": patients, "fold": folds_by_group(patients, settings.folds, stage.seed)})
     stage.write("visit_pairs", pairs)
     stage.write("scan_statistics", statistics.reset_index())
+    stage.write("sliced_patients", pd.DataFrame({"patient": pd.Series(slices.patients, dtype=object)}))
+    stage.write("lung_slices", slices.hu)
     stage.write("folds", folds)
     stage.write(
         "description",
         {
             "ct_source": source,
             "ct_columns": columns,
+            "slice_format": settings.slice_format()._asdict(),
             "patients": len(patients),
             "patients_with_ct": len(patients) - len(without_statistics(statistics, columns, patients)),
             "visits": len(visits),
@@ -79,8 +83,9 @@ def read_examples(stage: Stage) -> tuple[pd.DataFrame, Examples]:
 
 def _statistics(
     stage: Stage, settings: FeatureSettings, patients: list[str]
-) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
-    """CT statistics, where they come from, and which of their columns enter the models."""
+) -> tuple[pd.DataFrame, PatientSlices, dict[str, str], list[str]]:
+    """CT statistics, slices, where they come from, and which columns enter the models."""
+    wanted = settings.slice_format()
     if settings.ct_statistics is not None:
         # Of all patients in the file: those to be predicted may be among them, and the model takes the table along.
         statistics = read_published(settings.ct_statistics)
@@ -89,9 +94,9 @@ def _statistics(
         if unknown:
             stage.note(f"{settings.ct_statistics.name} says nothing about {unknown} of {len(patients)} patients")
         source = {"file": settings.ct_statistics.name, "sha256": digest_file(settings.ct_statistics)}
-        return statistics, {"kind": "published", **source}, columns
+        return statistics, no_slices(wanted), {"kind": "published", **source}, columns
     folders = scan_folders(stage.data / "train", patients)
-    statistics = measure_scans(stage, folders, patients, "training scans")
+    statistics, slices = measure_scans(stage, folders, patients, wanted)
     columns = list(settings.scan_columns)
     _known_columns(columns, statistics)
     scans = len(patients) - len(without_statistics(statistics, columns, patients))
@@ -99,8 +104,8 @@ def _statistics(
         stage.note(
             f"CT statistics are left out of the models: {scans} patients have them, {settings.minimum_scans} are needed"
         )
-        return statistics, {"kind": "none"}, []
-    return statistics, {"kind": "own"}, columns
+        return statistics, slices, {"kind": "none"}, []
+    return statistics, slices, {"kind": "own"}, columns
 
 
 def _enough_patients(pairs: pd.DataFrame, folds: int, file: str) -> None:

@@ -11,7 +11,7 @@ from pulmo.competitions.osic.trained_model import ensemble_record, write_model
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.laplace import laplace_log_likelihood
 
-FAMILIES = ("train_gbm", "train_linear")
+FAMILIES = ("train_gbm", "train_linear", "train_cnn")
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.osic.ensemble import filled
+
 QUANTILE_COLUMNS = ["q20_ml", "q50_ml", "q80_ml"]
 _KEY = ["patient", "visit_to"]
 
@@ -22,7 +24,8 @@ def to_table(pairs: pd.DataFrame, predictions: Mapping[str, np.ndarray]) -> pd.D
         predictions: quantiles of the change in ml, (pairs, 3), by model.
 
     Returns:
-        One row a model and later visit: `patient`, `visit_to`, `model` and QUANTILE_COLUMNS.
+        One row a model and later visit: `patient`, `visit_to`, `model` and QUANTILE_COLUMNS, NaN where the model
+        says nothing of the patient.
     """
     baseline = pairs["is_baseline_pair"].to_numpy()
     keys = pairs.loc[baseline, _KEY].reset_index(drop=True)
@@ -34,9 +37,12 @@ def to_table(pairs: pd.DataFrame, predictions: Mapping[str, np.ndarray]) -> pd.D
 
 
 def medians_of(tables: Sequence[pd.DataFrame], baseline_pairs: pd.DataFrame) -> tuple[list[str], np.ndarray]:
-    """Names of all models in these tables, and their medians (models, baseline_pairs) in the order of the pairs."""
-    table = pd.concat(tables, ignore_index=True)
+    """Names of all models in these tables, and their medians (models, baseline_pairs) in the order of the pairs.
+
+    A table without rows is that of a model left out; where a model says nothing of a patient, the median is `filled`.
+    """
+    table = pd.concat([table for table in tables if len(table)], ignore_index=True)
     names = table["model"].drop_duplicates().to_list()
     rows = pd.MultiIndex.from_frame(baseline_pairs[_KEY])
     medians = [table[table["model"] == name].set_index(_KEY)["q50_ml"].loc[rows] for name in names]
-    return names, np.stack(medians).astype(np.float64)
+    return names, filled(np.stack(medians).astype(np.float64))

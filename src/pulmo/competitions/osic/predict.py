@@ -1,14 +1,20 @@
 """Test files and `model/` → FVC and Confidence for every patient and week that Kaggle asks for."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from pulmo.competitions.osic.ct_statistics import measure_scans, without_statistics
 from pulmo.competitions.osic.data import FIRST_WEEK, LAST_WEEK, every_week, read_sample, read_visits, scan_folders
+from pulmo.competitions.osic.ensemble import filled
 from pulmo.competitions.osic.features import model_features
 from pulmo.competitions.osic.settings import PredictSettings
+from pulmo.competitions.osic.slices import PatientSlices, no_slices
 from pulmo.competitions.osic.submission import to_submission
-from pulmo.competitions.osic.trained_model import TrainedModel, read_model
+from pulmo.competitions.osic.trained_model import NETWORK, TrainedModel, read_model
 from pulmo.competitions.osic.visit_pairs import asked_pairs
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
@@ -22,12 +28,24 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     visits = read_visits(stage.data / "test.csv")
     asked = _asked(stage, visits)
     patients = [patient for patient in visits["patient"].drop_duplicates() if patient in set(asked["patient"])]
-    predictions = predict(model, visits, asked, _statistics(stage, model, patients))
+    statistics, slices = _scans(stage, model, patients)
+    with ExitStack() as scopes:
+        if model.networks:
+            from pulmo.training.device import computing_on
+
+            scopes.enter_context(computing_on(stage.device))
+        predictions = predict(model, visits, asked, statistics, slices)
     stage.write("predictions", predictions)
     stage.write_csv("submission", to_submission(predictions))
 
 
-def predict(model: TrainedModel, visits: pd.DataFrame, asked: pd.DataFrame, statistics: pd.DataFrame) -> pd.DataFrame:
+def predict(
+    model: TrainedModel,
+    visits: pd.DataFrame,
+    asked: pd.DataFrame,
+    statistics: pd.DataFrame,
+    slices: PatientSlices | None = None,
+) -> pd.DataFrame:
     """Forecast what is asked for.
 
     Args:
@@ -35,13 +53,21 @@ def predict(model: TrainedModel, visits: pd.DataFrame, asked: pd.DataFrame, stat
         visits: as `read_visits` gives them; each patient's baseline is enough.
         asked: `patient` and `week`, any week.
         statistics: CT statistics indexed by `patient`.
+        slices: what the networks see; patients without are forecast by the other models.
 
     Returns:
         `Patient`, `Weeks`, `FVC` and `Confidence` (ml) in the order of `asked`.
     """
     pairs = asked_pairs(visits, asked)
     features = model_features(pairs, statistics, model.ct_columns)
-    medians_ml = np.stack([mean_prediction(folds, features)[:, 1] for folds in model.models.values()])
+    slices = slices or no_slices(model.slice_format)
+    quantiles_ml = [
+        _networks_say(model.networks, pairs, slices)
+        if name == NETWORK
+        else mean_prediction(model.models[name], features)
+        for name in model.names
+    ]
+    medians_ml = filled(np.stack(quantiles_ml)[:, :, 1])
     forecast = model.ensemble.forecast(medians_ml, pairs["fvc_from_ml"].to_numpy(), pairs["gap_weeks"].to_numpy())
     return pd.DataFrame(
         {
@@ -51,6 +77,13 @@ def predict(model: TrainedModel, visits: pd.DataFrame, asked: pd.DataFrame, stat
             "Confidence": forecast.confidence_ml,
         }
     )
+
+
+def _networks_say(files: Sequence[Path], pairs: pd.DataFrame, slices: PatientSlices) -> np.ndarray:
+    # Loading Keras takes seconds: only where there is a network and a scan for it.
+    from pulmo.competitions.osic.cnn import predict_pairs
+
+    return predict_pairs(files, pairs, slices)
 
 
 def _asked(stage: Stage, visits: pd.DataFrame) -> pd.DataFrame:
@@ -72,16 +105,17 @@ def _asked(stage: Stage, visits: pd.DataFrame) -> pd.DataFrame:
     return asked
 
 
-def _statistics(stage: Stage, model: TrainedModel, patients: list[str]) -> pd.DataFrame:
-    """The test patients' CT statistics, from where the model had its own."""
-    if model.ct_source["kind"] == "own":
-        return measure_scans(stage, scan_folders(stage.data / "test", patients), patients, "test scans")
+def _scans(stage: Stage, model: TrainedModel, patients: list[str]) -> tuple[pd.DataFrame, PatientSlices]:
+    """The test patients' CT statistics, from where the model had its own, and their slices if it looks at them."""
+    if model.ct_source["kind"] == "own" or model.networks:
+        return measure_scans(stage, scan_folders(stage.data / "test", patients), patients, model.slice_format)
+    none = no_slices(model.slice_format)
     if model.published is None:
-        return pd.DataFrame(index=pd.Index([], name="patient"))
+        return pd.DataFrame(index=pd.Index([], name="patient")), none
     unknown = without_statistics(model.published, model.ct_columns, patients)
     if unknown:
         stage.note(
             f"The model was trained with the CT statistics of {model.ct_source['file']}, which says nothing about "
             f"{', '.join(unknown)}: the training patients' median stands in"
         )
-    return model.published
+    return model.published, none

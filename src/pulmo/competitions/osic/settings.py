@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantile_gbm import GbmParameters
 from pulmo.models.robust_linear import LinearParameters
 from pulmo.pipeline.settings import Section
@@ -13,13 +14,21 @@ class FeatureSettings(Section):
     """Folds, and which CT statistics the models may see.
 
     `ct_statistics` names a file of published numbers, which then replace our own for every patient. Our own enter the
-    models only when `minimum_scans` patients have them; of these, `scan_columns` do.
+    models only when `minimum_scans` patients have them; of these, `scan_columns` do. Networks see `slices` of each
+    scan, squares of `slice_pixels` that show `slice_field_mm`.
     """
 
     folds: int = Field(ge=2)
     minimum_scans: int = Field(ge=1)
     scan_columns: tuple[str, ...]
+    slices: int = Field(ge=1)
+    slice_pixels: int = Field(ge=16)
+    slice_field_mm: float = Field(gt=0)
     ct_statistics: Path | None = None
+
+    def slice_format(self) -> SliceFormat:
+        """As the imaging takes it."""
+        return SliceFormat(self.slices, self.slice_pixels, self.slice_field_mm)
 
 
 class GbmSettings(Section):
@@ -53,6 +62,33 @@ class LinearSettings(Section):
         return LinearParameters(**self.model_dump())
 
 
+class CnnSettings(Section):
+    """The network on lung slices, left out where fewer than `minimum_scans` patients have a scan.
+
+    Size: `stem`, `filters` a residual block, `dense`, `dropout`. Training: `batch`, and the fields of `fit.Plan`.
+    Slices are turned by up to `rotation` degrees, and moved by shares `zoom` and `shift` of their side. A
+    `validation_share` of the patients learned from, if any, chooses the best epoch.
+    """
+
+    minimum_scans: int = Field(ge=1)
+    stem: int = Field(ge=1)
+    filters: tuple[int, ...] = Field(min_length=1)
+    dense: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    batch: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    warm_up_epochs: int = Field(ge=0)
+    weight_decay: float = Field(ge=0)
+    averaging: float = Field(ge=0, lt=1)
+    patience: int = Field(ge=0)
+    validation_share: float = Field(ge=0, le=0.5)
+    rotation: float = Field(ge=0, le=180)
+    zoom: float = Field(ge=0, lt=1)
+    shift: float = Field(ge=0, lt=1)
+
+
 class EnsembleSettings(Section):
     """How strongly the weights are held to equality: the metric's loss for all weight on one of many models."""
 
@@ -76,6 +112,7 @@ class Settings(Section):
     features: FeatureSettings
     train_gbm: GbmSettings
     train_linear: LinearSettings
+    train_cnn: CnnSettings
     fit_ensemble: EnsembleSettings
     predict: PredictSettings
     cv: CvSettings

@@ -3,7 +3,8 @@
 ```
 ensemble.json            weights, Confidence, CT columns and their source, the estimate ± error
 ct_statistics.parquet    only when the statistics were published by others: nothing else could know them
-models/<name>/fold0…     a folder of LightGBM text, or JSON with coefficients, medians for what is unknown, scales
+models/<name>/fold0…     a folder of LightGBM text, JSON with coefficients, medians for what is unknown, scales; or a
+                         Keras network
 ```
 """
 
@@ -18,26 +19,34 @@ import pandas as pd
 
 from pulmo.competitions.osic.ensemble import Confidence, Ensemble
 from pulmo.errors import Fault, UserError
+from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantiles import QuantileModel
 from pulmo.training.model_files import load_gbm, load_linear
 
 ENSEMBLE, STATISTICS, MODELS = "ensemble.json", "ct_statistics.parquet", "models"
+NETWORK = "cnn"
 
 
 class TrainedModel(NamedTuple):
     """A model read from its folder.
 
     Attributes:
-        models: the fold models of each family, in the order of the ensemble's weights.
+        names: of all models, in the order of the ensemble's weights.
+        models: the fold models of those that learn from tables.
+        networks: files of the fold networks, if the ensemble has any; not yet read, for it takes Keras to do that.
         ensemble: weights and Confidence.
         ct_columns: the CT statistics that the models see.
+        slice_format: what the networks see of a scan.
         ct_source: `kind` none, own or published; the last with `file` and `sha256`.
         published: statistics of the patients that were published with them, indexed by `patient`; else None.
     """
 
+    names: tuple[str, ...]
     models: dict[str, tuple[QuantileModel, ...]]
+    networks: tuple[Path, ...]
     ensemble: Ensemble
     ct_columns: tuple[str, ...]
+    slice_format: SliceFormat
     ct_source: dict[str, str]
     published: pd.DataFrame | None
 
@@ -77,16 +86,29 @@ def read_model(folder: Path) -> TrainedModel:
     try:
         record = json.loads((folder / ENSEMBLE).read_text())
         published = pd.read_parquet(folder / STATISTICS) if record["ct_source"]["kind"] == "published" else None
-        models = {name: _fold_models(folder / MODELS / name) for name in record["weights"]}
+        files = {name: _fold_files(folder / MODELS / name) for name in record["weights"]}
+        models = {name: _fold_models(paths) for name, paths in files.items() if name != NETWORK}
     except FileNotFoundError as error:
         missing = Fault(
             str(error.filename or folder), "is missing from the model", "Copy the whole of model/, or train"
         )
         raise UserError(missing) from None
     ensemble = Ensemble(np.array(list(record["weights"].values())), Confidence(**record["confidence"]))
-    return TrainedModel(models, ensemble, tuple(record["ct_columns"]), record["ct_source"], published)
+    return TrainedModel(
+        names=tuple(files),
+        models=models,
+        networks=files.get(NETWORK, ()),
+        ensemble=ensemble,
+        ct_columns=tuple(record["ct_columns"]),
+        slice_format=SliceFormat(**record["slice_format"]),
+        ct_source=record["ct_source"],
+        published=published,
+    )
 
 
-def _fold_models(folder: Path) -> tuple[QuantileModel, ...]:
-    folds = sorted(folder.iterdir(), key=lambda path: int(path.stem.removeprefix("fold")))
-    return tuple(load_gbm(path) if path.is_dir() else load_linear(path) for path in folds)
+def _fold_files(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(folder.iterdir(), key=lambda path: int(path.stem.removeprefix("fold"))))
+
+
+def _fold_models(files: tuple[Path, ...]) -> tuple[QuantileModel, ...]:
+    return tuple(load_gbm(path) if path.is_dir() else load_linear(path) for path in files)

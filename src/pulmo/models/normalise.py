@@ -1,0 +1,33 @@
+"""The first layer of every network: stored numbers → values around zero, on the device that trains."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("pulmo")
+class Normalise(keras.layers.Layer):
+    """Values of any shape and type → linear from `low`…`high` to 0…1, clipped, less `mean`.
+
+    A layer of the network, so that arrays stay small on disk (int16, uint8), cross to the device as they are, and a
+    saved network needs nothing said about its input.
+    """
+
+    def __init__(self, low: float, high: float, mean: float, **more: Any) -> None:
+        super().__init__(**more)
+        self.low, self.high, self.mean = low, high, mean
+
+    def call(self, values: Any) -> Any:
+        """Normalise."""
+        # In float32 first: half precision holds whole numbers only up to 2048.
+        scaled = (ops.cast(values, "float32") - self.low) / (self.high - self.low)
+        return ops.cast(ops.clip(scaled, 0.0, 1.0) - self.mean, self.compute_dtype)
+
+    def compute_output_spec(self, values: Any) -> Any:
+        """The same shape, in the layer's own precision."""
+        return keras.KerasTensor(values.shape, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """What a saved network keeps."""
+        return {**super().get_config(), "low": self.low, "high": self.high, "mean": self.mean}

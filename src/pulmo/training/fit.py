@@ -1,0 +1,117 @@
+"""Fitting a network epoch by epoch: schedule, weight averaging, early stopping, and going on after a kill."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+
+from pulmo.training.checkpoint import Progress, Values, assign, load_progress, save_progress, values_of
+from pulmo.training.learner import Learner
+from pulmo.training.schedule import warm_up_then_cosine
+from pulmo.training.sequences import OrderedBatches, TrainingBatches
+
+LARGEST_GRADIENT = 1.0
+
+
+class Plan(NamedTuple):
+    """How long and how fast.
+
+    `learning_rate` is the peak of the schedule over all `epochs` of `steps`, with `warm_up_epochs` at their start;
+    `weight_decay` is AdamW's. `averaging` is the share of the past in the running average of weights, taken after each
+    epoch (0: none). `patience` epochs without a better validation end the training.
+    """
+
+    epochs: int
+    steps: int
+    learning_rate: float
+    warm_up_epochs: int
+    weight_decay: float
+    averaging: float
+    patience: int
+
+
+class Trainer:
+    """A network compiled once and trained as often as there are folds: compiling takes longer than a small training.
+
+    Args:
+        network: a Keras model; its weights are those of the last training.
+        objective: a Keras loss: (target, prediction) → a number an example.
+        plan: how long and how fast.
+        augment: a layer from batch to batch, such as `Augment`.
+    """
+
+    def __init__(self, network: Any, objective: Any, plan: Plan, augment: Any = None) -> None:
+        self.network, self.plan = network, plan
+        self._learner = Learner(network, objective, augment)
+        self._learner.compile(optimizer=_optimizer(plan), jit_compile="auto")
+        self._learner.optimizer.build(network.trainable_variables)
+        beside = [*getattr(augment, "variables", []), *self._learner.optimizer.variables]
+        self._variables = [*network.variables, *beside]
+        self._beside_at_start = values_of(beside)
+
+    def fit(
+        self, initial: Values, train: TrainingBatches, checkpoint: Path, validation: OrderedBatches | None = None
+    ) -> pd.DataFrame:
+        """Train; the network is left with averaged weights, of the best validated epoch or else of the last.
+
+        Args:
+            initial: values of `network.variables` to start from.
+            train: of `plan.steps` batches an epoch.
+            checkpoint: a file written after each epoch; where it is, the training that was killed goes on and, on a
+                CPU, ends with the weights it would have had. It stays: remove it when what was learned is kept.
+            validation: chooses the best epoch and ends the training; without it, the plan is followed to its end.
+
+        Returns:
+            The history, one row an epoch: `epoch`, `loss`, `validation_loss` (of the averaged weights; NaN without
+            validation), `learning_rate` at its end, and `best`: whether it gave the weights.
+        """
+        assign(self._variables, [*initial, *self._beside_at_start])
+        if checkpoint.is_file():
+            progress = load_progress(checkpoint, self._variables)
+        else:
+            progress = Progress(values_of(self.network.weights), values_of(self.network.weights))
+        while progress.epoch < self.plan.epochs and progress.epoch - progress.best_epoch <= self.plan.patience:
+            self._one_epoch(progress, train, validation)
+            save_progress(checkpoint, progress, self._variables)
+        assign(self.network.weights, progress.best)
+        history = pd.DataFrame(progress.history)
+        return history.assign(best=history["epoch"] == progress.best_epoch)
+
+    def _one_epoch(self, progress: Progress, train: TrainingBatches, validation: OrderedBatches | None) -> None:
+        epoch = progress.epoch
+        train.start(epoch)
+        # One call an epoch: what is compiled stays, and between the calls weights are ours under every backend.
+        fitted = self._learner.fit(train, epochs=1, verbose=0, shuffle=False)
+        last = values_of(self.network.weights)
+        progress.averages = last if epoch == 0 else _mixed(progress.averages, last, self.plan.averaging)
+        loss = float("nan")
+        if validation is not None:
+            assign(self.network.weights, progress.averages)
+            loss = float(self._learner.evaluate(validation, verbose=0, return_dict=True)["loss"])
+            assign(self.network.weights, last)
+        if validation is None or loss < progress.best_score:
+            progress.best, progress.best_score, progress.best_epoch = progress.averages, loss, epoch
+        progress.history.append(
+            {
+                "epoch": epoch,
+                "loss": float(fitted.history["loss"][0]),
+                "validation_loss": loss,
+                "learning_rate": float(keras.ops.convert_to_numpy(self._learner.optimizer.learning_rate)),
+            }
+        )
+
+
+def _optimizer(plan: Plan) -> Any:
+    schedule = warm_up_then_cosine(plan.learning_rate, plan.epochs * plan.steps, plan.warm_up_epochs * plan.steps)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=plan.weight_decay, global_clipnorm=LARGEST_GRADIENT)
+    half = keras.config.dtype_policy().name == "mixed_float16"
+    return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
+
+
+def _mixed(averages: Values, last: Values, share: float) -> Values:
+    return [
+        np.asarray(share * average + (1 - share) * value, value.dtype)
+        for average, value in zip(averages, last, strict=True)
+    ]

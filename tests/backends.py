@@ -1,0 +1,103 @@
+"""Do networks mean the same under TensorFlow, JAX and torch? `make test-backends`, in an environment of its own.
+
+Every network is given the same weights and the same batch under each backend. The forward pass must agree to 1e-4, a
+warp to 1e-4, and one step of training must lower nothing but the same loss: to 1e-4 before the step, and near it after.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BACKENDS = ("tensorflow", "jax", "torch")
+TOLERANCE = 1e-4
+
+
+def main() -> None:
+    if len(sys.argv) == 2:
+        np.savez(sys.argv[1], **under_this_backend())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        found = {backend: in_a_process_of_its_own(backend, Path(folder) / f"{backend}.npz") for backend in BACKENDS}
+    failed = False
+    for name in found[BACKENDS[0]]:
+        for backend in BACKENDS[1:]:
+            gap = float(np.abs(found[backend][name] - found[BACKENDS[0]][name]).max())
+            failed |= not gap <= TOLERANCE
+            print(f"{name:32}  {backend:6} against {BACKENDS[0]}: {gap:.1e}")
+    sys.exit(failed)
+
+
+def in_a_process_of_its_own(backend: str, path: Path) -> dict[str, np.ndarray]:
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, __file__, str(path)], env=environment, check=True)
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def under_this_backend() -> dict[str, np.ndarray]:
+    from pulmo.training.device import computing_on
+
+    with computing_on("cpu"):
+        return {**_osic_cnn(), **_warp()}
+
+
+def _osic_cnn() -> dict[str, np.ndarray]:
+    import keras
+
+    from pulmo.models.osic_cnn import OsicCnnParameters, Scale, osic_cnn
+    from pulmo.models.quantile_lines import LinePinball
+    from pulmo.training.sequences import Rows
+
+    parameters = OsicCnnParameters(pixels=48, stem=8, filters=(8, 16, 24), dense=16, dropout=0.0, start=-1.0)
+    network = osic_cnn(parameters, 6, Scale(-1000.0, 400.0, 0.25))
+    rng = np.random.default_rng(0)
+    inputs: dict[str, np.ndarray] = {
+        "image": rng.integers(-1024, 400, (16, 48, 48)).astype(np.int16),
+        "numbers": rng.normal(size=(16, 6)).astype(np.float32),
+    }
+    truth = np.stack([rng.random((16, 5)), rng.normal(size=(16, 5)), np.ones((16, 5))], -1).astype(np.float32)
+    network.set_weights([rng.normal(0, 0.1, value.shape) for value in network.get_weights()])
+    said = keras.ops.convert_to_numpy(network(inputs, training=False))
+    return {"osic_cnn forward": said, **_one_step("osic_cnn", network, LinePinball(), Rows(inputs, truth))}
+
+
+def _one_step(name: str, network: Any, objective: Any, rows: Any) -> dict[str, np.ndarray]:
+    from pulmo.training.checkpoint import values_of
+    from pulmo.training.fit import Plan, Trainer
+    from pulmo.training.sequences import TrainingBatches
+
+    before = network.get_weights()
+    trainer = Trainer(network, objective, Plan(2, 1, 1e-3, 0, 0.0, 0.0, 9))
+    with tempfile.TemporaryDirectory() as folder:
+        batches = TrainingBatches(rows, rows.length, seed=0, steps=1)
+        history = trainer.fit(values_of(network.variables), batches, Path(folder) / "checkpoint.npz")
+    moved = [np.abs(new - old).max() for new, old in zip(network.get_weights(), before, strict=True)]
+    if not max(moved) > 0:
+        raise AssertionError(f"{name}: a step of training has changed nothing")
+    losses = history["loss"].to_numpy()
+    return {f"{name} loss, step 1": losses[:1], f"{name} loss, step 2": losses[1:]}
+
+
+def _warp() -> dict[str, np.ndarray]:
+    import keras
+
+    from pulmo.training.augment import move_boxes, warp
+
+    rng = np.random.default_rng(0)
+    planes = rng.random((4, 20, 30, 2)).astype(np.float32)
+    matrix = (np.eye(2) + rng.normal(0, 0.1, (4, 2, 2))).astype(np.float32)
+    shift = rng.normal(0, 2, (4, 2)).astype(np.float32)
+    boxes = np.sort(rng.uniform(0, 20, (4, 3, 4)), axis=-1).astype(np.float32)
+    return {
+        "warp": keras.ops.convert_to_numpy(warp(planes, matrix, shift, nearest=False, fill=0.0)),
+        "boxes moved": keras.ops.convert_to_numpy(move_boxes(boxes, matrix, shift, (20, 30))),
+    }
+
+
+if __name__ == "__main__":
+    main()

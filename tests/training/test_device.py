@@ -1,0 +1,27 @@
+import keras
+import pytest
+
+from pulmo.errors import UserError
+from pulmo.training import device as device_module
+from pulmo.training.device import computing_on
+
+
+def test_on_the_cpu_it_computes_in_full_precision() -> None:
+    with computing_on("cpu") as device:
+        assert (device.kind, device.number) == ("cpu", 1)
+        assert keras.config.dtype_policy().name == "float32"
+
+
+def test_half_precision_ends_with_the_scope() -> None:
+    with computing_on("cpu", mixed=True):
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_gpu_that_is_not_there_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_count_gpus", lambda backend: 0)
+    what = r"--device gpu: tensorflow, Keras' backend, sees no GPU\. Run `pulmo doctor`"
+    with pytest.raises(UserError, match=what), computing_on("gpu"):
+        pass
+    with computing_on("auto") as device:
+        assert device.kind == "cpu"

@@ -1,0 +1,129 @@
+"""Training a network small enough for a test: two numbers in, one out."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from pulmo.training import fit as fit_module
+from pulmo.training.augment import Augment, Moves
+from pulmo.training.checkpoint import Values, save_progress, values_of
+from pulmo.training.device import computing_on
+from pulmo.training.fit import Plan, Trainer
+from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
+
+PLAN = Plan(epochs=5, steps=6, learning_rate=0.02, warm_up_epochs=1, weight_decay=0.01, averaging=0.5, patience=9)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(-50, 50, (48, 6, 6)).astype(np.int16)
+ROWS = Rows({"image": IMAGES}, IMAGES.mean(axis=(1, 2), dtype=np.float32)[:, None] / 10)
+
+
+def small_network(seed: int = 0) -> Any:
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((6, 6), name="image")
+    x = keras.layers.Dropout(0.2)(keras.layers.Flatten()(keras.layers.Rescaling(0.1)(image)))
+    return keras.Model({"image": image}, keras.layers.Dense(1)(keras.layers.Dense(4, "relu")(x)))
+
+
+def trainer_of(plan: Plan = PLAN) -> Trainer:
+    augment = Augment(Moves(flip_left_right=True, shift=0.1, offset=1), "yx", seed=2)
+    return Trainer(small_network(), keras.losses.MeanSquaredError(), plan, augment)
+
+
+def train(folder: Path, trainer: Trainer | None = None, validation: bool = False, plan: Plan = PLAN) -> Any:
+    folder.mkdir(exist_ok=True)
+    trainer = trainer or trainer_of(plan)
+    batches = TrainingBatches(ROWS, 8, seed=1, steps=plan.steps)
+    checked = OrderedBatches(ROWS, 20, np.arange(30)) if validation else None
+    history = trainer.fit(values_of(small_network(7).variables), batches, folder / "checkpoint.npz", checked)
+    return history, values_of(trainer.network.weights)
+
+
+def equal(first: Values, second: Values) -> bool:
+    return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_it_learns_and_says_how(tmp_path: Path) -> None:
+    with computing_on("cpu"):
+        history, _ = train(tmp_path, validation=True)
+    assert history["epoch"].tolist() == [0, 1, 2, 3, 4]
+    assert history["loss"].iloc[-1] < 0.7 * history["loss"].iloc[0]
+    assert history["best"].sum() == 1
+    assert history.loc[history["best"], "validation_loss"].item() == history["validation_loss"].min()
+    assert history["learning_rate"].iloc[[0, -1]].tolist() == pytest.approx([0.02, 0], abs=1e-7)
+
+
+@pytest.mark.parametrize("validation", [False, True])
+def test_killed_between_epochs_it_ends_with_equal_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: bool
+) -> None:
+    with computing_on("cpu"):
+        history, weights = train(tmp_path / "whole", validation=validation)
+        save, saved = save_progress, []
+
+        def save_then_die(*arguments: Any) -> None:
+            save(*arguments)
+            saved.append(1)
+            if len(saved) == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(fit_module, "save_progress", save_then_die)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "killed", validation=validation)
+        again, resumed = train(tmp_path / "killed", validation=validation)
+    assert len(saved) == PLAN.epochs
+    assert history.equals(again)
+    assert equal(weights, resumed)
+
+
+def test_a_trainer_used_before_trains_as_a_fresh_one(tmp_path: Path) -> None:
+    with computing_on("cpu"):
+        trainer = trainer_of()
+        first, again, fresh = (
+            train(tmp_path / name, which)[1] for name, which in (("a", trainer), ("b", trainer), ("c", None))
+        )
+    assert equal(first, again)
+    assert equal(first, fresh)
+
+
+def test_weights_are_averaged_over_epochs_by_hand(tmp_path: Path) -> None:
+    with computing_on("cpu"):
+        plain, averaged = PLAN._replace(averaging=0), PLAN._replace(averaging=0.5)
+        after = [
+            train(tmp_path / f"{stop}", plan=plain._replace(epochs=5), trainer=_stopping(plain, stop))[1]
+            for stop in (1, 2, 3)
+        ]
+        mean = train(tmp_path / "mean", trainer=_stopping(averaged, 3))[1]
+    for first, second, third, average in zip(*after, mean, strict=True):
+        np.testing.assert_allclose(average, 0.25 * first + 0.25 * second + 0.5 * third, rtol=1e-5, atol=1e-6)
+
+
+def _stopping(plan: Plan, epochs: int) -> Trainer:
+    """A trainer with the schedule of the plan, that stops before its end."""
+    trainer = trainer_of(plan)
+    trainer.plan = plan._replace(epochs=epochs)
+    return trainer
+
+
+def test_without_a_better_validation_it_stops_and_keeps_the_best(tmp_path: Path) -> None:
+    class Worsening:
+        """A validation that is best after the second epoch."""
+
+        losses = iter([3.0, 1.0, 2.0, 2.5, 0.5])
+
+    trainer = trainer_of(PLAN._replace(patience=2))
+    with computing_on("cpu"):
+        learner = trainer._learner
+        seen: list[Values] = []
+
+        def evaluate(*_: Any, **__: Any) -> dict[str, float]:
+            seen.append(values_of(trainer.network.weights))
+            return {"loss": next(Worsening.losses)}
+
+        learner.evaluate = evaluate
+        history, weights = train(tmp_path, trainer, validation=True)
+    assert history["validation_loss"].tolist() == [3.0, 1.0, 2.0, 2.5]
+    assert history["best"].tolist() == [False, True, False, False]
+    assert equal(weights, seen[1])
