@@ -5,9 +5,9 @@
 A residual block is (3×3 convolution within the slices, LeakyReLU, convolution of 3 across them) added to its input,
 then LeakyReLU; it halves every side where it has more filters than the block before, and a 1×1×1 convolution then
 brings its input to the same shape. The maximum over the scan lets one nodule speak, the mean counts them. Sources: He
-et al., CVPR 2016; factorised in two, Tran et al., CVPR 2018 (R(2+1)D), which has less than half of the weights of 3×3×3
-and, by two-dimensional convolutions, a tenth of the time on a CPU; without batch normalisation, as in Zhang et al.,
-ICLR 2019 (Fixup), for batches of a few volumes give no steady statistics.
+et al., CVPR 2016; factorised in two, Tran et al., CVPR 2018 (R(2+1)D), which has less than half of the weights of
+3×3×3; without batch normalisation, as in Zhang et al., ICLR 2019 (Fixup), for batches of a few volumes give no steady
+statistics.
 """
 
 from typing import Any, NamedTuple

@@ -35,7 +35,8 @@ def test_marks_in_millimetres(tmp_path: Path) -> None:
     path = write(tmp_path / "a.xml", nodule(square(0, 100, 50, 2), square(2.5, 100, 50, 4), hole), "")
     assert series_of(path) == "1.2.3"
     # Pixels of 0.5 mm down and 0.8 mm across: 8 pixels are 6.4 mm wide, 4 mm high; two slices 2.5 mm apart.
-    assert read_marks(path, (0.5, 0.8)) == [Mark(0, pytest.approx((80, 25, 1.25)), pytest.approx(3.2))]
+    (mark,) = read_marks(path, (0.5, 0.8))
+    assert (mark.session, *mark.centre_mm, mark.radius_mm) == pytest.approx((0, 80, 25, 1.25, 3.2))
 
 
 def test_small_nodules_and_what_is_none_do_not_count(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pulmo.training.checkpoint import values_of
 from pulmo.training.device import gradient
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.folds import folds_by_group
+from pulmo.training.passes import predict
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
 
 PREDICTION_BATCH = 16
@@ -110,7 +111,7 @@ def class_weights(label: np.ndarray, learned: np.ndarray) -> np.ndarray:
 
 def logits_of(network: Any, volumes: np.ndarray) -> np.ndarray:
     """Score of class 1 less that of class 0: int16 (scans, …) → (scans,) float64."""
-    scores = network.predict(OrderedBatches(Rows({"image": volumes}), PREDICTION_BATCH), verbose=0)
+    scores = predict(network, OrderedBatches(Rows({"image": volumes}), PREDICTION_BATCH))
     return np.asarray(scores[:, 1] - scores[:, 0], np.float64)
 
 
