@@ -1,6 +1,7 @@
 """How fast does a network train here, and how much of the device does it use?
 
     .venv/bin/python benchmarks/training.py --network osic_cnn --size 128 --batch 32
+    .venv/bin/python benchmarks/training.py --network dsb_cnn --preset slides --size 50 --batch 16
     KERAS_BACKEND=jax python benchmarks/training.py --preset report --size 512 --batch 32 --steps 50 --device gpu
 
 Images a second over whole training steps (augmentation, forward, backward, optimizer), with batches gathered from a
@@ -27,7 +28,7 @@ import numpy as np
 
 from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
-from pulmo.training.augment import Augment, Moves
+from pulmo.training.augment import Augment, Layout, Moves
 from pulmo.training.checkpoint import values_of
 from pulmo.training.device import Device, computing_on
 from pulmo.training.fit import Plan, Trainer
@@ -39,12 +40,14 @@ PRODUCTS = 20
 
 
 class Task(NamedTuple):
-    """A network with its loss, and the arrays that it learns from; `images` is left to be made on disk."""
+    """A network with its loss, and the arrays that it learns from; its images, of that layout, are left to be made on
+    disk."""
 
     network: Any
     objective: Any
     inputs: dict[str, np.ndarray]
     target: np.ndarray
+    layout: Layout = "yx"
 
 
 def osic_cnn(size: int, preset: str) -> Task:
@@ -63,7 +66,23 @@ def osic_cnn(size: int, preset: str) -> Task:
     return Task(network, LinePinball(), {"numbers": rng.normal(size=(IMAGES, 6)).astype(np.float32)}, target)
 
 
-NETWORKS: dict[str, Callable[[int, str], Task]] = {"osic_cnn": osic_cnn}
+def dsb_cnn(size: int, preset: str) -> Task:
+    """The three-dimensional network of the preset, for volumes of that many rows and columns, and slices to match."""
+    from importlib import resources
+
+    from pulmo.competitions.dsb.cnn import network_of
+    from pulmo.competitions.dsb.volumes import VolumeFormat
+    from pulmo.pipeline.settings import load_settings
+
+    config = (resources.files("pulmo.competitions.dsb") / "config.toml").read_text()
+    shape = f"features.size=[{round(0.4 * size)},{size},{size}]"
+    s = load_settings(find_competition("dsb").module("settings").Settings, config, preset, [shape])
+    network = network_of(s.train_cnn, VolumeFormat("CT", s.features.lung_format()))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return Task(network, loss, {}, np.arange(IMAGES)[:, None] % 2, "zyxc")
+
+
+NETWORKS: dict[str, Callable[[int, str], Task]] = {"osic_cnn": osic_cnn, "dsb_cnn": dsb_cnn}
 
 
 class SameBatch(TrainingBatches):
@@ -89,24 +108,24 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        images = _images(Path(folder) / "images.npy", arguments.size)
         for mixed in (False, True):
             with computing_on(arguments.device, mixed) as device:
                 if mixed and device.kind == "cpu" and not arguments.mixed_on_cpu:
                     continue
                 print(f"{_name(device)}, {device.backend}, {'mixed' if mixed else 'float32'} …", flush=True)
-                rows += _measure(arguments, images, device, mixed)
+                rows += _measure(arguments, Path(folder), device, mixed)
     show_table(rows)
 
 
-def _measure(arguments: argparse.Namespace, images: np.ndarray, device: Device, mixed: bool) -> list[dict[str, str]]:
+def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed: bool) -> list[dict[str, str]]:
     peak = matrix_peak(device, "float16" if mixed else "float32")
     keras.utils.set_random_seed(0)
     task = NETWORKS[arguments.network](arguments.size, arguments.preset)
+    images = _images(folder / "images.npy", task.network.input["image"].shape[1:])
     rows = Rows({"image": images, **task.inputs}, task.target.astype(np.float32))
     plan = Plan(2, arguments.steps, 1e-3, 0, 0.0, 0.0, 9)
     moves = Moves(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
-    trainer = Trainer(task.network, task.objective, plan, Augment(moves, "yx", 0))
+    trainer = Trainer(task.network, task.objective, plan, Augment(moves, task.layout, 0))
     flops = 3 * forward_flops(task.network)
     found = []
     for pipeline, batches in (
@@ -167,9 +186,9 @@ def forward_flops(network: Any) -> float:
     return total
 
 
-def _images(path: Path, size: int) -> np.ndarray:
+def _images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Random HU on disk, memory-mapped."""
-    np.save(path, np.random.default_rng(0).integers(-1000, 400, (IMAGES, size, size), np.int16))
+    np.save(path, np.random.default_rng(0).integers(-1000, 400, (IMAGES, *shape), np.int16))
     images: np.ndarray = np.load(path, mmap_mode="r")
     return images
 
