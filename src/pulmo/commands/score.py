@@ -1,11 +1,12 @@
 """Submission files judged and combined: score, validate, blend."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from pulmo.blending.knobs import Knob, defaults_of
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
 from pulmo.errors import Fault, ParticipantVisibleError, UserError
@@ -39,41 +40,46 @@ def validate_file(competition: Competition, path: Path, sample: Path) -> None:
 
 @dataclass(frozen=True)
 class BlendRequest:
-    """What to combine, and how: by the weights given, by weights fitted to a solution, or equally."""
+    """What to combine, and how: by weights and knobs given or fitted to a solution, or equally and by the defaults.
+
+    `knobs` are `name=value`, as given to `--set`.
+    """
 
     paths: Sequence[Path]
     out: Path
     weights: str | None = None
     solution: Path | None = None
     subset: bool = False
+    knobs: Sequence[str] = field(default=())
 
 
 def blend_files(competition: Competition, request: BlendRequest) -> None:
     """Combine submission files."""
-    if request.weights is not None and request.solution is not None:
-        raise UserError(Fault("--weights and --solution", "were both given", "Give weights, or let them be fitted"))
+    if request.solution is not None and (request.weights is not None or request.knobs):
+        remedy = "Give weights and knobs, or let them be fitted"
+        raise UserError(Fault("--solution and --weights or --set", "were both given", remedy))
     cells = competition.module("submission")
     tables = [read_table(path, competition.submission_columns) for path in request.paths]
     if request.subset:
         tables = _share_ids(competition, tables)
     _check_together(competition, tables)
     if request.solution is not None:
-        shares = _fit_shares(competition, request, tables)
-    elif request.weights is not None:
-        shares = _parse_weights(request.weights, len(tables))
+        weights, knobs = _fit(competition, request, tables)
     else:
-        shares = [1.0] * len(tables)
-    combined = cells.blend(tables, shares)
+        weights = [1.0] * len(tables) if request.weights is None else _parse_weights(request.weights, len(tables))
+        knobs = {**defaults_of(cells.KNOBS), **_parse_knobs(request.knobs, cells.KNOBS)}
+        for path, weight in zip(request.paths, weights, strict=True):
+            tell(f"{weight / sum(weights):8.4f}  {path}")
+    combined = cells.blend(tables, weights, **knobs)
     request.out.parent.mkdir(parents=True, exist_ok=True)
     combined.to_csv(request.out, index=False, lineterminator="\n")
-    if request.solution is None:
-        for path, share in zip(request.paths, shares, strict=True):
-            tell(f"{share / sum(shares):8.4f}  {path}")
     print(f"{request.out}: {len(combined)} rows")
 
 
-def _fit_shares(competition: Competition, request: BlendRequest, tables: Sequence[pd.DataFrame]) -> list[float]:
-    """Weights fitted on one half of the solution; the other half's scores are printed beside each file's."""
+def _fit(
+    competition: Competition, request: BlendRequest, tables: Sequence[pd.DataFrame]
+) -> tuple[list[float], dict[str, float]]:
+    """Weights and knobs fitted on one half of the solution; the other half's scores are printed beside each file's."""
     from pulmo.blending.halves import fit_blend, half_of  # not for every blend: it loads more than scoring needs
 
     assert request.solution is not None
@@ -90,7 +96,7 @@ def _fit_shares(competition: Competition, request: BlendRequest, tables: Sequenc
     def score(table: pd.DataFrame, which: int) -> float:
         return sign * float(cells.score(*shared_rows(truth[half == which], table, row_id), row_id))
 
-    fit = fit_blend(tables, cells.blend, score)
+    fit = fit_blend(tables, cells.blend, score, cells.KNOBS)
     names = [*map(str, request.paths), "blend"]
     columns = zip(names, [*fit.weights, 1.0], sign * fit.first, sign * fit.second, strict=True)
     show_table(
@@ -99,7 +105,9 @@ def _fit_shares(competition: Competition, request: BlendRequest, tables: Sequenc
             for name, weight, first, second in columns
         ]
     )
-    return list(fit.weights)
+    for name, value in fit.knobs.items():
+        print(f"{name} {value:g} (default {cells.KNOBS[name].default:g})")
+    return fit.weights.tolist(), fit.knobs
 
 
 def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -143,3 +151,18 @@ def _parse_weights(text: str, count: int) -> list[float]:
         remedy = f"Give {count} of them, none negative and not all zero"
         raise UserError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
     return weights
+
+
+def _parse_knobs(texts: Sequence[str], known: Mapping[str, Knob]) -> dict[str, float]:
+    knobs = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in known:
+            remedy = f"Choose from {', '.join(known)}" if known else "This competition's blend has weights alone"
+            raise UserError(Fault(f"--set {text}", f"there is no knob {name!r}", remedy))
+        try:
+            knobs[name] = float(value)
+        except ValueError:
+            remedy = f"Write e.g. --set {name}={known[name].default:g}"
+            raise UserError(Fault(f"--set {text}", f"{value!r} is no number", remedy)) from None
+    return knobs
