@@ -64,6 +64,7 @@ class _Climb:
 
     def __init__(self, tables: Sequence[pd.DataFrame], blend: Blend, score: Score, knobs: Mapping[str, Knob]) -> None:
         self._tables, self._blend, self._score, self._knobs = tables, blend, score, knobs
+        self._known: dict[tuple[float, ...], float] = {}
 
     def from_(self, weights: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
         """The score, weights and knobs at the end of the way from these weights."""
@@ -83,4 +84,7 @@ class _Climb:
         return lambda weights: -self._at(weights, values)
 
     def _at(self, weights: np.ndarray, values: Mapping[str, float]) -> float:
-        return self._score(self._blend(self._tables, weights.tolist(), **values), 0)
+        point = (*weights.tolist(), *values.values())
+        if point not in self._known:  # a climb comes by most of its points several times
+            self._known[point] = self._score(self._blend(self._tables, weights.tolist(), **values), 0)
+        return self._known[point]

@@ -11,14 +11,14 @@ from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
 from pulmo.errors import Fault, ParticipantVisibleError, UserError
 from pulmo.scoring.ids import missing_ids, repeated_ids, shared_rows, unknown_ids
-from pulmo.scoring.tables import name_of, read_table
+from pulmo.scoring.tables import name_of, notes_of, read_table
 from pulmo.scoring.validation import validate
 
 
 def score_file(competition: Competition, path: Path, solution: Path, subset: bool, as_json: bool) -> None:
     """Print a submission's score, alone on the last line of stdout."""
     cells = competition.module("submission")
-    submission = read_table(path, competition.submission_columns)
+    submission = _read(competition, path)
     truth = cells.read_solution(solution)
     if subset:
         submission, truth = _share(competition, submission, truth)
@@ -32,10 +32,18 @@ def score_file(competition: Competition, path: Path, solution: Path, subset: boo
 
 def validate_file(competition: Competition, path: Path, sample: Path) -> None:
     """Say whether Kaggle would take the file; every fault is named."""
-    submission = read_table(path, competition.submission_columns)
-    expected = read_table(sample, [competition.row_id])
+    submission = _read(competition, path)
+    expected = read_table(sample, [competition.row_id], competition.also_called)
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
     print(f"{path}: valid, {len(submission)} rows")
+
+
+def _read(competition: Competition, path: Path) -> pd.DataFrame:
+    """A submission; what was put right in it is said."""
+    table = read_table(path, competition.submission_columns, competition.also_called)
+    for note in notes_of(table):
+        tell(f"note: {note}")
+    return table
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
         remedy = "Give weights and knobs, or let them be fitted"
         raise UserError(Fault("--solution and --weights or --set", "were both given", remedy))
     cells = competition.module("submission")
-    tables = [read_table(path, competition.submission_columns) for path in request.paths]
+    tables = [_read(competition, path) for path in request.paths]
     if request.subset:
         tables = _share_ids(competition, tables)
     _check_together(competition, tables)
