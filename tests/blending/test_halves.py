@@ -25,7 +25,7 @@ def score(table: pd.DataFrame, half: int) -> float:
 
 
 def test_one_file_alone_has_its_knobs_turned() -> None:
-    fit = fit_blend([number(22.0)], blend, score, KNOBS)
+    fit = fit_blend([[number(22.0)]] * 2, blend, score, KNOBS)
     assert fit.weights.tolist() == [1]
     assert fit.knobs == {"factor": 0.5, "offset": -1.0}
     assert fit.first.tolist() == [-12, 0]
@@ -33,14 +33,14 @@ def test_one_file_alone_has_its_knobs_turned() -> None:
 
 
 def test_weights_and_knobs_together_reach_what_neither_can_alone() -> None:
-    fit = fit_blend([number(24.0), number(16.0)], blend, score, KNOBS)
+    fit = fit_blend([[number(24.0), number(16.0)]] * 2, blend, score, KNOBS)
     assert fit.first[2] == pytest.approx(0, abs=0.02)
     assert fit.knobs["factor"] == 0.5
     assert fit.weights.sum() == pytest.approx(1)
 
 
 def test_a_partner_that_adds_nothing_gets_no_say() -> None:
-    fit = fit_blend([number(500.0), number(10.0), number(10.0)], blend, score, KNOBS)
+    fit = fit_blend([[number(500.0), number(10.0), number(10.0)]] * 2, blend, score, KNOBS)
     assert fit.weights.tolist() == [0, 1, 0]
     assert fit.knobs == {"factor": 1.0, "offset": 0.0}
 
@@ -49,7 +49,8 @@ def test_a_trap_for_exchanges_still_ends_no_worse_than_the_best_file() -> None:
     def trap(table: pd.DataFrame, half: int) -> float:  # good at the ends only, flat between
         return {0.0: 1.0, 10.0: 2.0}.get(float(table["value"][0]), 0.0)
 
-    fit = fit_blend([number(0.0), number(10.0)], lambda tables, weights: blend(tables, weights, 1.0, 0.0), trap, {})
+    halves = [[number(0.0), number(10.0)]] * 2
+    fit = fit_blend(halves, lambda tables, weights: blend(tables, weights, 1.0, 0.0), trap, {})
     assert fit.first.tolist() == [1, 2, 2]
     assert fit.weights.tolist() == [0, 1]
 

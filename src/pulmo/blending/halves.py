@@ -37,7 +37,9 @@ def half_of(group: str) -> int:
     return hashlib.sha256(group.encode()).digest()[0] & 1
 
 
-def fit_blend(tables: Sequence[pd.DataFrame], blend: Blend, score: Score, knobs: Mapping[str, Knob]) -> BlendFit:
+def fit_blend(
+    halves: Sequence[Sequence[pd.DataFrame]], blend: Blend, score: Score, knobs: Mapping[str, Knob]
+) -> BlendFit:
     """Fit weights and knobs for the score on the first half; on it, the blend is never worse than its best file.
 
     Two climbs, from the best file alone and from all files alike, each with the knobs at their defaults: in turn, each
@@ -45,18 +47,18 @@ def fit_blend(tables: Sequence[pd.DataFrame], blend: Blend, score: Score, knobs:
     alike, the one from the single file counts, so that a file that adds nothing gets no weight.
 
     Args:
-        tables: the submissions, one or more.
+        halves: the first halves of the submissions, one or more of them; and their second halves.
         blend: how they are combined.
         score: how the result is judged.
         knobs: what `blend` takes besides weights; may be empty.
     """
-    climb = _Climb(tables, blend, score, knobs)
-    alone = np.array([score(table, 0) for table in tables])
-    starts = [np.eye(len(tables))[alone.argmax()], np.full(len(tables), 1 / len(tables))]
-    _, weights, values = max((climb.from_(start) for start in starts), key=lambda end: end[0])
-    best = blend(tables, weights.tolist(), **values)
-    second = [score(table, 1) for table in (*tables, best)]
-    return BlendFit(weights, values, np.array([*alone, score(best, 0)]), np.array(second))
+    first, second = halves
+    climb = _Climb(first, blend, score, knobs)
+    alone = np.array([score(table, 0) for table in first])
+    starts = [np.eye(len(first))[alone.argmax()], np.full(len(first), 1 / len(first))]
+    reached, weights, values = max((climb.from_(start) for start in starts), key=lambda end: end[0])
+    judged = [*second, blend(second, weights.tolist(), **values)]
+    return BlendFit(weights, values, np.array([*alone, reached]), np.array([score(table, 1) for table in judged]))
 
 
 class _Climb:

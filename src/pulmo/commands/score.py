@@ -97,14 +97,16 @@ def _fit(
         _, truth = _share(competition, tables[0], truth)
     cells.score(truth, tables[0], row_id)  # names what is amiss between them before the halves hide it
     half = truth[row_id].map(cells.group_of).map(half_of)
-    if half.nunique() < 2:
+    truths = [truth[half == which] for which in (0, 1)]
+    if not all(map(len, truths)):
         raise UserError(Fault(str(request.solution), "cannot be split in two", "Give a solution of more patients"))
+    halves = [[shared_rows(part, table, row_id)[1] for table in tables] for part in truths]
     sign = 1 if competition.greater_is_better else -1
 
     def score(table: pd.DataFrame, which: int) -> float:
-        return sign * float(cells.score(*shared_rows(truth[half == which], table, row_id), row_id))
+        return sign * float(cells.score(truths[which], table, row_id))
 
-    fit = fit_blend(tables, cells.blend, score, cells.KNOBS)
+    fit = fit_blend(halves, cells.blend, score, cells.KNOBS)
     names = [*map(str, request.paths), "blend"]
     columns = zip(names, [*fit.weights, 1.0], sign * fit.first, sign * fit.second, strict=True)
     show_table(
