@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
-from pulmo.scoring.boxes import COLUMN, Boxes, corners, parse_boxes
+from pulmo.scoring.boxes import COLUMN, Boxes, parse_boxes
 from pulmo.scoring.ids import missing_ids, repeated_ids, unknown_ids
 from pulmo.scoring.tables import name_of, require_columns, to_numbers
 
@@ -33,15 +33,11 @@ def box_precision(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
     """
     true_count, count = (np.bincount(boxes.image, minlength=images) for boxes in (truth, predicted))
     # Where there is nothing to hit, nothing needs to be sorted or compared.
-    worth_comparing = predicted.take(true_count[predicted.image] > 0)
-    hits = _hits(*(_in_turn(boxes) for boxes in (truth, worth_comparing)), images)
+    comparable = predicted.take(np.flatnonzero(true_count[predicted.image]))
+    in_turn = comparable.take(np.lexsort((-comparable.confidence, comparable.image)))
+    hits = _hits(truth.take(np.argsort(truth.image, kind="stable")), in_turn, images)
     with np.errstate(invalid="ignore"):
         return np.asarray((hits / (true_count + count - hits)).mean(axis=0))
-
-
-def _in_turn(boxes: Boxes) -> Boxes:
-    """In order of image and falling confidence, ties as they are."""
-    return boxes.take(np.lexsort((-boxes.confidence, boxes.image)))
 
 
 def mean_precision(scores: np.ndarray) -> float:
@@ -51,10 +47,10 @@ def mean_precision(scores: np.ndarray) -> float:
 
 
 def _hits(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
-    """True positives at each threshold of each image, (thresholds, images) int; the boxes are `_in_turn`.
+    """True positives at each threshold of each image, (thresholds, images) int.
 
-    Pairs of boxes are gone through in the order in which they may be matched, all images at once: the first pair of
-    each image, then the second of each.
+    The boxes are in order of image, those predicted within it in falling confidence. Pairs of boxes are gone through in
+    the order in which they may be matched, all images at once: the first pair of each image, then the second of each.
     """
     box, true = _pairs(truth.image, predicted.image)
     intersection, union = _overlap(_exact(predicted.xywh)[box], _exact(truth.xywh)[true])
@@ -94,10 +90,12 @@ def _exact(xywh: np.ndarray) -> np.ndarray:
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Areas of intersection and union of boxes (pairs, 4) and (pairs, 4)."""
-    one, other = corners(first), corners(second)
-    shared = np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])
-    intersection = np.maximum(shared, 0).prod(axis=1)
-    return intersection, first[:, 2:].prod(axis=1) + second[:, 2:].prod(axis=1) - intersection
+    # Column by column: a reduction over an axis of two or four takes several times as long.
+    (x, y, width, height), (other_x, other_y, other_width, other_height) = first.T, second.T
+    across = np.minimum(x + width, other_x + other_width) - np.maximum(x, other_x)
+    down = np.minimum(y + height, other_y + other_height) - np.maximum(y, other_y)
+    intersection = np.maximum(across, 0) * np.maximum(down, 0)
+    return intersection, width * height + other_width * other_height - intersection
 
 
 def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> float:
