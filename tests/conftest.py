@@ -16,7 +16,7 @@ from pulmo.pipeline.fingerprint import digest_code
 
 # As the command line has it (see pulmo/__main__.py and training/device.py): weights are compared to the last bit, and a
 # test may load TensorFlow before either is asked.
-os.environ |= {"TF_NUM_INTEROP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+os.environ |= {"TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT / "../shared/data"

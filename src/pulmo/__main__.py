@@ -4,9 +4,8 @@ import os
 import sys
 from functools import partial
 
-# TensorFlow logs to stderr from C++ as soon as it is loaded, unless these are set before.
+# TensorFlow logs to stderr from C++ as soon as it is loaded, unless this is set before.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pulmo.training import fit as fit_module
+from pulmo.training import passes
 from pulmo.training.augment import Augment, Moves
 from pulmo.training.checkpoint import Values, save_progress, values_of
 from pulmo.training.device import computing_on
@@ -107,22 +108,19 @@ def _stopping(plan: Plan, epochs: int) -> Trainer:
     return trainer
 
 
-def test_without_a_better_validation_it_stops_and_keeps_the_best(tmp_path: Path) -> None:
-    class Worsening:
-        """A validation that is best after the second epoch."""
-
-        losses = iter([3.0, 1.0, 2.0, 2.5, 0.5])
-
+def test_without_a_better_validation_it_stops_and_keeps_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([3.0, 1.0, 2.0, 2.5, 0.5])  # best after the second epoch
     trainer = trainer_of(PLAN._replace(patience=2))
+    seen: list[Values] = []
+
+    def evaluate(*_: Any) -> float:
+        seen.append(values_of(trainer.network.weights))
+        return next(losses)
+
+    monkeypatch.setattr(passes, "evaluate", evaluate)
     with computing_on("cpu"):
-        learner = trainer._learner
-        seen: list[Values] = []
-
-        def evaluate(*_: Any, **__: Any) -> dict[str, float]:
-            seen.append(values_of(trainer.network.weights))
-            return {"loss": next(Worsening.losses)}
-
-        learner.evaluate = evaluate
         history, weights = train(tmp_path, trainer, validation=True)
     assert history["validation_loss"].tolist() == [3.0, 1.0, 2.0, 2.5]
     assert history["best"].tolist() == [False, True, False, False]

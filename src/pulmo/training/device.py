@@ -3,9 +3,17 @@
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from pulmo.errors import Fault, UserError
+
+_on_cpu: ContextVar[bool] = ContextVar("on_cpu", default=True)
+
+
+def on_cpu() -> bool:
+    """Whether the CPU computes: results are then equal to the last bit, and nothing is gained by working ahead."""
+    return _on_cpu.get()
 
 
 class Device(NamedTuple):
@@ -47,6 +55,7 @@ def computing_on(wish: str, mixed: bool | None = None) -> Iterator[Device]:
         keras.config.set_dtype_policy("mixed_float16" if half else "float32")
         if backend == "tensorflow":
             _quieten_tensorflow()
+        scopes.callback(_on_cpu.reset, _on_cpu.set(kind == "cpu"))
         if kind == "cpu":
             _make_deterministic(backend)
         if kind == "cpu" and gpus:  # else every backend takes the best device by itself

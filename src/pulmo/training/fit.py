@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from pulmo.training import passes
 from pulmo.training.checkpoint import Progress, Values, assign, load_progress, save_progress, values_of
 from pulmo.training.learner import Learner
 from pulmo.training.schedule import warm_up_then_cosine
@@ -82,21 +83,20 @@ class Trainer:
     def _one_epoch(self, progress: Progress, train: TrainingBatches, validation: OrderedBatches | None) -> None:
         epoch = progress.epoch
         train.start(epoch)
-        # One call an epoch: what is compiled stays, and between the calls weights are ours under every backend.
-        fitted = self._learner.fit(train, epochs=1, verbose=0, shuffle=False)
+        fitted = passes.train(self._learner, train)
         last = values_of(self.network.weights)
         progress.averages = last if epoch == 0 else _mixed(progress.averages, last, self.plan.averaging)
         loss = float("nan")
         if validation is not None:
             assign(self.network.weights, progress.averages)
-            loss = float(self._learner.evaluate(validation, verbose=0, return_dict=True)["loss"])
+            loss = passes.evaluate(self._learner, validation)
             assign(self.network.weights, last)
         if validation is None or loss < progress.best_score:
             progress.best, progress.best_score, progress.best_epoch = progress.averages, loss, epoch
         progress.history.append(
             {
                 "epoch": epoch,
-                "loss": float(fitted.history["loss"][0]),
+                "loss": fitted,
                 "validation_loss": loss,
                 "learning_rate": float(keras.ops.convert_to_numpy(self._learner.optimizer.learning_rate)),
             }

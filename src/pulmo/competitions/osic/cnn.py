@@ -25,6 +25,7 @@ from pulmo.training.augment import Augment, Moves
 from pulmo.training.checkpoint import Values, values_of
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.folds import folds_by_group
+from pulmo.training.passes import predict
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
 
 WEEKS, ML = 52.0, 200.0
@@ -166,7 +167,7 @@ def slice_rows(hu: np.ndarray, numbers: np.ndarray, target: np.ndarray | None = 
 def predict_lines(network: Any, hu: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """The mean over each patient's slices: int16 (patients, slices, …) and (patients, NUMBERS) → (patients, 2, 3)."""
     rows = slice_rows(hu, numbers)
-    lines = network.predict(OrderedBatches(rows, PREDICTION_BATCH), verbose=0)
+    lines = predict(network, OrderedBatches(rows, PREDICTION_BATCH))
     return np.asarray(lines.reshape(len(hu), hu.shape[1], 2, len(QUANTILES)).mean(axis=1), np.float64)
 
 

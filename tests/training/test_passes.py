@@ -1,0 +1,55 @@
+"""The CPU's way through batches and Keras' own loops, which GPUs take, come to the same."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from pulmo.training import passes
+from pulmo.training.checkpoint import values_of
+from pulmo.training.learner import Learner
+from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
+
+IMAGES = np.random.default_rng(0).normal(size=(21, 4)).astype(np.float32)
+ROWS = Rows({"image": IMAGES}, IMAGES.sum(axis=1, keepdims=True))
+
+
+def network_of(heads: str) -> Any:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((4,), name="image")
+    said = {name: keras.layers.Dense(1, name=name)(image) for name in ("first", "second")}
+    outputs = {"one": said["first"], "several": list(said.values()), "named": said}[heads]
+    return keras.Model({"image": image}, outputs)
+
+
+@pytest.mark.parametrize("heads", ["one", "several", "named"])
+def test_predictions_keep_the_order_of_rows(heads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of(heads)
+    batches = OrderedBatches(Rows({"image": IMAGES}), 8)
+    batch_by_batch = passes.predict(network, batches)
+    monkeypatch.setattr(passes, "on_cpu", lambda: False)
+    by_keras = passes.predict(network, batches)
+    names = list(by_keras) if heads == "named" else range(len(by_keras) if heads == "several" else 0)
+    pairs = [(batch_by_batch[name], by_keras[name]) for name in names] or [(batch_by_batch, by_keras)]
+    for one, other in pairs:
+        assert one.shape == (21, 1)
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_losses_and_what_is_learned_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for on_cpu in (True, False):
+        monkeypatch.setattr(passes, "on_cpu", lambda answer=on_cpu: answer)
+        network = network_of("one")
+        learner = Learner(network, keras.losses.MeanSquaredError())
+        learner.compile(optimizer=keras.optimizers.SGD(0.01))
+        losses = [passes.train(learner, TrainingBatches(ROWS, 7, seed=0)) for _ in range(2)]
+        # The last batch is smaller: the mean is over rows, not over batches.
+        checked = passes.evaluate(learner, OrderedBatches(ROWS, 8))
+        said = passes.predict(network, OrderedBatches(Rows({"image": IMAGES}), 8))
+        assert checked == pytest.approx(np.mean((said - ROWS.target) ** 2), rel=1e-5)
+        found.append((losses, values_of(network.weights)))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
