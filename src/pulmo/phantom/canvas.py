@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -33,6 +33,11 @@ class Canvas:
     def _turn(self) -> np.ndarray:
         cosine, sine = math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
         return np.array([[cosine, -sine], [sine, cosine]])
+
+    def widened(self, margin: int) -> "Canvas":
+        """The same picture with `margin` more pixels on every side."""
+        pixels = self.pixels + 2 * margin
+        return replace(self, pixels=pixels, field_mm=self.field_mm * pixels / self.pixels)
 
     def places(self, points_mm: np.ndarray) -> np.ndarray:
         """Points (..., 2) in mm → (..., 2) of (column, row), whole numbers at the pixels' centres."""

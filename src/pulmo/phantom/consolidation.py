@@ -12,8 +12,8 @@ Box = tuple[int, int, int, int]
 """x, y, width and height in pixels."""
 
 _LUMPS = 9
-_THICKNESS = 1.3
-_BOXED = 0.28
+_THICKNESS, _EDGE = 1.3, (0.15, 0.7)
+_BOXED = 0.35
 """A doctor's box goes round all that is this dense, the densest being 1."""
 _FULL_AIR_MM = 60.0
 _LEAST_BOX_MM = 30.0
@@ -33,8 +33,10 @@ class Consolidation:
         lumps = np.zeros(lungs.shape, np.float32)
         for x, y, radius in self.lumps_mm.tolist():
             canvas.add_lump(lumps, np.array([x, y]), (radius, radius, 0.5), power=1.5)
-        density = (1 - np.exp(np.float32(-_THICKNESS) * lumps)) * lungs
-        return np.asarray(density / max(float(density.max()), 1e-6))
+        density = 1 - np.exp(np.float32(-_THICKNESS) * lumps)
+        density /= max(float(density.max()), 1e-6)
+        rise = np.clip((density - np.float32(_EDGE[0])) / np.float32(_EDGE[1] - _EDGE[0]), 0, 1)
+        return np.asarray(rise * rise * (3 - 2 * rise) * lungs)
 
     def box(self, canvas: Canvas, thorax: Thorax) -> Box | None:
         """Around what is seen of it beside the heart; None if that is next to nothing."""
@@ -81,7 +83,7 @@ def _cloud(thorax: Thorax, side: int, rng: np.random.Generator) -> Consolidation
     size = float(np.clip(rng.lognormal(np.log(25), 0.28), 14, 42))
     offsets = rng.normal(0, 0.55, (_LUMPS, 2)) * size * (0.85, 1.25)
     radii = size * rng.uniform(0.7, 1.3, _LUMPS)
-    peak_mm = float(np.clip(rng.lognormal(np.log(34), 0.4), 15, 75))
+    peak_mm = float(np.clip(rng.lognormal(np.log(38), 0.35), 20, 80))
     return Consolidation(np.column_stack([centre + offsets, radii]), peak_mm)
 
 

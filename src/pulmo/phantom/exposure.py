@@ -47,6 +47,7 @@ def thorax_by_lot(rng: np.random.Generator) -> Thorax:
         heart=float(np.clip(rng.normal(1.1 if ill else 0.98, 0.07), 0.8, 1.2)),
         dome_mm=float(np.clip(rng.normal(12, 5), -2, 24)),
         tilt=float(rng.normal(0.3 if ill else 0.0, 0.35)),
+        gas_mm=float(np.clip(rng.normal(16, 10), 0, 40)),
     )
 
 

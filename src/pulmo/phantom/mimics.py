@@ -9,7 +9,7 @@ from pulmo.phantom.canvas import curve
 from pulmo.phantom.radiograph import LUNG_DENSITY, Finding, Scene
 from pulmo.phantom.thorax import LEFT, RIGHT, SIDES, Thorax
 
-_WIRE_MM, _TUBE_MM = 16.0, 20.0
+_WIRE_MM, _TUBE_MM, _MARKER_MM = 16.0, 20.0, 255.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,18 +90,25 @@ class Effusion:
 
 @dataclass(frozen=True)
 class Marker:
-    """The lead letter that tells the sides apart, in a corner of the picture."""
+    """The lead letter, L or R, that tells the sides apart, `down` (0…1) the picture."""
 
-    letter: str = "L"
+    letter: str
+    down: float
 
     def __call__(self, scene: Scene) -> None:
         """Draw it."""
         pixels = scene.canvas.pixels
-        place = (round(pixels * (0.93 if self.letter == "L" else 0.03)), round(pixels * 0.1))
+        place = (round(pixels * (0.93 if self.letter == "L" else 0.03)), round(pixels * self.down))
         layer = scene.canvas.layer()
         thick = max(1, round(pixels / 200))
         cv2.putText(layer, self.letter, place, cv2.FONT_HERSHEY_SIMPLEX, pixels / 600, 255, thick, cv2.LINE_AA)
-        scene.tissue_mm += layer * np.float32(1.0)
+        scene.tissue_mm += layer * np.float32(_MARKER_MM / 255)
+
+
+def marker(rng: np.random.Generator) -> tuple[Finding, ...]:
+    """Mostly the left one; on some pictures none."""
+    letter = str(rng.choice(["L", "R", ""], p=(0.65, 0.25, 0.1)))
+    return (Marker(letter, float(rng.uniform(0.06, 0.2))),) if letter else ()
 
 
 def leads(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:

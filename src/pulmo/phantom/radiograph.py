@@ -82,11 +82,20 @@ def _body(canvas: Canvas, thorax: Thorax) -> Scene:
     lungs = canvas.filled(*thorax.lungs)
     air = canvas.rounded(lungs, _LUNG_DEPTH_MM, 36)
     air = np.maximum(air - canvas.rounded(canvas.filled(thorax.mediastinum), _HEART_MM, 26), 0)
-    tissue = canvas.rounded(canvas.filled(thorax.body), _TRUNK_MM, 120)
+    tissue = _trunk(canvas, thorax)
     tissue -= np.float32(1 - LUNG_DENSITY) * air
     for centre in thorax.breasts:
         canvas.add_lump(tissue, centre, (52, 46, 13))
+    if thorax.gas_mm > 4:
+        canvas.add_lump(tissue, thorax.stomach, (thorax.gas_mm, 0.45 * thorax.gas_mm, -0.9 * thorax.gas_mm))
     return Scene(canvas, thorax, tissue, lungs, air, np.ones_like(tissue))
+
+
+def _trunk(canvas: Canvas, thorax: Thorax) -> np.ndarray:
+    """Drawn wider than the picture, whose edges are not the patient's."""
+    margin = canvas.pixels // 4
+    wide = canvas.widened(margin)
+    return wide.rounded(wide.filled(thorax.body), _TRUNK_MM, 120)[margin:-margin, margin:-margin].copy()
 
 
 def _lung_texture(scene: Scene, rng: np.random.Generator) -> None:

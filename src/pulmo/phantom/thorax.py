@@ -23,9 +23,9 @@ _RIB_STEP_MM, _FIRST_RIB_Y = 23.5, -137.0
 class Thorax:
     """One patient's proportions.
 
-    `width` and `height` stretch the chest, `breath` (about 0…1) lowers the diaphragm, `heart` scales the heart and
-    `dome_mm` says how much higher the right dome is than the left. On an AP picture the patient lies or sits, and the
-    shoulder blades cover the lungs.
+    `width` and `height` stretch the chest, `breath` (about 0…1) lowers the diaphragm, `heart` scales the heart,
+    `dome_mm` says how much higher the right dome is than the left, `tilt` makes the ribs steeper, and `gas_mm` is how
+    wide the stomach's bubble is. On an AP picture the shoulder blades cover the lungs.
     """
 
     male: bool = True
@@ -36,6 +36,7 @@ class Thorax:
     heart: float = 1.0
     dome_mm: float = 12.0
     tilt: float = 0.0
+    gas_mm: float = 20.0
 
     @property
     def stretch(self) -> np.ndarray:
@@ -69,8 +70,17 @@ class Thorax:
     def body(self) -> np.ndarray:
         """The outline of neck, shoulders and trunk, (points, 2)."""
         fat = 1.0 if self.male else 0.97
-        right = [(-48, -260), (-52, -190), (-80, -165), (-135, -152), (-185, -125), (-240, -70), (-240, 10)]
-        side = [(-205, 10), (-176, -25), (-166, 10), (-165, 100), (-170, 200), (-172, 330)]
+        right = [
+            (-48, -260),
+            (-52, -190),
+            (-80, -165),
+            (-135, -152),
+            (-190, -125),
+            (-240, -50),
+            (-275, 120),
+            (-285, 330),
+        ]
+        side = [(-240, 330), (-222, 110), (-200, 5), (-176, -28), (-166, 10), (-165, 100), (-170, 200), (-172, 330)]
         half = np.array(right + side, float) * (fat, 1)
         return curve(np.concatenate([half, half[::-1] * (-1, 1)]) * self.stretch)
 
@@ -80,6 +90,11 @@ class Thorax:
         if self.male:
             return ()
         return tuple(np.array([side * 82.0, 88.0]) * self.stretch for side in SIDES)
+
+    @property
+    def stomach(self) -> np.ndarray:
+        """The middle of the gas in the stomach, (2,)."""
+        return np.asarray(np.array([56.0, 122.0 + self._fall_mm + self.dome_mm]) * self.stretch)
 
     def ribs(self, side: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Paths (points, 2) of the ribs of a side: behind, from the spine to the flank, then on to the front."""

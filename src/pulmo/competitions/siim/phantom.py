@@ -170,7 +170,7 @@ def _mimics(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
         (mimics.streaks, 0.1),
         (mimics.effusion, 0.1),
     )
-    found: list[Finding] = [mimics.Marker()]
+    found: list[Finding] = [*mimics.marker(rng)]
     for make, chance in chances:
         if rng.random() < chance:
             found += make(thorax, rng)
