@@ -7,7 +7,7 @@ KNOBS = {"a": Knob(0.0, (0.0, 1.0, 2.0, 3.0)), "b": Knob(5.0, (4.0, 6.0))}
 
 def test_it_ends_where_no_single_knob_helps() -> None:
     def score(at: Mapping[str, float]) -> float:
-        return -((at["a"] - 2) ** 2) - (at["b"] - 4 - at["a"]) ** 2
+        return -((at["a"] - 2) ** 2) - (at["b"] - 4 - at["a"]) ** 2 / 2
 
     assert climb(score, KNOBS) == {"a": 2.0, "b": 6.0}
 
