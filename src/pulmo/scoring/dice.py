@@ -8,7 +8,7 @@ import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
 from pulmo.scoring.ids import missing_ids, repeated_ids, unknown_ids
-from pulmo.scoring.rle import Masks, area, find_faults, intersection_area, parse, union
+from pulmo.scoring.rle import Masks, area, intersection, parse, read_cells, union
 from pulmo.scoring.tables import name_of, place, require_columns
 
 CELLS = "EncodedPixels"
@@ -18,7 +18,7 @@ PIXELS = 1024 * 1024
 
 def dice(first: Masks, second: Masks) -> np.ndarray:
     """The Dice coefficient of each mask and its partner, (masks,) float64."""
-    return dice_from_areas(intersection_area(first, second), area(first), area(second))
+    return dice_from_areas(area(intersection(first, second)), area(first), area(second))
 
 
 def dice_from_areas(shared: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -29,9 +29,13 @@ def dice_from_areas(shared: np.ndarray, first: np.ndarray, second: np.ndarray) -
 
 def check_cells(submission: pd.DataFrame) -> list[Fault]:
     """A fault for each cell that is no run-length code of a mask of 1024x1024 pixels."""
+    return _masks_of(submission)[1]
+
+
+def _masks_of(submission: pd.DataFrame) -> tuple[Masks, list[Fault]]:
     file = name_of(submission, "submission")
-    found = find_faults(submission[CELLS].astype(str).to_list(), PIXELS)
-    return [Fault(place(file, fault.row, CELLS), fault.what, fault.remedy) for fault in found]
+    masks, found = read_cells(submission[CELLS].astype(str).to_list(), PIXELS)
+    return masks, [Fault(place(file, fault.row, CELLS), fault.what, fault.remedy) for fault in found]
 
 
 def united(rows: pd.DataFrame, row_id: str) -> tuple[list[str], Masks]:
@@ -58,11 +62,12 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
         faults += repeated_ids(submission, row_id_column_name)
         faults += missing_ids(submission, solution, row_id_column_name)
         faults += unknown_ids(submission, solution, row_id_column_name)
-        faults += check_cells(submission)
+        masks, bad_cells = _masks_of(submission)
+        faults += bad_cells
     if faults:
         raise ParticipantVisibleError(faults)
     ids, truth = united(solution, row_id_column_name)
     if not ids:
         raise ValueError("the solution has no row")
-    cells = submission.set_index(submission[row_id_column_name].astype(str))[CELLS]
-    return float(dice(parse(cells.loc[ids].astype(str).to_list()), truth).mean())
+    row_of = {identity: row for row, identity in enumerate(submission[row_id_column_name].astype(str))}
+    return float(dice(masks.take([row_of[identity] for identity in ids]), truth).mean())
