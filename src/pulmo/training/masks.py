@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from pulmo.training.image_trainer import load_networks
+from pulmo.training.passes import predict
 from pulmo.training.sequences import OrderedBatches, Rows
 
 CERTAIN = 255
@@ -41,7 +42,7 @@ class MaskPredictor:
     def predict(self, images: np.ndarray, which: np.ndarray | None = None) -> Masks:
         """Images uint8 (n, pixels, pixels), or those of the numbers `which`, in that order."""
         rows = Rows({"image": images})
-        said = self._answer.predict(OrderedBatches(rows, self._batch, which), verbose=0)
+        said = predict(self._answer, OrderedBatches(rows, self._batch, which))
         none = np.full(len(said["mask"]), np.nan, np.float32)
         return Masks(said["mask"], said.get("any", none))
 
