@@ -86,6 +86,11 @@ def read_cells(cells: Sequence[str], pixels: int) -> tuple[Masks, list[CellFault
     return masks, [CellFault(int(row), *_explain(cells[row], pixels)) for row in np.flatnonzero(bad)]
 
 
+def find_faults(cells: Sequence[str], pixels: int) -> list[CellFault]:
+    """Every cell that is no run-length code of an image of that many pixels."""
+    return read_cells(cells, pixels)[1]
+
+
 def to_text(masks: Masks) -> list[str]:
     """Masks → cells."""
     numbers = np.empty(2 * len(masks.starts), np.int64)

@@ -8,7 +8,7 @@ import pandas as pd
 from pulmo.blending.knobs import Knob
 from pulmo.errors import Fault, UserError
 from pulmo.scoring import dice
-from pulmo.scoring.rle import Masks, parse, read_cells, to_text, vote
+from pulmo.scoring.rle import Masks, find_faults, parse, to_text, vote
 from pulmo.scoring.tables import read_table
 
 IMAGE, CELLS = "ImageId", dice.CELLS
@@ -43,7 +43,7 @@ def read_solution(path: Path) -> pd.DataFrame:
     table, header_rows = _with_header(read_table(path, ()), path)
     faults = [
         Fault(f"{path}, row {fault.row + 1 + header_rows}, {CELLS}", fault.what, fault.remedy)
-        for fault in read_cells(table[CELLS].to_list(), dice.PIXELS)[1]
+        for fault in find_faults(table[CELLS].to_list(), dice.PIXELS)
     ]
     if table.empty:
         faults.append(Fault(str(path), "has no row", "Download the file again"))
@@ -55,7 +55,7 @@ def read_solution(path: Path) -> pd.DataFrame:
 def _with_header(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, int]:
     """The table, and how many rows its header has: where there is none, the first row has been taken for it."""
     first = list(table.columns)
-    if len(first) != 2 or IMAGE in first or CELLS in first or read_cells(first[1:], dice.PIXELS)[1]:
+    if len(first) != 2 or IMAGE in first or CELLS in first or find_faults(first[1:], dice.PIXELS):
         return read_table(path, (IMAGE, CELLS)), 1
     rows = pd.concat([pd.DataFrame([first], columns=table.columns), table], ignore_index=True)
     rows = rows.set_axis([IMAGE, CELLS], axis=1)
