@@ -10,6 +10,9 @@ import numpy as np
 
 _SHIFT = 4
 """OpenCV takes coordinates in sixteenths of a pixel."""
+_SOFT = 1.41
+"""Width in pixels of OpenCV's thinnest smooth line. Those of even thickness are that much wider than asked, those of
+odd thickness as wide as the next even one (measured)."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,16 @@ class Canvas:
     def stroke(self, layer: np.ndarray, paths_mm: Sequence[np.ndarray], width_mm: float, value: float) -> None:
         """Paint lines along `paths_mm`, (points, 2) each, over a layer, `value` in 0…255.
 
-        A line thinner than a pixel is a pixel wide, and as much fainter.
+        Where OpenCV draws it wider, it is as much fainter.
         """
         width = width_mm * self.scale
+        thickness = 2 * math.ceil(max(width - _SOFT, 0) / 2)
         cv2.polylines(
             layer,
             [self._fixed(path) for path in paths_mm],
             isClosed=False,
-            color=round(min(value * min(width, 1.0), 255.0)),
-            thickness=max(1, round(width)),
+            color=round(value * width / (thickness + _SOFT)),
+            thickness=max(1, thickness),
             lineType=cv2.LINE_AA,
             shift=_SHIFT,
         )

@@ -12,7 +12,7 @@ Box = tuple[int, int, int, int]
 """x, y, width and height in pixels."""
 
 _LUMPS = 9
-_THICKNESS, _EDGE = 1.3, (0.15, 0.7)
+_THICKNESS, _EDGE = 1.3, (0.1, 0.75)
 _BOXED = 0.35
 """A doctor's box goes round all that is this dense, the densest being 1."""
 _FULL_AIR_MM = 60.0

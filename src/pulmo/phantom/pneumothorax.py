@@ -9,7 +9,7 @@ from pulmo.phantom.canvas import Canvas, evenly
 from pulmo.phantom.radiograph import LUNG_DENSITY, Scene
 from pulmo.phantom.thorax import LEFT, RIGHT, Thorax
 
-_LINE_WIDTH_MM, _LINE_MM = 0.9, 9.0
+_LINE_WIDTH_MM, _LINE_MM = 1.1, 22.0
 _LEAST = 0.012
 _WALL_POINTS = 400
 
@@ -68,12 +68,12 @@ class Pneumothorax:
 def pneumothorax_by_lot(thorax: Thorax, rng: np.random.Generator) -> Pneumothorax:
     """At the apex, along the flank or all around; from a few millimetres to half of the lung."""
     kind = rng.choice(3, p=(0.5, 0.25, 0.25))
-    middle, spread, share = ((0.25, 0.95, 0.25), (1.25, 0.95, 0.2), (0.75, 1.6, 0.3))[kind]
+    middle, spread, share = ((0.25, 0.95, 0.22), (1.25, 0.95, 0.17), (0.75, 1.6, 0.28))[kind]
     return Pneumothorax(
         thorax,
         side=int(rng.choice([RIGHT, LEFT])),
         share=float(np.clip(share * rng.lognormal(0, 0.45), 0.07, 0.5)),
         middle=middle + float(rng.normal(0, 0.12)),
         spread=spread * float(rng.uniform(0.8, 1.2)),
-        lucency=float(rng.uniform(0.25, 0.7)),
+        lucency=float(rng.uniform(0.3, 0.75)),
     )

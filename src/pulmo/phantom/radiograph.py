@@ -118,9 +118,9 @@ def _bones(scene: Scene) -> None:
     canvas, thorax = scene.canvas, scene.thorax
     bones = np.zeros_like(scene.tissue_mm)
     for behind, front in map(thorax.ribs, SIDES):
-        bones += _bone(canvas, behind, 10.0, _RIB_MM)
-        bones += _bone(canvas, front, 12.0, 0.6 * _RIB_MM)
-    bones += _bone(canvas, [thorax.clavicle(side) for side in SIDES], 13.0, _CLAVICLE_MM)
+        bones += _bone(canvas, behind, 11.0, _RIB_MM)
+        bones += _bone(canvas, front, 13.0, 0.6 * _RIB_MM)
+    bones += _bone(canvas, [thorax.clavicle(side) for side in SIDES], 14.0, _CLAVICLE_MM)
     blades = canvas.filled(*(thorax.shoulder_blade(side) for side in SIDES))
     scene.tissue_mm += bones + canvas.rounded(blades, _BLADE_MM, 9)
     _spine(scene)

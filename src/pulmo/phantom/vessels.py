@@ -7,7 +7,7 @@ import numpy as np
 from pulmo.phantom.canvas import evenly
 
 ENDS = 170
-_LEAF_MM, _MURRAY = 0.45, 2.2
+_LEAF_MM, _MURRAY = 0.6, 2.2
 """Radius of the last twigs; and at a fork, radius^2.2 is the sum of the branches' (Murray's law has 3)."""
 _DETOUR = 0.62
 _REACH = 0.97

@@ -24,7 +24,9 @@ from pulmo.scoring.rle import EMPTY, encode, to_text
 TRAIN_TABLE, TRAIN_FOLDER = "stage_2_train.csv", "dicom-images-train"
 TEST_TABLE, TEST_FOLDER = "stage_2_sample_submission.csv", "stage_2_images"
 IMAGE, CELLS = "ImageId", "EncodedPixels"
-POSITIVE_SHARE, SEVERAL_ROWS_SHARE = 0.36, 0.2
+POSITIVE_SHARE = 0.36
+SEVERAL_EVERY = 5
+"""Every so many-th positive image has its mask in two rows."""
 # Of the training images in the order of their ids, from `ODD_FROM` images on: one without a row, one cut short.
 NO_ROW, CUT_SHORT = 7, 11
 ODD_FROM = 20
@@ -43,11 +45,12 @@ class PhantomSettings:
 
 
 class Case(NamedTuple):
-    """One image to draw; `uids` are those of study, series and image."""
+    """One image to draw; `uids` are those of study, series and image; `several` asks for more than one row."""
 
     image: str
     uids: tuple[str, str, str]
     positive: bool
+    several: bool
     seed: int
 
 
@@ -124,14 +127,15 @@ def cohort(settings: PhantomSettings) -> tuple[list[Case], list[Case]]:
     sets = []
     for count, is_test in ((settings.train_images, False), (settings.test_images, True)):
         positive = rng.permutation(count) < round(POSITIVE_SHARE * count)
+        several = positive & (np.cumsum(positive) % SEVERAL_EVERY == 1)
         numbers = rng.choice(14_000, count, replace=False).tolist()
         seeds = rng.integers(2**31, size=count).tolist()
         cases = []
-        for number, ill, seed in zip(numbers, positive.tolist(), seeds, strict=True):
+        for number, ill, split, seed in zip(numbers, positive.tolist(), several.tolist(), seeds, strict=True):
             root, tail = "1.2.276.0.7230010.3.1", f"8323329.{number}.{1517875160 + number // 150}.{seed % 1_000_000}"
             study, series, image = f"{root}.2.{tail}", f"{root}.3.{tail}", f"{root}.4.{tail}"
             name = f"ID_{seed:08x}{number % 16:x}" if is_test else image
-            cases.append(Case(name, (study, series, image), ill, seed))
+            cases.append(Case(name, (study, series, image), ill, split, seed))
         sets.append(cases)
     return sets[0], sets[1]
 
@@ -153,7 +157,7 @@ def write_image(order: Order) -> Written:
         mask = air.mask(exposure.canvas(order.pixels))
     grey = draw(thorax, exposure, order.pixels, order.case.seed, findings).grey
     write_radiograph(order.path, grey, sitter)
-    pieces = _pieces(mask) if rng.random() < SEVERAL_ROWS_SHARE else [mask]
+    pieces = _pieces(mask) if order.case.several else [mask]
     return Written(tuple(to_text(encode(np.stack(pieces)))), int(mask.sum()), sitter.view, sitter.sex)
 
 
@@ -178,10 +182,8 @@ def _mimics(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
 
 
 def _pieces(mask: np.ndarray) -> list[np.ndarray]:
-    """The mask as two that overlap, as in some of the real rows; alone if it is empty."""
+    """The mask as two that overlap, as in some of the real rows."""
     columns = np.flatnonzero(mask.any(axis=0))
-    if columns.size < 8:
-        return [mask]
     pieces = [mask.copy(), mask.copy()]
     pieces[0][:, columns[columns.size * 5 // 8] :] = 0
     pieces[1][:, : columns[columns.size * 3 // 8]] = 0
