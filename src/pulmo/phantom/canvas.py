@@ -93,9 +93,10 @@ class Canvas:
         """
         width = width_mm * self.scale
         thickness = 2 * math.ceil(max(width - _SOFT, 0) / 2)
+        ends = np.cumsum([len(path) for path in paths_mm])[:-1]
         cv2.polylines(
             layer,
-            [self._fixed(path) for path in paths_mm],
+            np.split(self._fixed(np.concatenate(paths_mm)), ends),
             isClosed=False,
             color=round(value * width / (thickness + _SOFT)),
             thickness=max(1, thickness),

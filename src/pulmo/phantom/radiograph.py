@@ -6,7 +6,7 @@ drawn at half the picture's size, as sharp as an X-ray is, and grain at full siz
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,20 +20,23 @@ from pulmo.phantom.vessels import tree
 
 # In mm of water.
 _TRUNK_MM, _LUNG_DEPTH_MM, _HEART_MM, _SPINE_MM = 205.0, 150.0, 112.0, 24.0
+_SPINE_HALF_MM, _WINDPIPE_MM = 19.0, 16.0
 _FULL_AIR_MM = 70.0
 LUNG_DENSITY = 0.24
-_VESSEL, _VESSEL_MM, _MOTTLE_MM = 30.0, 13.0, 1.0
+_VESSEL, _VESSEL_MM = 30.0, 13.0
+_MOTTLE, _MOTTLE_MM = 1 / 310, 1.0  # how coarse, in pictures; how dense
 _RIB_MM, _CLAVICLE_MM, _BLADE_MM = 19.0, 26.0, 10.0
 
 _FOCUS_MM, _LATITUDE_MM = 0.5, 85.0
-_FOG, _GRAIN = 64, 1.6
+_FOG = 64
+_GRAIN, _GRAIN_PIXELS = 1.6, 0.6
 
 
 @dataclass
 class Scene:
     """Layers of one picture while it is drawn, (pixels, pixels) each.
 
-    `tissue_mm` float32 is what every ray has met; `lungs` (0 or 1) all lung, behind the heart too, `air` float32 the
+    `tissue_mm` float32 is what every ray has met; `lungs` (0 or 1) all lung, behind the heart too, `air_mm` the
     depth of lung in mm; `aerated` float32 is 1 where vessels and lung texture are seen, less where disease hides them.
     """
 
@@ -92,10 +95,12 @@ def _body(canvas: Canvas, thorax: Thorax) -> Scene:
 
 
 def _trunk(canvas: Canvas, thorax: Thorax) -> np.ndarray:
-    """Drawn wider than the picture, whose edges are not the patient's."""
-    margin = canvas.pixels // 4
-    wide = canvas.widened(margin)
-    return wide.rounded(wide.filled(thorax.body), _TRUNK_MM, 120)[margin:-margin, margin:-margin].copy()
+    """Drawn wider than the picture, whose edges are not the patient's; and coarser, as nothing about it is fine."""
+    half = replace(canvas, pixels=canvas.pixels // 2)
+    margin = half.pixels // 4
+    wide = half.widened(margin)
+    trunk = wide.rounded(wide.filled(thorax.body), _TRUNK_MM, 120)[margin:-margin, margin:-margin]
+    return np.asarray(cv2.resize(trunk, (canvas.pixels, canvas.pixels), interpolation=cv2.INTER_LINEAR))
 
 
 def _lung_texture(scene: Scene, rng: np.random.Generator) -> None:
@@ -109,7 +114,7 @@ def _lung_texture(scene: Scene, rng: np.random.Generator) -> None:
     texture = layer * np.float32(_VESSEL_MM / _VESSEL)
     for hilum, side in zip(thorax.hila, SIDES, strict=True):
         canvas.add_lump(texture, hilum + np.array([side * 3, 6]), (18, 36, 14), power=1.5)
-    texture += _grain(canvas, 1.2, rng) * np.float32(_MOTTLE_MM)
+    texture += _grain(canvas.pixels, _MOTTLE * canvas.pixels, rng) * np.float32(_MOTTLE_MM)
     # Faint where little lung lies on the ray: at its edges, and behind the heart.
     scene.tissue_mm += texture * np.minimum(scene.air_mm / np.float32(_FULL_AIR_MM), 1) * scene.aerated
 
@@ -135,12 +140,14 @@ def _bone(canvas: Canvas, paths_mm: list[np.ndarray], width_mm: float, thickness
 
 
 def _spine(scene: Scene) -> None:
+    """The vertebrae with discs between them, and the windpipe before them."""
     x, y = scene.canvas.points_mm
-    column = np.sqrt(np.maximum(1 - (x / np.float32(19)) ** 2, 0))
+    near = np.abs(x) < _SPINE_HALF_MM
+    x, y = x[near], y[near]
+    column = np.sqrt(1 - (x / np.float32(_SPINE_HALF_MM)) ** 2)
     discs = 1 - np.float32(0.22) * (np.cos(y * np.float32(2 * np.pi / 23.5)) > 0.8)
-    scene.tissue_mm += np.float32(_SPINE_MM) * column * discs
-    windpipe = np.maximum(1 - ((x - np.float32(2)) / np.float32(8.5)) ** 2, 0) * (y < -35)
-    scene.tissue_mm -= np.float32(16) * np.sqrt(windpipe)
+    windpipe = np.sqrt(np.maximum(1 - ((x - np.float32(2)) / np.float32(8.5)) ** 2, 0)) * (y < -35)
+    scene.tissue_mm[near] += np.float32(_SPINE_MM) * column * discs - np.float32(_WINDPIPE_MM) * windpipe
 
 
 def _developed(scene: Scene, canvas: Canvas, exposure: Exposure, rng: np.random.Generator) -> np.ndarray:
@@ -153,7 +160,7 @@ def _developed(scene: Scene, canvas: Canvas, exposure: Exposure, rng: np.random.
     film = np.tanh((tissue - np.float32(exposure.middle_mm)) * scale)
     dark = np.tanh(np.float32(-exposure.middle_mm) * scale)
     film = cv2.resize(film, (canvas.pixels, canvas.pixels), interpolation=cv2.INTER_LINEAR)
-    grain = _grain(canvas, 0.0, rng)
+    grain = _grain(canvas.pixels, _GRAIN_PIXELS, rng)
     factor = 250 / (1 - float(dark))
     grey: np.ndarray = cv2.addWeighted(
         film, factor, grain, _GRAIN * exposure.grain, -factor * float(dark), dtype=cv2.CV_8U
@@ -161,13 +168,13 @@ def _developed(scene: Scene, canvas: Canvas, exposure: Exposure, rng: np.random.
     return grey
 
 
-def _grain(canvas: Canvas, sd_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of standard deviation 1, float32 (pixels, pixels), as coarse as `sd_mm`.
+def _grain(pixels: int, sd_pixels: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise of standard deviation 1, float32 (pixels, pixels), blurred by `sd_pixels`.
 
     One sheet, shifted by lot: noise of its own for each picture would cost as much as all the rest.
     """
-    down, right = rng.integers(canvas.pixels, size=2).tolist()
-    return np.roll(_sheet(canvas.pixels, round(sd_mm * canvas.scale, 3) or 0.6), (down, right), axis=(0, 1))
+    down, right = rng.integers(pixels, size=2).tolist()
+    return np.roll(_sheet(pixels, sd_pixels), (down, right), axis=(0, 1))
 
 
 @lru_cache(maxsize=8)
