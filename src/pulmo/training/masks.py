@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import keras
 import numpy as np
 from keras import ops
@@ -19,7 +20,7 @@ class Masks(NamedTuple):
     """What networks say.
 
     Attributes:
-        probability: uint8 (n, pixels, pixels), 255 being certain; see `imaging.radiograph` for the way to full size.
+        probability: uint8 (n, pixels, pixels), 255 being certain; see `enlarged`.
         any: float32 (n,), the probability that there is anything; NaN from networks without a head.
     """
 
@@ -59,6 +60,12 @@ def predict_folds(files: Sequence[Path], images: np.ndarray, flip: bool = True) 
         anything += said.any
     count = len(weights)
     return Masks(((total + count // 2) // count).astype(np.uint8), anything / count)
+
+
+def enlarged(probability: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A picture's probabilities, uint8 (pixels, pixels), at its full size (rows, columns): the way back of `shrunk`."""
+    large: np.ndarray = cv2.resize(probability, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return large
 
 
 def _in_bytes(network: Any, flip: bool) -> Any:
