@@ -1,0 +1,82 @@
+"""The training stages' out-of-fold outputs → what the ensemble is fitted to."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.rsna.candidates import read_candidates
+from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Evidence
+from pulmo.competitions.rsna.features import picture_scale
+from pulmo.competitions.rsna.submission import BOX_COLUMNS
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.stage import Stage
+from pulmo.scoring.boxes import Boxes
+
+ROUTE_STAGES = {SEGMENTER: "train_segmenter", DETECTOR: "train_detector"}
+
+
+class OutOfFold(NamedTuple):
+    """What every network says of patients it has not seen.
+
+    Attributes:
+        patients: those whom all families were asked about, a row each, in the order that `image` counts.
+        evidence: of them.
+        truth: their boxes.
+        fold: (patients,) int64.
+        classified, lungs: whether there is a classifier, and whether lungs were looked for.
+    """
+
+    patients: pd.DataFrame
+    evidence: Evidence
+    truth: Boxes
+    fold: np.ndarray
+    classified: bool
+    lungs: bool
+
+
+def read_out_of_fold(stage: Stage) -> OutOfFold:
+    """What the training stages left.
+
+    Raises:
+        UserError: there is neither a segmenter nor a detector.
+    """
+    routes = [route for route, name in ROUTE_STAGES.items() if _networks(stage, name)]
+    classified = _networks(stage, "train_classifier") > 0
+    if not routes:
+        remedy = "Set train_segmenter.folds or train_detector.folds"
+        raise UserError(Fault("the settings", "want neither a segmenter nor a detector", remedy))
+    families = [ROUTE_STAGES[route] for route in routes] + ["train_classifier"] * classified
+    everybody = stage.read("features/patients")
+    asked = (everybody["fold"] < min(_networks(stage, name) for name in families)).to_numpy()
+    patients = everybody[asked].reset_index(drop=True)
+    masks = stage.read("train_lungs/masks")
+    lungs = masks[asked] if len(masks) else None
+    scale = picture_scale(patients, stage.read("features/description")["pixels"])
+    candidates = {
+        route: read_candidates(stage.read(f"{ROUTE_STAGES[route]}/out_of_fold"), patients["patient"], scale, lungs)
+        for route in routes
+    }
+    evidence = Evidence(candidates, _probability(stage, patients, classified), len(patients))
+    fold = patients["fold"].to_numpy(np.int64)
+    return OutOfFold(patients, evidence, _truth(stage, patients), fold, classified, lungs is not None)
+
+
+def _networks(stage: Stage, name: str) -> int:
+    """How many networks a stage has trained: one for each of the first so many folds."""
+    return len(list(stage.input(f"{name}/models").glob("*.keras")))
+
+
+def _probability(stage: Stage, patients: pd.DataFrame, classified: bool) -> np.ndarray:
+    if not classified:
+        return np.ones(len(patients))
+    said = stage.read("train_classifier/out_of_fold").set_index("patient")["probability"]
+    return np.asarray(said.loc[patients["patient"]], np.float64)
+
+
+def _truth(stage: Stage, patients: pd.DataFrame) -> Boxes:
+    boxes = stage.read("features/boxes")
+    places = pd.Index(patients["patient"]).get_indexer(boxes["patient"])
+    there = places >= 0
+    xywh = boxes.loc[there, list(BOX_COLUMNS)].to_numpy(np.float64)
+    return Boxes(places[there].astype(np.int64), xywh, np.ones(len(xywh)))
