@@ -7,7 +7,7 @@ _ENSEMBLE = (
     *("features/patients", "features/boxes", "features/description"),
     *("train_lungs/masks", "train_lungs/models"),
     *("train_classifier/out_of_fold", "train_classifier/models"),
-    *("train_segmenter/out_of_fold", "train_segmenter/models"),
+    *("train_segmenter/out_of_fold", "train_segmenter/pictures", "train_segmenter/models"),
     *("train_detector/out_of_fold", "train_detector/models"),
 )
 

@@ -24,7 +24,7 @@ class OutOfFold(NamedTuple):
         evidence: of them.
         truth: their boxes.
         fold: (patients,) int64.
-        classified, lungs: whether there is a classifier, and whether lungs were looked for.
+        classified, lungs: whether anything says if there is pneumonia at all, and whether lungs were looked for.
     """
 
     patients: pd.DataFrame
@@ -42,13 +42,12 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
         UserError: there is neither a segmenter nor a detector.
     """
     routes = [route for route, name in ROUTE_STAGES.items() if _networks(stage, name)]
-    classified = _networks(stage, "train_classifier") > 0
     if not routes:
         remedy = "Set train_segmenter.folds or train_detector.folds"
         raise UserError(Fault("the settings", "want neither a segmenter nor a detector", remedy))
-    families = [ROUTE_STAGES[route] for route in routes] + ["train_classifier"] * classified
+    counts = [_networks(stage, name) for name in (*ROUTE_STAGES.values(), "train_classifier")]
     everybody = stage.read("features/patients")
-    asked = (everybody["fold"] < min(_networks(stage, name) for name in families)).to_numpy()
+    asked = (everybody["fold"] < min(count for count in counts if count)).to_numpy()
     patients = everybody[asked].reset_index(drop=True)
     masks = stage.read("train_lungs/masks")
     lungs = masks[asked] if len(masks) else None
@@ -57,7 +56,9 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
         route: read_candidates(stage.read(f"{ROUTE_STAGES[route]}/out_of_fold"), patients["patient"], scale, lungs)
         for route in routes
     }
-    evidence = Evidence(candidates, _probability(stage, patients, classified), len(patients))
+    probability = _probability(stage, patients)
+    classified = probability is not None
+    evidence = Evidence(candidates, np.ones(len(patients)) if probability is None else probability, len(patients))
     fold = patients["fold"].to_numpy(np.int64)
     return OutOfFold(patients, evidence, _truth(stage, patients), fold, classified, lungs is not None)
 
@@ -67,11 +68,13 @@ def _networks(stage: Stage, name: str) -> int:
     return len(list(stage.input(f"{name}/models").glob("*.keras")))
 
 
-def _probability(stage: Stage, patients: pd.DataFrame, classified: bool) -> np.ndarray:
-    if not classified:
-        return np.ones(len(patients))
-    said = stage.read("train_classifier/out_of_fold").set_index("patient")["probability"]
-    return np.asarray(said.loc[patients["patient"]], np.float64)
+def _probability(stage: Stage, patients: pd.DataFrame) -> np.ndarray | None:
+    """That there is anything, by the classifier or else by the segmenter's head, (patients,); None without either."""
+    if _networks(stage, "train_classifier"):
+        said = stage.read("train_classifier/out_of_fold").set_index("patient")["probability"]
+    else:
+        said = stage.read("train_segmenter/pictures").set_index("patient")["any"].dropna()
+    return None if said.empty else np.asarray(said.loc[patients["patient"]], np.float64)
 
 
 def _truth(stage: Stage, patients: pd.DataFrame) -> Boxes:

@@ -1,8 +1,5 @@
 """Test X-rays and `model/` → boxes for every patient that Kaggle asks for."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -58,19 +55,16 @@ def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame
     scale = picture_scale(patients, model.pixels)
     lungs = predict_folds(model.networks["lungs"], images).probability if model.networks["lungs"] else None
     tables = {}
+    any_by_head = None
     if model.networks[SEGMENTER]:
-        maps = predict_folds(model.networks[SEGMENTER], images).probability
-        found = outlines(maps, [int(model.fitted["cut"])])
+        said = predict_folds(model.networks[SEGMENTER], images)
+        any_by_head = None if np.isnan(said.any).any() else said.any
+        found = outlines(said.probability, [int(model.fitted["cut"])])
         tables[SEGMENTER] = candidate_table(found.boxes, patients["patient"], 1 / scale, found.cut)
     routes = {name: read_candidates(table, patients["patient"], scale, lungs) for name, table in tables.items()}
-    return Evidence(routes, _probability(model.networks["classifier"], images), len(patients))
-
-
-def _probability(files: Sequence[Path], images: np.ndarray) -> np.ndarray:
-    """That there is anything, (patients,) float64; 1 without a classifier."""
-    from pulmo.training.masks import predict_folds
-
-    return np.asarray(predict_folds(files, images).any, np.float64) if files else np.ones(len(images))
+    classifier = model.networks["classifier"]
+    probability = predict_folds(classifier, images).any if classifier else any_by_head
+    return Evidence(routes, np.ones(len(images)) if probability is None else probability, len(patients))
 
 
 def _asked(stage: Stage) -> list[str]:

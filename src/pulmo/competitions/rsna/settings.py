@@ -26,7 +26,10 @@ class TrainingSettings(Section):
 
 
 class OutlineSettings(TrainingSettings, SegmenterSettings):
-    """The report's way: boxes painted as masks, outlined, and read back at each of `cuts` (of 255)."""
+    """The report's way: boxes painted as masks, outlined, and read back at each of `cuts` (of 255).
+
+    A `head` stands in for the classifier where that is left out.
+    """
 
     cuts: tuple[int, ...] = Field(min_length=1)
 

@@ -1,7 +1,7 @@
 """Route 1, the report's: boxes painted as masks, outlined by a network a fold, and read back as boxes out of fold.
 
 Beside the boxes go the report's own numbers of each picture: mean IoU and pixel accuracy, and the accuracy of saying
-that there is nothing, which most pixels make high.
+that there is nothing, which most pixels make high; and from a network with a head, whether there is anything.
 """
 
 from functools import partial
@@ -35,7 +35,7 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
     if settings.folds == 0:
         nothing_trained(stage, "The segmenter is left out: train_segmenter.folds is 0")
         stage.write("out_of_fold", candidate_table())
-        stage.write("pictures", pd.DataFrame({"patient": [], "fold": []}))
+        stage.write("pictures", pd.DataFrame({"patient": [], "fold": [], "any": []}))
         return
     x_rays, masks = read_x_rays(stage), stage.read("features/masks")
     with mask_networks(stage, settings, x_rays, masks, settings.mirrored) as (trainer, predictor):
@@ -53,12 +53,14 @@ def _ask(
     held: np.ndarray,
     folder: Path,
 ) -> None:
-    probability = predictor.predict(x_rays.images, held).probability
+    said = predictor.predict(x_rays.images, held)
+    probability = said.probability
     probability[~x_rays.readable[held]] = 0
     found = outlines(probability, cuts)
     patients = x_rays.patients.iloc[held].reset_index(drop=True)
     save(folder / "boxes", candidate_table(found.boxes, patients["patient"], 1 / x_rays.scale[held], found.cut))
-    save(folder / "pictures", patients[["patient", "fold"]].assign(**pixel_scores(probability, masks[held])))
+    pictures = patients[["patient", "fold"]].assign(any=said.any.astype(np.float64))
+    save(folder / "pictures", pictures.assign(**pixel_scores(probability, masks[held])))
 
 
 def pixel_scores(probability: np.ndarray, masks: np.ndarray) -> dict[str, np.ndarray]:
