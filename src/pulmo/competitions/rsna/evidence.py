@@ -12,7 +12,9 @@ from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import Boxes
+from pulmo.training.folds import folds_by_group
 
+DEALT_ANEW = 5
 ROUTE_STAGES = {SEGMENTER: "train_segmenter", DETECTOR: "train_detector"}
 
 
@@ -23,7 +25,8 @@ class OutOfFold(NamedTuple):
         patients: those whom all families were asked about, a row each, in the order that `image` counts.
         evidence: of them.
         truth: their boxes.
-        fold: (patients,) int64.
+        fold: (patients,) int64, by which what is fitted to all this is cross-fitted: the networks' own or, where there
+            is one network only, whose patients no network has seen, dealt anew.
         classified, lungs: whether anything says if there is pneumonia at all, and whether lungs were looked for.
     """
 
@@ -60,6 +63,8 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
     classified = probability is not None
     evidence = Evidence(candidates, np.ones(len(patients)) if probability is None else probability, len(patients))
     fold = patients["fold"].to_numpy(np.int64)
+    if len(np.unique(fold)) == 1:
+        fold = folds_by_group(patients["patient"].to_numpy(), DEALT_ANEW, stage.seed)
     return OutOfFold(patients, evidence, _truth(stage, patients), fold, classified, lungs is not None)
 
 
