@@ -68,12 +68,12 @@ class Pneumothorax:
 def pneumothorax_by_lot(thorax: Thorax, rng: np.random.Generator) -> Pneumothorax:
     """At the apex, along the flank or all around; from a few millimetres to half of the lung."""
     kind = rng.choice(3, p=(0.5, 0.25, 0.25))
-    middle, spread, share = ((0.25, 0.95, 0.22), (1.25, 0.95, 0.17), (0.75, 1.6, 0.28))[kind]
+    middle, spread, share = ((0.25, 1.0, 0.25), (1.25, 1.0, 0.2), (0.65, 1.4, 0.3))[kind]
     return Pneumothorax(
         thorax,
         side=int(rng.choice([RIGHT, LEFT])),
-        share=float(np.clip(share * rng.lognormal(0, 0.45), 0.07, 0.5)),
+        share=float(np.clip(share * rng.lognormal(0, 0.45), 0.08, 0.5)),
         middle=middle + float(rng.normal(0, 0.12)),
         spread=spread * float(rng.uniform(0.8, 1.2)),
-        lucency=float(rng.uniform(0.3, 0.75)),
+        lucency=float(rng.uniform(0.4, 0.95)),
     )

@@ -168,7 +168,7 @@ def _mimics(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
         (mimics.leads, 0.5 if ill else 0.05),
         (mimics.catheter, 0.4 if ill else 0.05),
         (mimics.skin_fold, 0.25 if ill else 0.05),
-        (mimics.bulla, 0.12),
+        (mimics.bulla, 0.1),
         (mimics.pacemaker, 0.04),
         (mimics.nodules, 0.06),
         (mimics.streaks, 0.1),
