@@ -46,7 +46,7 @@ class ImageTrainer:
     """A network compiled once and trained on some of the pictures, as often as there are folds.
 
     Inside a device's scope (`computing_on`) only. What it has learned is asked through `network`: `masks.MaskPredictor`
-    and `box_predictor.BoxPredictor`, made once too, say what the last training taught.
+    and `boxes.BoxPredictor`, made once too, say what the last training taught.
 
     Args:
         build: makes the network, with new random weights at each call; see `models.segmenter`, `models.detector`.
