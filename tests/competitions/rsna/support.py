@@ -16,6 +16,7 @@ SMALL = (
     "features.pixels=32",
     "train_segmenter.network=unet",
     *(f"{family}.{key}={value}" for family in FAMILIES[:3] for key, value in TINY.items()),
+    *(f"train_detector.{key}={value}" for key, value in {**TINY, "depth": "3"}.items() if key != "shrink"),
 )
 
 

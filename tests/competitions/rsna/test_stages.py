@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulmo.competitions.rsna.fold_networks import XRays
 from pulmo.competitions.rsna.phantom import IMPOSSIBLE_AGE
+from pulmo.competitions.rsna.train_detector import box_target
 from pulmo.competitions.rsna.trained_model import read_model
 from pulmo.errors import UserError
 from pulmo.pipeline.runner import Run, output, run_stages
@@ -73,6 +75,19 @@ def test_every_patient_is_asked_about_once_out_of_fold(finished: Run) -> None:
     assert load(output(finished, "train_lungs/masks")).shape == (24, 32, 32)
 
 
+def test_a_detector_learns_from_edges_in_network_pixels(finished: Run) -> None:
+    patients, boxes = (load(output(finished, f"features/{name}")) for name in ("patients", "boxes"))
+    images = load(output(finished, "features/images"))
+    x_rays = XRays(patients, images, patients["error"].isna().to_numpy(), patients["fold"].to_numpy())
+    target = box_target(x_rays, boxes)
+    assert ((target[..., 2] > target[..., 0]).sum(axis=1) == patients["boxes"]).all()
+    expected = boxes.assign(x=boxes["x"] / 4, right=(boxes["x"] + boxes["width"]) / 4).groupby("patient")
+    place = patients.index[patients["boxes"] > 1].difference([BROKEN])[0]
+    of_one = expected.get_group(patients["patient"][place])
+    assert target[place, : len(of_one), 0].tolist() == pytest.approx(of_one["x"].tolist())
+    assert target[place, : len(of_one), 2].tolist() == pytest.approx(of_one["right"].tolist())
+
+
 def test_the_background_s_accuracy_stands_beside_the_network_s(finished: Run) -> None:
     pictures = load(output(finished, "train_segmenter/pictures")).set_index("patient")
     patients = load(output(finished, "features/patients"))
@@ -90,7 +105,7 @@ def test_the_model_records_what_it_is(finished: Run) -> None:
     assert record["estimate"]["patients"] == 24
     assert 0 <= record["estimate"]["score"] <= 1
     counts = {name: len(files) for name, files in read_model(folder).networks.items()}
-    assert counts["segmenter"] == counts["classifier"] == counts["lungs"] == 2
+    assert counts["segmenter"] == counts["classifier"] == counts["lungs"] == counts["detector"] == 2
 
 
 def test_the_estimate_is_the_metric_of_what_was_found_out_of_fold(finished: Run) -> None:
@@ -155,7 +170,7 @@ def test_interrupted_among_the_x_rays_none_is_read_twice(
     assert contents(run) == expected
 
 
-def test_a_model_predicts_from_anywhere(
+def test_a_model_predicts_from_anywhere_and_broken_x_rays_get_no_box(
     finished: Run, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, data = tmp_path / "model", tmp_path / "test only"
@@ -163,32 +178,21 @@ def test_a_model_predicts_from_anywhere(
     data.mkdir()
     shutil.copy(drawn / "data/stage_2_sample_submission.csv", data)
     shutil.copytree(drawn / "data/stage_2_test_images", data / "stage_2_test_images")
+    names = pd.read_csv(data / "stage_2_sample_submission.csv")["patientId"].to_list()
+    (data / "stage_2_test_images" / f"{names[0]}.dcm").write_text("no picture")
+    (data / "stage_2_test_images" / f"{names[1]}.dcm").unlink()
     words = ("predict", "--data", data, "--model", model, "--work", tmp_path / "w", "--out", tmp_path / "o")
-    code, out, _ = run_pulmo(capsys, "rsna", *words)
+    code, out, err = run_pulmo(capsys, "rsna", *words)
     assert (code, out.strip()) == (0, str(tmp_path / "o/submission.csv"))
-    made = output(finished, "predict/submission").read_bytes()
-    assert (tmp_path / "o/submission.csv").read_bytes() == made
-    sample = pd.read_csv(data / "stage_2_sample_submission.csv")
-    assert pd.read_csv(tmp_path / "o/submission.csv")["patientId"].tolist() == sample["patientId"].tolist()
+    assert f"{names[0]}.dcm" in err
+    assert f"{names[1]} has no X-ray" in err
+    submission = pd.read_csv(tmp_path / "o/submission.csv", keep_default_na=False)
+    expected = pd.read_csv(output(finished, "predict/submission"), keep_default_na=False)
+    assert submission["patientId"].tolist() == names
+    assert submission["PredictionString"].tolist() == ["", "", *expected["PredictionString"][2:]]
     (model / "segmenter/fold1.keras").unlink()
     with pytest.raises(UserError, match=r"fold1\.keras: is missing from the model"):
         read_model(model)
-
-
-def test_a_test_x_ray_that_cannot_be_read_gets_no_box(finished: Run, drawn: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(drawn / "data", data)
-    names = pd.read_csv(data / "stage_2_sample_submission.csv")["patientId"]
-    (data / "stage_2_test_images" / f"{names[0]}.dcm").write_text("no picture")
-    (data / "stage_2_test_images" / f"{names[1]}.dcm").unlink()
-    run = run_of(data, tmp_path / "work")
-    shutil.copytree(finished.paths.work, run.paths.work, dirs_exist_ok=True)
-    result = next(iter(run_stages(run, [run.competition.stage("predict")])))
-    submission = pd.read_csv(output(run, "predict/submission"), keep_default_na=False)
-    assert submission["patientId"].tolist() == names.tolist()
-    assert submission["PredictionString"][:2].tolist() == ["", ""]
-    assert any(names[0] in note for note in result.manifest.notes)
-    assert any(names[1] in note for note in result.manifest.notes)
 
 
 def test_without_lung_masks_and_classifier_it_says_so_and_goes_on(finished: Run, drawn: Path, tmp_path: Path) -> None:
@@ -196,12 +200,15 @@ def test_without_lung_masks_and_classifier_it_says_so_and_goes_on(finished: Run,
     shutil.copytree(drawn / "data", data)
     (data / "lung_rle.csv").unlink()
     run = run_of(data, tmp_path / "work", "train_classifier.folds=0")
-    results = {result.spec.name: result for result in run_stages(run, run.competition.stages)}
+    for stage in ("features", "train_segmenter", "train_detector"):
+        shutil.copytree(finished.paths.stage(stage), run.paths.stage(stage))
+    before_prediction = run.competition.stages[:-1]
+    results = {result.spec.name: result for result in run_stages(run, before_prediction)}
+    assert results["train_segmenter"].skipped
     assert "lung_rle.csv has masks of 0 patients" in results["train_lungs"].manifest.notes[0]
     assert "classifier is left out" in results["train_classifier"].manifest.notes[0]
     fitted = load(output(run, "fit_ensemble/model") / "ensemble.json")["fitted"]
     assert not {"gate", "scale", "lungs"} & set(fitted)
-    assert len(pd.read_csv(output(run, "predict/submission"))) == 4
 
 
 def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, tmp_path: Path) -> None:
@@ -212,7 +219,8 @@ def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, 
     list(run_stages(run, [run.competition.stage("train_lungs")]))
     fold = load(output(finished, "features/patients"))["fold"].to_numpy()
     said, before = (load(output(one, "train_lungs/masks")) for one in (run, finished))
-    assert (said[fold == 0] == before[fold == 0]).all()
+    difference = said[fold == 0].astype(int) - before[fold == 0]
+    assert np.abs(difference).max() <= 1  # batches are of other sizes
     wrong = run_of(drawn / "data", tmp_path / "other", f"train_lungs.model={elsewhere}", "features.pixels=64")
     list(run_stages(wrong, [wrong.competition.stage("features")]))
     with pytest.raises(UserError, match="pictures of 32 pixels a side, not 64"):

@@ -45,6 +45,17 @@ class XRays(NamedTuple):
         return int(self.images.shape[1])
 
     @property
+    def positive(self) -> np.ndarray:
+        """Which show pneumonia, (patients,) bool."""
+        return (self.patients["boxes"] > 0).to_numpy()
+
+    @property
+    def learned_from(self) -> int:
+        """By how many a network learns that leaves a fold out."""
+        folds = int(self.fold.max()) + 1
+        return int(self.readable.sum()) * (folds - 1) // folds
+
+    @property
     def scale(self) -> np.ndarray:
         """See `picture_scale`."""
         return picture_scale(self.patients, self.pixels)
@@ -67,16 +78,10 @@ def mask_networks(
     from pulmo.training.image_trainer import ImageTrainer, Pictures
     from pulmo.training.masks import MaskPredictor
 
-    positive = (x_rays.patients["boxes"] > 0).to_numpy()
-    learned = int(x_rays.readable.sum()) * int(x_rays.fold.max()) // int(x_rays.fold.max() + 1)
     with computing_on(stage.device):
-        trainer = ImageTrainer(
-            settings.builder(x_rays.pixels),
-            settings.objective(),
-            Pictures(x_rays.images, target, "mask", positive),
-            settings.recipe(learned),
-            stage.seed,
-        )
+        pictures = Pictures(x_rays.images, target, "mask", x_rays.positive)
+        recipe = settings.recipe(x_rays.learned_from)
+        trainer = ImageTrainer(settings.builder(x_rays.pixels), settings.objective(), pictures, recipe, stage.seed)
         yield trainer, MaskPredictor(trainer.network, mirrored)
 
 

@@ -3,18 +3,21 @@
 import numpy as np
 import pandas as pd
 
+from pulmo.blending.boxes import fuse_boxes
 from pulmo.competitions.rsna.candidates import candidate_table, read_candidates
 from pulmo.competitions.rsna.data import SAMPLE, TEST_IMAGES, image_files, read_sample
-from pulmo.competitions.rsna.ensemble import SEGMENTER, Evidence, combine
+from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Evidence, combine
 from pulmo.competitions.rsna.features import picture_scale, read_pictures
 from pulmo.competitions.rsna.painting import outlines
 from pulmo.competitions.rsna.settings import PredictSettings
 from pulmo.competitions.rsna.submission import to_submission
+from pulmo.competitions.rsna.train_detector import LEAST, MOST
 from pulmo.competitions.rsna.trained_model import TrainedModel, read_model
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 
 _NAMED = 3
+FOLDS_IOU = 0.5
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
@@ -43,13 +46,16 @@ def run(stage: Stage, settings: PredictSettings) -> None:
 
 
 def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame) -> Evidence:
-    """What the model's networks say of X-rays, the folds' outlines and probabilities averaged. On a device only.
+    """What the model's networks say of X-rays: the folds' outlines and probabilities averaged, their boxes fused.
+
+    On a device only, see `computing_on`.
 
     Args:
         model: as read from its folder.
         images: uint8 (patients, pixels, pixels), of the model's size.
         patients: `patient`, `rows` and `columns` of each.
     """
+    from pulmo.training import boxes as detectors
     from pulmo.training.masks import predict_folds
 
     scale = picture_scale(patients, model.pixels)
@@ -61,6 +67,11 @@ def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame
         any_by_head = None if np.isnan(said.any).any() else said.any
         found = outlines(said.probability, [int(model.fitted["cut"])])
         tables[SEGMENTER] = candidate_table(found.boxes, patients["patient"], 1 / scale, found.cut)
+    if model.networks[DETECTOR]:
+        keeping = detectors.Keeping(MOST, LEAST)
+        folds = detectors.predict_folds(model.networks[DETECTOR], images, keeping)
+        fused = fuse_boxes(folds, [1.0] * len(folds), len(images), FOLDS_IOU)
+        tables[DETECTOR] = candidate_table(fused.boxes, patients["patient"], 1 / scale)
     routes = {name: read_candidates(table, patients["patient"], scale, lungs) for name, table in tables.items()}
     classifier = model.networks["classifier"]
     probability = predict_folds(classifier, images).any if classifier else any_by_head

@@ -48,12 +48,12 @@ class LungSettings(TrainingSettings, SegmenterSettings):
 
 
 class DetectorSettings(TrainingSettings, RecipeSettings):
-    """The one-stage detector, see `models.detector`; `most` boxes a picture are kept, from confidence `least` on."""
+    """The one-stage detector; see `models.detector`."""
 
     start: int = Field(ge=1)
     depth: int = Field(ge=1)
-    most: int = Field(ge=1)
-    least: float = Field(ge=0, lt=1)
+    momentum: float = Field(ge=0, lt=1)
+    cell: int = Field(ge=2)
 
 
 class EnsembleSettings(Section):
