@@ -26,7 +26,7 @@ def train_table(folder: Path) -> Path:
     return _first_there(folder, TRAIN_TABLES)
 
 
-def test_images(folder: Path) -> Path:
+def folder_of_test_images(folder: Path) -> Path:
     """Kaggle's folder of test images, likewise."""
     return _first_there(folder, TEST_IMAGES)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.siim.data import image_files, read_sample, sample, test_images
+from pulmo.competitions.siim.data import folder_of_test_images, image_files, read_sample, sample
 from pulmo.competitions.siim.features import read_pictures
 from pulmo.competitions.siim.settings import PredictSettings
 from pulmo.competitions.siim.submission import to_submission
@@ -38,7 +38,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
 
 def _asked(stage: Stage) -> tuple[list[str], dict[str, Path]]:
     """The images to be predicted, and the files of those that are there."""
-    path, folder = sample(stage.data), test_images(stage.data)
+    path, folder = sample(stage.data), folder_of_test_images(stage.data)
     there = image_files(folder)
     if path.is_file():
         asked = read_sample(path)
