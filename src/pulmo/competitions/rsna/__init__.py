@@ -5,7 +5,7 @@ from pulmo.competition import Competition, StageSpec
 _FEATURES = ("features/patients", "features/images")
 _ENSEMBLE = (
     *("features/patients", "features/boxes", "features/description"),
-    *("train_lungs/masks", "train_lungs/models"),
+    *("train_lungs/masks", "train_lungs/models", "train_lungs/history"),
     *("train_classifier/out_of_fold", "train_classifier/models"),
     *("train_segmenter/out_of_fold", "train_segmenter/pictures", "train_segmenter/models"),
     *("train_detector/out_of_fold", "train_detector/models"),

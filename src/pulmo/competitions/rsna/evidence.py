@@ -49,6 +49,7 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
         remedy = "Set train_segmenter.folds or train_detector.folds"
         raise UserError(Fault("the settings", "want neither a segmenter nor a detector", remedy))
     counts = [_networks(stage, name) for name in (*ROUTE_STAGES.values(), "train_classifier")]
+    counts.append(stage.read("train_lungs/history")["fold"].nunique())  # none where the network came from elsewhere
     everybody = stage.read("features/patients")
     asked = (everybody["fold"] < min(count for count in counts if count)).to_numpy()
     patients = everybody[asked].reset_index(drop=True)
