@@ -25,7 +25,7 @@ from pulmo.imaging.radiograph import read_radiograph, shrunk
 from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 from pulmo.models.unet import UnetParameters, unet
 from pulmo.scoring.dice import dice, united
-from pulmo.scoring.rle import decode, encode
+from pulmo.scoring.rle import Masks, decode, encode
 from pulmo.training.augment import Moves
 from pulmo.training.device import computing_on
 from pulmo.training.fit import Plan
@@ -36,17 +36,18 @@ from pulmo.training.masks import CERTAIN, MaskPredictor, enlarged
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data/covid-chest-xray"
 FULL_SIZE = (1024, 1024)
 FOLDS = 5
-NETWORK = UnetParameters(start=16, depth=4, rate=1.5, dropout=0.1, momentum=0.9, shrink=2, head=False)
+NETWORK = UnetParameters(start=16, depth=4, rate=1.5, dropout=0.0, momentum=0.9, shrink=2, head=False)
 LOSS = SegmentationLoss(Terms(cross_entropy=1.0, dice=1.0))
-MOVES = Moves(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05, gain=0.15, offset=20)
+MOVES = Moves(flip_left_right=True, rotation=15, zoom=0.2, shift=0.1, gain=0.3, offset=40)
+EPOCHS = 12
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED_DATA)
     parser.add_argument("--masks", choices=("lung", "opacity"), default="lung")
-    parser.add_argument("--pixels", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=120, help="of 16 X-rays, for each fold")
+    parser.add_argument("--pixels", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=480, help="of 16 X-rays, for each fold")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     arguments = parser.parse_args()
@@ -54,9 +55,7 @@ def main() -> None:
     ids, truth = united(pd.read_csv(arguments.data / f"{arguments.masks}_rle.csv", dtype=str), "ImageId")
     pictures = _pictures(arguments.data / "images", ids, decode(truth, FULL_SIZE), arguments.pixels)
     with computing_on(arguments.device) as device:
-        said = _out_of_fold(pictures, folds_by_group(ids, FOLDS, arguments.seed), arguments)
-    found = encode(np.stack([enlarged(picture, FULL_SIZE) > CERTAIN // 2 for picture in said]))
-    scores = dice(found, truth)
+        scores = _out_of_fold(pictures, truth, folds_by_group(ids, FOLDS, arguments.seed), arguments)
     show_table(
         [
             {
@@ -77,21 +76,22 @@ def _pictures(folder: Path, ids: list[str], painted: np.ndarray, pixels: int) ->
     return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
 
 
-def _out_of_fold(pictures: Pictures, fold: np.ndarray, arguments: argparse.Namespace) -> np.ndarray:
-    """Probabilities of each X-ray, uint8 (n, pixels, pixels), by the network that has not seen it."""
-    epochs = 12
-    plan = Plan(epochs, arguments.steps // epochs, 4e-3, 1, 1e-4, 0.5, epochs)
+def _out_of_fold(pictures: Pictures, truth: Masks, fold: np.ndarray, arguments: argparse.Namespace) -> np.ndarray:
+    """Dice of each X-ray, (n,), by the network that has not seen it."""
+    plan = Plan(EPOCHS, arguments.steps // EPOCHS, 4e-3, 1, 1e-4, 0.5, EPOCHS)
     build = partial(unet, NETWORK, arguments.pixels)
     trainer = ImageTrainer(build, LOSS, pictures, Recipe(plan, 16, MOVES), arguments.seed)
     predictor = MaskPredictor(trainer.network)
-    said = np.zeros_like(pictures.images)
+    scores = np.zeros(len(fold))
     for number in range(FOLDS):
         held_out = np.flatnonzero(fold == number)
         with tempfile.TemporaryDirectory() as folder:
-            history = trainer.train(np.flatnonzero(fold != number), number, Path(folder) / "checkpoint.npz")
-        said[held_out] = predictor.predict(pictures.images, held_out).probability
-        print(f"fold {number}: loss {history['loss'].iloc[0]:.3f} → {history['loss'].iloc[-1]:.3f}", flush=True)
-    return said
+            trainer.train(np.flatnonzero(fold != number), number, Path(folder) / "checkpoint.npz")
+        said = predictor.predict(pictures.images, held_out).probability
+        found = encode(np.stack([enlarged(picture, FULL_SIZE) > CERTAIN // 2 for picture in said]))
+        scores[held_out] = dice(found, truth.take(held_out))
+        print(f"fold {number}: mean Dice {scores[held_out].mean():.4f}", flush=True)
+    return scores
 
 
 if __name__ == "__main__":
