@@ -20,7 +20,7 @@ from pulmo.commands.console import show_table
 from pulmo.competitions.dsb.evaluation import evaluate
 from pulmo.competitions.dsb.phantom import PhantomSettings, write_phantom
 
-SCANS = {"kaggle": (84, 24), "lidc": (108, 0), "mr": (88, 0)}
+SCANS = {"kaggle": (84, 24), "lidc": (108, 0), "mr": (120, 0)}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/training.py --network osic_cnn --size 128 --batch 32
     .venv/bin/python benchmarks/training.py --network unet --preset report --size 256 --batch 16 --steps 2
+    .venv/bin/python benchmarks/training.py --network dsb_cnn --preset slides --size 50 --batch 16
     KERAS_BACKEND=jax python benchmarks/training.py --preset report --size 512 --batch 32 --steps 50 --device gpu
 
 Images a second over whole training steps (augmentation, forward, backward, optimizer), with batches gathered from a
@@ -29,7 +30,7 @@ import numpy as np
 
 from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
-from pulmo.training.augment import Augment, Moves
+from pulmo.training.augment import Augment, Layout, Moves
 from pulmo.training.checkpoint import values_of
 from pulmo.training.device import Device, computing_on
 from pulmo.training.fit import Plan, Trainer
@@ -50,6 +51,7 @@ class Task(NamedTuple):
     target: np.ndarray
     pixel: Any = np.uint8
     kind: str = "mask"
+    layout: Layout = "yx"
 
 
 REPORTED = {("unet", 256): 7.7, ("unet", 320): 7.8, ("resnet_segmenter", 320): 10.3}
@@ -72,6 +74,22 @@ def osic_cnn(size: int, preset: str) -> Task:
     target = np.stack([rng.random((IMAGES, 9)), rng.normal(size=(IMAGES, 9)), np.ones((IMAGES, 9))], -1)
     numbers = rng.normal(size=(IMAGES, 6)).astype(np.float32)
     return Task(network, LinePinball(), {"numbers": numbers}, target.astype(np.float32), np.int16, "same")
+
+
+def dsb_cnn(size: int, preset: str) -> Task:
+    """The three-dimensional network of the preset, for volumes of that many rows and columns, and slices to match."""
+    from importlib import resources
+
+    from pulmo.competitions.dsb.cnn import network_of
+    from pulmo.competitions.dsb.volumes import VolumeFormat
+    from pulmo.pipeline.settings import load_settings
+
+    config = (resources.files("pulmo.competitions.dsb") / "config.toml").read_text()
+    shape = f"features.size=[{round(0.4 * size)},{size},{size}]"
+    s = load_settings(find_competition("dsb").module("settings").Settings, config, preset, [shape])
+    network = network_of(s.train_cnn, VolumeFormat("CT", s.features.lung_format()))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return Task(network, loss, {}, (np.arange(IMAGES)[:, None] % 2).astype(np.float32), np.int16, "same", "zyxc")
 
 
 def unet(size: int, preset: str) -> Task:
@@ -118,7 +136,7 @@ def _segmentation(network: Any, size: int) -> Task:
 
 
 NETWORKS: dict[str, Callable[[int, str], Task]] = {
-    network.__name__: network for network in (osic_cnn, unet, resnet_segmenter, encoder_unet, detector)
+    network.__name__: network for network in (osic_cnn, dsb_cnn, unet, resnet_segmenter, encoder_unet, detector)
 }
 
 
@@ -158,13 +176,13 @@ def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed:
     peak = matrix_peak(device, "float16" if mixed else "float32")
     keras.utils.set_random_seed(0)
     task = NETWORKS[arguments.network](arguments.size, arguments.preset)
-    images, target = _on_disk(folder / "images.npy", _random(arguments.size, task.pixel)), task.target
+    images, target = _on_disk(folder / "images.npy", _random(task)), task.target
     if task.kind == "mask":
         target = _on_disk(folder / "masks.npy", target)
     rows = Rows({"image": images, **task.inputs}, target)
     plan = Plan(2, arguments.steps, 1e-3, 0, 0.0, 0.0, 9)
     moves = Moves(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
-    trainer = Trainer(task.network, task.objective, plan, Augment(moves, "yx", 0, target=task.kind))
+    trainer = Trainer(task.network, task.objective, plan, Augment(moves, task.layout, 0, target=task.kind))
     flops = 3 * forward_flops(task.network)
     reported = REPORTED.get((arguments.network, arguments.size)) if arguments.preset == "report" else None
     found = []
@@ -216,21 +234,30 @@ def matrix_peak(device: Device, dtype: str) -> float:
 
 def forward_flops(network: Any) -> float:
     """Multiplications and additions of an image's way through convolutions and dense layers."""
+    # With one image: where slices of a volume are passed as if they were images, their number is then known.
+    inputs = {
+        name: keras.Input(batch_shape=(1, *t.shape[1:]), dtype=t.dtype, name=name) for name, t in network.input.items()
+    }
     total = 0.0
-    for layer in network._flatten_layers(include_self=False):
+    for layer in keras.models.clone_model(network, inputs)._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D):
-            total += 2 * math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+            total += 2 * math.prod(layer.kernel.shape) * _places(layer.output)
         elif isinstance(layer, keras.layers.Conv2DTranspose | keras.layers.Conv3DTranspose):
-            total += 2 * math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:-1])
+            total += 2 * math.prod(layer.kernel.shape) * _places(layer.input)
         elif isinstance(layer, keras.layers.Dense):
-            total += 2 * math.prod(layer.kernel.shape)
+            total += 2 * math.prod(layer.kernel.shape) * _places(layer.output)
     return total
 
 
-def _random(size: int, pixel: Any) -> np.ndarray:
+def _places(tensor: Any) -> int:
+    return math.prod(side or 1 for side in tensor.shape[:-1])
+
+
+def _random(task: Task) -> np.ndarray:
     """HU, or grey levels."""
-    low, high = (-1000, 400) if pixel == np.int16 else (0, 256)
-    return np.random.default_rng(0).integers(low, high, (IMAGES, size, size), pixel)
+    low, high = (-1000, 400) if task.pixel == np.int16 else (0, 256)
+    shape = (IMAGES, *task.network.input["image"].shape[1:])
+    return np.random.default_rng(0).integers(low, high, shape, task.pixel)
 
 
 def _on_disk(path: Path, array: np.ndarray) -> np.ndarray:

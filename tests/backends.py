@@ -43,7 +43,7 @@ def under_this_backend() -> dict[str, np.ndarray]:
     from pulmo.training.device import computing_on
 
     with computing_on("cpu"):
-        return {**_osic_cnn(), **_networks_on_pictures(), **_warp()}
+        return {**_osic_cnn(), **_networks_on_pictures(), **_networks3d(), **_warp()}
 
 
 def _osic_cnn() -> dict[str, np.ndarray]:
@@ -64,6 +64,32 @@ def _osic_cnn() -> dict[str, np.ndarray]:
     network.set_weights([rng.normal(0, 0.1, value.shape) for value in network.get_weights()])
     said = keras.ops.convert_to_numpy(network(inputs, training=False))
     return {"osic_cnn forward": said, **_one_step("osic_cnn", network, LinePinball(), Rows(inputs, truth))}
+
+
+def _networks3d() -> dict[str, np.ndarray]:
+    import keras
+
+    from pulmo.models.grad_cam import cut
+    from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, VolumeScale, resnet3d
+    from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
+    from pulmo.training.device import gradient
+    from pulmo.training.sequences import Rows
+
+    rng, scale = np.random.default_rng(0), VolumeScale(-1000.0, 400.0, 0.25)
+    shape, found = (6, 16, 16, 2), {}
+    volumes, label = rng.integers(-1024, 400, (8, *shape)).astype(np.int16), rng.integers(0, 2, (8, 1))
+    for name, network in (
+        ("resnet3d", resnet3d(ResNet3dParameters(shape, 4, (8, 8), 0.0), scale)),
+        ("slides_cnn3d", slides_cnn3d(SlidesCnn3dParameters(shape, (4, 6), 16, 0.0), scale)),
+    ):
+        network.set_weights([rng.normal(0, 0.1, value.shape) for value in network.get_weights()])
+        found[f"{name} forward"] = keras.ops.convert_to_numpy(network({"image": volumes}, training=False))
+        halves = cut(network, LOCALISED)
+        maps = keras.ops.convert_to_numpy(halves.maps(volumes, training=False))
+        found[f"{name} gradient"] = gradient(halves.head, maps)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        found |= _one_step(name, network, loss, Rows({"image": volumes}, label))
+    return found
 
 
 def _networks_on_pictures() -> dict[str, np.ndarray]:

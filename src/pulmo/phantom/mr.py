@@ -16,7 +16,7 @@ from pulmo.phantom.shapes import Ellipsoid
 
 TumourKind = Literal["uniform", "necrotic"]
 
-MUSCLE, FAT, BONE, GUT = 1.0, 1.5, 0.25, 1.2
+MUSCLE, FAT, BONE, GUT = 1.0, 1.5, 0.25, 1.0
 MATRICES = (64, 80, 96)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 
 from pulmo.competitions.dsb.lidc import count_nodules, is_class_b, read_marks, series_of
 from pulmo.competitions.dsb.submission import read_solution
@@ -197,13 +198,12 @@ def _id(folder: Path, scan: Path) -> str:
 def _pixel_mm(folder: Path) -> tuple[float, float]:
     """PixelSpacing of a series, between rows and between columns. Raises ScanError where no slice says it."""
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() != ".xml":
-            try:
-                spacing = dcmread(path, stop_before_pixels=True, specific_tags=["PixelSpacing"]).get("PixelSpacing")
-            except Exception:
-                continue
-            if spacing:
-                return float(spacing[0]), float(spacing[1])
+        try:
+            spacing = dcmread(path, stop_before_pixels=True, specific_tags=["PixelSpacing"]).get("PixelSpacing")
+        except (InvalidDicomError, OSError):
+            continue
+        if spacing:
+            return float(spacing[0]), float(spacing[1])
     raise ScanError(Fault(str(folder), "no slice says its PixelSpacing", "Export the series again"))
 
 

@@ -23,8 +23,10 @@ from pulmo.phantom.protocol import ENCODINGS
 from pulmo.pipeline.parallel import map_items
 
 SMALLEST_MM, LARGEST_MM, MOST_NODULES = 4.0, 30.0, 5
-BRANCHES = 12
-"""Of the vessels in a lung: their trunk is then no thicker than life's."""
+CANCER_MM = 8.0
+"""In Kaggle's layout, a scan with cancer has a nodule of this size at the least; others may be smaller."""
+BRANCHES, HILUM_MM = 8, 14.0
+"""Vessels in a lung, and how far apart they enter: in one point they would make a clump like a nodule's."""
 BROKEN, LEFT_WITHOUT_FOLDER, ODD_FROM = 3, 7, 30
 """In Kaggle's layout, from so many scans on, one training scan is no DICOM and another is missing."""
 CLASSES: dict[int, TumourKind] = {0: "necrotic", 1: "uniform"}
@@ -109,7 +111,9 @@ def _subject(settings: PhantomSettings, number: int, label: int, test: bool, see
     if settings.layout == "mr":
         return Subject(f"{CLASS_FOLDERS[label]}/rat{number:03d}/T1_FFE", label, test, (), seed)
     fewest, most = {"kaggle": ((0, 0), (1, MOST_NODULES)), "lidc": ((0, 1), (2, MOST_NODULES))}[settings.layout][label]
-    sizes = np.exp(rng.uniform(np.log(SMALLEST_MM), np.log(LARGEST_MM), rng.integers(fewest, most + 1)))
+    smallest = np.full(rng.integers(fewest, most + 1), SMALLEST_MM)
+    smallest[:1] = CANCER_MM if settings.layout == "kaggle" else SMALLEST_MM
+    sizes = np.exp(rng.uniform(np.log(smallest), np.log(LARGEST_MM)))
     nodules = tuple(round(float(size), 1) for size in sorted(sizes, reverse=True))
     if settings.layout == "kaggle":
         return Subject(rng.bytes(16).hex(), label, test, nodules, seed)
@@ -151,7 +155,7 @@ def anatomy(subject: Subject) -> tuple[Body, list[Nodule]]:
     rng = np.random.default_rng([subject.seed, 3])
     size = float(rng.uniform(0.95, 1.05))
     litres = float(rng.uniform(1.9, 2.4)) * size**3
-    body = chest(0.95 * litres, 1.1 * litres, size).with_vessels(subject.seed, BRANCHES)
+    body = chest(0.95 * litres, 1.1 * litres, size).with_vessels(subject.seed, BRANCHES, HILUM_MM)
     nodules = place_nodules(body, subject.nodules_mm, subject.seed)
     return with_nodules(body, nodules).on_table(), nodules
 
