@@ -86,7 +86,8 @@ def _networks3d() -> dict[str, np.ndarray]:
         found[f"{name} forward"] = keras.ops.convert_to_numpy(network({"image": volumes}, training=False))
         halves = cut(network, LOCALISED)
         maps = keras.ops.convert_to_numpy(halves.maps(volumes, training=False))
-        found[f"{name} gradient"] = gradient(halves.head, maps)
+        # Its mean over the places, which Grad-CAM takes: of equal values in a pool, each backend chooses another.
+        found[f"{name} gradient"] = gradient(halves.head, maps).mean(axis=(1, 2, 3))
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         found |= _one_step(name, network, loss, Rows({"image": volumes}, label))
     return found
