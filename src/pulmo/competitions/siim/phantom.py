@@ -39,7 +39,7 @@ class PhantomSettings:
     """How many images, from which seed, and how large a side."""
 
     train_images: int = 240
-    test_images: int = 40
+    test_images: int = 100
     seed: int = 0
     pixels: int = 1024
 
