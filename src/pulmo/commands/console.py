@@ -8,14 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from pulmo.errors import UserError
+from pulmo.pipeline.telling import tell as tell
 
 MOST_FAULTS_SHOWN = 50
 USER_AT_FAULT = 1
-
-
-def tell(message: str) -> None:
-    """Say how far we are, on stderr."""
-    print(message, file=sys.stderr, flush=True)
 
 
 def show_json(value: Any) -> None:
