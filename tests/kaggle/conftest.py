@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pulmo.kaggle import client, submit
+from pulmo.kaggle import client, waiting
 from tests.kaggle.server import KaggleServer
 
 TOKEN = "KGAT_0123456789abcdef"
@@ -20,7 +20,7 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KaggleSe
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")
     monkeypatch.setattr(client, "PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(submit, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
     monkeypatch.chdir(tmp_path)
     with KaggleServer(TOKEN) as server:
         # The client always goes to localhost:7777; through a proxy of a free port, tests do not fight for that one.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pulmo.kaggle import client, submit
+from pulmo.kaggle import client, waiting
 from pulmo.kaggle.ledger import LEDGER, Entry, append, read
 from tests.kaggle.server import Answer, KaggleServer
 from tests.support import run_pulmo
@@ -193,7 +193,7 @@ def test_nobody_there(kaggle: KaggleServer, send: Sender, monkeypatch: pytest.Mo
 
 
 def test_waiting_bears_errors_that_pass(kaggle: KaggleServer, send: Sender) -> None:
-    kaggle.fail("GetSubmission", *[Answer(500)] * submit.FAILURES_BORNE)
+    kaggle.fail("GetSubmission", *[Answer(500)] * waiting.FAILURES_BORNE)
     assert send()[0] == 0
     assert send.statuses[-1] == "complete"
 

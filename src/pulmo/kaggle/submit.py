@@ -4,7 +4,6 @@ What was sent carries the first digits of its SHA-256 in its description, by whi
 send that was cut off has arrived.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,12 @@ from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle import ledger
-from pulmo.kaggle.client import TRANSIENT, connected, status_of
+from pulmo.kaggle.client import connected, status_of
 from pulmo.kaggle.ledger import LEDGER, Entry
 from pulmo.kaggle.upload import put_file
-from pulmo.pipeline.progress import bar
+from pulmo.kaggle.waiting import wait_for
 from pulmo.pipeline.telling import tell
 
-POLL_SECONDS = 10.0
-FAILURES_BORNE = 6  # of Kaggle's servers in a row while waiting
 LISTED = 100
 
 
@@ -154,23 +151,13 @@ def _scored(competitions: Any, entry: Entry) -> Entry:
         return entry
     request = ApiGetSubmissionRequest()
     request.ref = int(entry.ref)
-    failures = 0
+
+    def judged() -> Any:
+        submission = competitions.get_submission(request)
+        return None if submission.status == SubmissionStatus.PENDING else submission
+
     tell("Waiting for the score; the same command goes on from here if it is stopped.")
-    with bar() as display:
-        display.add_task("Kaggle scores it", total=None)
-        while True:
-            try:
-                submission = competitions.get_submission(request)
-                failures = 0
-            except (requests.HTTPError, requests.Timeout, requests.ConnectionError) as error:
-                failures += 1
-                lasting = isinstance(error, requests.HTTPError) and status_of(error) not in TRANSIENT
-                if lasting or failures > FAILURES_BORNE:
-                    raise
-            else:
-                if submission.status != SubmissionStatus.PENDING:
-                    return _final(submission, entry)
-            time.sleep(POLL_SECONDS)
+    return _final(wait_for("Kaggle scores it", judged), entry)
 
 
 def _final(submission: Any, entry: Entry) -> Entry:

@@ -1,0 +1,72 @@
+"""An environment with the versions of Kaggle's image and nothing else, kept from one rehearsal to the next."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from pulmo.errors import Fault, UserError
+from pulmo.kaggle.packages import IMAGE
+from pulmo.pipeline.telling import tell
+
+FOLDER = Path("work") / "rehearsal"
+PREFERRED = "python3.12"
+
+
+class Interpreter(NamedTuple):
+    """A Python: its version, `3.12`, and the folder it is installed in."""
+
+    version: str
+    prefix: Path
+
+
+def find_interpreter(wish: str | None) -> tuple[str, Interpreter]:
+    """The interpreter wished for; else Kaggle's, if it is here; else the one that runs this.
+
+    Returns:
+        Its command, and what it says of itself.
+
+    Raises:
+        UserError: the one wished for does not work.
+    """
+    for command in [wish] if wish else [PREFERRED, sys.executable]:
+        if found := _ask(command):
+            return command, found
+    raise UserError(Fault(f"--python {wish}", "does not run", "Name an interpreter of Python 3.11 or newer"))
+
+
+def prepare_environment(command: str, interpreter: Interpreter) -> Path:
+    """A virtual environment with the packages of `kernels/kaggle-image.txt`; made once.
+
+    Raises:
+        UserError: they cannot be installed.
+    """
+    digest = hashlib.sha256(f"{interpreter}{IMAGE.read_text()}".encode()).hexdigest()[:12]
+    folder = FOLDER / f"python{interpreter.version}-{digest}"
+    if (folder / "installed").is_file():
+        return folder
+    tell(f"Installing the versions of Kaggle's image for Python {interpreter.version} (once, some minutes) …")
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([command, "-m", "venv", str(folder)], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    answer = subprocess.run([*pip, "--requirement", str(IMAGE)], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        remedy = "Connect to the internet once: the environment is kept"
+        raise UserError(Fault(str(IMAGE), f"cannot be installed ({reason})", remedy))
+    (folder / "installed").touch()
+    return folder
+
+
+def _ask(command: str) -> Interpreter | None:
+    question = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
+    try:
+        answer = subprocess.run([command, "-c", question], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    if answer.returncode:
+        return None
+    version, prefix = answer.stdout.split(maxsplit=1)
+    return Interpreter(version, Path(prefix.strip()))
