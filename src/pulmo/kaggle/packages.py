@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from pulmo.competition import Competition
 from pulmo.kaggle.folders import KERNELS
-from pulmo.pipeline.fingerprint import imported_code, imports, module_of
+from pulmo.pipeline.fingerprint import distributions, imported_code, imports, module_of
 
 IMAGE = KERNELS / "kaggle-image.txt"
 
@@ -61,7 +61,7 @@ def missing_packages(libraries: Iterable[str], python: str, image: Path = IMAGE)
     Returns:
         Packages in the order of their names.
     """
-    given = importlib.metadata.packages_distributions()
+    given = distributions()
     wanted = {canonicalize_name(name) for library in libraries for name in given.get(library, ())}
     there = _with_requirements({Requirement(line).name for line in image_lines(image)}, python)
     modules: dict[str, list[str]] = {}

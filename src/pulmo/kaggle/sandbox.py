@@ -113,7 +113,9 @@ def _alone(scene: Scene) -> tuple[list[str], dict[str, str]]:
     run = f"cd /kaggle/working && exec {_VENV}/bin/python /kaggle/src/kernel.py"
     lines += [
         f"mkdir -p {_quoted(root / 'proc')} && mount -t proc proc {_quoted(root / 'proc')}",
-        f"exec chroot {_quoted(root)} /bin/sh -c {_quoted(run)}",
+        # Not `exec`: as the first process of its namespace, the kernel would be deaf to signals.
+        f"chroot {_quoted(root)} /bin/sh -c {_quoted(run)} || exit $?",
+        "exit 0",
     ]
     return [*_ALONE, "sh", "-c", "\n".join(lines)], {"HOME": "/tmp", "TMPDIR": "/tmp"}
 

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 
-from packaging.tags import compatible_tags, cpython_tags
+from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from pulmo.errors import Fault, UserError
@@ -64,20 +65,23 @@ def _wheels(python: str, packages: Sequence[Package]) -> list[Path]:
 
 def _find(cache: Path, package: Package, python: str) -> Path | None:
     """The wheel of a package in a folder, if it is for that Python on Kaggle's machines."""
-    version = (int(python.partition(".")[0]), int(python.partition(".")[2]))
-    abi = f"cp{version[0]}{version[1]}"
-    fitting = {
-        *cpython_tags(version, abis=[abi, "abi3", "none"], platforms=_PLATFORMS),
-        *compatible_tags(version, abi, [*_PLATFORMS, "any"]),
-    }
     for path in sorted(cache.glob("*.whl")):
         try:
             name, found, _, tags = parse_wheel_filename(path.name)
         except InvalidWheelFilename:
             continue
-        if name == canonicalize_name(package.name) and str(found) == package.version and fitting & tags:
+        if name == canonicalize_name(package.name) and str(found) == package.version and tags & _fitting(python):
             return path
     return None
+
+
+@cache
+def _fitting(python: str) -> frozenset[Tag]:
+    """What a wheel may say it is for."""
+    version = (int(python.partition(".")[0]), int(python.partition(".")[2]))
+    abi = f"cp{version[0]}{version[1]}"
+    own = cpython_tags(version, abis=[abi, "abi3", "none"], platforms=_PLATFORMS)
+    return frozenset([*own, *compatible_tags(version, abi, [*_PLATFORMS, "any"])])
 
 
 def _download(python: str, packages: Collection[Package], cache: Path) -> None:

@@ -144,10 +144,11 @@ def _source(module: str) -> str:
 
 
 @cache
-def _distributions() -> dict[str, list[str]]:
+def distributions() -> dict[str, list[str]]:
+    """Names of the packages that give each top-level module here."""
     return dict(importlib.metadata.packages_distributions())
 
 
 def _versions(libraries: set[str]) -> dict[str, str]:
-    names = {name for library in libraries for name in _distributions().get(library, [])}
+    names = {name for library in libraries for name in distributions().get(library, [])}
     return {name: importlib.metadata.version(name) for name in sorted(names)}
