@@ -177,17 +177,22 @@ def test_a_competitions_rules_are_known_and_the_rest_assumed(monkeypatch: pytest
     assert found["memory_gb"] == limits.Limit(30, "GB", "assumed")
 
 
-@pytest.mark.parametrize("stranger", ["token", "path"])
+@pytest.mark.parametrize("stranger", ["token", "file", "path"])
 def test_nothing_secret_or_of_this_machine_goes_out(
     repository: Path, monkeypatch: pytest.MonkeyPatch, stranger: str
 ) -> None:
     monkeypatch.setenv("KAGGLE_KEY", "a-secret-key")
+    monkeypatch.setenv("HOME", str(repository / "home"))
+    (repository / "home/.kaggle").mkdir(parents=True)
+    (repository / "home/.kaggle/access_token").write_text("a-secret-token\n")
     model = Path("work/osic/full/fit_ensemble/model")
-    text = {"token": "a-secret-key", "path": f"{repository}/data/train.csv"}[stranger]
+    text = {"token": "a-secret-key", "file": "a-secret-token", "path": f"{repository}/data/train.csv"}[stranger]
     (model / "ensemble.json").write_text(json.dumps({"source": text}))
-    with pytest.raises(UserError, match=r"ensemble.json: holds (the value of KAGGLE_KEY|this folder's path)") as caught:
+    with pytest.raises(
+        UserError, match=r"ensemble.json: holds (the value of KAGGLE_KEY|the token|this fold)"
+    ) as caught:
         build(OSIC, "infer", model, "ada")
-    assert "a-secret-key" not in str(caught.value)
+    assert "a-secret" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("repository")

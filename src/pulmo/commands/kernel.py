@@ -1,13 +1,12 @@
 """The solution as a Kaggle kernel: built, rehearsed here, pushed."""
 
-import json
-import os
 from pathlib import Path
 
 from pulmo.commands.console import show_table, tell
 from pulmo.commands.demo import DEMO, demo_data
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
+from pulmo.kaggle.credentials import user_name
 from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
@@ -23,7 +22,7 @@ def build_kernel(competition: Competition, train: bool, run: str | None, owner: 
     kind = TRAIN if train else INFER
     run = None if train else run or _newest_run(competition)
     model = None if run is None else _model(competition, run)
-    built = build(competition, kind, model, owner or _user_name() or OWNER)
+    built = build(competition, kind, model, owner or user_name() or OWNER)
     if run is not None:
         tell(f"The model is that of run {run!r}.")
         _keep_estimate(competition, run, built_kernel(competition, kind).parent)
@@ -84,13 +83,6 @@ def _keep_estimate(competition: Competition, run: str, folder: Path) -> None:
     scores = RunPaths.of(competition.name, run, Path()).out / "score.json"
     if scores.is_file():
         (folder / scores.name).write_bytes(scores.read_bytes())
-
-
-def _user_name() -> str:
-    """The name on Kaggle that goes with the credentials, where they tell it."""
-    path = Path.home() / ".kaggle" / "kaggle.json"
-    known = json.loads(path.read_text()) if path.is_file() else {}
-    return os.environ.get("KAGGLE_USERNAME") or str(known.get("username", ""))
 
 
 def _budget(done: Rehearsal) -> list[dict[str, str]]:

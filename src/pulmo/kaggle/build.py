@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
+from pulmo.kaggle.credentials import secrets
 from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, source_folder
 from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.packages import kernel_libraries, missing_packages
@@ -133,10 +134,8 @@ def _over(name: str, size: float, limit: Limit) -> Fault:
 
 def _check_private(folder: Path) -> None:
     """Nothing goes out that is secret, or true on this machine alone."""
-    strangers = {str(Path.cwd()): "this folder's path", f"{Path.home()}{os.sep}": "the home folder's path"}
-    for name in ("KAGGLE_API_TOKEN", "KAGGLE_KEY"):
-        if value := os.environ.get(name):
-            strangers[value] = f"the value of {name}"
+    places = {str(Path.cwd()): "this folder's path", f"{Path.home()}{os.sep}": "the home folder's path"}
+    strangers = places | secrets()
     faults = [
         Fault(str(path), f"holds {what}", "Take it out of the sources or the model, and build again")
         for path in sorted(folder.rglob("*"))
