@@ -3,6 +3,9 @@
 import csv
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -233,6 +236,18 @@ def test_a_code_competition_takes_a_kernels_version(kaggle: KaggleServer, send: 
     assert sent["fileName"] == "submission.csv"
     assert kaggle.blobs == {}
     assert read(LEDGER)[-1].kernel == "ada/pulmo-osic-infer/3"
+
+
+def test_two_processes_send_a_file_once(kaggle: KaggleServer, send: Sender) -> None:
+    kaggle.fail("StartSubmissionUpload", Answer(503, seconds=1, headers={"Retry-After": "1"}))
+    words = [sys.executable, "-m", "pulmo", "osic", "submit", str(send.file), "-m", "at once"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    both = [subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = "".join(process.communicate()[1] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(kaggle.submissions) == 1
+    assert "not sent again" in said
+    assert send.statuses[:2] == ["sending", "pending"]
 
 
 def test_other_competitions_take_no_kernels(kaggle: KaggleServer, send: Sender) -> None:

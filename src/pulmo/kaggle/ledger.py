@@ -95,20 +95,26 @@ def find(path: Path, entry: Entry) -> Entry | None:
 
 @contextmanager
 def sending(path: Path) -> Iterator[None]:
-    """Only one process at a time sends and notes what it sent, so that no file goes twice."""
+    """Only one process at a time sends and notes what it sent, so that no file goes twice; others wait their turn."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("ab") as file, _locked(file):
+    with path.with_suffix(".lock").open("ab") as file, _locked(file, "Another process is sending: waiting for it …"):
         yield
 
 
 @contextmanager
-def _locked(file: IO[bytes]) -> Iterator[None]:
+def _locked(file: IO[bytes], busy: str = "") -> Iterator[None]:
     try:
         import fcntl
     except ImportError:  # Windows has no such lock: there, two at once are the user's own care
         yield
         return
-    fcntl.flock(file, fcntl.LOCK_EX)  # let go of when the file is closed, or its process ends
+    # Let go of when the file is closed, or its process ends.
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if busy:
+            tell(busy)
+        fcntl.flock(file, fcntl.LOCK_EX)
     yield
 
 
