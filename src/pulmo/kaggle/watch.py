@@ -66,8 +66,11 @@ def _memory_bytes(leader: int) -> int:
 
 
 def _own_bytes(process: psutil.Process) -> int:
-    with suppress(psutil.Error):
-        full = process.memory_full_info()
+    with suppress(psutil.NoSuchProcess):
+        try:
+            full = process.memory_full_info()
+        except psutil.AccessDenied:  # what is shared is counted more than once then
+            return int(process.memory_info().rss)
         return int(getattr(full, "pss", full.uss))
     return 0
 
