@@ -62,7 +62,7 @@ def test_dataset_and_kernel_are_sent_and_the_output_fetched(
     assert kernel["slug"] == "ada/pulmo-osic-infer"
     assert kernel["text"] == "print('the kernel')\n"
     assert kernel["isPrivate"] is True
-    assert kernel.get("enableInternet", False) is False
+    assert kernel["enableInternet"] is False
     assert kernel["datasetDataSources"] == ["ada/pulmo-osic-model"]
     assert kernel["dockerImagePinningType"] == "original"
     assert (FOLDER / "submission.csv").read_bytes() == built.kernel_output["submission.csv"]

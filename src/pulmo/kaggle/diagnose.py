@@ -33,9 +33,9 @@ _SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
         ),
     ),
     (
-        r"(?:No such file or directory|there is no such (?:file|folder)).*?'(/[^']*)'|FileNotFoundError: (/\S+)",
+        r"(?:No such file or directory|there is no such (?:file|folder)).*?'(/(?!kaggle/|tmp/)[^']*)'",
         lambda found: (
-            f"it reads the absolute path {found[1] or found[2]}, which Kaggle does not have",
+            f"it reads the absolute path {found[1]}, which Kaggle does not have",
             "Ask competition_folder and dataset_folder for its inputs",
         ),
     ),

@@ -44,7 +44,8 @@ def kernel_libraries(competition: Competition, script: str) -> set[str]:
     """
     texts = {node.value for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Constant)}
     stages = [spec.name for spec in competition.stages if spec.name in texts]
-    own = [f"pulmo.competitions.{competition.name}.{name}" for name in ("settings", "submission", *stages)]
+    always = ("settings", "submission", "figures")  # what the commands ask a competition for, whatever the stage
+    own = [f"pulmo.competitions.{competition.name}.{name}" for name in (*always, *stages)]
     imported = [module_of(name) for name in imports(script) if name.partition(".")[0] == "pulmo"]
     libraries = imported_code([*own, *filter(None, imported)]).libraries - _NEVER
     return libraries.union(*(_BEHIND.get(library, ()) for library in libraries))
