@@ -7,6 +7,7 @@ difference row by row, its error by bootstrap over patients.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from pulmo.pipeline.progress import bar
 from pulmo.pipeline.runner import output, run_stages
 from pulmo.scoring.laplace import laplace_log_likelihood
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when Keras is loaded, in the stages
 FOLDER = Path("work") / "benchmarks" / "osic_scans"
 NO_NETWORK = "train_cnn.minimum_scans=100000"
 WITHOUT = {

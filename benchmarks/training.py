@@ -1,12 +1,15 @@
 """How fast does a network train here, and how much of the device does it use?
 
     .venv/bin/python benchmarks/training.py --network osic_cnn --size 128 --batch 32
+    .venv/bin/python benchmarks/training.py --network unet --preset report --size 256 --batch 16 --steps 2
+    .venv/bin/python benchmarks/training.py --network dsb_cnn --preset slides --size 50 --batch 16
     KERAS_BACKEND=jax python benchmarks/training.py --preset report --size 512 --batch 32 --steps 50 --device gpu
 
 Images a second over whole training steps (augmentation, forward, backward, optimizer), with batches gathered from a
 memory-mapped file (pipeline included) and with one batch given again and again (excluded): where the first is much the
 smaller, the device starves. The share of peak sets the network's own arithmetic (its convolutions and dense layers;
 backward counted as twice forward) against the fastest large matrix product measured here in the same precision.
+Beside the networks of report 002 stands what it reports, on a hosted GPU, reading its pictures from DICOM files.
 """
 
 import argparse
@@ -27,7 +30,7 @@ import numpy as np
 
 from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
-from pulmo.training.augment import Augment, Moves
+from pulmo.training.augment import Augment, Layout, Moves
 from pulmo.training.checkpoint import values_of
 from pulmo.training.device import Device, computing_on
 from pulmo.training.fit import Plan, Trainer
@@ -39,12 +42,21 @@ PRODUCTS = 20
 
 
 class Task(NamedTuple):
-    """A network with its loss, and the arrays that it learns from; `images` is left to be made on disk."""
+    """A network with its loss, and the arrays that it learns from; `images` of the type `pixel` are left to be made on
+    disk, and `kind` says how the target moves with them."""
 
     network: Any
     objective: Any
     inputs: dict[str, np.ndarray]
     target: np.ndarray
+    pixel: Any = np.uint8
+    kind: str = "mask"
+    layout: Layout = "yx"
+
+
+REPORTED = {("unet", 256): 7.7, ("unet", 320): 7.8, ("resnet_segmenter", 320): 10.3}
+"""Images a second in the report's first epochs, batches of 16: 1,355 steps in 2,829 s and in 2,775 s, and 1,507 steps
+in 2,348 s."""
 
 
 def osic_cnn(size: int, preset: str) -> Task:
@@ -60,10 +72,72 @@ def osic_cnn(size: int, preset: str) -> Task:
     network = osic_cnn(OsicCnnParameters(size, s.stem, s.filters, s.dense, s.dropout, -1.0), 6, Scale(-1000, 400, 0.25))
     rng = np.random.default_rng(0)
     target = np.stack([rng.random((IMAGES, 9)), rng.normal(size=(IMAGES, 9)), np.ones((IMAGES, 9))], -1)
-    return Task(network, LinePinball(), {"numbers": rng.normal(size=(IMAGES, 6)).astype(np.float32)}, target)
+    numbers = rng.normal(size=(IMAGES, 6)).astype(np.float32)
+    return Task(network, LinePinball(), {"numbers": numbers}, target.astype(np.float32), np.int16, "same")
 
 
-NETWORKS: dict[str, Callable[[int, str], Task]] = {"osic_cnn": osic_cnn}
+def dsb_cnn(size: int, preset: str) -> Task:
+    """The three-dimensional network of the preset, for volumes of that many rows and columns, and slices to match."""
+    from importlib import resources
+
+    from pulmo.competitions.dsb.cnn import network_of
+    from pulmo.competitions.dsb.volumes import VolumeFormat
+    from pulmo.pipeline.settings import load_settings
+
+    config = (resources.files("pulmo.competitions.dsb") / "config.toml").read_text()
+    shape = f"features.size=[{round(0.4 * size)},{size},{size}]"
+    s = load_settings(find_competition("dsb").module("settings").Settings, config, preset, [shape])
+    network = network_of(s.train_cnn, VolumeFormat("CT", s.features.lung_format()))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return Task(network, loss, {}, (np.arange(IMAGES)[:, None] % 2).astype(np.float32), np.int16, "same", "zyxc")
+
+
+def unet(size: int, preset: str) -> Task:
+    """The report's U-Net, or a small one."""
+    from pulmo.models.unet import REPORT, UnetParameters, unet
+
+    small = UnetParameters(start=16, depth=4, rate=1.5, dropout=0.1, momentum=0.9, shrink=2, head=False)
+    return _segmentation(unet(REPORT if preset == "report" else small, size), size)
+
+
+def resnet_segmenter(size: int, preset: str) -> Task:
+    """The report's residual network, or one of an eighth of its filters."""
+    from pulmo.models.resnet_segmenter import REPORT, resnet_segmenter
+
+    return _segmentation(resnet_segmenter(REPORT if preset == "report" else REPORT._replace(start=4), size), size)
+
+
+def encoder_unet(size: int, preset: str) -> Task:
+    """A U-Net on ResNet-50, or on a network for telephones."""
+    from pulmo.models.encoder_unet import EncoderUnetParameters, encoder_unet
+
+    encoder, filters = ("resnet50", 256) if preset == "full" else ("mobilenet_v2", 64)
+    up = tuple(filters // 2**level for level in range(5))
+    return _segmentation(encoder_unet(EncoderUnetParameters(encoder, up, 0.99, head=False), size), size)
+
+
+def detector(size: int, preset: str) -> Task:
+    """A detector of a level for each of four halvings."""
+    from pulmo.models.detection_loss import DetectionLoss
+    from pulmo.models.detector import DetectorParameters, detector
+
+    parameters = DetectorParameters(start=32 if preset == "full" else 8, depth=4, momentum=0.9)
+    corner, side = (np.random.default_rng(seed).uniform(0, size / 2, (IMAGES, 4, 2)) for seed in (0, 1))
+    boxes = np.concatenate([corner, corner + side], axis=-1).astype(np.float32)
+    return Task(detector(parameters, size), DetectionLoss(parameters.cell), {}, boxes, kind="boxes")
+
+
+def _segmentation(network: Any, size: int) -> Task:
+    from pulmo.models.segmentation_losses import SegmentationLoss, Terms
+
+    masks = np.zeros((IMAGES, size, size), np.uint8)
+    masks[:, size // 4 : size // 2, size // 4 :] = 255
+    return Task(network, SegmentationLoss(Terms(cross_entropy=0.5, iou=0.5)), {}, masks)
+
+
+NETWORKS: dict[str, Callable[[int, str], Task]] = {
+    network.__name__: network for network in (osic_cnn, dsb_cnn, unet, resnet_segmenter, encoder_unet, detector)
+}
 
 
 class SameBatch(TrainingBatches):
@@ -89,25 +163,28 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        images = _images(Path(folder) / "images.npy", arguments.size)
         for mixed in (False, True):
             with computing_on(arguments.device, mixed) as device:
                 if mixed and device.kind == "cpu" and not arguments.mixed_on_cpu:
                     continue
                 print(f"{_name(device)}, {device.backend}, {'mixed' if mixed else 'float32'} …", flush=True)
-                rows += _measure(arguments, images, device, mixed)
+                rows += _measure(arguments, Path(folder), device, mixed)
     show_table(rows)
 
 
-def _measure(arguments: argparse.Namespace, images: np.ndarray, device: Device, mixed: bool) -> list[dict[str, str]]:
+def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed: bool) -> list[dict[str, str]]:
     peak = matrix_peak(device, "float16" if mixed else "float32")
     keras.utils.set_random_seed(0)
     task = NETWORKS[arguments.network](arguments.size, arguments.preset)
-    rows = Rows({"image": images, **task.inputs}, task.target.astype(np.float32))
+    images, target = _on_disk(folder / "images.npy", _random(task)), task.target
+    if task.kind == "mask":
+        target = _on_disk(folder / "masks.npy", target)
+    rows = Rows({"image": images, **task.inputs}, target)
     plan = Plan(2, arguments.steps, 1e-3, 0, 0.0, 0.0, 9)
     moves = Moves(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
-    trainer = Trainer(task.network, task.objective, plan, Augment(moves, "yx", 0))
+    trainer = Trainer(task.network, task.objective, plan, Augment(moves, task.layout, 0, target=task.kind))
     flops = 3 * forward_flops(task.network)
+    reported = REPORTED.get((arguments.network, arguments.size)) if arguments.preset == "report" else None
     found = []
     for pipeline, batches in (
         ("included", TrainingBatches(rows, arguments.batch, 0, arguments.steps)),
@@ -121,6 +198,7 @@ def _measure(arguments: argparse.Namespace, images: np.ndarray, device: Device, 
                 "precision": "mixed" if mixed else "float32",
                 "input pipeline": pipeline,
                 "images a second": f"{speed:.1f}",
+                "over the report's": f"{speed / reported:.1f} ×" if reported else "",
                 "GFLOP an image": f"{flops / 1e9:.3f}",
                 "share of peak": f"{speed * flops / peak:.1%} of {peak / 1e12:.2f} TFLOP/s",
             }
@@ -156,22 +234,35 @@ def matrix_peak(device: Device, dtype: str) -> float:
 
 def forward_flops(network: Any) -> float:
     """Multiplications and additions of an image's way through convolutions and dense layers."""
+    # With one image: where slices of a volume are passed as if they were images, their number is then known.
+    inputs = {name: keras.Input(batch_shape=(1, *t.shape[1:]), dtype=t.dtype) for name, t in network.input.items()}
     total = 0.0
-    for layer in network.layers:
+    for layer in keras.models.clone_model(network, inputs)._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D):
-            total += 2 * math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+            total += 2 * math.prod(layer.kernel.shape) * _places(layer.output)
         elif isinstance(layer, keras.layers.Conv2DTranspose | keras.layers.Conv3DTranspose):
-            total += 2 * math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:-1])
+            total += 2 * math.prod(layer.kernel.shape) * _places(layer.input)
         elif isinstance(layer, keras.layers.Dense):
-            total += 2 * math.prod(layer.kernel.shape)
+            total += 2 * math.prod(layer.kernel.shape) * _places(layer.output)
     return total
 
 
-def _images(path: Path, size: int) -> np.ndarray:
-    """Random HU on disk, memory-mapped."""
-    np.save(path, np.random.default_rng(0).integers(-1000, 400, (IMAGES, size, size), np.int16))
-    images: np.ndarray = np.load(path, mmap_mode="r")
-    return images
+def _places(tensor: Any) -> int:
+    return math.prod(side or 1 for side in tensor.shape[:-1])
+
+
+def _random(task: Task) -> np.ndarray:
+    """HU, or grey levels."""
+    low, high = (-1000, 400) if task.pixel == np.int16 else (0, 256)
+    shape = (IMAGES, *task.network.input["image"].shape[1:])
+    return np.random.default_rng(0).integers(low, high, shape, task.pixel)
+
+
+def _on_disk(path: Path, array: np.ndarray) -> np.ndarray:
+    """Memory-mapped."""
+    np.save(path, array)
+    mapped: np.ndarray = np.load(path, mmap_mode="r")
+    return mapped
 
 
 def _name(device: Device) -> str:

@@ -43,7 +43,7 @@ def under_this_backend() -> dict[str, np.ndarray]:
     from pulmo.training.device import computing_on
 
     with computing_on("cpu"):
-        return {**_osic_cnn(), **_warp()}
+        return {**_osic_cnn(), **_networks_on_pictures(), **_networks3d(), **_warp()}
 
 
 def _osic_cnn() -> dict[str, np.ndarray]:
@@ -64,6 +64,78 @@ def _osic_cnn() -> dict[str, np.ndarray]:
     network.set_weights([rng.normal(0, 0.1, value.shape) for value in network.get_weights()])
     said = keras.ops.convert_to_numpy(network(inputs, training=False))
     return {"osic_cnn forward": said, **_one_step("osic_cnn", network, LinePinball(), Rows(inputs, truth))}
+
+
+def _networks3d() -> dict[str, np.ndarray]:
+    import keras
+
+    from pulmo.models.grad_cam import cut
+    from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, VolumeScale, resnet3d
+    from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
+    from pulmo.training.device import gradient
+    from pulmo.training.sequences import Rows
+
+    rng, scale = np.random.default_rng(0), VolumeScale(-1000.0, 400.0, 0.25)
+    shape, found = (6, 16, 16, 2), {}
+    volumes, label = rng.integers(-1024, 400, (8, *shape)).astype(np.int16), rng.integers(0, 2, (8, 1))
+    for name, network in (
+        ("resnet3d", resnet3d(ResNet3dParameters(shape, 4, (8, 8), 0.0), scale)),
+        ("slides_cnn3d", slides_cnn3d(SlidesCnn3dParameters(shape, (4, 6), 16, 0.0), scale)),
+    ):
+        network.set_weights([rng.normal(0, 0.1, value.shape) for value in network.get_weights()])
+        found[f"{name} forward"] = keras.ops.convert_to_numpy(network({"image": volumes}, training=False))
+        halves = cut(network, LOCALISED)
+        maps = keras.ops.convert_to_numpy(halves.maps(volumes, training=False))
+        found[f"{name} gradient"] = gradient(halves.head, maps)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        found |= _one_step(name, network, loss, Rows({"image": volumes}, label))
+    return found
+
+
+def _networks_on_pictures() -> dict[str, np.ndarray]:
+    import keras
+
+    from pulmo.models.detection_loss import DetectionLoss
+    from pulmo.models.detector import DetectorParameters, detector
+    from pulmo.models.encoder_unet import EncoderUnetParameters, encoder_unet
+    from pulmo.models.resnet_segmenter import ResnetSegmenterParameters, resnet_segmenter
+    from pulmo.models.segmentation_losses import SegmentationLoss, Terms
+    from pulmo.models.unet import UnetParameters, unet
+    from pulmo.training.sequences import Rows
+
+    rng = np.random.default_rng(0)
+    inputs = {"image": rng.integers(0, 256, (8, 32, 32)).astype(np.uint8)}
+    masks = Rows(inputs, (255 * (rng.random((8, 32, 32)) < 0.2)).astype(np.uint8))
+    corner, size = rng.uniform(0, 16, (8, 3, 2)), rng.uniform(0, 16, (8, 3, 2))
+    boxes = Rows(inputs, np.concatenate([corner, corner + size], axis=-1).astype(np.float32))
+    overlap = SegmentationLoss(Terms(cross_entropy=1, focal=1, dice=1, iou=1))
+    with_head = SegmentationLoss(Terms(cross_entropy=1, dice=1, any=1))
+    residual = ResnetSegmenterParameters(4, 3, 1, 0.9, 0.0, short_head=False)
+    mobile = EncoderUnetParameters("mobilenet_v2", (8, 8, 8, 4, 4), 0.9, head=True)
+    tasks = {
+        "unet": (unet(UnetParameters(4, 2, 2.0, 0.0, 0.9, shrink=2, head=True), 32), with_head, masks),
+        "resnet_segmenter": (resnet_segmenter(residual, 32), overlap, masks),
+        "resnet, short head": (resnet_segmenter(residual._replace(short_head=True), 32), overlap, masks),
+        "encoder_unet": (encoder_unet(mobile, 32), with_head, masks),
+        "detector": (detector(DetectorParameters(4, 3, 0.9, cell=4), 32), DetectionLoss(4), boxes),
+    }
+    found = {}
+    for name, (network, objective, rows) in tasks.items():
+        _give_weights(network, rng)
+        said = network(inputs, training=False)
+        for part, value in said.items():
+            found[f"{name} {part} forward"] = keras.ops.convert_to_numpy(value)
+        found |= _one_step(name, network, objective, rows)
+    return found
+
+
+def _give_weights(network: Any, rng: np.random.Generator) -> None:
+    """The same under every backend, and none so large that probabilities are certain: variances stay near 1."""
+    for weight in network.weights:
+        if weight.name in {"gamma", "moving_variance"}:
+            weight.assign(rng.uniform(0.8, 1.2, weight.shape))
+        else:
+            weight.assign(rng.normal(0, 1 / np.sqrt(max(1, np.prod(weight.shape[:-1]))), weight.shape))
 
 
 def _one_step(name: str, network: Any, objective: Any, rows: Any) -> dict[str, np.ndarray]:

@@ -127,14 +127,18 @@ def _competition_app(competition: Competition) -> typer.Typer:
         ] = None,
         solution: Annotated[
             Path | None,
-            typer.Option(help="Fit the weights on half of it, judge them on the other.", show_default=False),
+            typer.Option(help="Fit weights and knobs on half of it, judge them on the other.", show_default=False),
         ] = None,
         subset: Annotated[bool, typer.Option("--subset", help="Use the ids that all have.")] = False,
+        knobs: Annotated[
+            list[str] | None,
+            typer.Option("--set", help="A knob of the blend: name=value. May be repeated.", show_default=False),
+        ] = None,
     ) -> None:
-        """Combine several submissions."""
+        """Combine several submissions, or turn the knobs of one."""
         from pulmo.commands.score import BlendRequest, blend_files
 
-        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset))
+        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, knobs or ()))
 
     @group.command()
     def download(data: Data = None) -> None:

@@ -6,7 +6,8 @@ the folder names it: the commands, the runner and the tests ask for it by name.
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 
 from pulmo.errors import Fault, UserError
@@ -48,6 +49,8 @@ class Competition:
     stages: tuple[StageSpec, ...]
     cv: StageSpec
     sample: str = "sample_submission.csv"
+    also_called: Mapping[str, str] = field(default_factory=dict)
+    """Other names that Kaggle takes for a submission's column, name → column."""
 
     @property
     def row_id(self) -> str:

@@ -227,3 +227,13 @@ def test_blend_of_what_all_files_share(pulmo: Pulmo, files: Path) -> None:
     assert code == 0
     assert "2 rows of" in err
     assert pd.read_csv(files / "blend.csv").to_numpy().tolist() == [["a_9", 1450.0, 70.0]]
+
+
+def test_a_knob_that_is_not_there_is_refused(pulmo: Pulmo, files: Path) -> None:
+    words = ("osic", "blend", files / "good.csv", "--out", files / "blend.csv", "--set", "threshold=0.3")
+    code, _, err = pulmo(*words)
+    assert code == 1
+    assert "no knob 'threshold'" in err
+    code, _, err = pulmo(*words, "--solution", files / "solution.csv")
+    assert code == 1
+    assert "both given" in err

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pulmo.training.folds import folds_by_group
+from pulmo.training.folds import folds_by_group, stratified_folds
 
 GROUPS = np.repeat([f"patient {number}" for number in range(23)], 4)
 
@@ -22,3 +22,18 @@ def test_the_order_of_rows_does_not_matter_but_the_seed_does() -> None:
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(ValueError, match="2 groups cannot fill 3 folds"):
         folds_by_group(["a", "b", "a"], 3, seed=0)
+
+
+def test_stratified_folds_keep_groups_together_and_share_out_every_kind() -> None:
+    groups = np.array([f"p{number // 2}" for number in range(120)])
+    kinds = np.where(np.arange(120) // 2 < 15, 5.0, 0.0)
+    fold = stratified_folds(groups, kinds, 4, seed=3)
+    assert (fold[::2] == fold[1::2]).all()
+    assert np.bincount(fold).tolist() == [30, 30, 30, 30]
+    ill = np.bincount(fold[kinds > 0])
+    assert ill.max() - ill.min() <= 2
+    order = np.random.default_rng(0).permutation(120)
+    assert (stratified_folds(groups[order], kinds[order], 4, seed=3) == fold[order]).all()
+    assert (stratified_folds(groups, kinds, 4, seed=4) != fold).any()
+    with pytest.raises(ValueError, match="2 groups cannot fill 3 folds"):
+        stratified_folds(["a", "b"], [0, 0], 3, seed=0)

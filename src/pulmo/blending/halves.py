@@ -1,25 +1,33 @@
-"""Blends of submission files fitted honestly: weights from one half of the groups, judged on the other half."""
+"""Blends of submission files fitted honestly: weights and knobs from one half of the groups, judged on the other."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from pulmo.blending.knobs import Knob, defaults_of
 from pulmo.blending.simplex import fit_simplex
+
+Blend = Callable[..., pd.DataFrame]
+"""`blend(tables, weights, **knobs)`: submissions, a weight each, and a value for each knob → the combined one."""
+Score = Callable[[pd.DataFrame, int], float]
+"""A submission and a half (0 or 1) → its score there; greater is better."""
 
 
 class BlendFit(NamedTuple):
     """What the fit found.
 
     Attributes:
-        weights: (files,), none negative, their sum 1; fitted on the first half.
+        weights: (files,), none negative, their sum 1; fitted on the first half, as are the knobs.
+        knobs: the value of each, by name.
         first, second: the scores on each half, (files + 1,): each file's, then the blend's. Only the second half's
             say anything about the blend.
     """
 
     weights: np.ndarray
+    knobs: dict[str, float]
     first: np.ndarray
     second: np.ndarray
 
@@ -30,23 +38,55 @@ def half_of(group: str) -> int:
 
 
 def fit_blend(
-    tables: Sequence[pd.DataFrame],
-    blend: Callable[[Sequence[pd.DataFrame], Sequence[float]], pd.DataFrame],
-    score: Callable[[pd.DataFrame, int], float],
+    halves: Sequence[Sequence[pd.DataFrame]], blend: Blend, score: Score, knobs: Mapping[str, Knob]
 ) -> BlendFit:
-    """Fit weights for the score on the first half; on it, the blend is never worse than its best file.
+    """Fit weights and knobs for the score on the first half; on it, the blend is never worse than its best file.
+
+    Two climbs, from the best file alone and from all files alike, each with the knobs at their defaults: in turn, each
+    knob takes the best of its candidates, and the weights are exchanged, until neither helps. Where both climbs end
+    alike, the one from the single file counts, so that a file that adds nothing gets no weight.
 
     Args:
-        tables: the submissions.
-        blend: tables and weights → the combined submission.
-        score: a submission and a half (0 or 1) → its score there; greater is better.
+        halves: the first halves of the submissions, one or more of them; and their second halves.
+        blend: how they are combined.
+        score: how the result is judged.
+        knobs: what `blend` takes besides weights; may be empty.
     """
+    first, second = halves
+    climb = _Climb(first, blend, score, knobs)
+    alone = np.array([score(table, 0) for table in first])
+    starts = [np.eye(len(first))[alone.argmax()], np.full(len(first), 1 / len(first))]
+    reached, weights, values = max((climb.from_(start) for start in starts), key=lambda end: end[0])
+    judged = [*second, blend(second, weights.tolist(), **values)]
+    return BlendFit(weights, values, np.array([*alone, reached]), np.array([score(table, 1) for table in judged]))
 
-    def scores(weights: Sequence[float], half: int) -> np.ndarray:
-        return np.array([score(table, half) for table in (*tables, blend(tables, weights))])
 
-    fitted = fit_simplex(lambda weights: -score(blend(tables, weights.tolist()), 0), len(tables))
-    # An exchange may end where no single step helps: a file alone may still be better.
-    candidates = [fitted.tolist(), *np.eye(len(tables)).tolist()]
-    weights = max(candidates, key=lambda candidate: score(blend(tables, candidate), 0))
-    return BlendFit(np.array(weights), scores(weights, 0), scores(weights, 1))
+class _Climb:
+    """The search on the first half; never downwards."""
+
+    def __init__(self, tables: Sequence[pd.DataFrame], blend: Blend, score: Score, knobs: Mapping[str, Knob]) -> None:
+        self._tables, self._blend, self._score, self._knobs = tables, blend, score, knobs
+        self._known: dict[tuple[float, ...], float] = {}
+
+    def from_(self, weights: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
+        """The score, weights and knobs at the end of the way from these weights."""
+        values = defaults_of(self._knobs)
+        reached, before = self._at(weights, values), -np.inf
+        while reached > before:
+            before = reached
+            for name, knob in self._knobs.items():
+                tried = [self._at(weights, {**values, name: value}) for value in knob.candidates]
+                if tried and max(tried) > reached:
+                    reached, values = max(tried), {**values, name: knob.candidates[int(np.argmax(tried))]}
+            weights = fit_simplex(self._loss_with(values), len(self._tables), weights)
+            reached = self._at(weights, values)
+        return reached, weights, values
+
+    def _loss_with(self, values: Mapping[str, float]) -> Callable[[np.ndarray], float]:
+        return lambda weights: -self._at(weights, values)
+
+    def _at(self, weights: np.ndarray, values: Mapping[str, float]) -> float:
+        point = (*weights.tolist(), *values.values())
+        if point not in self._known:  # a climb comes by most of its points several times
+            self._known[point] = self._score(self._blend(self._tables, weights.tolist(), **values), 0)
+        return self._known[point]

@@ -9,9 +9,9 @@ FIRST_STEP = 0.25
 LAST_STEP = 1 / 512
 
 
-def fit_simplex(loss: Callable[[np.ndarray], float], count: int) -> np.ndarray:
-    """Weights of least loss, found by exchange: from equal weights, move a share from one member to another as long
-    as that helps, then halve the share.
+def fit_simplex(loss: Callable[[np.ndarray], float], count: int, start: np.ndarray | None = None) -> np.ndarray:
+    """Weights of least loss, found by exchange: move a share from one member to another as long as that helps, then
+    halve the share.
 
     It needs no derivative, so that it serves metrics with clips and thresholds; the loss never rises on the way. On a
     convex loss it ends near the optimum; on others, at a point that no exchange improves.
@@ -19,11 +19,12 @@ def fit_simplex(loss: Callable[[np.ndarray], float], count: int) -> np.ndarray:
     Args:
         loss: weights (count,) → a number; smaller is better.
         count: number of members.
+        start: weights (count,) to start from; by default equal ones.
 
     Returns:
         Weights (count,), exact to about 1/512.
     """
-    weights = np.full(count, 1 / count)
+    weights = np.full(count, 1 / count) if start is None else start
     least = loss(weights)
     step = FIRST_STEP
     while step >= LAST_STEP:

@@ -97,11 +97,13 @@ def run_stage(request: Request, name: str) -> None:
     _run(run, [request.competition.stage(name)])
     result: dict[str, Any] = {"stage": name, "folder": str(run.paths.stage(name))}
     if name == "predict":
-        result["submission"] = str(_publish(run))
+        result |= {"submission": str(_publish(run)), "pictures": draw(run)}
     if request.json:
         show_json(result)
     else:
         print(result.get("submission", result["folder"]))
+        for picture in result.get("pictures", ()):
+            print(f"Picture {picture}")
 
 
 def run_cv(request: Request) -> None:

@@ -1,23 +1,24 @@
 """Submission files judged and combined: score, validate, blend."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from pulmo.blending.knobs import Knob, defaults_of
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
 from pulmo.errors import Fault, ParticipantVisibleError, UserError
 from pulmo.scoring.ids import missing_ids, repeated_ids, shared_rows, unknown_ids
-from pulmo.scoring.tables import name_of, read_table
+from pulmo.scoring.tables import name_of, notes_of, read_table
 from pulmo.scoring.validation import validate
 
 
 def score_file(competition: Competition, path: Path, solution: Path, subset: bool, as_json: bool) -> None:
     """Print a submission's score, alone on the last line of stdout."""
     cells = competition.module("submission")
-    submission = read_table(path, competition.submission_columns)
+    submission = _read(competition, path)
     truth = cells.read_solution(solution)
     if subset:
         submission, truth = _share(competition, submission, truth)
@@ -31,49 +32,62 @@ def score_file(competition: Competition, path: Path, solution: Path, subset: boo
 
 def validate_file(competition: Competition, path: Path, sample: Path) -> None:
     """Say whether Kaggle would take the file; every fault is named."""
-    submission = read_table(path, competition.submission_columns)
-    expected = read_table(sample, [competition.row_id])
+    submission = _read(competition, path)
+    expected = read_table(sample, [competition.row_id], competition.also_called)
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
     print(f"{path}: valid, {len(submission)} rows")
 
 
+def _read(competition: Competition, path: Path) -> pd.DataFrame:
+    """A submission; what was put right in it is said."""
+    table = read_table(path, competition.submission_columns, competition.also_called)
+    for note in notes_of(table):
+        tell(f"note: {note}")
+    return table
+
+
 @dataclass(frozen=True)
 class BlendRequest:
-    """What to combine, and how: by the weights given, by weights fitted to a solution, or equally."""
+    """What to combine, and how: by weights and knobs given or fitted to a solution, or equally and by the defaults.
+
+    `knobs` are `name=value`, as given to `--set`.
+    """
 
     paths: Sequence[Path]
     out: Path
     weights: str | None = None
     solution: Path | None = None
     subset: bool = False
+    knobs: Sequence[str] = field(default=())
 
 
 def blend_files(competition: Competition, request: BlendRequest) -> None:
     """Combine submission files."""
-    if request.weights is not None and request.solution is not None:
-        raise UserError(Fault("--weights and --solution", "were both given", "Give weights, or let them be fitted"))
+    if request.solution is not None and (request.weights is not None or request.knobs):
+        remedy = "Give weights and knobs, or let them be fitted"
+        raise UserError(Fault("--solution and --weights or --set", "were both given", remedy))
     cells = competition.module("submission")
-    tables = [read_table(path, competition.submission_columns) for path in request.paths]
+    tables = [_read(competition, path) for path in request.paths]
     if request.subset:
         tables = _share_ids(competition, tables)
     _check_together(competition, tables)
     if request.solution is not None:
-        shares = _fit_shares(competition, request, tables)
-    elif request.weights is not None:
-        shares = _parse_weights(request.weights, len(tables))
+        weights, knobs = _fit(competition, request, tables)
     else:
-        shares = [1.0] * len(tables)
-    combined = cells.blend(tables, shares)
+        weights = [1.0] * len(tables) if request.weights is None else _parse_weights(request.weights, len(tables))
+        knobs = {**defaults_of(cells.KNOBS), **_parse_knobs(request.knobs, cells.KNOBS)}
+        for path, weight in zip(request.paths, weights, strict=True):
+            tell(f"{weight / sum(weights):8.4f}  {path}")
+    combined = cells.blend(tables, weights, **knobs)
     request.out.parent.mkdir(parents=True, exist_ok=True)
     combined.to_csv(request.out, index=False, lineterminator="\n")
-    if request.solution is None:
-        for path, share in zip(request.paths, shares, strict=True):
-            tell(f"{share / sum(shares):8.4f}  {path}")
     print(f"{request.out}: {len(combined)} rows")
 
 
-def _fit_shares(competition: Competition, request: BlendRequest, tables: Sequence[pd.DataFrame]) -> list[float]:
-    """Weights fitted on one half of the solution; the other half's scores are printed beside each file's."""
+def _fit(
+    competition: Competition, request: BlendRequest, tables: Sequence[pd.DataFrame]
+) -> tuple[list[float], dict[str, float]]:
+    """Weights and knobs fitted on one half of the solution; the other half's scores are printed beside each file's."""
     from pulmo.blending.halves import fit_blend, half_of  # not for every blend: it loads more than scoring needs
 
     assert request.solution is not None
@@ -83,14 +97,16 @@ def _fit_shares(competition: Competition, request: BlendRequest, tables: Sequenc
         _, truth = _share(competition, tables[0], truth)
     cells.score(truth, tables[0], row_id)  # names what is amiss between them before the halves hide it
     half = truth[row_id].map(cells.group_of).map(half_of)
-    if half.nunique() < 2:
+    truths = [truth[half == which] for which in (0, 1)]
+    if not all(map(len, truths)):
         raise UserError(Fault(str(request.solution), "cannot be split in two", "Give a solution of more patients"))
+    halves = [[shared_rows(part, table, row_id)[1] for table in tables] for part in truths]
     sign = 1 if competition.greater_is_better else -1
 
     def score(table: pd.DataFrame, which: int) -> float:
-        return sign * float(cells.score(*shared_rows(truth[half == which], table, row_id), row_id))
+        return sign * float(cells.score(truths[which], table, row_id))
 
-    fit = fit_blend(tables, cells.blend, score)
+    fit = fit_blend(halves, cells.blend, score, cells.KNOBS)
     names = [*map(str, request.paths), "blend"]
     columns = zip(names, [*fit.weights, 1.0], sign * fit.first, sign * fit.second, strict=True)
     show_table(
@@ -99,7 +115,9 @@ def _fit_shares(competition: Competition, request: BlendRequest, tables: Sequenc
             for name, weight, first, second in columns
         ]
     )
-    return list(fit.weights)
+    for name, value in fit.knobs.items():
+        print(f"{name} {value:g} (default {cells.KNOBS[name].default:g})")
+    return fit.weights.tolist(), fit.knobs
 
 
 def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -143,3 +161,18 @@ def _parse_weights(text: str, count: int) -> list[float]:
         remedy = f"Give {count} of them, none negative and not all zero"
         raise UserError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
     return weights
+
+
+def _parse_knobs(texts: Sequence[str], known: Mapping[str, Knob]) -> dict[str, float]:
+    knobs = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in known:
+            remedy = f"Choose from {', '.join(known)}" if known else "This competition's blend has weights alone"
+            raise UserError(Fault(f"--set {text}", f"there is no knob {name!r}", remedy))
+        try:
+            knobs[name] = float(value)
+        except ValueError:
+            remedy = f"Write e.g. --set {name}={known[name].default:g}"
+            raise UserError(Fault(f"--set {text}", f"{value!r} is no number", remedy)) from None
+    return knobs

@@ -30,10 +30,10 @@ class Stack:
     repairs: tuple[str, ...]
 
 
-def find_slices(folder: Path) -> tuple[list[SliceHeader], list[str]]:
-    """Headers of all CT slices below `folder`, and in words which files were left out and why.
+def find_slices(folder: Path, modality: str = "CT") -> tuple[list[SliceHeader], list[str]]:
+    """Headers of all slices of that modality below `folder`, and in words which files were left out and why.
 
-    Raises ScanError if there is no folder, no DICOM file, no CT, or more than one patient.
+    Raises ScanError if there is no folder, no DICOM file, none of the modality, or more than one patient.
     """
     if not folder.is_dir():
         raise ScanError(Fault(str(folder), "no such folder", "Give the folder that holds one series of DICOM files"))
@@ -47,15 +47,15 @@ def find_slices(folder: Path) -> tuple[list[SliceHeader], list[str]]:
             left_out.append(f"{path.name} left out: {reason}")
             continue
         modalities.add(header.modality or "unnamed")
-        if header.modality != "CT":
-            left_out.append(f"{path.name} left out: {header.modality or 'no modality'}, not CT")
+        if header.modality != modality:
+            left_out.append(f"{path.name} left out: {header.modality or 'no modality'}, not {modality}")
         elif "LOCALIZER" in header.image_type:
             left_out.append(f"{path.name} left out: a localizer")
         else:
             found.append(header)
             _one_patient(folder, found[0], header)
     if not found:
-        raise _nothing(folder, modalities, left_out)
+        raise _nothing(folder, modality, modalities, left_out)
     return found, left_out
 
 
@@ -70,14 +70,15 @@ def _one_patient(folder: Path, first: SliceHeader, other: SliceHeader) -> None:
         )
 
 
-def _nothing(folder: Path, modalities: set[str], left_out: list[str]) -> ScanError:
-    if modalities - {"CT"}:
-        what = f"holds {', '.join(sorted(modalities))} images, not CT"
+def _nothing(folder: Path, modality: str, modalities: set[str], left_out: list[str]) -> ScanError:
+    if modalities - {modality}:
+        what = f"holds {', '.join(sorted(modalities))} images, not {modality}"
     elif left_out:
-        what = f"holds no CT slice ({left_out[0]}{', …' if len(left_out) > 1 else ''})"
+        what = f"holds no {modality} slice ({left_out[0]}{', …' if len(left_out) > 1 else ''})"
     else:
         what = "holds no file"
-    return ScanError(Fault(str(folder), what, "Give the folder that holds one chest CT series as DICOM files"))
+    wanted = "chest CT" if modality == "CT" else modality
+    return ScanError(Fault(str(folder), what, f"Give the folder that holds one {wanted} series as DICOM files"))
 
 
 def stacks(headers: Sequence[SliceHeader]) -> list[Stack]:

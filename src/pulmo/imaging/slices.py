@@ -8,17 +8,16 @@ from pydicom.datadict import tag_for_keyword
 
 from pulmo.imaging.elements import NATIVE, UNDEFINED, Elements, NotDicomError, read_elements
 
-_TAGS = {
-    keyword: tag_for_keyword(keyword) or 0
+SLICE_TAGS = frozenset(
+    tag_for_keyword(keyword) or 0
     for keyword in (
         *("ImageType", "Modality", "PatientID", "SeriesInstanceUID", "AcquisitionNumber", "InstanceNumber"),
         *("ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SliceThickness", "PixelSpacing"),
         *("SamplesPerPixel", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored"),
         *("PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope"),
     )
-}
+)
 _WHOLE_BYTES = (8, 16, 32)
-_WANTED = frozenset(_TAGS.values())
 
 
 class NotASliceError(Exception):
@@ -76,9 +75,18 @@ def read_slice_header(path: Path) -> SliceHeader:
     Raises NotASliceError for a file that is not DICOM, or is DICOM but not one grey single-frame picture.
     """
     try:
-        values = _Values(read_elements(path, _WANTED))
+        elements = read_elements(path, SLICE_TAGS)
     except NotDicomError as reason:
         raise NotASliceError(str(reason)) from reason
+    return slice_header(path, elements)
+
+
+def slice_header(path: Path, elements: Elements) -> SliceHeader:
+    """The same from elements already read, SLICE_TAGS among them.
+
+    Raises NotASliceError where they are not of one grey single-frame picture.
+    """
+    values = Values(elements)
     rows, columns = values.integer("Rows", 0), values.integer("Columns", 0)
     if not rows or not columns:
         raise NotASliceError("a DICOM file without a picture")
@@ -89,7 +97,7 @@ def read_slice_header(path: Path) -> SliceHeader:
     return _header(path, values, rows, columns)
 
 
-def _header(path: Path, values: "_Values", rows: int, columns: int) -> SliceHeader:
+def _header(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
     signed = values.integer("PixelRepresentation", 0) == 1
     location = values.numbers("SliceLocation")
     return SliceHeader(
@@ -119,15 +127,16 @@ def _header(path: Path, values: "_Values", rows: int, columns: int) -> SliceHead
 
 
 @dataclass(frozen=True)
-class _Values:
+class Values:
     """Header values from their raw bytes: pydicom's own conversion costs more than reading, and warns at oddities."""
 
     elements: Elements
 
     def _raw(self, keyword: str) -> bytes:
-        return self.elements.values.get(_TAGS[keyword], b"")
+        return self.elements.values.get(tag_for_keyword(keyword) or 0, b"")
 
     def text(self, keyword: str) -> str:
+        """Without the blanks around it; empty if absent."""
         return self._raw(keyword).decode("utf-8", "replace").strip("\0 ")
 
     def numbers(self, keyword: str, count: int = 1) -> tuple[float, ...]:
@@ -139,9 +148,11 @@ class _Values:
         return found if len(found) == count and all(map(math.isfinite, found)) else ()
 
     def number(self, keyword: str, default: float) -> float:
+        """The first decimal."""
         return (self.numbers(keyword) or (default,))[0]
 
     def whole(self, keyword: str, default: int) -> int:
+        """The first decimal, its fraction cut off."""
         return int(self.number(keyword, default))
 
     def integer(self, keyword: str, default: int, signed: bool = False) -> int:
@@ -150,6 +161,7 @@ class _Values:
         return int.from_bytes(raw, "little" if self.elements.order == "<" else "big", signed=signed) if raw else default
 
     def padding(self, signed: bool) -> tuple[int, int] | None:
+        """The range of stored values that stand for nothing measured."""
         # Its type follows the pixels', whatever the file declares: 63536 written for signed pixels is −2000.
         if not self._raw("PixelPaddingValue"):
             return None
@@ -158,6 +170,7 @@ class _Values:
         return min(value, limit), max(value, limit)
 
     def dtype(self, signed: bool) -> str:
+        """NumPy's type of a stored value."""
         bits = self.integer("BitsAllocated", 16)
         order = NATIVE.get(self.elements.syntax, "<")
         return f"{order}{'i' if signed else 'u'}{bits // 8 if bits in _WHOLE_BYTES else 2}"

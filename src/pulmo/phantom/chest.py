@@ -74,10 +74,13 @@ class Body:
         table = (Ellipsoid(middle, (300, 25, LONG_MM), 150), Ellipsoid(middle, (294, 21, LONG_MM), AIR))
         return replace(self, table=table)
 
-    def with_vessels(self, seed: int = 0) -> "Body":
-        """With a tree of vessels from each hilum; a threshold no longer finds their few per cent of the lungs."""
+    def with_vessels(self, seed: int = 0, branches: int = 36, hilum_mm: float = 0.0) -> "Body":
+        """With a tree of vessels from each hilum; a threshold no longer finds their few per cent of the lungs.
+
+        They all enter at one point, where they make a clump, or spread over `hilum_mm` (a standard deviation).
+        """
         rng = np.random.default_rng(seed)
-        return replace(self, vessels=tuple(v for lung in self.lungs for v in _tree(lung, rng)))
+        return replace(self, vessels=tuple(v for lung in self.lungs for v in _tree(lung, branches, hilum_mm, rng)))
 
     def joined(self) -> "Body":
         """With the lungs touching through a thread of lung (under 1 ml, not counted in the litres)."""
@@ -214,16 +217,17 @@ def _airways(left: Ellipsoid, right: Ellipsoid, size: float, touching: bool) -> 
     return *walls, *(rod(a, b, radius, AIR) for a, b, radius in paths)
 
 
-def _tree(lung: Ellipsoid, rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
+def _tree(lung: Ellipsoid, branches: int, hilum_mm: float, rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
     """Vessels from the hilum to points all over the lung, each in three straight pieces that grow thinner."""
-    ball = rng.standard_normal((36, 3))
-    ball *= (0.92 * rng.random(36) ** (1 / 5) / np.linalg.norm(ball, axis=1))[:, None]
+    ball = rng.standard_normal((branches, 3))
+    ball *= (0.92 * rng.random(branches) ** (1 / 5) / np.linalg.norm(ball, axis=1))[:, None]
     ends = (ball * lung.semi_axes_mm) @ np.asarray(lung.axes) + lung.centre_mm
     hilum, middle = np.asarray(_hilum(lung)), np.asarray(lung.centre_mm)
-    branches: list[Ellipsoid] = []
+    pieces: list[Ellipsoid] = []
     for end in ends:
-        first = hilum + 0.5 * (middle - hilum) + 0.25 * (end - middle)
+        start = hilum + rng.normal(0, hilum_mm, 3) if hilum_mm else hilum
+        first = start + 0.5 * (middle - start) + 0.25 * (end - middle)
         second = (first + end) / 2 + rng.normal(0, 6, 3)
-        pieces = ((hilum, first, 2.6), (first, second, 2.0), (second, end, 1.2))
-        branches += [rod(vector(a), vector(b), radius, BLOOD) for a, b, radius in pieces]
-    return tuple(branches)
+        way = ((start, first, 2.6), (first, second, 2.0), (second, end, 1.2))
+        pieces += [rod(vector(a), vector(b), radius, BLOOD) for a, b, radius in way]
+    return tuple(pieces)

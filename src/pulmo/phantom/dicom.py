@@ -1,4 +1,4 @@
-"""A drawn volume as a CT series on disk, with the header a scanner writes; the same arguments give the same bytes."""
+"""A drawn volume as a series on disk, CT or MR, with the header a scanner writes; equal arguments give equal bytes."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +9,11 @@ from pydicom.uid import (
     UID,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
+    DigitalXRayImageStorageForPresentation,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    MRImageStorage,
     generate_uid,
 )
 from pydicom.valuerep import format_number_as_ds
@@ -19,6 +21,7 @@ from pydicom.valuerep import format_number_as_ds
 from pulmo.phantom.compression import encapsulate
 from pulmo.phantom.geometry import Grid
 
+STORAGE = {"CT": CTImageStorage, "MR": MRImageStorage, "DX": DigitalXRayImageStorageForPresentation}
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 
 
@@ -62,7 +65,7 @@ class Series:
     """Who was scanned, and by what. `name` tells series of one patient apart and seeds their UIDs.
 
     The file and instance number of the first slice is `first_instance`, so that a second acquisition of the
-    same series can stand in the same folder.
+    same series can stand in the same folder. Of another `modality` than CT, values are not Hounsfield units.
     """
 
     patient: str = "PHANTOM"
@@ -74,6 +77,9 @@ class Series:
     manufacturer: str = "GE MEDICAL SYSTEMS"
     model: str = "LightSpeed VCT"
     kernel: str = "BONEPLUS"
+    modality: str = "CT"
+    description: str = ""
+    image_type: tuple[str, ...] = ("ORIGINAL", "PRIMARY", "AXIAL")
 
     @property
     def uid(self) -> UID:
@@ -118,21 +124,20 @@ def _header(series: Series, encoding: Encoding) -> Dataset:
     """What all slices of a series share: the tags of OSIC's files, and those that the standard asks for besides."""
     picture = Dataset()
     picture.SpecificCharacterSet = "ISO_IR 100"
-    picture.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    picture.SOPClassUID = CTImageStorage
+    picture.ImageType = list(series.image_type)
+    picture.SOPClassUID = STORAGE[series.modality]
     picture.StudyDate = picture.StudyTime = picture.AccessionNumber = picture.ReferringPhysicianName = ""
-    picture.Modality = "CT"
+    picture.Modality = series.modality
     picture.Manufacturer, picture.ManufacturerModelName = series.manufacturer, series.model
     picture.PatientName = picture.PatientID = series.patient
     picture.PatientBirthDate = picture.PatientSex = ""
     picture.DeidentificationMethod = "Drawn, not scanned"
     picture.BodyPartExamined = series.body_part
     picture.SliceThickness = _ds(series.thickness_mm)
-    picture.KVP = "120"
-    picture.DistanceSourceToDetector, picture.DistanceSourceToPatient = "949.075012", "541.0"
-    picture.TableHeight, picture.RotationDirection = "160.0", "CW"
-    picture.XRayTubeCurrent, picture.GeneratorPower, picture.FocalSpots = "300", "36000", "0.7"
-    picture.ConvolutionKernel = series.kernel
+    if series.description:
+        picture.SeriesDescription = series.description
+    if series.modality == "CT":
+        _add_exposure(picture, series)
     picture.PatientPosition = "HFS"
     picture.StudyInstanceUID = _uid("study", series.patient)
     picture.SeriesInstanceUID = series.uid
@@ -146,10 +151,19 @@ def _header(series: Series, encoding: Encoding) -> Dataset:
     picture.PixelRepresentation = int(encoding.signed)
     if encoding.padding is not None:
         picture.PixelPaddingValue = encoding.padding
-    picture.WindowCenter, picture.WindowWidth = "-500.0", "1500.0"
     picture.RescaleIntercept, picture.RescaleSlope = _ds(encoding.intercept), _ds(encoding.slope)
-    picture.RescaleType = "HU"
     return picture
+
+
+def _add_exposure(picture: Dataset, series: Series) -> None:
+    """What only a CT scanner says."""
+    picture.KVP = "120"
+    picture.DistanceSourceToDetector, picture.DistanceSourceToPatient = "949.075012", "541.0"
+    picture.TableHeight, picture.RotationDirection = "160.0", "CW"
+    picture.XRayTubeCurrent, picture.GeneratorPower, picture.FocalSpots = "300", "36000", "0.7"
+    picture.ConvolutionKernel = series.kernel
+    picture.WindowCenter, picture.WindowWidth = "-500.0", "1500.0"
+    picture.RescaleType = "HU"
 
 
 def _complete(picture: Dataset, hu: np.ndarray, grid: Grid, index: int, series: Series, encoding: Encoding) -> None:
@@ -180,7 +194,7 @@ def _fill(picture: Dataset, stored: np.ndarray, encoding: Encoding) -> None:
     else:
         picture.add_new("PixelData", "OB", encapsulate(stored, encoding.bits_stored, syntax))
     picture.file_meta = FileMetaDataset()
-    picture.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    picture.file_meta.MediaStorageSOPClassUID = picture.SOPClassUID
     picture.file_meta.MediaStorageSOPInstanceUID = picture.SOPInstanceUID
     picture.file_meta.TransferSyntaxUID = syntax
     picture.file_meta.ImplementationClassUID = _uid("pulmo")

@@ -19,13 +19,13 @@ def draw(body: Body, grid: Grid, seed: int = 0, noise_sd: float = 0.0) -> np.nda
     noise in HU. The same seed gives the same disease on every grid, and the same noise on the same grid.
     """
     hu = np.full(grid.volume_shape, AIR, dtype=np.float32)
-    _paint(hu, grid, (*body.table, *body.surroundings))
+    paint(hu, grid, (*body.table, *body.surroundings))
     for lung, rng in zip(body.lungs, np.random.default_rng(seed).spawn(2), strict=False):
         if body.fibrosis:
             _paint_texture(hu, grid, lung, Fibrosis(lung, body.fibrosis, rng).hu)
         else:
-            _paint(hu, grid, [lung])
-    _paint(hu, grid, body.vessels)
+            paint(hu, grid, [lung])
+    paint(hu, grid, body.vessels)
     return _digitise(hu, np.random.default_rng([seed, 1]), noise_sd)
 
 
@@ -38,7 +38,8 @@ def lung_labels(body: Body, grid: Grid) -> np.ndarray:
     return labels
 
 
-def _paint(hu: np.ndarray, grid: Grid, shapes: Iterable[Ellipsoid]) -> None:
+def paint(hu: np.ndarray, grid: Grid, shapes: Iterable[Ellipsoid]) -> None:
+    """Paint shapes over a float32 volume (slices, rows, columns), in their order."""
     for shape in shapes:
         for index, cut in cuts(shape, grid):
             region = hu[index, cut.rows, cut.columns]

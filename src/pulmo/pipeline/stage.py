@@ -58,6 +58,17 @@ class Stage:
         self._output(name)
         save(self.workspace / name, value)
 
+    def array(self, name: str, shape: tuple[int, ...], dtype: str) -> Path:
+        """A declared output that is an array filled in place, zero at first; the file to open with `np.load`'s "r+".
+
+        What has been filled in outlives a kill: keep account of it (with `map_rows`).
+        """
+        self._output(name)
+        path = self.workspace / f"{name}.npy"
+        if not path.is_file():
+            _atomically(path, lambda started: _make_array(started, shape, dtype))
+        return path
+
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """A declared output as the CSV file that Kaggle reads."""
         self._output(name)
@@ -170,6 +181,10 @@ def find_output(folder: Path, name: str) -> Path | None:
 def _save_array(path: Path, value: np.ndarray) -> None:
     with path.open("wb") as file:
         np.save(file, value, allow_pickle=False)
+
+
+def _make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
+    np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
 
 
 def _atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -5,8 +5,9 @@ a spreadsheet counts them, the header being row 1.
 """
 
 import difflib
+import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,20 @@ import pandas as pd
 
 from pulmo.errors import Fault, UserError
 
+_SPACE_AROUND_CELL = re.compile(rb", | (,|\r|\n|$)")
 
-def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+
+def read_table(path: Path, columns: Sequence[str], also_called: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Read a CSV file that must have certain columns.
 
     Args:
         path: the file; UTF-8 with or without BOM, any line ends.
         columns: names it must have; others are kept, in the file's order.
+        also_called: other names that some of them go by, name → column.
 
     Returns:
-        The table as text, cell by cell as it stands in the file, without spaces around; empty cells are "".
+        The table as text, cell by cell as it stands in the file, without spaces around; empty cells are "". What was
+        put right is among its `notes_of`.
 
     Raises:
         UserError: no such file, not a CSV table, or a column is missing.
@@ -42,12 +47,22 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except (pd.errors.EmptyDataError, pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise UserError(Fault(str(path), f"is not a CSV table ({error})", "Save it as comma-separated UTF-8")) from None
     table = table.rename(columns=str.strip)
+    others = {name: column for name, column in (also_called or {}).items() if column not in table}
+    notes = [f"{path}: column {name!r} is taken for {others[name]!r}" for name in table.columns.intersection([*others])]
+    table = table.rename(columns=others)
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise UserError(_missing_column(str(path), column, table.columns) for column in missing)
     table = pd.DataFrame({column: table[column].str.strip() for column in table})
-    table.attrs["file"] = str(path)
+    if _SPACE_AROUND_CELL.search(path.read_bytes()):
+        notes.append(f"{path}: spaces around cells are ignored")
+    table.attrs |= {"file": str(path), "notes": notes}
     return table
+
+
+def notes_of(table: pd.DataFrame) -> list[str]:
+    """What was put right when the table was read, in sentences."""
+    return list(table.attrs.get("notes", []))
 
 
 def name_of(table: pd.DataFrame, otherwise: str) -> str:

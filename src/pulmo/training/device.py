@@ -4,7 +4,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from pulmo.errors import Fault, UserError
 
@@ -63,6 +65,31 @@ def computing_on(wish: str, mixed: bool | None = None) -> Iterator[Device]:
         if count > 1:
             _share_batches(backend, count, scopes)
         yield Device(kind, count, backend)
+
+
+def gradient(function: Any, at: np.ndarray) -> np.ndarray:
+    """The gradient of a sum of a network's outputs with respect to its input, of the input's shape.
+
+    Keras trains under every backend, but has no words of its own for this.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        place = tensorflow.convert_to_tensor(at)
+        with tensorflow.GradientTape() as tape:
+            tape.watch(place)
+            total = tensorflow.reduce_sum(function(place, training=False))
+        return np.asarray(tape.gradient(total, place))
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda place: function(place, training=False).sum())(at))
+    place = keras.ops.convert_to_tensor(at).requires_grad_()
+    function(place, training=False).sum().backward()
+    return np.asarray(place.grad.cpu())
 
 
 def _count_gpus(backend: str) -> int:

@@ -206,6 +206,25 @@ def test_a_model_predicts_from_anywhere(whole: Whole, tmp_path: Path, capsys: py
     assert (tmp_path / "o/submission.csv").read_bytes() == (whole.out / "submission.csv").read_bytes()
 
 
+def test_the_real_scan_goes_through_predict(
+    whole: Whole, shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = shared_data / "osic-pulmonary-fibrosis-progression"
+    (scan,) = (real / "train").iterdir()
+    visits = pd.read_csv(real / "train.csv")
+    visits[visits["Patient"] == scan.name].head(1).to_csv(tmp_path / "test.csv", index=False)
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / scan.name).symlink_to(scan.resolve())
+    folders = ("--work", tmp_path / "w", "--out", tmp_path / "o")
+    model = whole.work / "fit_ensemble/model"
+    code, _, err = run_pulmo(capsys, "osic", "predict", "--data", tmp_path, "--model", model, *folders)
+    assert code == 0
+    assert "is left out" not in err
+    submission = pd.read_csv(tmp_path / "o/submission.csv")
+    assert len(submission) == 146
+    assert submission["FVC"].between(1000, 4000).all()
+
+
 def test_tables_alone_are_enough(whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("train.csv", "test.csv", "sample_submission.csv"):
         (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + (whole.data / name).read_bytes().replace(b"\n", b"\r\n"))

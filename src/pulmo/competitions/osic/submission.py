@@ -1,11 +1,12 @@
 """The cells of OSIC's files ↔ numbers: `Patient_Week,FVC,Confidence`, what the solution is, how files are combined."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pulmo.blending.knobs import Knob
 from pulmo.errors import UserError
 from pulmo.scoring import laplace
 from pulmo.scoring.tables import read_table, to_numbers
@@ -13,6 +14,7 @@ from pulmo.scoring.tables import read_table, to_numbers
 score = laplace.score
 check_cells = laplace.check_cells
 
+KNOBS: Mapping[str, Knob] = {}  # weights are all that a blend of numbers needs
 SCORED_VISITS = 3  # the competition scores each patient's last three visits
 
 

@@ -1,0 +1,229 @@
+"""Three kinds of sources, one reader each → one table: which scans there are, where, and what is true of them.
+
+Kaggle's files (`stage1_labels.csv` and a folder a patient), LIDC-IDRI (series folders and annotations in XML), a folder
+a class (MR of two tumour models, say), or scans of which nothing is known.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from pulmo.competitions.dsb.lidc import count_nodules, is_class_b, read_marks, series_of
+from pulmo.competitions.dsb.submission import read_solution
+from pulmo.errors import Fault, ScanError, UserError
+from pulmo.imaging.listing import SeriesFolder, list_series
+from pulmo.scoring.ids import repeated_ids
+from pulmo.scoring.tables import read_table
+from pulmo.training.folds import folds_by_group
+
+SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
+"""What Kaggle asks for, the later first, and where those scans lie."""
+LABELS, LATER_LABELS = "stage1_labels.csv", "stage1_solution.csv"
+MOST_NAMES = 5
+
+
+class Scans(NamedTuple):
+    """What a source holds.
+
+    Attributes:
+        table: one row a scan: `id`, `patient`, `folder` (text; there may be none at that place), `label` (0, 1 or NaN
+            where it is not known) and `asked`: whether Kaggle's sample asks for it.
+        classes: what 0 and 1 mean.
+        notes: what was left out, in words.
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, str]
+    notes: tuple[str, ...]
+
+
+def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
+    """The scans below a folder, by whichever reader its files ask for; see `FeatureSettings`.
+
+    Raises:
+        UserError: the files contradict each other, or there is no scan.
+    """
+    if (folder / LABELS).is_file() or any((folder / name).is_file() for name in SAMPLES):
+        return read_kaggle(folder)
+    series, notes = _volumes(folder)
+    annotations = [path for path in sorted(folder.rglob("*.xml")) if series_of(path)]
+    if annotations:
+        scans = read_lidc(folder, series, annotations, min_readers)
+    elif len(classes := _class_folders(folder, series)) == 2:
+        scans = read_class_folders(folder, series, classes, positive)
+    else:
+        scans = read_unlabelled(folder, series)
+    if scans.table.empty:
+        raise UserError(Fault(str(folder), "holds no scan", "Name a folder of DICOM series, or of Kaggle's files"))
+    return scans._replace(notes=(*notes, *scans.notes))
+
+
+def read_kaggle(folder: Path) -> Scans:
+    """Kaggle's labels, and the ids that its sample asks for; a patient is a folder of `stage1/` or `stage2/`.
+
+    Once stage 2 is asked for, `stage1_solution.csv`, where it is, tells of more scans to learn from.
+    """
+    sample = next((name for name in SAMPLES if (folder / name).is_file()), None)
+    asked = _asked(folder / sample) if sample else []
+    later = (folder / LATER_LABELS).is_file() and sample is not None and SAMPLES[sample] == "stage2"
+    files = [folder / name for name in (LABELS, *([LATER_LABELS] if later else [])) if (folder / name).is_file()]
+    labels = dict[str, float]()
+    for file in files:
+        labels |= read_solution(file).set_index("id")["cancer"].astype(float).to_dict()
+    rows = [(scan, "stage1", label, False) for scan, label in labels.items() if scan not in set(asked)]
+    rows += [(scan, SAMPLES[sample or ""], np.nan, True) for scan in asked] if sample else []
+    table = pd.DataFrame(rows, columns=["id", "stage", "label", "asked"])
+    table["patient"] = table["id"]
+    table["folder"] = [str(folder / stage / scan) for stage, scan in zip(table["stage"], table["id"], strict=True)]
+    return Scans(_ordered(table), ("no cancer", "cancer"), ())
+
+
+def read_lidc(folder: Path, series: Sequence[SeriesFolder], annotations: Sequence[Path], min_readers: int) -> Scans:
+    """LIDC-IDRI: class B, label 1, has two nodules or more.
+
+    Args:
+        folder: above all of them.
+        series: the volumes there.
+        annotations: XML files, beside the slices or anywhere else; they name their series.
+        min_readers: see `count_nodules`.
+    """
+    of_series = {series_of(path): path for path in annotations}
+    rows, notes, unread = [], [], []
+    for scan in series:
+        path = of_series.get(scan.series)
+        if path is None:
+            unread.append(_id(folder, scan.folder))
+            continue
+        try:
+            nodules = count_nodules(read_marks(path, _pixel_mm(scan.folder)), min_readers)
+        except ScanError as error:
+            notes.append(f"The scan {_id(folder, scan.folder)} is left out: {error}")
+            continue
+        rows.append((_id(folder, scan.folder), scan.patient, str(scan.folder), float(is_class_b(nodules))))
+    if unread:
+        notes.append(f"{_listed(unread)} left out: no annotation names the series")
+    return Scans(_table(rows), ("0–1 nodules", "2 nodules or more"), tuple(notes))
+
+
+def read_class_folders(
+    folder: Path, series: Sequence[SeriesFolder], classes: Sequence[str], positive: str = ""
+) -> Scans:
+    """Two folders, a class each; every folder below that holds a series is a scan.
+
+    Raises:
+        UserError: `positive` is none of them.
+    """
+    if positive and positive not in classes:
+        remedy = f"Choose from {', '.join(classes)}"
+        raise UserError(Fault("setting features.positive", f"{positive!r} is no class here", remedy))
+    positive = positive or max(classes)
+    negative = next(name for name in classes if name != positive)
+    rows = [
+        (_id(folder, scan.folder), scan.patient, str(scan.folder), float(_class_of(folder, scan.folder) == positive))
+        for scan in series
+        if _class_of(folder, scan.folder) in classes
+    ]
+    return Scans(_table(rows), (negative, positive), ())
+
+
+def read_unlabelled(folder: Path, series: Sequence[SeriesFolder]) -> Scans:
+    """Every folder that holds a series, be it `folder` itself."""
+    rows = [(_id(folder, scan.folder), scan.patient, str(scan.folder), np.nan) for scan in series]
+    return Scans(_table(rows), ("0", "1"), ())
+
+
+def hidden_test(scans: pd.DataFrame, share: float, seed: int) -> np.ndarray:
+    """Which scans are held out as a test set, bool (scans,): that share of the patients of each class."""
+    if not share:
+        return np.zeros(len(scans), bool)
+    return np.asarray(balanced_folds(scans, round(1 / share), seed) == 0)
+
+
+def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    """Folds by patient, (scans,) int, over which each class is spread evenly.
+
+    Raises:
+        UserError: a class has fewer patients than there are folds.
+    """
+    of_patient = scans.groupby("patient")["label"].max()
+    fold = pd.Series(-1, index=of_patient.index)
+    for label in (0.0, 1.0):
+        patients = of_patient.index[of_patient == label].to_numpy(str)
+        if len(patients) < count:
+            what = f"{len(patients)} patients of class {label:.0f} cannot fill {count} folds"
+            raise UserError(Fault("the labelled scans", what, "Give more of them, or set features.folds lower"))
+        fold[patients] = folds_by_group(patients, count, seed + int(label))
+    return scans["patient"].map(fold).to_numpy(np.int64)
+
+
+def _volumes(folder: Path) -> tuple[list[SeriesFolder], list[str]]:
+    """Series that may be volumes; the others in words."""
+    found = [series for series in list_series(folder) if series.modality or _may_be_broken(series.folder)]
+    overviews = [series for series in found if series.overview]
+    notes = [
+        f"{_listed([_id(folder, series.folder) for series in alike])} left out: {reason}"
+        for reason, alike in groupby(
+            sorted(overviews, key=lambda series: series.overview), lambda series: series.overview
+        )
+    ]
+    return [series for series in found if not series.overview], notes
+
+
+def _may_be_broken(folder: Path) -> bool:
+    """No file of it is DICOM, though one is called so: a scan to be named as unreadable, not passed over."""
+    return any(path.suffix.lower() in (".dcm", ".ima") for path in folder.iterdir())
+
+
+def _class_folders(folder: Path, series: Sequence[SeriesFolder]) -> list[str]:
+    """Folders with series below them, not in them, if all series lie so."""
+    depths = [scan.folder.relative_to(folder).parts for scan in series]
+    return sorted({parts[0] for parts in depths}) if depths and all(len(parts) > 1 for parts in depths) else []
+
+
+def _class_of(folder: Path, scan: Path) -> str:
+    return scan.relative_to(folder).parts[0]
+
+
+def _id(folder: Path, scan: Path) -> str:
+    relative = scan.relative_to(folder).as_posix()
+    return folder.resolve().name if relative == "." else relative
+
+
+def _pixel_mm(folder: Path) -> tuple[float, float]:
+    """PixelSpacing of a series, between rows and between columns. Raises ScanError where no slice says it."""
+    for path in sorted(folder.iterdir()):
+        try:
+            spacing = dcmread(path, stop_before_pixels=True, specific_tags=["PixelSpacing"]).get("PixelSpacing")
+        except (InvalidDicomError, OSError):
+            continue
+        if spacing:
+            return float(spacing[0]), float(spacing[1])
+    raise ScanError(Fault(str(folder), "no slice says its PixelSpacing", "Export the series again"))
+
+
+def _asked(path: Path) -> list[str]:
+    table = read_table(path, ("id",))
+    if faults := repeated_ids(table, "id"):
+        raise UserError(faults)
+    return list(table["id"])
+
+
+def _table(rows: Sequence[tuple[str, str, str, float]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["id", "patient", "folder", "label"])
+    table["patient"] = table["patient"].where(table["patient"] != "", table["id"])
+    return _ordered(table.assign(asked=False))
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["id", "patient", "folder", "label", "asked"]].reset_index(drop=True)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
+    return f"{len(names)} series ({shown})"

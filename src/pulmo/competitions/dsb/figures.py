@@ -1,0 +1,104 @@
+"""The Data Science Bowl in pictures: how well the classes are told apart, and where in a scan the network looked."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.stage import load
+from pulmo.report.style import BLUE, GREY, INK, ORANGE, VERMILION, figure
+from pulmo.scoring.classification import auc, confusion, roc_curve, wilson_interval
+
+COLUMNS = 5
+MOST_SLICES = 20
+BINS = 5
+
+
+def draw(paths: RunPaths) -> list[Path]:
+    """Draw what the run has made so far into `figures/` beside its submission; the pictures' paths."""
+    folder = paths.out / "figures"
+    pictures = []
+    out_of_fold = paths.stage("fit_ensemble") / "out_of_fold.parquet"
+    if out_of_fold.is_file():
+        pictures.append(folder / "classification.png")
+        draw_classification(load(out_of_fold), load(paths.stage("train_cnn") / "history.parquet"), pictures[-1])
+    looked_at = paths.stage("predict") / "looked_at.parquet"
+    if looked_at.is_file():
+        volumes, cams = (load(paths.stage("predict") / f"{name}.npy") for name in ("volumes", "cams"))
+        for row, volume, cam in zip(load(looked_at).itertuples(), volumes, cams, strict=True):
+            pictures.append(folder / f"looked_at_{re.sub(r'[^A-Za-z0-9.-]+', '_', row.id)}.png")
+            draw_montage(f"{row.id}: probability {row.probability:.3f}", volume[..., 0], cam, pictures[-1])
+    return pictures
+
+
+def draw_classification(out_of_fold: pd.DataFrame, history: pd.DataFrame, path: Path) -> None:
+    """Scans not seen beside scans learned from: ROC, calibration, confusion, and the losses of every fold's epochs."""
+    label = out_of_fold["label"].to_numpy()
+    kinds = (("out of fold", "probability", BLUE), ("learned from", "learned_probability", ORANGE))
+    with figure(12, 3.4, path) as drawing:
+        roc, calibration, cells, losses = drawing.subplots(1, 4)
+        for name, column, colour in kinds:
+            probability = out_of_fold[column].to_numpy()
+            roc.plot(*roc_curve(label, probability), color=colour, label=f"{name}, AUC {auc(label, probability):.3f}")
+        roc.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+        roc.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
+        roc.legend(fontsize=7, loc="lower right")
+        _draw_calibration(calibration, label, out_of_fold["probability"].to_numpy())
+        _draw_confusion(cells, label, out_of_fold["probability"].to_numpy())
+        for number, rows in history.groupby("fold"):
+            first = number == 0
+            losses.plot(rows["epoch"], rows["loss"], color=ORANGE, label="learned from" if first else None)
+            losses.plot(rows["epoch"], rows["validation_loss"], color=BLUE, label="validation" if first else None)
+        losses.set(title="loss of each fold", xlabel="epoch")
+        losses.legend(fontsize=7)
+
+
+def draw_montage(title: str, volume: np.ndarray, cam: np.ndarray, path: Path) -> None:
+    """Slices from feet to head, grey, with what spoke for the class above them.
+
+    Args:
+        title: above them all.
+        volume: one channel, (slices, rows, columns).
+        cam: 0 … 1, of the same shape.
+    """
+    chosen = np.unique(np.linspace(0, len(volume) - 1, MOST_SLICES).round().astype(int))
+    rows = -(-len(chosen) // COLUMNS)
+    low, high = np.quantile(volume, [0.01, 0.995])
+    with figure(2 * COLUMNS, 2 * rows + 0.5, path) as drawing:
+        drawing.suptitle(f"{title}; where the networks looked (Grad-CAM)", fontsize=10, x=0.01, ha="left")
+        panels = drawing.subplots(rows, COLUMNS, squeeze=False).flat
+        for axes in panels:
+            axes.axis("off")
+        for axes, index in zip(drawing.axes, chosen, strict=False):
+            axes.imshow(volume[index], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+            axes.imshow(cam[index], cmap="inferno", vmin=0, vmax=1, alpha=0.75 * np.clip(cam[index], 0, 1))
+            axes.set_title(f"slice {index + 1}", fontsize=7)
+
+
+def _draw_calibration(axes: Axes, label: np.ndarray, probability: np.ndarray) -> None:
+    """How often a 1 is true, by what was said of it."""
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+    order = np.argsort(probability)
+    for part in np.array_split(order, min(BINS, len(order))):
+        share, (low, high) = label[part].mean(), wilson_interval(int(label[part].sum()), len(part))
+        axes.errorbar(
+            probability[part].mean(), share, [[max(0, share - low)], [max(0, high - share)]], fmt="o", color=BLUE
+        )
+    axes.set(title="calibration, out of fold", xlabel="said", ylabel="true", aspect="equal", xlim=(0, 1), ylim=(0, 1))
+
+
+def _draw_confusion(axes: Axes, label: np.ndarray, probability: np.ndarray) -> None:
+    found = confusion(label, probability)
+    table = [[found.true_negative, found.false_positive], [found.false_negative, found.true_positive]]
+    for row, truth in enumerate(table):
+        for column, count in enumerate(truth):
+            low, high = wilson_interval(count, sum(truth))
+            colour = INK if row == column else VERMILION
+            axes.text(column, row, f"{count}\n({low:.0%}–{high:.0%})", ha="center", va="center", color=colour)
+    axes.set(title="confusion, out of fold", xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xlabel="called", ylabel="true")
+    axes.set_xticks([0, 1], ["0", "1"])
+    axes.set_yticks([0, 1], ["0", "1"])
+    axes.grid(visible=False)

@@ -1,0 +1,92 @@
+"""Scans and `model/` → a probability for each that is asked for, and where the networks looked.
+
+Asked for are the ids of Kaggle's sample; where there is none, all scans that the model has not learned from, be it one
+new scan alone.
+"""
+
+from contextlib import ExitStack
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.dsb.data import find_scans
+from pulmo.competitions.dsb.evaluation import evaluate, in_words
+from pulmo.competitions.dsb.settings import PredictSettings
+from pulmo.competitions.dsb.submission import to_submission
+from pulmo.competitions.dsb.trained_model import TrainedModel, read_model
+from pulmo.competitions.dsb.volumes import make_volumes
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.stage import Stage
+
+FEW = 5
+"""Of so many scans, each is told of in the summary."""
+
+
+def run(stage: Stage, settings: PredictSettings) -> None:
+    """Write `predictions` (`id`, `label` where known, `logit`, `probability`) and the `submission`; the `metrics` where
+    labels are known; and of the most probable scans, `looked_at`, what the networks saw in `volumes`: `cams`."""
+    model = read_model(stage.input("fit_ensemble/model"))
+    scans = asked_scans(stage, model)
+    whole, volumes = make_volumes(stage, scans, model.volumes)
+    with ExitStack() as scopes:
+        logit, chosen, cams = _say(stage, scopes, model, volumes, settings.pictures)
+    by_id = pd.Series(logit, index=whole["id"])
+    predictions = scans[["id", "patient", "label"]].assign(logit=by_id.reindex(scans["id"]).to_numpy())
+    predictions["probability"] = model.calibration.probability(predictions["logit"].to_numpy())
+    stage.write("predictions", predictions)
+    stage.write_csv("submission", to_submission(predictions))
+    stage.write("metrics", _metrics(stage, predictions))
+    stage.write("looked_at", predictions.set_index("id").loc[whole["id"].iloc[chosen]].reset_index())
+    stage.write("volumes", np.asarray(volumes[chosen]))
+    stage.write("cams", cams)
+    if len(scans) <= FEW:
+        for row in predictions.itertuples():
+            stage.note(f"{row.id}: probability of {model.classes[1]} {row.probability:.4f}")
+
+
+def asked_scans(stage: Stage, model: TrainedModel) -> pd.DataFrame:
+    """The scans to be predicted, as `find_scans` gives them.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = find_scans(stage.data)
+    for note in found.notes:
+        stage.note(note)
+    table = found.table[found.table["asked"]] if found.table["asked"].any() else _new(found.table, model.learned)
+    if table.empty:
+        remedy = "Give a scan that it has not seen, or hold some out (features.test_share)"
+        raise UserError(Fault(str(stage.data), "holds only scans that the model has learned from", remedy))
+    return table.reset_index(drop=True)
+
+
+def _new(table: pd.DataFrame, learned: frozenset[str]) -> pd.DataFrame:
+    # A single scan lies in a folder of any name: that it is called as one learned from says nothing.
+    return table if len(table) == 1 else table[~table["id"].isin(learned)]
+
+
+def _say(
+    stage: Stage, scopes: ExitStack, model: TrainedModel, volumes: np.ndarray, pictures: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The logits of all volumes, which of them are looked at, and where the networks looked."""
+    if not len(volumes):
+        return np.empty(0), np.empty(0, np.int64), np.empty((0, *model.volumes.shape[:3]), np.float32)
+    # Loading Keras takes seconds: only where there is a volume for it.
+    from pulmo.competitions.dsb.cnn import FoldNetworks
+    from pulmo.training.device import computing_on
+
+    scopes.enter_context(computing_on(stage.device))
+    networks = FoldNetworks(model.networks)
+    logit = networks.logits(volumes)
+    chosen = np.argsort(-logit, kind="stable")[:pictures]
+    return logit, chosen, networks.look(volumes[chosen])
+
+
+def _metrics(stage: Stage, predictions: pd.DataFrame) -> pd.DataFrame:
+    """One row where the scans' labels are known, as those of a test set that we held out; else none."""
+    known = predictions[predictions["label"].notna()]
+    if known.empty:
+        return pd.DataFrame({"set": pd.Series(dtype=object)})
+    found = evaluate(*(known[name].to_numpy() for name in ("label", "probability", "patient")))
+    stage.note(f"Held out as a test set: {in_words(found)}")
+    return pd.DataFrame([{"set": "test", **found}])

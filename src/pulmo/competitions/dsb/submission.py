@@ -1,0 +1,65 @@
+"""The cells of the Data Science Bowl's files ↔ numbers: `id,cancer`, what the solution is, how files are combined."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pulmo.errors import UserError
+from pulmo.models.logits import logit, sigmoid
+from pulmo.scoring import log_loss
+from pulmo.scoring.ids import repeated_ids
+from pulmo.scoring.tables import read_table
+
+score = log_loss.score
+check_cells = log_loss.check_cells
+
+KNOBS: Mapping[str, Any] = {}  # weights are all that a blend of probabilities needs
+DECIMALS = 6
+
+
+def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions (`id` and `probability`) as Kaggle's table, in the same order."""
+    return pd.DataFrame({"id": predictions["id"], "cancer": predictions["probability"].round(DECIMALS)})
+
+
+def group_of(row_id: str) -> str:
+    """An id is a patient."""
+    return row_id
+
+
+def read_solution(path: Path) -> pd.DataFrame:
+    """A solution, such as `stage1_solution.csv`, or a `stage1_labels.csv`.
+
+    Returns:
+        `id` (text) and `cancer` (0 or 1).
+
+    Raises:
+        UserError: no such file, a missing column, a label that is neither 0 nor 1, or an id twice.
+    """
+    table = read_table(path, ("id", "cancer"))
+    label, faults = log_loss.to_labels(table, str(path))
+    faults += repeated_ids(table, "id")
+    if faults:
+        raise UserError(faults)
+    return table[["id"]].assign(cancer=label.astype(np.int64))
+
+
+def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
+    """Weighted means of the logits of several submissions with the same ids.
+
+    Logits, because evidence adds up there: a mean of probabilities would draw a sure file to one half.
+
+    Args:
+        tables: submissions, whose cells have been checked; ids in any order.
+        weights: one a table, not negative; they are divided by their sum.
+
+    Returns:
+        A submission in the order of the first table.
+    """
+    ids = tables[0]["id"]
+    share = np.asarray(weights, np.float64) / np.sum(weights)
+    cells = np.stack([pd.to_numeric(table.set_index("id")["cancer"].loc[ids]).to_numpy(np.float64) for table in tables])
+    return pd.DataFrame({"id": ids.to_numpy(), "cancer": sigmoid(share @ logit(cells, log_loss.CLIP))})

@@ -1,0 +1,126 @@
+"""Scans → the small volumes that the network sees, for training and prediction alike; made in parallel, each once."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.lib.format import open_memmap
+
+from pulmo.imaging.area import Size
+from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN
+from pulmo.imaging.lungs import segment_lungs
+from pulmo.imaging.mr import BODY, mr_volume, read_mr
+from pulmo.imaging.network_volume import LungFormat, network_volume
+from pulmo.imaging.reading import read_volume
+from pulmo.imaging.slices import NotASliceError, read_slice_header
+from pulmo.models.resnet3d import VolumeScale
+from pulmo.pipeline.stage import Stage
+
+MODALITIES = ("CT", "MR")
+
+
+class VolumeFormat(NamedTuple):
+    """`modality` CT or MR, and what is kept of a scan (of MR: its size alone)."""
+
+    modality: str
+    lungs: LungFormat
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(slices, rows, columns, channels)."""
+        return (*self.lungs.size, len(self.lungs.channels) if self.modality == "CT" else 1)
+
+    @property
+    def scale(self) -> VolumeScale:
+        """What the stored values mean: HU as the tutorial has them; or intensities up to three times the body's."""
+        if self.modality == "CT":
+            return VolumeScale(LOWEST_HU, HIGHEST_HU, MEAN)
+        return VolumeScale(0.0, 3.0 * BODY, MEAN)
+
+    @property
+    def outside(self) -> float:
+        """The stored value of air."""
+        return self.scale.low
+
+    def to_json(self) -> dict[str, Any]:
+        """For a model's record."""
+        return {"modality": self.modality, **self.lungs._asdict()}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "VolumeFormat":
+        """From a model's record."""
+        values = {name: value for name, value in record.items() if name != "modality"}
+        lungs = {**values, "size": Size(*values["size"]), "channels": tuple(values["channels"])}
+        return cls(record["modality"], LungFormat(**lungs))
+
+
+class VolumeTask(NamedTuple):
+    """A scan to read, and where its volume goes; it is sent to another process."""
+
+    folder: Path
+    volume: Path
+    wanted: VolumeFormat
+
+
+def modality_of(folders: Sequence[Path]) -> str:
+    """CT or MR, whichever most scans are; of each, the first slice decides. CT where none can be read."""
+    found = [modality for folder in folders if (modality := _modality(folder)) in MODALITIES]
+    return max(MODALITIES, key=found.count)
+
+
+def make_volumes(stage: Stage, scans: pd.DataFrame, wanted: VolumeFormat) -> tuple[pd.DataFrame, np.ndarray]:
+    """The volumes of all scans that can be read; what cannot is noted with its name and why.
+
+    Args:
+        stage: whose workers and notes are used.
+        scans: with `id` and `folder`.
+        wanted: how they are to be.
+
+    Returns:
+        The rows of `scans` that have a volume, and the volumes, int16 (rows, *wanted.shape), memory-mapped.
+    """
+    kept = stage.scratch("volumes").resolve()
+    files = {scan: kept / f"{hashlib.sha256(scan.encode()).hexdigest()[:24]}.npy" for scan in scans["id"]}
+    tasks = {
+        scan: VolumeTask(Path(folder).resolve(), files[scan], wanted)
+        for scan, folder in zip(scans["id"], scans["folder"], strict=True)
+    }
+    made = stage.map_rows(make_volume, tasks, "scans")
+    for scan, error in made["error"].dropna().items():
+        stage.note(f"The scan {scan} is left out: {error}")
+    whole = scans[made["error"].isna().to_numpy()].reset_index(drop=True)
+    array = kept.parent / "volumes.npy"
+    shape = (len(whole), *wanted.shape)
+    volumes: np.ndarray = open_memmap(array, "w+", np.int16, shape) if len(whole) else np.empty(shape, np.int16)  # type: ignore[no-untyped-call]
+    for place, scan in enumerate(whole["id"]):
+        volumes[place] = np.load(files[scan], allow_pickle=False)
+    return whole, volumes
+
+
+def make_volume(task: VolumeTask) -> dict[str, Any]:
+    """One scan's volume, left in the file. Raises ScanError as reading and segmenting do."""
+    if task.wanted.modality == "CT":
+        volume = read_volume(task.folder)
+        lungs = segment_lungs(volume).labels if task.wanted.lungs.needs_lungs else None
+        small, repairs = network_volume(volume, lungs, task.wanted.lungs), volume.repairs
+    else:
+        scan = read_mr(task.folder)
+        small, repairs = mr_volume(scan, task.wanted.lungs.size), scan.repairs
+    started = task.volume.with_suffix(".started")
+    with started.open("wb") as file:
+        np.save(file, small, allow_pickle=False)
+    started.replace(task.volume)
+    return {"repairs": "; ".join(repairs)}
+
+
+def _modality(folder: Path) -> str:
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if path.is_file():
+            try:
+                return read_slice_header(path).modality
+            except (NotASliceError, OSError):
+                continue
+    return ""

@@ -1,0 +1,133 @@
+"""What all networks say of some patients → boxes; few constants, fitted by the metric.
+
+A route's boxes are those outlined at one cut, enough of them in the lungs, of patients whom the classifier does not
+clear; its probability scales their confidence. Then routes are fused, boxes of little confidence dropped, the others
+shrunk.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
+from pulmo.blending.knobs import Knob, climb
+from pulmo.competitions.rsna.candidates import UNCUT, Candidates
+from pulmo.scoring.box_precision import box_precision, mean_precision
+from pulmo.scoring.boxes import Boxes, no_boxes
+
+SEGMENTER, DETECTOR = "segmenter", "detector"
+ROUTES = (SEGMENTER, DETECTOR)
+KEPT, THRESHOLD = "kept", "threshold"
+"""While knobs are turned, so many boxes a patient are kept, whatever their confidence; what is kept in the end is a
+threshold, for at prediction a patient may come alone."""
+
+
+class Evidence(NamedTuple):
+    """What the networks say.
+
+    Attributes:
+        routes: each route's boxes.
+        probability: (patients,) float64 that there is anything; 1 without a classifier.
+        patients: how many there are; `image` of every box is below.
+    """
+
+    routes: dict[str, Candidates]
+    probability: np.ndarray
+    patients: int
+
+    def of(self, which: np.ndarray) -> "Evidence":
+        """Of some patients, (patients,) bool, who are counted anew."""
+        place = np.cumsum(which) - 1
+        routes = {}
+        for name, candidates in self.routes.items():
+            kept = which[candidates.boxes.image]
+            boxes = candidates.boxes.take(kept)
+            routes[name] = Candidates(
+                boxes._replace(image=place[boxes.image]), candidates.cut[kept], candidates.in_lungs[kept]
+            )
+        return Evidence(routes, self.probability[which], int(which.sum()))
+
+
+def knobs_for(evidence: Evidence, classified: bool, lungs: bool) -> dict[str, Knob]:
+    """What there is to turn, for the routes there are."""
+    knobs = {}
+    if SEGMENTER in evidence.routes:
+        cuts = np.unique(evidence.routes[SEGMENTER].cut).tolist() or [UNCUT]
+        knobs["cut"] = Knob(float(cuts[len(cuts) // 2]), tuple(map(float, cuts)))
+    knobs[KEPT] = Knob(0.4, tuple(np.arange(0.05, 1.3, 0.05).round(3).tolist()))
+    if classified:
+        knobs["gate"] = Knob(0.0, (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
+        knobs["scale"] = Knob(0.0, (0.25, 0.5, 1.0, 2.0))
+    if lungs:
+        knobs["lungs"] = Knob(0.0, (0.2, 0.4, 0.6, 0.8))
+    if len(evidence.routes) > 1:
+        knobs["detector"] = Knob(0.5, (0.0, 0.25, 0.75, 1.0))
+        knobs["solo"] = Knob(0.0, (0.1, 0.2, 0.3, 0.4))
+    knobs["iou"] = Knob(0.4, (0.2, 0.3, 0.5, 0.6))
+    knobs["shrink"] = Knob(1.0, (0.8, 0.85, 0.9, 0.95, 1.05))
+    return knobs
+
+
+def combine(evidence: Evidence, values: Mapping[str, float]) -> Boxes:
+    """The boxes of every patient, given the values that `fit_values` found (or KEPT in the place of THRESHOLD)."""
+    fused = _fuse(evidence, values)
+    threshold = values[THRESHOLD] if THRESHOLD in values else _threshold(fused, values[KEPT] * evidence.patients)
+    return finish_boxes(fused, Finish(threshold, values.get("solo", 0.0), values["shrink"]))
+
+
+def fit_values(evidence: Evidence, truth: Boxes, knobs: Mapping[str, Knob]) -> dict[str, float]:
+    """Turn the knobs for the competition's metric.
+
+    Args:
+        evidence: out of fold.
+        truth: the patients' boxes.
+        knobs: from `knobs_for`.
+
+    Returns:
+        A value by knob, and THRESHOLD in the place of KEPT.
+    """
+    values = climb(lambda tried: _score(evidence, truth, tried), knobs)
+    kept = values.pop(KEPT)
+    return {**values, THRESHOLD: _threshold(_fuse(evidence, values), kept * evidence.patients)}
+
+
+def cross_fit(evidence: Evidence, truth: Boxes, fold: np.ndarray, knobs: Mapping[str, Knob]) -> Boxes:
+    """Each fold's boxes by values fitted on the other folds; `fold` (patients,)."""
+    parts = []
+    for number in np.unique(fold):
+        inside = fold == number
+        learned = evidence.of(~inside)
+        place = np.cumsum(~inside) - 1
+        known = truth.take(~inside[truth.image])
+        values = fit_values(learned, known._replace(image=place[known.image]), knobs)
+        found = combine(evidence.of(inside), values)
+        parts.append(found._replace(image=np.flatnonzero(inside)[found.image]))
+    return Boxes(*(np.concatenate(part) for part in zip(*parts, strict=True))) if parts else no_boxes()
+
+
+def _score(evidence: Evidence, truth: Boxes, values: Mapping[str, float]) -> float:
+    score = mean_precision(box_precision(truth, combine(evidence, values), evidence.patients))
+    return 0.0 if np.isnan(score) else score
+
+
+def _fuse(evidence: Evidence, values: Mapping[str, float]) -> Fused:
+    share = {SEGMENTER: 1 - values.get(DETECTOR, 0.5), DETECTOR: values.get(DETECTOR, 0.5)}
+    sources = []
+    for candidates in evidence.routes.values():
+        image = candidates.boxes.image
+        kept = np.isin(candidates.cut, (UNCUT, int(values.get("cut", UNCUT))))
+        kept &= candidates.in_lungs >= values.get("lungs", 0.0)
+        kept &= evidence.probability[image] >= values.get("gate", 0.0)
+        boxes = candidates.boxes.take(kept)
+        scale = evidence.probability[boxes.image] ** values.get("scale", 0.0)
+        sources.append(boxes._replace(confidence=boxes.confidence * scale))
+    return fuse_boxes(sources, [share[name] for name in evidence.routes], evidence.patients, values["iou"])
+
+
+def _threshold(fused: Fused, count: float) -> float:
+    """The confidence that so many boxes have or surpass; above every one's if there are none."""
+    confidence = np.sort(fused.boxes.confidence)[::-1]
+    if not len(confidence):
+        return 1.0
+    return float(confidence[min(max(round(count), 1), len(confidence)) - 1])

@@ -1,0 +1,79 @@
+"""RSNA in pictures: held-out X-rays with true and predicted boxes, and what each way to boxes scores."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from pulmo.competitions.rsna.submission import BOX_COLUMNS
+from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.stage import load
+from pulmo.report.style import BLUE, SKY, VERMILION, figure
+from pulmo.scoring.boxes import SIDE
+
+ROWS, COLUMNS = 2, 5
+
+
+def draw(paths: RunPaths) -> list[Path]:
+    """Draw what the run has made so far into `figures/` beside its submission; the pictures' paths."""
+    pictures = []
+    if (paths.stage("fit_ensemble") / "pictures.parquet").is_file():
+        pictures.append(paths.out / "figures" / "boxes.png")
+        draw_boxes(paths.stage("features"), paths.stage("fit_ensemble"), pictures[-1])
+    table = paths.stage("cv") / "table.parquet"
+    if table.is_file():
+        pictures.append(paths.out / "figures" / "ways.png")
+        draw_ways(load(table), pictures[-1])
+    return pictures
+
+
+def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
+    """Ten X-rays that count, from the worst scored to the best: boxes by networks that have not seen the patient."""
+    scores = load(ensemble / "pictures.parquet").dropna(subset="score").sort_values(["score", "patient"])
+    chosen = scores.iloc[np.linspace(0, len(scores) - 1, ROWS * COLUMNS).round().astype(int)]
+    patients = load(features / "patients.parquet").reset_index().set_index("patient")
+    images, true = load(features / "images.npy"), load(features / "boxes.parquet")
+    found = load(ensemble / "out_of_fold.parquet")
+    with figure(12, 5.6, path) as drawing:
+        drawing.suptitle(
+            f"{ROWS * COLUMNS} of {len(scores)} held-out X-rays that count, worst to best: true boxes (blue) and "
+            "predicted ones (red, with their confidence)",
+            x=0.01,
+            ha="left",
+            fontsize=10,
+        )
+        panels = drawing.subplots(ROWS, COLUMNS)
+        for axes, (patient, score) in zip(panels.flat, chosen[["patient", "score"]].to_numpy().tolist(), strict=True):
+            row = patients.loc[patient]
+            axes.imshow(images[int(row["index"])], cmap="gray", extent=_extent(row), vmin=0, vmax=255)
+            _draw_boxes(axes, true[true["patient"] == patient], BLUE)
+            _draw_boxes(axes, found[found["patient"] == patient], VERMILION)
+            axes.set_title(f"{row['class'] or 'X-ray'}, {score:.2f}", fontsize=7)
+            axes.set_axis_off()
+
+
+def draw_ways(table: pd.DataFrame, path: Path) -> None:
+    """What each way scores out of fold, with twice its standard error."""
+    rows = table.iloc[::-1]
+    places = np.arange(len(rows))
+    with figure(8, 0.8 + 0.42 * len(rows), path) as drawing:
+        axes = drawing.subplots()
+        axes.errorbar(rows["score"], places, xerr=2 * rows["error"], fmt="o", color=BLUE, ecolor=SKY, capsize=3)
+        axes.set_yticks(places, rows["way"].to_list())
+        axes.set_title("Held-out patients, thresholds cross-fitted, ± 2 standard errors")
+        axes.set_xlabel("mean precision over IoU 0.40 to 0.75")
+
+
+def _extent(row: pd.Series) -> tuple[float, float, float, float]:
+    height, width = (SIDE if pd.isna(row[side]) else int(row[side]) for side in ("rows", "columns"))
+    return 0, width, height, 0
+
+
+def _draw_boxes(axes: Axes, boxes: pd.DataFrame, colour: str) -> None:
+    for x, y, width, height in boxes[list(BOX_COLUMNS)].to_numpy(np.float64).tolist():
+        axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=1.2))
+    if "confidence" in boxes:
+        for x, y, confidence in boxes[["x", "y", "confidence"]].to_numpy(np.float64).tolist():
+            axes.text(x, y - 8, f"{confidence:.2f}", color=colour, fontsize=6)

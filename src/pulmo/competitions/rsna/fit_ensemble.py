@@ -1,0 +1,44 @@
+"""Out-of-fold boxes → thresholds and factors by the metric, an honest estimate of the score, and `model/`."""
+
+import numpy as np
+import pandas as pd
+
+from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.competitions.rsna.candidates import candidate_table
+from pulmo.competitions.rsna.ensemble import cross_fit, fit_values, knobs_for
+from pulmo.competitions.rsna.evidence import ROUTE_STAGES, read_out_of_fold
+from pulmo.competitions.rsna.settings import EnsembleSettings
+from pulmo.competitions.rsna.trained_model import write_model
+from pulmo.pipeline.stage import Stage
+from pulmo.scoring.box_precision import box_precision
+
+FAMILIES = {**ROUTE_STAGES, "classifier": "train_classifier", "lungs": "train_lungs"}
+
+
+def run(stage: Stage, settings: EnsembleSettings) -> None:
+    """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with what each scores, `estimate`."""
+    said = read_out_of_fold(stage)
+    knobs = knobs_for(said.evidence, said.classified, said.lungs)
+    found = cross_fit(said.evidence, said.truth, said.fold, knobs)
+    scores = box_precision(said.truth, found, said.evidence.patients)
+    estimate = estimate_of(scores, said.patients["patient"])
+    values = fit_values(said.evidence, said.truth, knobs)
+    networks = {name: stage.input(f"{family}/models") for name, family in FAMILIES.items()}
+    pixels = stage.read("features/description")["pixels"]
+    write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, networks)
+    names = said.patients["patient"]
+    stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
+    stage.write("pictures", pd.DataFrame({"patient": names, "fold": said.fold, "score": scores}))
+    stage.write("estimate", estimate)
+
+
+def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | int]:
+    """Mean and bootstrap error of the pictures that count, (patients,), NaN for the others."""
+    counted = ~np.isnan(scores)
+    mean = bootstrap_mean(scores[counted], patients[counted].to_numpy())
+    return {
+        "score": mean.mean,
+        "standard_error": mean.standard_error,
+        "patients": len(scores),
+        "patients_counted": int(counted.sum()),
+    }

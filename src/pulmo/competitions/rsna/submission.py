@@ -1,0 +1,126 @@
+"""The cells of RSNA's files ↔ boxes: `patientId,PredictionString`, what the solution is, how files are combined."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
+from pulmo.blending.knobs import Knob
+from pulmo.errors import Fault, UserError
+from pulmo.scoring import box_precision
+from pulmo.scoring.boxes import COLUMN, Boxes, check_cells, format_boxes, parse_boxes
+from pulmo.scoring.tables import place, read_table
+
+__all__ = ["KNOBS", "blend", "check_cells", "group_of", "read_solution", "score", "to_submission"]
+
+score = box_precision.score
+
+ALSO_CALLED = {"PatientId": "patientId"}
+BOX_COLUMNS = ("x", "y", "width", "height")
+
+KNOBS = {
+    "iou": Knob(0.5, (0.3, 0.4, 0.5, 0.6, 0.7)),
+    "shrink": Knob(1.0, tuple(np.arange(0.80, 1.06, 0.025).round(3).tolist())),
+    "threshold": Knob(0.0, tuple(np.arange(0.0, 0.99, 0.03).round(3).tolist())),
+    "solo": Knob(0.0, tuple(np.arange(0.0, 0.75, 0.05).round(3).tolist())),
+}
+"""As `fuse_boxes` and `Finish` have them; thresholds are of the confidence after fusion."""
+
+
+def to_submission(patients: Sequence[str], boxes: Boxes) -> pd.DataFrame:
+    """Boxes as Kaggle's table; `image` is the place of the patient."""
+    return pd.DataFrame({"patientId": list(patients), COLUMN: format_boxes(boxes, len(patients))})
+
+
+def group_of(row_id: str) -> str:
+    """The patient of a row."""
+    return row_id
+
+
+def read_solution(path: Path) -> pd.DataFrame:
+    """A solution: the competition's labels, a row a box; a patient without a box has one row with empty cells.
+
+    `Target` may be missing; other columns are ignored.
+
+    Returns:
+        `patientId` (text), `x`, `y`, `width` and `height` (pixels; NaN where there is no box) and `Target` (0 or 1).
+
+    Raises:
+        UserError: no such file, a missing column, or a row that is neither a box nor says that there is none.
+    """
+    table = read_table(path, ("patientId", *BOX_COLUMNS), ALSO_CALLED)
+    cells = table[list(BOX_COLUMNS)]
+    boxed = (cells != "").any(axis=1).to_numpy()
+    boxes = cells.apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    wrong = boxed & ~(np.isfinite(boxes).all(axis=1) & (boxes[["width", "height"]] > 0).all(axis=1)).to_numpy()
+    faults = [
+        Fault(
+            place(str(path), row, "x to height"), f"{','.join(cells.iloc[row])!r} is no box", "Give all four, in pixels"
+        )
+        for row in np.flatnonzero(wrong)
+    ]
+    target = table.get("Target", pd.Series(boxed.astype(int).astype(str))).str.removesuffix(".0").to_numpy(object)
+    faults += [
+        Fault(
+            place(str(path), row, "Target"),
+            f"{target[row]!r} beside {'a' if boxed[row] else 'no'} box",
+            "Write 1 beside a box, 0 where there is none",
+        )
+        for row in np.flatnonzero(target != boxed.astype(int).astype(str))
+    ]
+    faults += _boxed_and_not(table, boxed, str(path))
+    if faults:
+        raise UserError(sorted(faults, key=lambda fault: fault.where))
+    solution = pd.concat([table[["patientId"]], boxes], axis=1).assign(Target=boxed.astype(np.int64))
+    solution.attrs = table.attrs
+    return solution
+
+
+def _boxed_and_not(table: pd.DataFrame, boxed: np.ndarray, file: str) -> list[Fault]:
+    """A patient who has a box cannot have a row that says there is none."""
+    ids = table["patientId"]
+    both = ids.isin(ids[boxed]).to_numpy() & ~boxed
+    return [
+        Fault(place(file, row, "patientId"), f"{ids.iloc[row]!r} has boxes in other rows, none here", "Remove the row")
+        for row in np.flatnonzero(both)
+    ]
+
+
+def blend(
+    tables: Sequence[pd.DataFrame],
+    weights: Sequence[float],
+    iou: float = 0.5,
+    shrink: float = 1.0,
+    threshold: float = 0.0,
+    solo: float = 0.0,
+) -> pd.DataFrame:
+    """Weighted box fusion of several submissions with the same ids; of a single one, its boxes shrunk and sifted.
+
+    Args:
+        tables: submissions, whose cells have been checked; ids in any order.
+        weights: one a table, not negative; they are divided by their sum.
+        iou: see `fuse_boxes`. A file that stands alone is not fused with itself.
+        shrink: see `Finish`, as are the other two.
+        threshold: least confidence.
+        solo: least confidence of a box that no other agrees with; without meaning for a file alone.
+
+    Returns:
+        A submission in the order of the first table.
+    """
+    patients = tables[0]["patientId"].to_list()
+    kept = [place for place, weight in enumerate(weights) if weight > 0]
+    sources = [_boxes_of(tables[place], patients) for place in kept]
+    if len(sources) == 1:
+        fused = Fused(sources[0], np.full(len(sources[0].image), 2))
+    else:
+        fused = fuse_boxes(sources, [weights[place] for place in kept], len(patients), iou)
+    return to_submission(patients, finish_boxes(fused, Finish(threshold, solo, shrink)))
+
+
+def _boxes_of(table: pd.DataFrame, patients: Sequence[str]) -> Boxes:
+    """The boxes of a submission, `image` being the place among `patients`."""
+    boxes = parse_boxes(table)[0]
+    places = pd.Index(patients).get_indexer(table["patientId"])
+    return boxes._replace(image=places[boxes.image].astype(np.int64))

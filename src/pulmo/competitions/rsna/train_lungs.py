@@ -1,0 +1,97 @@
+"""Route 2, the other half: where are the lungs? → their masks out of fold, so that opacities outside need not count.
+
+They are learned from `lung_rle.csv` (SIIM's run-length cells, a row an image) where that lies beside the labels, or
+known to a network trained elsewhere (`train_lungs.model`); without either, the ensemble goes on without them.
+"""
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.rsna.fold_networks import XRays, mask_networks, nothing_trained, read_x_rays, train_folds
+from pulmo.competitions.rsna.settings import LungSettings
+from pulmo.errors import Fault, UserError
+from pulmo.imaging.radiograph import shrunk
+from pulmo.pipeline.stage import Stage, load, save
+from pulmo.scoring import rle
+from pulmo.scoring.boxes import SIDE
+from pulmo.scoring.tables import place, read_table
+
+if TYPE_CHECKING:
+    from pulmo.training.masks import MaskPredictor
+
+LUNGS = "lung_rle.csv"
+LEAST_MASKS = 20
+COVERED = 255
+
+
+def run(stage: Stage, settings: LungSettings) -> None:
+    """Write `masks` (uint8, a picture each, or none at all), `models` and `history`."""
+    x_rays = read_x_rays(stage)
+    if settings.model is not None:
+        _ask_elsewhere(stage, settings.model, x_rays, settings.mirrored)
+        return
+    known, target = _lung_masks(stage.data / LUNGS, x_rays)
+    if settings.folds == 0 or known.sum() < LEAST_MASKS:
+        nothing_trained(
+            stage,
+            f"Lungs are not looked for: {LUNGS} has masks of {known.sum()} patients, {LEAST_MASKS} are needed; or name "
+            "a network with train_lungs.model",
+        )
+        stage.write("masks", np.zeros((0, x_rays.pixels, x_rays.pixels), np.uint8))
+        return
+    with mask_networks(stage, settings, x_rays, target, settings.mirrored) as (trainer, predictor):
+        ask = partial(_ask, predictor, x_rays)
+        folders = train_folds(stage, settings, trainer, x_rays.fold, x_rays.readable & known, ask)
+    masks = np.load(stage.array("masks", x_rays.images.shape, "uint8"), mmap_mode="r+")
+    for number, folder in enumerate(folders):
+        masks[x_rays.fold == number] = load(folder / "lungs.npy")
+    masks.flush()
+
+
+def _ask(predictor: "MaskPredictor", x_rays: XRays, held: np.ndarray, folder: Path) -> None:
+    save(folder / "lungs", predictor.predict(x_rays.images, held).probability)
+
+
+def _ask_elsewhere(stage: Stage, model: Path, x_rays: XRays, mirrored: bool) -> None:
+    """Masks by a network trained on other patients."""
+    import keras
+
+    from pulmo.training.device import computing_on
+    from pulmo.training.masks import predict_folds
+
+    with computing_on(stage.device):
+        pixels = keras.models.load_model(model, compile=False).input_shape["image"][1]
+        if pixels != x_rays.pixels:
+            what = f"the network takes pictures of {pixels} pixels a side, not {x_rays.pixels}"
+            raise UserError(Fault(str(model), what, f"Set features.pixels={pixels}, or train another"))
+        stage.write("masks", predict_folds([model], x_rays.images, mirrored).probability)
+    shutil.copy(model, stage.folder("models") / "fold0.keras")
+    stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))
+
+
+def _lung_masks(path: Path, x_rays: XRays) -> tuple[np.ndarray, np.ndarray]:
+    """Which patients have a lung mask, (patients,) bool; and these masks at network size, 0 for the others.
+
+    Raises:
+        UserError: a cell is no run-length code of the image.
+    """
+    known, masks = np.zeros(len(x_rays.fold), bool), np.zeros(x_rays.images.shape, np.uint8)
+    if not path.is_file():
+        return known, masks
+    table = read_table(path, ("ImageId", "EncodedPixels"))
+    places = pd.Index(x_rays.patients["patient"]).get_indexer(table["ImageId"])
+    sides = x_rays.patients[["rows", "columns"]].fillna(SIDE).to_numpy(np.int64)
+    for row in np.flatnonzero(places >= 0):
+        rows, columns = sides[places[row]].tolist()
+        cell = [table["EncodedPixels"].iloc[row]]
+        mask, faults = rle.read_cells(cell, rows * columns)
+        if faults:
+            raise UserError(Fault(place(str(path), row, "EncodedPixels"), faults[0].what, faults[0].remedy))
+        picture = COVERED * rle.decode(mask, (rows, columns))[0]
+        known[places[row]], masks[places[row]] = True, shrunk(np.ascontiguousarray(picture), x_rays.pixels)
+    return known & x_rays.readable, masks

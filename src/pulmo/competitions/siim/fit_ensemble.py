@@ -1,0 +1,70 @@
+"""Out-of-fold probabilities → thresholds by the competition's Dice, an honest estimate of the score, and `model/`."""
+
+import numpy as np
+import pandas as pd
+
+from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.competitions.siim.settings import EnsembleSettings
+from pulmo.competitions.siim.thresholds import LEVELS, Choices, Evidence, counts_at_least, dice_of, fit_thresholds
+from pulmo.competitions.siim.trained_model import NETWORK, write_model
+from pulmo.pipeline.stage import Stage
+from pulmo.scoring.rle import decode, parse
+
+
+def run(stage: Stage, settings: EnsembleSettings) -> None:
+    """Write `model`, `out_of_fold` (a row an X-ray held out, with its cross-fitted Dice) and the `estimate`."""
+    held, evidence = read_evidence(stage)
+    choices = Choices(**settings.model_dump())
+    scores = cross_fit(evidence, held["fold"].to_numpy(), choices)
+    thresholds = fit_thresholds(evidence, choices)
+    estimate = _estimate(scores, held)
+    stage.write("out_of_fold", held[["image", "patient", "fold", "any", "area", "row"]].assign(dice=scores))
+    stage.write("estimate", estimate)
+    networks = stage.input("train_segmenter/models") / NETWORK
+    record = {
+        "thresholds": thresholds._asdict(),
+        **stage.read("train_segmenter/description"),
+        **stage.read("features/description"),
+        "networks": len(list(networks.iterdir())),
+        "estimate": estimate,
+    }
+    write_model(stage.folder("model"), record, networks)
+
+
+def read_evidence(stage: Stage) -> tuple[pd.DataFrame, Evidence]:
+    """The X-rays held out, a row each (columns of `features/x_rays`, and `fold`, `any` and `row`), and what was said
+    of them at full size."""
+    from pulmo.training.masks import enlarged  # with it comes Keras, which takes seconds to load
+
+    x_rays, said = stage.read("features/x_rays"), stage.read("train_segmenter/out_of_fold")
+    probability = stage.read("train_segmenter/probability")
+    held = x_rays.iloc[said["row"]].reset_index(drop=True).assign(any=said["any"], row=said["row"])
+    counts = np.empty((len(held), 2, LEVELS), np.int64)
+    for number in stage.progress(range(len(held)), "X-rays at full size"):
+        shape = int(held["rows"].iloc[number]), int(held["columns"].iloc[number])
+        mask = decode(parse([held["cell"].iloc[number]]), shape)[0]
+        counts[number] = counts_at_least(enlarged(probability[number], shape), mask)
+    return held, Evidence(counts[:, 0], counts[:, 1], held["area"].to_numpy(), held["any"].to_numpy())
+
+
+def cross_fit(evidence: Evidence, fold: np.ndarray, choices: Choices) -> np.ndarray:
+    """What each picture scores with thresholds fitted on the pictures of other folds, (pictures,) float64."""
+    scores = np.empty(len(fold))
+    for number in np.unique(fold):
+        inside = fold == number
+        scores[inside] = dice_of(evidence.take(inside), fit_thresholds(evidence.take(~inside), choices))
+    return scores
+
+
+def _estimate(scores: np.ndarray, held: pd.DataFrame) -> dict[str, float | int]:
+    patients, positive = held["patient"].to_numpy(), (held["area"] > 0).to_numpy()
+    every = bootstrap_mean(scores, patients)
+    return {
+        "score": every.mean,
+        "standard_error": every.standard_error,
+        "dice_with_air": float(scores[positive].mean()),
+        "right_without_air": float(scores[~positive].mean()),
+        "score_of_saying_nothing": float((~positive).mean()),
+        "images": len(held),
+        "images_with_air": int(positive.sum()),
+    }

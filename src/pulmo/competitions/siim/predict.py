@@ -1,0 +1,82 @@
+"""Test images and `model/` → a mask at full size for every image that Kaggle asks for."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.siim.data import folder_of_test_images, image_files, read_sample, sample
+from pulmo.competitions.siim.features import read_pictures
+from pulmo.competitions.siim.settings import PredictSettings
+from pulmo.competitions.siim.submission import to_submission
+from pulmo.competitions.siim.thresholds import mask_of
+from pulmo.competitions.siim.trained_model import TrainedModel, read_model
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.stage import Stage, load, save
+from pulmo.scoring.rle import EMPTY, encode, parse, to_text
+
+
+def run(stage: Stage, settings: PredictSettings) -> None:
+    """Write `images` at network size, `predictions` (`image`, `cell`, `any`, `error`) and, as text, `submission`.
+
+    An image that is missing or cannot be read is said to show nothing.
+    """
+    model = read_model(stage.input("fit_ensemble/model"))
+    asked, files = _asked(stage)
+    headers = read_pictures(stage, files, model.pixels)
+    said = stage.keep("networks", partial(_ask_networks, stage, model))
+    anything = load(said / "any.npy")
+    predictions = headers.copy()
+    predictions["cell"] = _cells(stage, model, headers, load(said / "probability.npy"), anything)
+    predictions["any"] = np.where(headers["error"].isna(), anything, 0)
+    predictions = predictions.reindex(pd.Index(asked, name="image"))
+    predictions = predictions[["cell", "any", "error"]].fillna({"cell": EMPTY, "any": 0.0}).reset_index()
+    stage.write("predictions", predictions)
+    stage.write_csv("submission", to_submission(asked, parse(predictions["cell"].to_list())))
+
+
+def _asked(stage: Stage) -> tuple[list[str], dict[str, Path]]:
+    """The images to be predicted, and the files of those that are there."""
+    path, folder = sample(stage.data), folder_of_test_images(stage.data)
+    there = image_files(folder)
+    if path.is_file():
+        asked = read_sample(path)
+    else:
+        stage.note(f"There is no {path}: every image in {folder.name} is predicted")
+        asked = list(there)
+    files = {image: there[image] for image in asked if image in there}
+    if not files:
+        raise UserError(Fault(str(folder), "holds no image that is asked for", "Put Kaggle's test images there"))
+    if len(files) < len(asked):
+        missing = [image for image in asked if image not in files]
+        stage.note(f"{len(missing)} of {len(asked)} images are not in {folder.name}, such as {missing[0]}: no mask")
+    return asked, files
+
+
+def _ask_networks(stage: Stage, model: TrainedModel, folder: Path) -> None:
+    """The folds' mean, once for all."""
+    from pulmo.training.device import computing_on
+    from pulmo.training.masks import predict_folds
+
+    with computing_on(stage.device):
+        images = np.load(stage.workspace / "images.npy", mmap_mode="r")
+        said = predict_folds(model.networks, images, model.mirrored)
+    save(folder / "probability", said.probability)
+    save(folder / "any", said.any)
+
+
+def _cells(
+    stage: Stage, model: TrainedModel, headers: pd.DataFrame, probability: np.ndarray, anything: np.ndarray
+) -> list[str]:
+    """The mask of each image at its full size, as text."""
+    from pulmo.training.masks import enlarged
+
+    cells = []
+    for number, row in enumerate(stage.progress(headers.to_dict("records"), "masks")):
+        if row["error"] is not None:
+            cells.append(EMPTY)
+            continue
+        large = enlarged(probability[number], (int(row["rows"]), int(row["columns"])))
+        cells += to_text(encode(mask_of(large, float(anything[number]), model.thresholds)[None]))
+    return cells

@@ -1,0 +1,84 @@
+"""The cells of SIIM's files ↔ masks: `ImageId,EncodedPixels`, what the solution is, how files are combined."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pulmo.blending.knobs import Knob
+from pulmo.errors import Fault, UserError
+from pulmo.scoring import dice
+from pulmo.scoring.rle import Masks, find_faults, parse, to_text, vote
+from pulmo.scoring.tables import read_table
+
+IMAGE, CELLS = "ImageId", dice.CELLS
+
+score = dice.score
+check_cells = dice.check_cells
+
+KNOBS: Mapping[str, Knob] = {"threshold": Knob(0.5, tuple(number / 20 for number in range(1, 20)))}
+"""The share of votes that a pixel needs; a small one gives the union. A least area, too, gained on one half of real
+submissions what it lost on the other."""
+
+
+def to_submission(images: Sequence[str], masks: Masks) -> pd.DataFrame:
+    """The mask of each image as Kaggle's table, in the same order."""
+    return pd.DataFrame({IMAGE: list(images), CELLS: to_text(masks)})
+
+
+def group_of(row_id: str) -> str:
+    """An image stands for itself: the files name no patient."""
+    return row_id
+
+
+def read_solution(path: Path) -> pd.DataFrame:
+    """A solution, such as a `train-rle.csv` in any of its published forms (with or without its header).
+
+    Returns:
+        `ImageId` and `EncodedPixels` (text) as they stand there: several rows of one image are to be united.
+
+    Raises:
+        UserError: no such file, a missing column, no row, or a cell that is no run-length code.
+    """
+    table, header_rows = _with_header(read_table(path, ()), path)
+    faults = [
+        Fault(f"{path}, row {fault.row + 1 + header_rows}, {CELLS}", fault.what, fault.remedy)
+        for fault in find_faults(table[CELLS].to_list(), dice.PIXELS)
+    ]
+    if table.empty:
+        faults.append(Fault(str(path), "has no row", "Download the file again"))
+    if faults:
+        raise UserError(faults)
+    return table[[IMAGE, CELLS]]
+
+
+def _with_header(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, int]:
+    """The table, and how many rows its header has: where there is none, the first row has been taken for it."""
+    first = list(table.columns)
+    if len(first) != 2 or IMAGE in first or CELLS in first or find_faults(first[1:], dice.PIXELS):
+        return read_table(path, (IMAGE, CELLS)), 1
+    rows = pd.concat([pd.DataFrame([first], columns=table.columns), table], ignore_index=True)
+    rows = rows.set_axis([IMAGE, CELLS], axis=1)
+    rows.attrs["file"] = str(path)
+    return rows, 0
+
+
+def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float], threshold: float = 0.5) -> pd.DataFrame:
+    """Every pixel put to the vote of several submissions with the same ids.
+
+    Args:
+        tables: submissions, whose cells have been checked; ids in any order.
+        weights: one a table, not negative; they are divided by their sum.
+        threshold: the share of votes that a pixel needs, above 0 and at most 1.
+
+    Returns:
+        A submission in the order of the first table.
+
+    Raises:
+        UserError: the threshold would let every pixel in, or none.
+    """
+    if not 0 < threshold <= 1:
+        raise UserError(Fault(f"threshold {threshold:g}", "is not above 0 and at most 1", "Set a share of the votes"))
+    ids = tables[0][IMAGE]
+    masks = [parse(table.set_index(IMAGE)[CELLS].loc[ids].to_list()) for table in tables]
+    return to_submission(ids.to_list(), vote(masks, weights, threshold))

@@ -1,0 +1,86 @@
+"""A volume of any size → a volume of any other, by areas: each new voxel is the mean, or the most, of what it covers.
+
+Means over true overlaps skip nothing and invent nothing, whether a side shrinks or grows, and the mean of the whole
+stays what it was.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Size(NamedTuple):
+    """Voxels of a new volume."""
+
+    slices: int
+    rows: int
+    columns: int
+
+
+def edges_between(positions_mm: np.ndarray) -> np.ndarray:
+    """Where slices at (n,) rising positions begin and end, (n + 1,): half the way to either neighbour."""
+    positions = np.asarray(positions_mm, np.float64)
+    usual = float(np.median(np.diff(positions))) if len(positions) > 1 else 1.0
+    middles = (positions[1:] + positions[:-1]) / 2
+    return np.concatenate([[positions[0] - usual / 2], middles, [positions[-1] + usual / 2]])
+
+
+def overlaps(edges: np.ndarray, cells: int) -> np.ndarray:
+    """The share of each of `cells` equal cells that each old interval covers, (cells, n) float32; rows sum to 1.
+
+    `edges` (n + 1,) rise; the cells cover the same range.
+    """
+    bounds = np.linspace(edges[0], edges[-1], cells + 1)
+    low, high = bounds[:-1, None], bounds[1:, None]
+    covered = np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None)
+    return np.asarray(covered / covered.sum(axis=1, keepdims=True), np.float32)
+
+
+def area_mean(planes: Iterable[np.ndarray], edges: np.ndarray, size: Size) -> np.ndarray:
+    """Means over what each new voxel covers.
+
+    Args:
+        planes: slices (rows, columns) of any number type, one after the other.
+        edges: where slices begin and end, (slices + 1,), rising.
+        size: of the new volume, which covers the same space.
+
+    Returns:
+        float32 (slices, rows, columns).
+    """
+    weights = overlaps(edges, size.slices)
+    # Along the normal first: that pass sees all voxels, and needs only additions.
+    thick: np.ndarray | None = None
+    for index, plane in enumerate(planes):
+        if thick is None:
+            thick, scaled = np.zeros((size.slices, *plane.shape), np.float32), np.empty(plane.shape, np.float32)
+        for cell in np.flatnonzero(weights[:, index]):
+            thick[cell] += np.multiply(plane, weights[cell, index], out=scaled, dtype=np.float32)
+    assert thick is not None
+    down, across = (overlaps(np.arange(n + 1.0), cells) for n, cells in zip(thick.shape[1:], size[1:], strict=True))
+    return np.asarray(down @ thick @ across.T)
+
+
+def area_most(planes: Iterable[np.ndarray], edges: np.ndarray, size: Size) -> np.ndarray:
+    """The greatest value within what each new voxel covers, be it in part; arguments as `area_mean`'s.
+
+    Returns:
+        (slices, rows, columns) of the planes' type.
+    """
+    touched = overlaps(edges, size.slices) > 0
+    thick: np.ndarray | None = None
+    seen = np.zeros(size.slices, bool)
+    for index, plane in enumerate(planes):
+        if thick is None:
+            thick = np.empty((size.slices, *plane.shape), plane.dtype)
+        for cell in np.flatnonzero(touched[:, index]):
+            thick[cell] = np.maximum(thick[cell], plane) if seen[cell] else plane
+            seen[cell] = True
+    assert thick is not None
+    return _most_along(_most_along(thick, 1, size.rows), 2, size.columns)
+
+
+def _most_along(volume: np.ndarray, axis: int, cells: int) -> np.ndarray:
+    touched = overlaps(np.arange(volume.shape[axis] + 1.0), cells) > 0
+    parts = [volume.take(np.flatnonzero(row), axis=axis).max(axis=axis) for row in touched]
+    return np.stack(parts, axis=axis)

@@ -1,0 +1,163 @@
+"""A DICOM X-ray → grey levels as a doctor sees them, bones bright, and what its header says of the patient."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from pydicom.datadict import tag_for_keyword
+
+from pulmo.errors import Fault, ScanError
+from pulmo.imaging.elements import NotDicomError, read_elements
+from pulmo.imaging.pixels import read_pixels
+from pulmo.imaging.slices import SLICE_TAGS, NotASliceError, SliceHeader, Values, slice_header
+
+_KEYWORDS = (
+    *("PatientAge", "PatientSex", "ViewPosition"),
+    *("PhotometricInterpretation", "WindowCenter", "WindowWidth"),
+)
+_WANTED = SLICE_TAGS | {tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS}
+_BONES_DARK = "MONOCHROME1"
+_UNITS_A_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
+_ROBUST_PERCENT = (0.5, 99.5)
+_SAMPLED = 4
+"""Percentiles are taken over every so many-th row and column."""
+
+
+class RadiographHeader(NamedTuple):
+    """What an X-ray's header says; None where it does not.
+
+    `age_years` is kept however impossible: RSNA's patients are up to 155. `sex` is mostly M or F, `view` PA or AP.
+    `pixel_spacing_mm` is (between rows, between columns).
+    """
+
+    patient: str | None
+    age_years: float | None
+    sex: str | None
+    view: str | None
+    modality: str | None
+    rows: int
+    columns: int
+    pixel_spacing_mm: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """An X-ray: `grey` is uint8 (rows, columns), bones bright, the patient's right on the left."""
+
+    grey: np.ndarray
+    header: RadiographHeader
+
+
+def read_radiograph(path: Path) -> Radiograph:
+    """The X-ray in a DICOM file, of any size, 8 to 16 bits and either photometric interpretation.
+
+    Up to 8 bits are shown as they are. More are shown through the file's window or, if it has none that shows most of
+    the picture, from its darkest to its brightest half per cent.
+
+    Raises ScanError, with the remedy, for a file that is not DICOM, or not one grey picture, or whose pixels are cut
+    short or undecodable.
+    """
+    values, layout = _read(path)
+    stored = read_pixels(layout)
+    grey = stored.astype(np.uint8, copy=False) if _fits(layout) else _shown(stored, layout, values)
+    if values.text("PhotometricInterpretation") == _BONES_DARK:
+        grey = ~grey
+    return Radiograph(grey, _header(values, layout))
+
+
+def read_radiograph_header(path: Path) -> RadiographHeader:
+    """The header alone. Raises ScanError as `read_radiograph` does, but for the pixels."""
+    return _header(*_read(path))
+
+
+def shrunk(grey: np.ndarray, pixels: int) -> np.ndarray:
+    """A picture (rows, columns) of any dtype → (pixels, pixels), each pixel the mean over its area.
+
+    A picture that is not square is squeezed, so that the way back for masks and boxes is one factor a side.
+    """
+    method = cv2.INTER_AREA if min(grey.shape) >= pixels else cv2.INTER_LINEAR
+    small: np.ndarray = cv2.resize(grey, (pixels, pixels), interpolation=method)
+    return small
+
+
+def _read(path: Path) -> tuple[Values, SliceHeader]:
+    try:
+        elements = read_elements(path, _WANTED)
+        return Values(elements), slice_header(path, elements)
+    except (NotDicomError, NotASliceError) as reason:
+        raise ScanError(Fault(str(path), str(reason), "Give a DICOM file with one grey X-ray")) from reason
+    except OSError as reason:
+        raise ScanError(Fault(str(path), f"cannot be read ({reason.strerror})", "Download the file again")) from reason
+
+
+def _header(values: Values, layout: SliceHeader) -> RadiographHeader:
+    spacing_mm = layout.pixel_spacing_mm
+    return RadiographHeader(
+        patient=layout.patient or None,
+        age_years=_years(values.text("PatientAge")),
+        sex=values.text("PatientSex") or None,
+        view=values.text("ViewPosition") or None,
+        modality=layout.modality or None,
+        rows=layout.rows,
+        columns=layout.columns,
+        pixel_spacing_mm=(spacing_mm[0], spacing_mm[1]) if spacing_mm else None,
+    )
+
+
+def _years(age: str) -> float | None:
+    """DICOM's own "058Y", "018M", "003W" or "010D", or the plain number that the competitions' files have."""
+    number, unit = (age[:-1], age[-1].upper()) if age[-1:].isalpha() else (age, "Y")
+    try:
+        years = float(number) / _UNITS_A_YEAR[unit]
+    except (KeyError, ValueError):
+        return None
+    return years if math.isfinite(years) else None
+
+
+def _fits(layout: SliceHeader) -> bool:
+    return layout.bits_stored <= 8 and np.dtype(layout.dtype).kind == "u"
+
+
+def _shown(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.ndarray:
+    """Stored values (rows, columns) → uint8, linear between two limits; padding is as dark as the darkest."""
+    measured = stored.astype(np.float32) * np.float32(layout.slope) + np.float32(layout.intercept)
+    sample = measured[::_SAMPLED, ::_SAMPLED]
+    if layout.padding is not None:
+        low, high = layout.padding
+        sample = sample[~_within(stored[::_SAMPLED, ::_SAMPLED], low, high)]
+    limits = _window(values)
+    if limits is None or _hidden(sample, *limits) > 0.5:
+        limits = _robust(sample)
+    darkest, brightest = limits
+    scaled = (measured - np.float32(darkest)) * np.float32(255 / max(brightest - darkest, 1e-6))
+    grey: np.ndarray = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    if layout.padding is not None:
+        dark = 255 if values.text("PhotometricInterpretation") == _BONES_DARK else 0
+        grey[_within(stored, *layout.padding)] = dark
+    return grey
+
+
+def _window(values: Values) -> tuple[float, float] | None:
+    """The first window's limits (DICOM PS3.3 C.11.2.1.2, linear)."""
+    centre, width = values.numbers("WindowCenter"), values.numbers("WindowWidth")
+    if not centre or not width or width[0] <= 1:
+        return None
+    half = (width[0] - 1) / 2
+    return centre[0] - 0.5 - half, centre[0] - 0.5 + half
+
+
+def _robust(sample: np.ndarray) -> tuple[float, float]:
+    darkest, brightest = np.percentile(sample, _ROBUST_PERCENT) if sample.size else (0.0, 1.0)
+    return float(darkest), float(brightest)
+
+
+def _hidden(sample: np.ndarray, darkest: float, brightest: float) -> float:
+    """The share of pixels that a window shows as plain black or white."""
+    return float(np.mean((sample <= darkest) | (sample >= brightest))) if sample.size else 0.0
+
+
+def _within(stored: np.ndarray, low: int, high: int) -> np.ndarray:
+    return np.asarray((stored >= low) & (stored <= high))

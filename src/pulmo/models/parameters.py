@@ -1,0 +1,13 @@
+"""How many weights a network has, and where they are."""
+
+import math
+from typing import Any
+
+
+def describe_parameters(network: Any) -> str:
+    """The count of a Keras model's weights, and the layer that holds most, in words."""
+    total = network.count_params()
+    largest = max(network.layers, key=lambda layer: layer.count_params())
+    kernel = max((tuple(weight.shape) for weight in largest.weights), key=math.prod)
+    shape = " × ".join(f"{side:,}" for side in kernel)
+    return f"{total:,} weights, {largest.count_params() / total:.1%} of them in {largest.name} ({shape} and biases)"

@@ -1,0 +1,92 @@
+"""A compact residual network for whole scans: a volume → scores of two classes.
+
+    volume → normalised → 2×2 convolution, planes halved → residual blocks → mean and maximum → dropout → 2 scores
+
+A residual block is (3×3 convolution within the slices, LeakyReLU, convolution of 3 across them) added to its input,
+then LeakyReLU; it halves every side where it has more filters than the block before, and a 1×1×1 convolution then
+brings its input to the same shape. The maximum over the scan lets one nodule speak, the mean counts them. Sources: He
+et al., CVPR 2016; factorised in two, Tran et al., CVPR 2018 (R(2+1)D), which has less than half of the weights of
+3×3×3; without batch normalisation, as in Zhang et al., ICLR 2019 (Fixup), for batches of a few volumes give no steady
+statistics.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers, ops
+
+from pulmo.models.normalise import Normalise
+
+CLASSES = 2
+NEGATIVE_SLOPE = 0.1
+LOCALISED = "localised"
+"""The layer whose maps tell where in the scan: the last that has places."""
+
+
+class VolumeScale(NamedTuple):
+    """What the stored values `low`…`high` mean: 0…1, around `mean`."""
+
+    low: float
+    high: float
+    mean: float
+
+
+class ResNet3dParameters(NamedTuple):
+    """`shape` (slices, rows, columns, channels) of a volume; `stem` filters of the first convolution, `filters` of each
+    block; `dropout` before the scores."""
+
+    shape: tuple[int, int, int, int]
+    stem: int
+    filters: tuple[int, ...]
+    dropout: float
+
+
+def resnet3d(parameters: ResNet3dParameters, scale: VolumeScale) -> Any:
+    """Build the network.
+
+    Returns:
+        A Keras model: {"image": int16 (batch, slices, rows, columns, channels)} → float32 (batch, 2), the scores before
+        a softmax: `loss` and `probability` take it.
+    """
+    image = keras.Input(parameters.shape, dtype="int16", name="image")
+    x = Normalise(*scale)(image)
+    x = _activated(_within_slices(x, parameters.stem, 2, 2))
+    for number, filters in enumerate(parameters.filters, start=1):
+        last = number == len(parameters.filters)
+        x = _residual_block(x, filters, LOCALISED if last else None)
+    x = layers.Concatenate()([layers.GlobalAveragePooling3D()(x), layers.GlobalMaxPooling3D()(x)])
+    x = layers.Dropout(parameters.dropout)(x)
+    # In float32, because this is what the loss is made of; from zero, so that it starts undecided.
+    x = layers.Dense(CLASSES, kernel_initializer="zeros", dtype="float32")(x)
+    return keras.Model({"image": image}, x, name="resnet3d")
+
+
+def _residual_block(x: Any, filters: int, name: str | None) -> Any:
+    stride = 2 if filters > x.shape[-1] else 1
+    y = _activated(_within_slices(x, filters, 3, stride))
+    y = _across_slices(y, filters, 3, stride)
+    if stride > 1:
+        x = layers.Dense(filters)(x[:, ::stride, ::stride, ::stride])
+    return _activated(layers.Add()([y, x]), name)
+
+
+def _within_slices(x: Any, filters: int, size: int, stride: int) -> Any:
+    """A convolution of size × size in every slice."""
+    _, slices, rows, columns, channels = x.shape
+    planes = ops.reshape(x, (-1, rows, columns, channels))
+    y = layers.Conv2D(filters, size, strides=stride, padding="same", kernel_initializer="he_normal")(planes)
+    return ops.reshape(y, (-1, slices, *y.shape[1:]))
+
+
+def _across_slices(x: Any, filters: int, size: int, stride: int) -> Any:
+    """A convolution along the normal."""
+    _, slices, rows, columns, channels = x.shape
+    columns_of_slices = ops.reshape(x, (-1, slices, rows * columns, channels))
+    # Zeros: each block starts as doing nothing, which is what makes depth trainable without normalisation.
+    convolution = layers.Conv2D(filters, (size, 1), strides=(stride, 1), padding="same", kernel_initializer="zeros")
+    y = convolution(columns_of_slices)
+    return ops.reshape(y, (-1, y.shape[1], rows, columns, filters))
+
+
+def _activated(x: Any, name: str | None = None) -> Any:
+    return layers.LeakyReLU(negative_slope=NEGATIVE_SLOPE, name=name)(x)

@@ -1,0 +1,139 @@
+"""`conf x y width height …` in a cell ↔ arrays of boxes: what a box is, and every fault that a cell can have."""
+
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pulmo.errors import Fault
+from pulmo.scoring.tables import name_of, place
+
+COLUMN = "PredictionString"
+SIDE = 1024
+"""The competition's images are squares of this many pixels."""
+NUMBERS = 5
+_ROUNDING = 1e-6  # pixels
+
+
+class Boxes(NamedTuple):
+    """Boxes in many images.
+
+    Attributes:
+        image: (boxes,) int64, the place of each box's image in whatever list of images there is.
+        xywh: (boxes, 4) float64 in pixels: left edge, top edge, width, height.
+        confidence: (boxes,) float64, 0 to 1; 1 for true boxes.
+    """
+
+    image: np.ndarray
+    xywh: np.ndarray
+    confidence: np.ndarray
+
+    def take(self, which: np.ndarray) -> "Boxes":
+        """Some of them, by index or mask."""
+        return Boxes(*(part[which] for part in self))
+
+
+def no_boxes() -> Boxes:
+    """None at all."""
+    return Boxes(np.empty(0, np.int64), np.empty((0, 4)), np.empty(0))
+
+
+def corners(xywh: np.ndarray) -> np.ndarray:
+    """Left, top, width, height (…, 4) → left, top, right, bottom (…, 4)."""
+    return np.concatenate([xywh[..., :2], xywh[..., :2] + xywh[..., 2:]], axis=-1)
+
+
+def sizes(edges: np.ndarray) -> np.ndarray:
+    """Left, top, right, bottom (…, 4) → left, top, width, height (…, 4)."""
+    return np.concatenate([edges[..., :2], edges[..., 2:] - edges[..., :2]], axis=-1)
+
+
+def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
+    """The boxes in the cells of a submission.
+
+    Args:
+        submission: with COLUMN; an empty or missing cell says that nothing is there. Not changed.
+
+    Returns:
+        The boxes without fault, `image` being the row; and a fault for each cell whose count of numbers is not a
+        multiple of five, each word that is no finite number, each confidence outside 0 to 1, each width or height
+        that is not positive, and each box that goes beyond the image.
+    """
+    file = name_of(submission, "submission")
+    tokens = [str(cell).split() for cell in submission[COLUMN].where(submission[COLUMN].notna(), "").tolist()]
+    counts = np.array([len(words) for words in tokens], np.int64)
+    odd = counts % NUMBERS != 0
+    faults = [
+        Fault(
+            place(file, row, COLUMN),
+            f"{counts[row]} numbers are not a multiple of five",
+            "Write `confidence x y width height` for each box",
+        )
+        for row in np.flatnonzero(odd)
+    ]
+    words = list(chain.from_iterable(tokens[row] for row in np.flatnonzero(~odd).tolist()))
+    rows = np.repeat(np.flatnonzero(~odd), counts[~odd] // NUMBERS)
+    values = _numbers(words).reshape(-1, NUMBERS)
+    faults += [
+        Fault(place(file, rows[box], COLUMN), f"{words[NUMBERS * box + part]!r} is not a finite number", "Mend it")
+        for box, part in np.argwhere(~np.isfinite(values))
+    ]
+    finite = np.isfinite(values).all(axis=1)
+    boxes = Boxes(rows[finite], values[finite, 1:], values[finite, 0])
+    wrong = _wrong_boxes(boxes)
+    for what, which, remedy in wrong:
+        faults += [
+            Fault(place(file, boxes.image[box], COLUMN), f"{_words(boxes, box)}: {what}", remedy)
+            for box in np.flatnonzero(which)
+        ]
+    sound = ~np.any([which for _, which, _ in wrong], axis=0)
+    return boxes.take(sound), sorted(faults, key=_row_of)
+
+
+def _numbers(words: list[str]) -> np.ndarray:
+    """The words as numbers, NaN where one is none, (words,) float64."""
+    try:
+        return np.array(words, np.float64)
+    except ValueError:
+        return np.asarray(pd.to_numeric(np.array(words, dtype=object), errors="coerce"), np.float64)
+
+
+def _wrong_boxes(boxes: Boxes) -> list[tuple[str, np.ndarray, str]]:
+    """What can be wrong with a box, and which have it (boxes,) bool."""
+    edges, empty = corners(boxes.xywh), (boxes.xywh[:, 2:] <= 0).any(axis=1)
+    beyond = (edges < -_ROUNDING).any(axis=1) | (edges > SIDE + _ROUNDING).any(axis=1)
+    return [
+        (
+            "the confidence is not between 0 and 1",
+            (boxes.confidence < 0) | (boxes.confidence > 1),
+            "Write the confidence first, as a share",
+        ),
+        ("width and height are not both positive", empty, "Write `confidence x y width height`"),
+        (f"it goes beyond the image of {SIDE} × {SIDE}", beyond & ~empty, "Cut it at the image's edge"),
+    ]
+
+
+def _words(boxes: Boxes, box: int) -> str:
+    return "box " + " ".join(f"{value:g}" for value in (boxes.confidence[box], *boxes.xywh[box]))
+
+
+def _row_of(fault: Fault) -> int:
+    return int(fault.where.split(", row ")[-1].split(",")[0])
+
+
+def check_cells(submission: pd.DataFrame) -> list[Fault]:
+    """See `parse_boxes`."""
+    return parse_boxes(submission)[1]
+
+
+def format_boxes(boxes: Boxes, images: int) -> list[str]:
+    """The cell of each of so many images: its boxes in falling confidence (four decimals), whole tenths of pixels."""
+    order = np.lexsort((-boxes.confidence, boxes.image))
+    cells: list[list[str]] = [[] for _ in range(images)]
+    edges = np.round(corners(boxes.xywh), 1)  # edges, not sizes, so that nothing is rounded out of the image
+    for image, confidence, xywh in zip(
+        boxes.image[order].tolist(), boxes.confidence[order].tolist(), sizes(edges)[order].tolist(), strict=True
+    ):
+        cells[image].append(" ".join([f"{confidence:.4f}", *(f"{round(value, 1):g}" for value in xywh)]))
+    return [" ".join(cell) for cell in cells]

@@ -1,0 +1,80 @@
+"""Asking networks that outline something: pictures → probabilities, mirrored views and folds averaged."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import keras
+import numpy as np
+from keras import ops
+
+from pulmo.training.image_trainer import load_networks
+from pulmo.training.passes import predict
+from pulmo.training.sequences import OrderedBatches, Rows
+
+CERTAIN = 255
+
+
+class Masks(NamedTuple):
+    """What networks say.
+
+    Attributes:
+        probability: uint8 (n, pixels, pixels), 255 being certain; see `enlarged`.
+        any: float32 (n,), the probability that there is anything; NaN from networks without a head.
+    """
+
+    probability: np.ndarray
+    any: np.ndarray
+
+
+class MaskPredictor:
+    """A network's answer, compiled once; it follows the network's weights. Inside `computing_on` only.
+
+    Args:
+        network: a segmenter.
+        flip: also ask about the picture's mirror image (left for right), and average both answers.
+        batch: pictures at a time.
+    """
+
+    def __init__(self, network: Any, flip: bool = True, batch: int = 32) -> None:
+        self._answer, self._batch = _in_bytes(network, flip), batch
+
+    def predict(self, images: np.ndarray, which: np.ndarray | None = None) -> Masks:
+        """Images uint8 (n, pixels, pixels), or those of the numbers `which`, in that order."""
+        rows = Rows({"image": images})
+        said = predict(self._answer, OrderedBatches(rows, self._batch, which))
+        none = np.full(len(said["mask"]), np.nan, np.float32)
+        return Masks(said["mask"], said.get("any", none))
+
+
+def predict_folds(files: Sequence[Path], images: np.ndarray, flip: bool = True) -> Masks:
+    """The mean over the networks in `files` of what each says of all images; see `Masks`."""
+    network, weights = load_networks(list(files))
+    predictor = MaskPredictor(network, flip)
+    total, anything = np.zeros(images.shape, np.uint16), np.zeros(len(images), np.float32)
+    for values in weights:
+        network.set_weights(values)
+        said = predictor.predict(images)
+        total += said.probability
+        anything += said.any
+    count = len(weights)
+    return Masks(((total + count // 2) // count).astype(np.uint8), anything / count)
+
+
+def enlarged(probability: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A picture's probabilities, uint8 (pixels, pixels), at its full size (rows, columns): the way back of `shrunk`."""
+    large: np.ndarray = cv2.resize(probability, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return large
+
+
+def _in_bytes(network: Any, flip: bool) -> Any:
+    """The network with its mirrored view; a byte a pixel leaves the device."""
+    image = keras.Input(network.inputs[0].shape[1:], dtype="uint8", name="image")
+    views = [network({"image": image})]
+    if flip:
+        mirrored = network({"image": ops.flip(image, 2)})
+        views.append({**mirrored, "mask": ops.flip(mirrored["mask"], 2)})
+    said = {name: sum(view[name] for view in views) / len(views) for name in views[0]}
+    said["mask"] = ops.cast(ops.round(CERTAIN * said["mask"]), "uint8")
+    return keras.Model({"image": image}, said)

@@ -1,0 +1,44 @@
+"""X-rays read once: one memory-mapped array of them all at the size networks see, and a table of what they are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pulmo.imaging.radiograph import read_radiograph, shrunk
+from pulmo.pipeline.stage import Stage
+
+
+class PictureTask(NamedTuple):
+    """An X-ray to read, and its place in the array; it is sent to another process."""
+
+    path: Path
+    array: Path
+    place: int
+
+
+def cache_pictures(stage: Stage, output: str, files: Mapping[str, Path], pixels: int) -> pd.DataFrame:
+    """Read X-rays into the stage's declared output, an array uint8 (files, pixels, pixels) in the order of `files`.
+
+    Killed and run again, it goes on with what is left.
+
+    Returns:
+        One row a file, indexed by `key`: the fields of `RadiographHeader` but for spacing, which is
+        `pixel_spacing_mm` between rows; `error` says why a file could not be read, its picture being black.
+    """
+    array = stage.array(output, (len(files), pixels, pixels), "uint8")
+    tasks = {key: PictureTask(path, array, place) for place, (key, path) in enumerate(files.items())}
+    return stage.map_rows(read_picture, tasks, "X-rays")
+
+
+def read_picture(task: PictureTask) -> dict[str, Any]:
+    """Put an X-ray into its place; what its header says. Raises ScanError as `read_radiograph` does."""
+    radiograph = read_radiograph(task.path)
+    pictures = np.load(task.array, mmap_mode="r+", allow_pickle=False)
+    pictures[task.place] = shrunk(radiograph.grey, pictures.shape[1])
+    pictures.flush()
+    header = radiograph.header
+    spacing_mm = header.pixel_spacing_mm
+    return {**header._asdict(), "pixel_spacing_mm": spacing_mm[0] if spacing_mm else None}

@@ -1,0 +1,73 @@
+"""The trainer on volumes whose answer is plain: what it learns, and from whom."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulmo.competitions.dsb.cnn import VolumeTrainer, class_weights
+from pulmo.competitions.dsb.volumes import VolumeFormat
+from pulmo.imaging.area import Size
+from pulmo.scoring.classification import auc
+from pulmo.training.device import computing_on
+from tests.competitions.dsb.support import settings_of
+
+FORMAT = VolumeFormat(
+    "CT", settings_of("features.channels=['compact']").features.lung_format()._replace(size=Size(4, 12, 12))
+)
+COUNT = 24
+LABEL = (np.arange(COUNT) % 3 == 0).astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def volumes() -> np.ndarray:
+    """Lungs with a bright spot somewhere in every third scan."""
+    rng = np.random.default_rng(0)
+    hu = rng.normal(-850, 40, (COUNT, *FORMAT.shape))
+    for scan in np.flatnonzero(LABEL):
+        z, y, x = rng.integers(0, (4, 11, 11))
+        hu[scan, z, y : y + 2, x : x + 2] = 50
+    return hu.astype(np.int16)
+
+
+def trainer_of(volumes: np.ndarray, label: np.ndarray, *overrides: str) -> VolumeTrainer:
+    patients = [f"p{number}" for number in range(COUNT)]
+    return VolumeTrainer(volumes, label, patients, FORMAT, settings_of(*overrides).train_cnn, seed=0)
+
+
+def test_it_finds_a_spot_in_scans_it_has_not_seen(volumes: np.ndarray, tmp_path: Path) -> None:
+    held_out = np.arange(COUNT) >= 15
+    settings = ("train_cnn.epochs=6", "train_cnn.steps=10", "train_cnn.learning_rate=0.03", "train_cnn.filters=[4,8]")
+    with computing_on("cpu"):
+        trainer = trainer_of(volumes, LABEL, *settings)
+        history = trainer.train(held_out, 0, tmp_path / "checkpoint.npz")
+        logits = trainer.logits()
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    assert auc(LABEL[held_out], logits[held_out]) == 1
+
+
+def test_what_is_held_out_teaches_nothing(volumes: np.ndarray, tmp_path: Path) -> None:
+    held_out = np.arange(COUNT) >= 16
+    other = np.where(held_out[:, None, None, None, None], 300, volumes).astype(np.int16)
+    weights = []
+    with computing_on("cpu"):
+        for place, (seen, label) in enumerate(((volumes, LABEL), (other, np.where(held_out, 1 - LABEL, LABEL)))):
+            trainer = trainer_of(seen, label, "train_cnn.validation_share=0.25")
+            trainer.train(held_out, 0, tmp_path / f"{place}.npz")
+            weights.append(trainer.network.get_weights())
+    assert all(np.array_equal(one, another) for one, another in zip(*weights, strict=True))
+
+
+def test_class_weights_by_hand() -> None:
+    label = np.array([1, 0, 0, 0, 1, 1])
+    found = class_weights(label, np.array([0, 1, 2, 3]))  # one of four is a 1
+    np.testing.assert_allclose(found, [2, 2 / 3, 2 / 3, 2 / 3, 2, 2], rtol=1e-6)
+    assert found[:4].mean() == pytest.approx(1)
+
+
+def test_the_slides_network_is_a_preset(volumes: np.ndarray, tmp_path: Path) -> None:
+    with computing_on("cpu"):
+        trainer = trainer_of(volumes, LABEL, "train_cnn.network=slides", "train_cnn.dense=8", "train_cnn.filters=[2,3]")
+        trainer.train(np.arange(COUNT) >= 16, 0, tmp_path / "checkpoint.npz")
+        assert trainer.network.name == "slides_cnn3d"
+        assert np.isfinite(trainer.logits()).all()

@@ -1,0 +1,138 @@
+"""One reader a source, one table out."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test
+from pulmo.errors import UserError
+
+
+def truth(data: Path) -> dict[str, int]:
+    return dict(pd.read_csv(data.parent / "solution.csv").set_index("id")["cancer"])
+
+
+def test_kaggle_s_labels_and_what_its_sample_asks_for(kaggle: Path) -> None:
+    table = find_scans(kaggle).table
+    labels, sample = (pd.read_csv(kaggle / name) for name in ("stage1_labels.csv", "stage2_sample_submission.csv"))
+    assert table["id"].tolist() == [*labels["id"], *sample["id"]]
+    assert table["label"].tolist()[:10] == labels["cancer"].tolist()
+    assert table["label"].isna().sum() == table["asked"].sum() == 3
+    assert all(Path(folder).is_dir() for folder in table["folder"])
+
+
+def test_once_stage_2_is_asked_for_the_solution_of_stage_1_teaches_too(tmp_path: Path) -> None:
+    (tmp_path / "stage1_labels.csv").write_text("id,cancer\na,0\nb,1\n")
+    (tmp_path / "stage1_sample_submission.csv").write_text("id,cancer\nc,0.5\n")
+    (tmp_path / "stage1_solution.csv").write_text("id,cancer,Usage\nc,1,Public\n")
+    first = find_scans(tmp_path).table
+    assert first["id"].tolist() == ["a", "b", "c"]
+    assert first["asked"].tolist() == [False, False, True]
+    assert first["folder"].tolist()[2] == str(tmp_path / "stage1" / "c")
+    (tmp_path / "stage2_sample_submission.csv").write_text("id,cancer\nd,0.5\n")
+    second = find_scans(tmp_path).table
+    assert second["label"].tolist() == pytest.approx([0, 1, 1, np.nan], nan_ok=True)
+    assert second["folder"].tolist()[3] == str(tmp_path / "stage2" / "d")
+
+
+def test_kaggle_s_files_with_a_fault_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "stage1_labels.csv").write_text("id,cancer\na,0\nb,maybe\n")
+    with pytest.raises(UserError, match="row 3, cancer: 'maybe'"):
+        find_scans(tmp_path)
+    (tmp_path / "stage1_labels.csv").write_text("id,cancer\na,0\nb,1\n")
+    (tmp_path / "stage1_sample_submission.csv").write_text("id,cancer\nc,0.5\nc,0.5\n")
+    with pytest.raises(UserError, match="'c' stands there again"):
+        find_scans(tmp_path)
+
+
+def test_lidc_s_nodules_are_counted_and_overviews_left_out(lidc: Path) -> None:
+    scans = find_scans(lidc)
+    expected = truth(lidc)
+    assert dict(zip(scans.table["id"], scans.table["label"], strict=True)) == expected
+    assert set(expected.values()) == {0, 1}
+    assert scans.table["patient"].tolist() == [name.split("/")[0] for name in scans.table["id"]]
+    overviews = sorted(path.relative_to(lidc).as_posix() for path in lidc.glob("*/*/[12].0*"))
+    assert overviews
+    assert all(any(name in note for note in scans.notes) for name in overviews)
+    assert any("left out: a" in note for note in scans.notes)
+
+
+def test_annotations_may_lie_anywhere_and_a_series_without_is_left_out(lidc: Path, tmp_path: Path) -> None:
+    shutil.copytree(lidc, tmp_path / "data")
+    first, *others = sorted((tmp_path / "data").rglob("*.xml"))
+    (tmp_path / "data" / "xml").mkdir()
+    for path in others:
+        path.rename(tmp_path / "data" / "xml" / f"{path.parent.parent.parent.name}.xml")
+    first.unlink()
+    scans = find_scans(tmp_path / "data")
+    lost = first.parent.relative_to(tmp_path / "data").as_posix()
+    assert dict(zip(scans.table["id"], scans.table["label"], strict=True)) == {
+        name: label for name, label in truth(lidc).items() if name != lost
+    }
+    assert f"1 series ({lost}) left out: no annotation names the series" in scans.notes
+
+
+def test_more_readers_asked_for_never_find_more(lidc: Path) -> None:
+    by_readers = [find_scans(lidc, readers).table["label"].to_numpy() for readers in (1, 4)]
+    assert (by_readers[1] <= by_readers[0]).all()
+
+
+def test_a_folder_a_class(rats: Path) -> None:
+    scans = find_scans(rats)
+    assert scans.classes == ("BN-175", "R1")
+    assert dict(zip(scans.table["id"], scans.table["label"], strict=True)) == truth(rats)
+    assert scans.table["patient"].str.fullmatch(r"rat\d{3}").all()
+    assert [note for note in scans.notes if "survey" in note]
+    assert find_scans(rats, positive="BN-175").table["label"].tolist() == (1 - scans.table["label"]).tolist()
+    with pytest.raises(UserError, match=r"'R2' is no class here\. Choose from BN-175, R1"):
+        find_scans(rats, positive="R2")
+
+
+def test_one_new_scan_or_several_without_labels(rats: Path) -> None:
+    one = find_scans(next((rats / "R1").glob("*/T1_FFE"))).table
+    assert one["id"].tolist() == ["T1_FFE"]
+    assert one["label"].isna().all()
+    several = find_scans(rats / "R1").table
+    assert len(several) == len(list((rats / "R1").glob("*/T1_FFE")))
+    assert several["label"].isna().all()
+
+
+def test_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing here")
+    with pytest.raises(UserError, match="holds no scan"):
+        find_scans(tmp_path)
+
+
+def table_of(labels: list[float], patients: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({"id": [str(n) for n in range(len(labels))], "patient": patients, "label": labels})
+
+
+def test_folds_are_by_patient_and_share_out_each_class() -> None:
+    patients = [f"p{number // 2}" for number in range(60)]  # two scans each
+    labels = [float(number % 10 < 4) for number in range(60)]
+    fold = balanced_folds(table_of(labels, patients), 3, seed=0)
+    for patient in set(patients):
+        assert len({fold[n] for n in range(60) if patients[n] == patient}) == 1
+    positives = [
+        sum(label for label, where in zip(labels, fold, strict=True) if where == number) for number in range(3)
+    ]
+    assert positives == [8, 8, 8]
+    assert (fold != balanced_folds(table_of(labels, patients), 3, seed=1)).any()
+
+
+def test_a_hidden_test_set_has_whole_patients_of_both_classes() -> None:
+    patients = [f"p{number // 2}" for number in range(40)]
+    labels = [float(number < 20) for number in range(40)]
+    held_out = hidden_test(table_of(labels, patients), 0.2, seed=0)
+    assert held_out.sum() == 8
+    assert np.array(labels)[held_out].sum() == 4
+    assert len({patients[n] for n in np.flatnonzero(held_out)}) == 4
+    assert not hidden_test(table_of(labels, patients), 0.0, seed=0).any()
+
+
+def test_too_few_of_a_class_are_named() -> None:
+    with pytest.raises(UserError, match="1 patients of class 1 cannot fill 2 folds"):
+        balanced_folds(table_of([0.0, 0.0, 1.0], ["a", "b", "c"]), 2, seed=0)

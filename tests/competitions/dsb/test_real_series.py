@@ -1,0 +1,55 @@
+"""Real chest CTs through everything that prediction does, by a network that has learned nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulmo.competitions.dsb.cnn import network_of
+from pulmo.competitions.dsb.trained_model import NETWORK, Calibration, write_model
+from pulmo.competitions.dsb.volumes import VolumeFormat
+from pulmo.training.device import computing_on
+from tests.competitions.dsb.support import settings_of
+from tests.support import run_pulmo
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    settings = settings_of("features.size=[10,25,25]")
+    wanted = VolumeFormat("CT", settings.features.lung_format())
+    (tmp_path / "models" / NETWORK).mkdir(parents=True)
+    with computing_on("cpu"):
+        network = network_of(settings.train_cnn, wanted)
+        network.set_weights([np.full(weight.shape, 0.01) for weight in network.get_weights()])
+        network.save(tmp_path / "models" / NETWORK / "fold0.keras")
+    (tmp_path / "model").mkdir()
+    record = {
+        "calibration": Calibration(1.0, 0.0, 0.3)._asdict(),
+        "classes": ["no cancer", "cancer"],
+        "volumes": wanted.to_json(),
+        "learned": [],
+    }
+    write_model(tmp_path / "model", record, tmp_path / "models")
+    return tmp_path / "model"
+
+
+def test_chests_get_a_probability_and_a_head_the_base_rate(
+    shared_data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = ("--model", model, "--work", tmp_path / "work", "--out", tmp_path / "out")
+    code, out, err = run_pulmo(capsys, "dsb", "predict", "--data", shared_data / "ct", *places)
+    assert code == 0
+    said = pd.read_csv(tmp_path / "out/submission.csv").set_index("id")["cancer"]
+    assert said.index.tolist() == ["chest_philips_5mm", "chest_siemens_8mm_30", "head_ge_tilt"]
+    assert "The scan head_ge_tilt is left out" in err
+    assert "no lungs in this scan" in err
+    assert said["head_ge_tilt"] == 0.3
+    volumes = np.load(tmp_path / "work/predict/volumes.npy")
+    assert volumes.shape == (2, 10, 25, 25, 2)
+    for volume in volumes:
+        lungs = volume[..., 0] > -1000
+        assert 0.2 < lungs.mean() < 0.9
+        assert -900 < np.median(volume[..., 0][lungs]) < -500
+        assert (volume[..., 1] >= volume[..., 0] - 200).mean() > 0.5
+    assert out.count("Picture ") == 2

@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulmo.competitions.rsna.data import (
+    cut_hidden_test,
+    impossible_ages,
+    read_labels,
+    read_sample,
+    stratified_folds,
+)
+from pulmo.errors import UserError
+
+LABELS = "patientId,x,y,width,height,Target\na,1,2,30,40,1\na,50,60,7,8,1\nb,,,,,0\nc,,,,,0\n"
+CLASSES = "patientId,class\na,Lung Opacity\na,Lung Opacity\nb,Normal\nc,No Lung Opacity / Not Normal\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "stage_2_train_labels.csv").write_text(LABELS)
+    (tmp_path / "stage_2_detailed_class_info.csv").write_text(CLASSES)
+    return tmp_path
+
+
+def test_labels_and_classes_are_joined(files: Path) -> None:
+    labels = read_labels(files)
+    assert labels.patients.to_numpy().tolist() == [
+        ["a", "Lung Opacity", 2],
+        ["b", "Normal", 0],
+        ["c", "No Lung Opacity / Not Normal", 0],
+    ]
+    assert labels.boxes.to_numpy().tolist() == [["a", 1, 2, 30, 40], ["a", 50, 60, 7, 8]]
+
+
+def test_without_a_class_table_classes_are_unknown(files: Path) -> None:
+    (files / "stage_2_detailed_class_info.csv").unlink()
+    assert read_labels(files).patients["class"].tolist() == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("b,Normal", "b,Well", "row 4, class: 'Well' is not known"),
+        ("b,Normal", "b,Lung Opacity", "row 4, class: 'Lung Opacity', but stage_2_train_labels.csv says otherwise"),
+        ("a,Lung Opacity\nb", "a,Normal\nb", "row 3, class: 'Normal', but another in the patient's first row"),
+        ("b,Normal\n", "", "has no row for patientId 'b'"),
+    ],
+)
+def test_classes_that_contradict_are_named(files: Path, before: str, after: str, words: str) -> None:
+    (files / "stage_2_detailed_class_info.csv").write_text(CLASSES.replace(before, after))
+    with pytest.raises(UserError) as error:
+        read_labels(files)
+    assert words in str(error.value)
+
+
+def test_a_sample_that_repeats_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("patientId,PredictionString\na,\nb,\na,\n")
+    with pytest.raises(UserError, match="row 4, patientId: 'a' stands there again"):
+        read_sample(tmp_path / "sample.csv")
+
+
+def test_folds_have_their_share_of_each_class_and_number_of_boxes() -> None:
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["Normal", "Lung Opacity", "Other"], 200)
+    boxes = np.where(kind == "Lung Opacity", rng.integers(1, 4, 200), 0)
+    patients = pd.DataFrame({"patient": [f"p{number}" for number in range(200)], "class": kind, "boxes": boxes})
+    fold = stratified_folds(patients, 5, seed=0)
+    assert np.bincount(fold).tolist() == [40] * 5
+    counts = pd.crosstab([patients["class"], patients["boxes"]], fold)
+    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
+    mixed = patients.sample(frac=1, random_state=1)
+    by_patient = pd.Series(stratified_folds(mixed, 5, seed=0), index=mixed["patient"])
+    assert by_patient.loc[patients["patient"]].tolist() == fold.tolist()
+    assert (stratified_folds(patients, 5, seed=1) != fold).any()
+
+
+def test_some_patients_are_hidden(files: Path) -> None:
+    cut = cut_hidden_test(files, ["a"])
+    assert cut.labels["patientId"].tolist() == ["b", "c"]
+    assert cut.classes["class"].tolist() == ["Normal", "No Lung Opacity / Not Normal"]
+    assert cut.sample["patientId"].tolist() == ["a"]
+    assert cut.solution["width"].tolist() == [30, 7]
+    with pytest.raises(UserError, match="has no patient 'z'"):
+        cut_hidden_test(files, ["z"])
+
+
+def test_the_real_labels_and_classes(rsna_data: Path) -> None:
+    labels = read_labels(rsna_data)
+    assert len(labels.patients) == 26_684
+    assert len(labels.boxes) == 9_555
+    assert labels.patients["class"].value_counts().to_dict() == {
+        "No Lung Opacity / Not Normal": 11_821,
+        "Normal": 8_851,
+        "Lung Opacity": 6_012,
+    }
+    fold = stratified_folds(labels.patients, 10, seed=0)
+    positive = labels.patients["boxes"].to_numpy() > 0
+    assert np.ptp(np.bincount(fold)) <= 1
+    assert np.ptp(np.bincount(fold[positive])) <= 4
+
+
+def test_the_real_ages_that_nobody_has_reached(rsna_data: Path) -> None:
+    ages = pd.read_csv(rsna_data / "dicom_headers.csv.gz")["PatientAge"]
+    assert sorted(ages[impossible_ages(ages)]) == [148, 150, 151, 153, 155]

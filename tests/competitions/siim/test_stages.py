@@ -1,0 +1,118 @@
+"""What the stages leave, on a few small X-rays; what stands in the way of them; and what real X-rays look like."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulmo.competitions.siim.phantom import CUT_SHORT, PhantomSettings, cohort
+from pulmo.competitions.siim.trained_model import read_model
+from pulmo.errors import UserError
+from pulmo.pipeline.runner import Run, output, run_stages
+from pulmo.pipeline.stage import load
+from pulmo.scoring.rle import area, decode, parse
+from tests.competitions.siim.support import run_of
+
+
+def test_features_are_in_one_order(finished: Run) -> None:
+    x_rays = load(output(finished, "features/x_rays"))
+    images, masks = (load(output(finished, f"features/{name}")) for name in ("images", "masks"))
+    assert images.shape == masks.shape == (len(x_rays), 32, 32)
+    assert ((masks > 0).any(axis=(1, 2)) == ((x_rays["area"] > 0) & x_rays["error"].isna())).all()
+    painted = decode(parse(x_rays["cell"].to_list()), (128, 128))
+    shown = x_rays["error"].isna().to_numpy()
+    assert masks[shown].mean(axis=(1, 2)) / 255 == pytest.approx(painted[shown].mean(axis=(1, 2)), abs=2e-3)
+    assert area(parse(x_rays["cell"].to_list())).tolist() == x_rays["area"].to_list()
+    assert set(x_rays["view"].dropna()) <= {"PA", "AP"}
+
+
+def test_images_without_a_row_without_a_file_or_cut_short_are_left_out_and_named(finished: Run) -> None:
+    train, _ = cohort(PhantomSettings(24, 4, seed=0, pixels=128))
+    x_rays = load(output(finished, "features/x_rays")).set_index("image")
+    assert len(x_rays) == 23  # one has no row
+    broken = x_rays.loc[train[CUT_SHORT].image]
+    assert "cut short" in broken["error"]
+    assert broken["fold"] == -1
+    notes = load(finished.paths.stage("features") / "manifest.json")["notes"]
+    for words in ("1 rows have no image", "1 images have no row", "An X-ray is left out"):
+        assert any(note.startswith(words) for note in notes)
+
+
+def test_folds_part_patients_and_share_out_the_ill(finished: Run) -> None:
+    x_rays = load(output(finished, "features/x_rays")).query("fold >= 0")
+    assert len(x_rays[["patient", "fold"]].drop_duplicates()) == x_rays["patient"].nunique()
+    ill = x_rays.assign(ill=x_rays["area"] > 0).groupby("fold")["ill"].sum()
+    assert abs(ill[0] - ill[1]) <= 1
+
+
+def test_every_readable_x_ray_is_held_out_once(finished: Run) -> None:
+    x_rays, held = (load(output(finished, name)) for name in ("features/x_rays", "train_segmenter/out_of_fold"))
+    assert sorted(held["row"]) == np.flatnonzero(x_rays["fold"] >= 0).tolist()
+    assert (x_rays["fold"].to_numpy()[held["row"]] == held["fold"]).all()
+    assert held["any"].between(0, 1).all()
+    assert len(load(output(finished, "train_segmenter/probability"))) == len(held)
+    assert load(output(finished, "train_segmenter/history")).groupby("fold").size().to_list() == [2, 2]
+
+
+def test_the_model_records_what_it_is(finished: Run) -> None:
+    folder = output(finished, "fit_ensemble/model")
+    record, model = load(folder / "ensemble.json"), read_model(folder)
+    assert record["estimate"] == load(output(finished, "fit_ensemble/estimate"))
+    scored = load(output(finished, "fit_ensemble/out_of_fold"))
+    assert record["estimate"]["score"] == pytest.approx(scored["dice"].mean())
+    assert len(model.networks) == 2
+    assert model.pixels == 32
+
+
+def test_cv_tells_what_each_step_gains(finished: Run) -> None:
+    table = load(output(finished, "cv/table"))
+    held = load(output(finished, "cv/images"))
+    assert table["dice"].iloc[0] == pytest.approx((held["area"] == 0).mean())
+    assert table["gain"].to_numpy() == pytest.approx(np.diff(table["dice"], prepend=table["dice"].iloc[0]))
+    assert load(output(finished, "cv/scores"))["score"] == table["dice"].iloc[-1]
+
+
+def test_a_model_with_a_part_missing_is_refused_by_name(finished: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(output(finished, "fit_ensemble/model"), folder)
+    (folder / "networks/fold1.keras").unlink()
+    with pytest.raises(UserError, match=r"fold1\.keras: is missing from the model"):
+        read_model(folder)
+    (folder / "ensemble.json").unlink()
+    with pytest.raises(UserError, match=r"ensemble\.json: is missing from the model"):
+        read_model(folder)
+
+
+def features_of(data: Path, work: Path, *overrides: str) -> Run:
+    run = run_of(data, work, *overrides)
+    list(run_stages(run, [run.competition.stage("features")]))
+    return run
+
+
+def test_too_few_patients_with_a_mask_are_told(drawn: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"patients with a mask have a readable X-ray .* Give at least 24"):
+        features_of(drawn / "data", tmp_path, "features.folds=12")
+
+
+def test_a_mask_larger_than_its_picture_is_named(drawn: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(drawn / "data/dicom-images-train", data / "dicom-images-train")
+    table = pd.read_csv(drawn / "data/stage_2_train.csv", skipinitialspace=True)
+    table.loc[0, "EncodedPixels"] = "16380 5"
+    table.to_csv(data / "train-rle.csv", index=False)
+    with pytest.raises(UserError, match=f"the mask of {table['ImageId'][0]} goes past its 128x128 pixels"):
+        features_of(data, tmp_path / "work")
+
+
+def test_real_x_rays_are_cached(siim_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"(\d+) patients with a mask have a readable X-ray") as told:
+        features_of(siim_data, tmp_path, "features.folds=10")
+    ill = int(str(told.value).split(": ")[-1].split()[0])
+    run = features_of(siim_data, tmp_path, f"features.folds={max(2, ill // 2)}")
+    x_rays, images = (load(output(run, f"features/{name}")) for name in ("x_rays", "images"))
+    assert len(x_rays) == 28
+    assert x_rays["error"].isna().all()
+    assert (x_rays[["rows", "columns"]] == 1024).all(axis=None)
+    assert (images.std(axis=(1, 2)) > 20).all()

@@ -1,0 +1,137 @@
+"""SIIM's files as they are published, and `score`, `validate` and `blend` as their users call them."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pulmo.competitions.siim.submission import blend, read_solution, score
+from pulmo.errors import UserError
+from tests.support import run_pulmo
+
+Pulmo = Callable[..., tuple[int, str, str]]
+ROWS = "a, 5 2\nb, -1\na, 6 3\na, 5 2\n"
+
+
+@pytest.fixture
+def pulmo(capsys: pytest.CaptureFixture[str]) -> Pulmo:
+    """Run a command here: its words → exit code, stdout, stderr."""
+    return partial(run_pulmo, capsys)
+
+
+@pytest.fixture(scope="session")
+def submissions(shared_data: Path) -> dict[str, Path]:
+    """Files that were really sent, by a word of their names; and the stage-1 sample."""
+    files = {name: next((shared_data / "submissions").glob(f"siim_*{name}*")) for name in ("se154", "sx50", "tybrad11")}
+    return {"sample": shared_data / "siim-acr-pneumothorax-segmentation/stage_1_sample_submission.csv", **files}
+
+
+@pytest.fixture(scope="session")
+def train(shared_data: Path) -> Path:
+    return shared_data / "siim-acr-pneumothorax-segmentation/stage_2_train.csv"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "ImageId,EncodedPixels\n" + ROWS.replace(", ", ","),
+        "ImageId, EncodedPixels\n" + ROWS,
+        "\ufeffImageId,EncodedPixels\n" + ROWS,
+        ROWS,
+        "\ufeff" + ROWS.replace("\n", "\r\n"),
+    ],
+)
+def test_every_published_form_of_the_masks_is_read(content: str, tmp_path: Path) -> None:
+    (tmp_path / "train-rle.csv").write_bytes(content.encode())
+    solution = read_solution(tmp_path / "train-rle.csv")
+    assert solution.to_numpy().tolist() == [["a", "5 2"], ["b", "-1"], ["a", "6 3"], ["a", "5 2"]]
+    assert score(solution, pd.DataFrame({"ImageId": ["a", "b"], "EncodedPixels": ["5 4", "-1"]}), "ImageId") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("ImageId,EncodedPixels\na,-1\nb,1 2 3\n", "row 3, EncodedPixels: holds 3 numbers"),
+        ("a,-1\nb,1 2 3\n", "row 2, EncodedPixels: holds 3 numbers"),
+        ("ImageId,Pixels\na,-1\n", "no column 'EncodedPixels'"),
+        ("a,b\nc,-1\n", "no column 'ImageId'"),
+        ("ImageId,EncodedPixels\n", "has no row"),
+    ],
+)
+def test_a_faulty_solution_is_named(content: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "train-rle.csv").write_text(content)
+    with pytest.raises(UserError, match=words):
+        read_solution(tmp_path / "train-rle.csv")
+
+
+def test_pixels_are_voted_on() -> None:
+    first = pd.DataFrame({"ImageId": ["a", "b"], "EncodedPixels": ["0 4", "-1"]})
+    second = pd.DataFrame({"ImageId": ["b", "a"], "EncodedPixels": ["7 1", "2 4"]})
+    assert blend([first, second], [3, 1])["EncodedPixels"].tolist() == ["0 4", "-1"]
+    assert blend([first, second], [3, 1], threshold=0.2)["EncodedPixels"].tolist() == ["0 6", "7 1"]
+    assert blend([first, second], [3, 1], threshold=0.8)["EncodedPixels"].tolist() == ["2 2", "-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("sample", "0.788630"), ("se154", "0.874599"), ("tybrad11", "0.831226")]
+)
+def test_known_answers(pulmo: Pulmo, submissions: dict[str, Path], train: Path, name: str, expected: str) -> None:
+    code, out, _ = pulmo("siim", "score", submissions[name], "--subset", "--solution", train)
+    assert (code, out.splitlines()[-1]) == (0, expected)
+
+
+def test_a_file_that_kaggle_took_is_valid_and_its_spaces_noted(pulmo: Pulmo, submissions: dict[str, Path]) -> None:
+    code, out, err = pulmo("siim", "validate", submissions["se154"], "--sample", submissions["sample"])
+    assert code == 0
+    assert "valid, 1372 rows" in out
+    assert "spaces around cells are ignored" in err
+
+
+def test_bad_cells_are_named_with_file_and_row(pulmo: Pulmo, tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("ImageId,EncodedPixels\na,-1\nb,-1\n")
+    (tmp_path / "mine.csv").write_text("ImageId,EncodedPixels\na,5 -2\nb,-1 3\n")
+    code, _, err = pulmo("siim", "validate", tmp_path / "mine.csv", "--sample", tmp_path / "sample.csv")
+    assert code == 1
+    assert "mine.csv, row 2, EncodedPixels: the length -2 is negative" in err
+    assert "mine.csv, row 3, EncodedPixels: has more than the -1" in err
+
+
+def halves(out: str) -> list[list[float]]:
+    """Weight and scores on both halves of each file, and of the blend."""
+    rows = [line.split() for line in out.splitlines() if ".csv  " in line or line.startswith("blend")]
+    return [[float(cell) for cell in row[1:]] for row in rows]
+
+
+def test_two_good_files_blended_beat_both_on_the_half_not_fitted_on(
+    pulmo: Pulmo, submissions: dict[str, Path], train: Path, tmp_path: Path
+) -> None:
+    files = (submissions["se154"], submissions["sx50"])
+    _, out, _ = pulmo("siim", "blend", *files, "--subset", "--solution", train, "--out", tmp_path / "b.csv")
+    first, second, blended = halves(out)
+    assert blended[2] > max(first[2], second[2])
+    _, out, _ = pulmo("siim", "score", tmp_path / "b.csv", "--subset", "--solution", train)
+    assert float(out) > 0.8775
+
+
+def test_a_weak_partner_does_no_harm(pulmo: Pulmo, submissions: dict[str, Path], train: Path, tmp_path: Path) -> None:
+    files = (submissions["se154"], submissions["tybrad11"])
+    _, out, _ = pulmo("siim", "blend", *files, "--subset", "--solution", train, "--out", tmp_path / "c.csv")
+    assert halves(out)[1][0] == 0
+    _, out, _ = pulmo("siim", "score", tmp_path / "c.csv", "--subset", "--solution", train)
+    assert float(out) >= 0.8740
+
+
+def test_knobs_by_hand(pulmo: Pulmo, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("ImageId,EncodedPixels\na,0 4\n")
+    (tmp_path / "b.csv").write_text("ImageId,EncodedPixels\na,2 4\n")
+    words = ("siim", "blend", tmp_path / "a.csv", tmp_path / "b.csv", "--out", tmp_path / "c.csv")
+    assert pulmo(*words, "--set", "threshold=0.9")[0] == 0
+    assert (tmp_path / "c.csv").read_text() == "ImageId,EncodedPixels\na,2 2\n"
+    code, _, err = pulmo(*words, "--set", "threshold=0")
+    assert code == 1
+    assert "threshold 0: is not above 0" in err
+    code, _, err = pulmo(*words, "--set", "threshold=low")
+    assert code == 1
+    assert "'low' is no number" in err

@@ -1,0 +1,80 @@
+"""MR series drawn by pulmo, and what is no scan beside them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulmo.errors import ScanError
+from pulmo.imaging.area import Size
+from pulmo.imaging.listing import list_series
+from pulmo.imaging.mr import BODY, BRIGHTEST, MrVolume, body_median, mr_volume, read_mr
+from pulmo.phantom.dicom import Encoding, Series, write_series
+from pulmo.phantom.geometry import axial, evenly
+
+GRID = axial(evenly(4, 2.0), (12, 16), 1.0)
+UPRIGHT = np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]])
+
+
+def body(gain: float) -> np.ndarray:
+    """Muscle of 1 with a tumour of 1.5, in air of noise."""
+    rng = np.random.default_rng(0)
+    intensity = np.abs(rng.normal(0, 0.03, GRID.volume_shape))
+    intensity[:, 2:10, 3:13] = 1
+    intensity[1:3, 4:6, 5:8] = 1.5
+    return gain * intensity
+
+
+def test_stored_values_are_rescaled_and_stacked_by_position(tmp_path: Path) -> None:
+    encoding = Encoding(intercept=0, slope=0.5)
+    write_series(tmp_path, body(200), GRID, Series(modality="MR"), encoding)
+    volume = read_mr(tmp_path)
+    assert volume.positions_mm == pytest.approx([-3, -1, 1, 3])
+    np.testing.assert_allclose(volume.intensity, body(200), atol=0.26)
+
+
+@pytest.mark.parametrize("gain", [3.0, 1000.0])
+def test_the_gain_makes_no_difference(gain: float) -> None:
+    volume = MrVolume(body(gain).astype(np.float32), np.arange(4.0), UPRIGHT, (), "here")
+    assert body_median(volume.intensity) == pytest.approx(gain)
+    small = mr_volume(volume, Size(4, 12, 16))
+    assert (small.shape, small.dtype) == ((4, 12, 16, 1), np.int16)
+    assert (small[1:3, 4:6, 5:8] == round(1.5 * BODY)).all()
+    assert small[0, 5, 5, 0] == BODY
+    assert small.min() >= 0
+    assert small.max() <= BRIGHTEST
+
+
+def test_ct_or_emptiness_is_no_mr(tmp_path: Path) -> None:
+    write_series(tmp_path / "ct", body(100), GRID)
+    with pytest.raises(ScanError, match="holds CT images, not MR"):
+        read_mr(tmp_path / "ct")
+    write_series(tmp_path / "black", body(0), GRID, Series(modality="MR"), Encoding(intercept=0))
+    with pytest.raises(ScanError, match="all 0"):
+        read_mr(tmp_path / "black")
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "reason"),
+    [
+        ("a", Series(modality="DX"), "an X-ray (DX)"),
+        ("a", Series(image_type=("ORIGINAL", "PRIMARY", "LOCALIZER")), "a localizer"),
+        ("a", Series(modality="MR", description="3-Plane SURVEY"), "a scout or survey (3-Plane SURVEY)"),
+        ("1.000-Scout", Series(), "a scout or survey (1.000-Scout)"),
+        ("a", Series(description="Topogram 0.6 T20f"), "a scout or survey (Topogram 0.6 T20f)"),
+        ("a", Series(description="Chest PA"), "an X-ray (Chest PA)"),
+        ("a", Series(description="CHEST LUNG 5.0 B50"), ""),
+        ("T1_FFE", Series(modality="MR", description="T1-FFE"), ""),
+    ],
+)
+def test_what_is_no_scan_is_known_by_name(tmp_path: Path, name: str, series: Series, reason: str) -> None:
+    write_series(tmp_path / "study" / name, np.zeros(GRID.volume_shape), GRID, series)
+    (found,) = list_series(tmp_path)
+    assert (found.folder, found.overview) == (tmp_path / "study" / name, reason)
+    assert (found.modality, found.patient) == (series.modality, "PHANTOM")
+
+
+def test_folders_without_dicom_have_no_modality(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read me.txt").write_text("nothing")
+    assert [series.modality for series in list_series(tmp_path)] == [""]

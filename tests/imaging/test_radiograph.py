@@ -1,0 +1,202 @@
+"""X-rays as a doctor sees them."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    generate_uid,
+)
+
+from pulmo.errors import ScanError
+from pulmo.imaging.radiograph import read_radiograph, read_radiograph_header, shrunk
+
+RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
+
+
+def write(path: Path, stored: np.ndarray, bits: int, /, jpeg: bool = False, **tags: Any) -> Path:
+    """A minimal X-ray; `tags` by DICOM keyword."""
+    picture = Dataset()
+    picture.SOPClassUID, picture.SOPInstanceUID = DigitalXRayImageStorageForPresentation, generate_uid()
+    picture.Rows, picture.Columns = stored.shape
+    picture.SamplesPerPixel, picture.PhotometricInterpretation = 1, "MONOCHROME2"
+    picture.BitsAllocated, picture.BitsStored, picture.HighBit = 8 * stored.itemsize, bits, bits - 1
+    picture.PixelRepresentation = int(stored.dtype.kind == "i")
+    for keyword, value in tags.items():
+        setattr(picture, keyword, value)
+    if jpeg:
+        picture.add_new("PixelData", "OB", encapsulate([imagecodecs.jpeg8_encode(stored, level=95)]))
+    else:
+        picture.add_new("PixelData", "OW", stored.tobytes())
+    picture.file_meta = FileMetaDataset()
+    picture.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if jpeg else ExplicitVRLittleEndian
+    picture.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_eight_bits_are_shown_as_they_are(tmp_path: Path) -> None:
+    stored = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4)
+    found = read_radiograph(write(tmp_path / "1.dcm", stored, 8)).grey
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, stored)
+
+
+def test_monochrome1_is_inverted(tmp_path: Path) -> None:
+    stored = np.array([[0, 1], [200, 255]], np.uint8)
+    path = write(tmp_path / "1.dcm", stored, 8, PhotometricInterpretation="MONOCHROME1")
+    assert read_radiograph(path).grey.tolist() == [[255, 254], [55, 0]]
+
+
+def test_jpeg(tmp_path: Path) -> None:
+    row, column = np.mgrid[:64, :48]
+    stored = (2 * row + column).astype(np.uint8)
+    found = read_radiograph(write(tmp_path / "1.dcm", stored, 8, jpeg=True))
+    assert np.abs(found.grey.astype(int) - stored).max() <= 2
+    assert (found.header.rows, found.header.columns) == (64, 48)
+
+
+def test_a_window_by_hand(tmp_path: Path) -> None:
+    """Centre 1000.5 and width 511: black up to 745, white from 1255, by the standard's formula."""
+    stored = np.array([[0, 745, 1000, 1255, 1100, 800]], np.uint16)
+    path = write(tmp_path / "1.dcm", stored, 12, WindowCenter="1000.5", WindowWidth="511")
+    assert read_radiograph(path).grey.tolist() == [[0, 0, 128, 255, 178, 28]]
+
+
+def test_a_window_counts_in_rescaled_values(tmp_path: Path) -> None:
+    """Black up to −3000 + 2 · 745 = −1510, white from −3000 + 2 · 1255 = −490; the first of two windows."""
+    stored = np.array([[0, 745, 1000, 1255, 1100, 800]], np.uint16)
+    window: dict[str, Any] = {"WindowCenter": ["-999.5", "1"], "WindowWidth": ["1021", "9"]}
+    path = write(tmp_path / "1.dcm", stored, 12, RescaleSlope="2", RescaleIntercept="-3000", **window)
+    assert read_radiograph(path).grey.tolist() == [[0, 0, 128, 255, 178, 28]]
+
+
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": "50", "WindowWidth": "9"}, {"WindowCenter": "9"}])
+def test_without_a_window_that_shows_much_the_range_is_robust(tmp_path: Path, window: dict[str, Any]) -> None:
+    stored = RAMP.repeat(32, axis=0).repeat(32, axis=1)
+    stored[:4, :4] = 65535  # a metal marker
+    found = read_radiograph(write(tmp_path / "1.dcm", stored, 16, **window)).grey
+    assert np.abs(found[::32, ::32].ravel()[1:].astype(int) - np.arange(1, 256)).max() <= 2
+    assert found[0, 0] == 255
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_widens_nothing(tmp_path: Path, photometric: str) -> None:
+    stored = RAMP.astype(np.int16).repeat(8, axis=0).repeat(8, axis=1)
+    stored[:, :40] = -2000
+    path = write(tmp_path / "1.dcm", stored, 16, PhotometricInterpretation=photometric, PixelPaddingValue=-2000)
+    found = read_radiograph(path).grey
+    assert (found[:, :40] == 0).all()
+    bright, dark = (255, 0) if photometric == "MONOCHROME2" else (0, 255)
+    assert abs(int(found[-1, -1]) - bright) <= 1
+    assert abs(int(found[0, 40]) - dark) <= 10
+
+
+def test_an_even_picture_is_black(tmp_path: Path) -> None:
+    assert (read_radiograph(write(tmp_path / "1.dcm", np.full((8, 8), 700, np.uint16), 12)).grey == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("age", "years"),
+    [("058Y", 58), ("58", 58), ("148", 148), ("018M", 1.5), ("014D", 14 / 365.25), ("052W", 364 / 365.25)],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR AS:UserWarning")
+def test_ages(tmp_path: Path, age: str, years: float) -> None:
+    path = write(tmp_path / "1.dcm", RAMP, 12, PatientAge=age)
+    assert read_radiograph_header(path).age_years == pytest.approx(years)
+
+
+@pytest.mark.parametrize("age", ["", "Y", "nan", "old", "12X"])
+@pytest.mark.filterwarnings("ignore:Invalid value for VR AS:UserWarning")
+def test_what_is_no_age(tmp_path: Path, age: str) -> None:
+    assert read_radiograph_header(write(tmp_path / "1.dcm", RAMP, 12, PatientAge=age)).age_years is None
+
+
+def test_the_header(tmp_path: Path) -> None:
+    who: dict[str, Any] = {"PatientID": "A1", "PatientSex": "F", "PatientAge": "030Y"}
+    how: dict[str, Any] = {"ViewPosition": "AP", "Modality": "CR", "PixelSpacing": ["0.2", "0.1"]}
+    path = write(tmp_path / "1.dcm", RAMP[:8], 12, **who, **how)
+    assert read_radiograph(path).header == ("A1", 30.0, "F", "AP", "CR", 8, 16, (0.2, 0.1))
+    assert read_radiograph_header(path) == read_radiograph(path).header
+    bare = read_radiograph_header(write(tmp_path / "2.dcm", RAMP, 12))
+    assert bare == (None, None, None, None, None, 16, 16, None)
+
+
+FAULTS = ("not a DICOM file", "cut short", "a colour picture", "several frames", "cannot be read")
+
+
+def broken(path: Path) -> dict[str, Callable[[], object]]:
+    write(path, RAMP, 12)
+    whole = path.read_bytes()
+    return {
+        "not a DICOM file": lambda: path.write_text("This is not a DICOM file."),
+        "cut short": lambda: path.write_bytes(whole[:-100]),
+        "a colour picture": lambda: write(path, RAMP, 12, SamplesPerPixel=3),
+        "several frames": lambda: write(path, RAMP, 12, NumberOfFrames="4"),
+        "cannot be read": path.unlink,
+    }
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_broken_files_are_named_with_a_remedy(tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "1.dcm"
+    broken(path)[fault]()
+    with pytest.raises(ScanError, match=fault) as caught:
+        read_radiograph(path)
+    assert caught.value.faults[0].where == str(path)
+    assert caught.value.faults[0].remedy
+
+
+def test_a_jpeg_cut_short(tmp_path: Path) -> None:
+    stored = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
+    path = write(tmp_path / "1.dcm", stored, 8, jpeg=True)
+    path.write_bytes(path.read_bytes()[:-1500])
+    with pytest.raises(ScanError, match="cut short"):
+        read_radiograph(path)
+
+
+def test_shrinking_takes_means() -> None:
+    grey = np.array([[0, 10, 4, 4], [20, 30, 4, 4], [100, 100, 8, 0], [100, 100, 0, 8]], np.uint8)
+    assert shrunk(grey, 2).tolist() == [[15, 4], [100, 4]]
+    # Twice as wide as high: two columns become one, rows stay.
+    assert shrunk(grey[:2], 2).tolist() == [[5, 4], [25, 4]]
+    assert shrunk(grey, 4).tolist() == grey.tolist()
+    assert shrunk(grey[:2, :2], 6).shape == (6, 6)
+    assert shrunk(grey.astype(np.float32) / 8, 2).tolist() == [[1.875, 0.5], [12.5, 0.5]]
+
+
+REAL = {
+    "siim-acr-pneumothorax-segmentation/dicom-images-train": 28,
+    "rsna-pneumonia-detection-challenge/stage_2_train_images": 47,
+    "covid-chest-xray/images": 100,
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_radiographs(real_scan: Callable[[str], Path], name: str) -> None:
+    paths = sorted(real_scan(name).rglob("*.dcm"))
+    assert len(paths) == REAL[name]
+    for path in paths[::8]:
+        found = read_radiograph(path)
+        assert found.grey.shape == (1024, 1024)
+        assert found.grey.std() > 25
+        np.testing.assert_array_equal(found.grey, pydicom.dcmread(path).pixel_array)
+        # Bones and belly are brighter than the lungs in a doctor's view.
+        assert found.grey[256:768, 480:544].mean() > found.grey[256:640, 200:350].mean()
+    headers = [read_radiograph_header(path) for path in paths]
+    assert {header.modality for header in headers} == {"CR"}
+    assert set(Counter(header.view for header in headers)) <= {"PA", "AP"}
+    assert all(header.pixel_spacing_mm and 0.1 < header.pixel_spacing_mm[0] < 0.2 for header in headers)
+    # 15 of SIIM's and all of the COVID set are without.
+    known = {"siim": 13, "rsna": 47, "covi": 0}[name[:4]]
+    assert sum(header.sex in ("M", "F") and bool(header.age_years) for header in headers) == known
+    assert all(header.patient for header in headers)

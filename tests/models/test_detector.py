@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulmo.models.detector import BoxesAround, DetectorParameters, detector
+from tests.models.support import pictures, saved_and_read, say
+
+SMALL = DetectorParameters(start=4, depth=2, momentum=0.9, cell=2)
+
+
+def test_boxes_lie_around_the_middles_of_cells_by_hand() -> None:
+    distances = np.zeros((1, 2, 3, 4), np.float32)
+    distances[0, 1, 2] = [0.5, 1, 2, 0.25]
+    boxes = np.asarray(BoxesAround(8)(distances))
+    assert boxes[0, 0, 0].tolist() == [4, 4, 4, 4]
+    # The middle of row 1, column 2 is at x 20, y 12.
+    assert boxes[0, 1, 2].tolist() == [16, 4, 36, 14]
+
+
+@pytest.mark.parametrize(("cell", "side"), [(2, 8), (4, 4)])
+def test_the_grid_has_the_cells_asked_for(cell: int, side: int) -> None:
+    said = say(detector(SMALL._replace(cell=cell), 16), pictures(2, 16))
+    assert said["heat"].shape == (2, side, side)
+    assert said["boxes"].shape == (2, side, side, 4)
+    assert ((said["heat"] > 0) & (said["heat"] < 1)).all()
+    assert (said["boxes"][..., :2] < said["boxes"][..., 2:]).all()
+
+
+def test_parameters_counted_by_hand() -> None:
+    first = (1 * 9 * 4 + 4 * 4) + 2 * (4 * 9 * 4 + 4 * 4)
+    second = (4 * 9 * 8 + 4 * 8) + 2 * (8 * 9 * 8 + 4 * 8)
+    back = (8 + 4) * 9 * 4 + 4 * 4
+    head = (4 * 9 * 4 + 4 * 4) + (4 + 1) + (4 * 4 + 4)
+    assert detector(SMALL, 16).count_params() == first + second + back + head
+
+
+def test_saved_and_read_in_safe_mode_it_says_the_same(tmp_path: Path) -> None:
+    network, images = detector(SMALL, 8), pictures(2, 8)
+    before, after = say(network, images), say(saved_and_read(network, tmp_path), images)
+    for name, value in before.items():
+        np.testing.assert_array_equal(value, after[name])
+
+
+def test_a_size_that_cannot_be_halved_is_named() -> None:
+    with pytest.raises(ValueError, match="18 pixels a side are not a multiple of 4"):
+        detector(SMALL, 18)

@@ -1,0 +1,44 @@
+import keras
+import numpy as np
+import pytest
+
+from pulmo.models.encoder_unet import ENCODERS, EncoderUnetParameters, encoder_of, encoder_unet
+from tests.models.support import pictures, say
+
+SMALL = EncoderUnetParameters("mobilenet_v2", (8, 8, 8, 4, 4), momentum=0.9, head=True)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_gets_what_it_is_used_to(name: str) -> None:
+    """Checked against the library's own `preprocess_input`."""
+    module = {"efficientnet_v2_b0": "efficientnet_v2", "densenet121": "densenet"}.get(name, name)
+    grey = np.array([0, 100, 255], np.float32)
+    expected = getattr(keras.applications, module).preprocess_input(np.stack([grey] * 3, -1))
+    _, scale, offset = ENCODERS[name]
+    found = grey[:, None] / 255 * np.array(scale) + np.array(offset)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_it_goes_down_by_the_encoder_and_up_beside_it() -> None:
+    keras.utils.set_random_seed(0)
+    network = encoder_unet(SMALL, 64)
+    encoder = network.get_layer("encoder")
+    assert [level.shape[1:3] for level in encoder.outputs] == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2)]
+    said = say(network, pictures(2, 64))
+    assert said["mask"].shape == (2, 64, 64)
+    assert said["any"].shape == (2,)
+
+
+def test_given_weights_are_the_encoders() -> None:
+    weights = encoder_of("mobilenet_v2", 32).get_weights()
+    found = encoder_unet(SMALL, 32, weights).get_layer("encoder").get_weights()
+    assert len(found) == len(weights)
+    for one, other in zip(found, weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="set_weights"):
+        encoder_unet(SMALL, 32, weights[:-1])
+
+
+def test_a_size_that_cannot_be_halved_is_named() -> None:
+    with pytest.raises(ValueError, match="48 pixels a side are not a multiple of 32"):
+        encoder_unet(SMALL, 48)

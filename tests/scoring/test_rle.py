@@ -1,0 +1,159 @@
+"""Runs against paintings: whatever is had from the runs is what one would count pixel by pixel."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulmo.scoring.rle import (
+    Masks,
+    area,
+    decode,
+    encode,
+    intersection,
+    parse,
+    read_cells,
+    to_text,
+    union,
+    vote,
+)
+
+
+@st.composite
+def paintings(draw: st.DrawFn, images: int | None = None) -> np.ndarray:
+    """Masks (images, rows, columns) of any shape, often with runs through the corners."""
+    count = draw(st.integers(0, 4)) if images is None else images
+    rows, columns = draw(st.integers(1, 9)), draw(st.integers(1, 7))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    masks = (rng.random((count, rows, columns)) < draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]))).astype(np.uint8)
+    masks[:, 0, 0] |= np.uint8(draw(st.booleans()))
+    masks[:, -1, -1] |= np.uint8(draw(st.booleans()))
+    return masks
+
+
+def same(first: Masks, second: Masks) -> bool:
+    return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_pixels_are_numbered_down_the_columns_from_0() -> None:
+    image = np.array([[[0, 0, 1], [1, 0, 1]]])  # pixels 1, 4 and 5 of 2 rows and 3 columns
+    masks = encode(image)
+    assert to_text(masks) == ["1 1 2 2"]
+    assert decode(parse(["1 1 2 2"]), (2, 3)).tolist() == image.tolist()
+
+
+def test_offsets_count_from_the_end_of_the_run_before() -> None:
+    masks = parse(["3 2 5 1", "-1", "0 4"])
+    assert masks.offsets.tolist() == [0, 2, 2, 3]
+    assert masks.starts.tolist() == [3, 10, 0]
+    assert masks.ends.tolist() == [5, 11, 4]
+    assert area(masks).tolist() == [3, 0, 4]
+
+
+def test_a_run_over_the_last_pixel_does_not_reach_the_next_image() -> None:
+    masks = encode(np.ones((3, 2, 2), bool))
+    assert to_text(masks) == ["0 4", "0 4", "0 4"]
+
+
+def test_runs_of_length_0_say_nothing() -> None:
+    assert to_text(parse(["2 0 3 1"])) == ["5 1"]
+
+
+@given(paintings())
+def test_there_and_back_again(masks: np.ndarray) -> None:
+    runs = encode(masks)
+    assert np.array_equal(decode(runs, (masks.shape[1], masks.shape[2])), masks)
+    assert same(parse(to_text(runs)), runs)
+    assert same(encode(decode(runs, (masks.shape[1], masks.shape[2]))), runs)
+    assert read_cells(to_text(runs), masks.shape[1] * masks.shape[2])[1] == []
+
+
+@given(paintings(), st.sampled_from([bool, np.int64, np.float32, np.uint8]))
+def test_any_nonzero_value_is_mask(masks: np.ndarray, kind: type) -> None:
+    assert same(encode((7 * masks).astype(kind)), encode(masks))
+
+
+@given(paintings())
+def test_area_counts_pixels(masks: np.ndarray) -> None:
+    assert area(encode(masks)).tolist() == masks.sum(axis=(1, 2)).tolist()
+
+
+@given(paintings(images=4), st.integers(0, 2**32))
+def test_intersection_is_what_both_hold(masks: np.ndarray, seed: int) -> None:
+    other = np.random.default_rng(seed).permutation(masks.ravel()).reshape(masks.shape)
+    assert same(intersection(encode(masks), encode(other)), encode(masks & other))
+
+
+@given(paintings(images=5), st.lists(st.integers(0, 3), min_size=5, max_size=5))
+def test_union_paints_all_of_a_group(masks: np.ndarray, groups: list[int]) -> None:
+    expected = [masks[np.array(groups) == group].any(axis=0) for group in range(4)]
+    assert same(union(encode(masks), np.array(groups), 4), encode(np.array(expected)))
+
+
+@given(paintings(images=6), st.sampled_from([(1, 1, 1), (3, 1, 0), (0.2, 0.5, 0.3)]), st.sampled_from([0.05, 0.5, 1.0]))
+def test_votes_are_counted_pixel_by_pixel(masks: np.ndarray, weights: tuple[float, ...], threshold: float) -> None:
+    voters = masks.reshape(3, 2, *masks.shape[1:])
+    share = np.tensordot(np.array(weights) / sum(weights), voters, axes=1)
+    runs = [encode(voter) for voter in voters]
+    assert same(vote(runs, weights, threshold), encode(share >= threshold - 1e-9))
+
+
+@given(paintings(images=4), st.lists(st.integers(0, 3)))
+def test_masks_are_taken_in_any_order(masks: np.ndarray, which: list[int]) -> None:
+    assert same(encode(masks).take(which), encode(masks[np.array(which, int)]))
+
+
+def test_touching_runs_become_one_in_a_union() -> None:
+    assert to_text(union(parse(["0 2", "2 3", "7 1"]), np.zeros(3, int), 1)) == ["0 5 2 1"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("5", "holds 1 numbers, an odd count"),
+        ("1 2 3", "holds 3 numbers, an odd count"),
+        ("-3 2", "the offset -3 is negative"),
+        ("3 -2", "the length -2 is negative"),
+        ("3 2 -1 4", "run 2 overlaps the one before it (offset -1)"),
+        ("90 5 4 2", "ends at pixel 101, an image has 100"),
+        ("90 5  4 2 ", "ends at pixel 101, an image has 100"),
+        ("1 99999999999999999999999", "an image has 100"),
+        ("a 1", "'a' is not a whole number"),
+        ("1.0 2", "'1.0' is not a whole number"),
+        ("1 2²", "'2²' is not a whole number"),
+        ("nan", "'nan' is not a whole number"),
+        ("-1 3 4", "has more than the -1"),
+        ("-1 -1", "has more than the -1"),
+        ("1 2 -1", "overlaps"),
+        ("1\t2", "is not a whole number"),
+        ("1 2\n3 4", "is not a whole number"),
+        ("", "is empty"),
+        ("  ", "is empty"),
+    ],
+)
+def test_each_kind_of_bad_cell_is_named_with_its_row(cell: str, words: str) -> None:
+    _, faults = read_cells(["0 100", cell, "-1", cell], 100)
+    assert [fault.row for fault in faults] == [1, 3]
+    assert words in faults[0].what
+
+
+def test_a_faulty_cell_is_not_parsed() -> None:
+    with pytest.raises(ValueError, match="cell 1"):
+        parse(["0 100", "1", "-1"])
+
+
+def test_spaces_around_a_cell_do_not_matter() -> None:
+    assert to_text(parse([" -1", " 3 4 "])) == ["-1", "3 4"]
+
+
+def test_a_run_past_the_image_is_not_painted() -> None:
+    with pytest.raises(ValueError, match="pixel 7, an image of 2x3 has 6"):
+        decode(parse(["5 2"]), (2, 3))
+
+
+def test_no_masks_at_all() -> None:
+    none = parse([])
+    assert to_text(none) == []
+    assert area(none).tolist() == []
+    assert decode(none, (2, 2)).shape == (0, 2, 2)
+    assert same(encode(np.empty((0, 3, 3))), none)
