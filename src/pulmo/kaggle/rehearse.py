@@ -71,7 +71,7 @@ def rehearse(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     hidden, solution = folder / "hidden", folder / "solution.csv"
-    competition.module("data").write_hidden_test(data, hidden, solution)
+    competition.module("hidden_test").write_hidden_test(data, hidden, solution)
     alone = has_namespaces()
     tell(f"Python {interpreter.version}, {_walls(alone)}")
 

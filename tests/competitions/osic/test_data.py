@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,6 @@ from pulmo.competitions.osic.data import (
     read_sample,
     read_visits,
     scan_folders,
-    write_hidden_test,
 )
 from pulmo.errors import UserError
 
@@ -139,41 +137,3 @@ def test_the_real_files(osic_data: Path) -> None:
     twice = visits[visits["patient"] == "ID00048637202185016727717"].head(2)
     assert twice[["week", "fvc_ml"]].to_numpy().tolist() == [[9, 1375], [9, 1477]]
     assert len(read_sample(osic_data / "sample_submission.csv")) == 438
-
-
-def test_a_hidden_test_set_has_other_patients_another_count_and_bad_scans(tables: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(tables, data)
-    patients = read_visits(data / "train.csv")["patient"].unique()
-    for patient in patients:
-        (data / "train" / patient).mkdir(parents=True)
-        (data / "train" / patient / "1.dcm").write_bytes(b"a slice of 16 by")
-    before = contents(data)
-    write_hidden_test(data, tmp_path / "hidden", tmp_path / "solution.csv")
-    test = read_visits(tmp_path / "hidden/test.csv")["patient"].tolist()
-    train = read_visits(tmp_path / "hidden/train.csv")["patient"].unique().tolist()
-    assert len(test) == 3  # an eighth of 24; the public test set has 2
-    assert sorted([*test, *train]) == sorted(patients)
-    slices = {path.parent.name: path.read_bytes() for path in (tmp_path / "hidden/test").rglob("*.dcm")}
-    assert slices == {test[1]: b"a slice ", test[2]: b"a slice of 16 by"}
-    assert sorted(path.name for path in (tmp_path / "hidden/train").iterdir()) == sorted(train)
-    asked = set(pd.read_csv(tmp_path / "hidden/sample_submission.csv")["Patient_Week"])
-    solution = pd.read_csv(tmp_path / "solution.csv")
-    assert len(solution) == 3 * len(test)
-    assert set(solution["Patient_Week"]) <= asked
-    assert contents(data) == before
-
-
-def test_a_hidden_test_set_differs_in_number_from_the_public_one(tmp_path: Path) -> None:
-    rows = [f"P{number},{week},3000,80,70,Male,Ex-smoker" for number in range(9) for week in (0, 5, 9)]
-    write(tmp_path, HEADER, *rows)
-    (tmp_path / "test.csv").write_text("\n".join([HEADER, rows[0], rows[3]]) + "\n")
-    write_hidden_test(tmp_path, tmp_path / "hidden", tmp_path / "solution.csv")
-    assert len(read_visits(tmp_path / "hidden/test.csv")) == 3
-    write(tmp_path, HEADER, *rows[:9])
-    with pytest.raises(UserError, match="has only 3 patients"):
-        write_hidden_test(tmp_path, tmp_path / "again", tmp_path / "solution.csv")
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,6 +1,5 @@
 """Kaggle's OSIC files → checked tables. Also cuts a hidden test set from training data, as Kaggle cut its own."""
 
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,6 @@ import pandas as pd
 
 from pulmo.competitions.osic.submission import group_of, read_solution, row_ids
 from pulmo.errors import Fault, UserError
-from pulmo.pipeline.links import link_folder
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.tables import place, read_table, to_numbers
 
@@ -26,7 +24,6 @@ RANGES = {
     "Age": (1, 120, "an age in years"),
 }
 SAME_FOR_A_PATIENT = ("Age", "Sex", "SmokingStatus")
-HIDDEN_SHARE = 8  # of so many training patients, one is hidden to rehearse on
 FIRST_WEEK, LAST_WEEK = -12, 133  # what Kaggle's sample submission asks for
 
 
@@ -142,49 +139,6 @@ def cut_hidden_test(train_csv: Path, patients: Sequence[str]) -> HiddenTest:
         sample=pd.DataFrame({"Patient_Week": row_ids(asked), "FVC": 2000, "Confidence": 100}),
         solution=solution[solution["Patient_Week"].map(group_of).isin(patients)].reset_index(drop=True),
     )
-
-
-def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -> None:
-    """Write the competition's files as Kaggle's scorer has them: with another test set, cut from the training data.
-
-    Every eighth training patient becomes a test patient, and not as many as the public test set has. The first of them
-    loses the scan, the slices of the second are cut short. Nothing in `data` is changed.
-
-    Args:
-        data: Kaggle's folder, or demo data; only read. Scans are linked where the disk allows it.
-        folder: where the competition's files go; must not be there yet.
-        solution: the file for the last three visits of the test patients.
-        seed: chooses them.
-
-    Raises:
-        UserError: the training data have faults, or too few patients.
-    """
-    patients = read_visits(data / "train.csv")["patient"].drop_duplicates()
-    public = read_visits(data / "test.csv")["patient"].nunique()
-    count = max(len(patients) // HIDDEN_SHARE, 2)
-    count += count == public
-    if count >= len(patients):
-        raise UserError(Fault(str(data / "train.csv"), f"has only {len(patients)} patients", "Give at least 4"))
-    hidden = sorted(np.random.default_rng(seed).permutation(patients.to_numpy())[:count])
-    cut = cut_hidden_test(data / "train.csv", hidden)
-    folder.mkdir(parents=True)
-    for name, table in (("train", cut.train), ("test", cut.test), ("sample_submission", cut.sample)):
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    cut.solution.to_csv(solution, index=False, lineterminator="\n")
-    for patient, scan in scan_folders(data / "train", patients).items():
-        link_folder(scan, folder / ("test" if patient in hidden else "train") / patient)
-    _spoil(folder / "test", hidden)
-
-
-def _spoil(scans: Path, patients: Sequence[str]) -> None:
-    """Take the first scan there is away, and cut the slices of the second short."""
-    scanned = [scans / patient for patient in patients if (scans / patient).is_dir()]
-    for gone in scanned[:1]:
-        shutil.rmtree(gone)
-    for path in [path for broken in scanned[1:2] for path in broken.iterdir()]:
-        content = path.read_bytes()
-        path.unlink()  # it may be the training data's own file by another name
-        path.write_bytes(content[: len(content) // 2])
 
 
 def _in_time(visits: pd.DataFrame) -> pd.DataFrame:
