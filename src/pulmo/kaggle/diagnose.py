@@ -64,4 +64,4 @@ def diagnose(where: str, use: Use, log: str) -> Fault:
             if found := re.search(pattern, line):
                 return Fault(where, *meaning(found))
     last = lines[-1] if lines else "it said nothing"
-    return Fault(where, f"it ended with exit code {use.exit_code}: {last}", "See its log")
+    return Fault(where, f"it ended with exit code {use.exit_code}: {last.rstrip('.')}", "See its log")

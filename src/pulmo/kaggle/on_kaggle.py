@@ -65,8 +65,9 @@ def install_missing(wheels: Path) -> None:
     options = ["--no-index", "--no-deps", "--find-links", str(wheels), "--target", str(target)]
     answer = subprocess.run([*pip, *options, *missing], capture_output=True, text=True, check=False)
     if answer.returncode:
-        what = f"has no wheel of {', '.join(missing)} for Python {sys.version_info[0]}.{sys.version_info[1]}"
-        raise UserError(Fault(str(wheels), f"{what} ({_last_line(answer.stderr)})", "Run `kernel build` again"))
+        python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        what = f"the wheels do not give Python {python} what is missing: {_last_line(answer.stderr)}"
+        raise UserError(Fault(str(wheels), what, "Run `kernel build` again"))
     sys.path.insert(0, str(target))
     importlib.invalidate_caches()
 
@@ -80,4 +81,4 @@ def _mounted(slug: str, places: list[Path], source: str) -> Path:
 
 
 def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["pip gave no reason"])[-1]
+    return (text.strip().splitlines() or ["pip gave no reason"])[-1].removeprefix("ERROR: ")
