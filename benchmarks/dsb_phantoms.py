@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/dsb_phantoms.py [--layout kaggle|lidc|mr] [--seed 0] [--keep FOLDER]
 
-Phantoms are drawn, `pulmo dsb run --preset demo` is run on them, and what it says of scans it has not seen is printed:
+Phantoms are drawn, `pulmo dsb run` is run on them, and what it says of scans it has not seen is printed:
 out of fold, and on the hidden test set.
 """
 
@@ -20,6 +20,7 @@ from pulmo.commands.console import show_table
 from pulmo.competitions.dsb.evaluation import evaluate
 from pulmo.competitions.dsb.phantom import PhantomSettings, write_phantom
 
+PRESETS = {"kaggle": "demo", "lidc": "demo", "mr": "mr"}
 SCANS = {"kaggle": (84, 24), "lidc": (108, 0), "mr": (120, 0)}
 
 
@@ -42,8 +43,10 @@ def measured(layout: str, seed: int, folder: Path) -> list[dict[str, str]]:
     train, test = SCANS[layout]
     write_phantom(data, solution, PhantomSettings(train, test, seed, layout))  # type: ignore[arg-type]
     drawn = time.perf_counter()
-    words = ["dsb", "run", "--data", data, "--work", folder / "work", "--out", folder / "out", "--preset", "demo"]
-    subprocess.run([sys.executable, "-m", "pulmo", *map(str, words), "--seed", str(seed)], check=True)
+    words = ["dsb", "run", "--data", data, "--work", folder / "work", "--out", folder / "out"]
+    subprocess.run(
+        [sys.executable, "-m", "pulmo", *map(str, words), "--preset", PRESETS[layout], "--seed", str(seed)], check=True
+    )
     ended = time.perf_counter()
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{layout}: phantoms {drawn - started:.0f} s, run {ended - drawn:.0f} s, load {load}", flush=True)

@@ -235,7 +235,9 @@ def matrix_peak(device: Device, dtype: str) -> float:
 def forward_flops(network: Any) -> float:
     """Multiplications and additions of an image's way through convolutions and dense layers."""
     # With one image: where slices of a volume are passed as if they were images, their number is then known.
-    inputs = {name: keras.Input(batch_shape=(1, *t.shape[1:]), dtype=t.dtype) for name, t in network.input.items()}
+    inputs = {
+        name: keras.Input(batch_shape=(1, *t.shape[1:]), dtype=t.dtype, name=name) for name, t in network.input.items()
+    }
     total = 0.0
     for layer in keras.models.clone_model(network, inputs)._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D):

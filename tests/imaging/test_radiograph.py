@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 
 from pulmo.errors import ScanError
-from pulmo.imaging.radiograph import read_radiograph, read_radiograph_header, shrunk
+from pulmo.imaging.radiograph import evened, read_radiograph, read_radiograph_header, shrunk
 
 RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
 
@@ -200,3 +200,15 @@ def test_real_radiographs(real_scan: Callable[[str], Path], name: str) -> None:
     known = {"siim": 13, "rsna": 47, "covi": 0}[name[:4]]
     assert sum(header.sex in ("M", "F") and bool(header.age_years) for header in headers) == known
     assert all(header.patient for header in headers)
+
+
+def test_evening_out_brings_up_what_is_faint_in_the_dark() -> None:
+    rng = np.random.default_rng(0)
+    grey = np.full((128, 128), 200, np.uint8)
+    grey[:64] = 40 + rng.integers(0, 8, (64, 128))
+    grey[16:48, 32:96] += 4
+    even = evened(grey, 3.0).astype(float)
+    assert even.shape == grey.shape
+    inside, outside = even[16:48, 32:96].mean(), even[16:48, :32].mean()
+    assert inside - outside > 2 * 4
+    assert even[90:].mean() > inside

@@ -184,6 +184,7 @@ def test_a_wrong_solution_is_ours() -> None:
         score(SOLUTION.assign(x=np.array([0, math.nan, math.nan, math.nan])), submission("", "", ""), "patientId")
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 10000), st.tuples(*[st.integers(0, 5000)] * 4))))
 def test_boxes_survive_their_way_through_text(rows: list) -> None:
     xywh = np.array([row[2] for row in rows], np.float64).reshape(-1, 4) / 10 + [0, 0, 0.1, 0.1]

@@ -101,3 +101,17 @@ def test_the_same_seed_moves_alike_and_the_layer_can_be_made_again_from_what_it_
     np.testing.assert_array_equal(first, second)
     third = keras.ops.convert_to_numpy(augment(batch)["inputs"]["image"])
     assert (third != first).any()
+
+
+def test_beyond_white_a_byte_stays_white_and_below_black_black() -> None:
+    image = np.full((64, 2, 2), 250, np.uint8)
+    image[:, 0] = 3
+    augment = Augment(Moves(gain=0.2, offset=30), "yx", seed=0)
+    seen = keras.ops.convert_to_numpy(augment(batch_of(image, np.zeros(64)))["inputs"]["image"])
+    assert (seen[:, 0] < 40).all()
+    assert (seen[:, 1] > 160).all()
+    assert (seen.min(), seen.max()) == (0, 255)
+    # A network takes bytes again: what it sees is what was meant.
+    bytes_in = keras.Input((2, 2), dtype="uint8")
+    network = keras.Model(bytes_in, keras.ops.cast(bytes_in, "float32"))
+    assert np.abs(keras.ops.convert_to_numpy(network(keras.ops.convert_to_tensor(seen))) - seen).max() < 1

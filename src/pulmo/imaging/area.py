@@ -7,6 +7,7 @@ stays what it was.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 
@@ -53,10 +54,15 @@ def area_mean(planes: Iterable[np.ndarray], edges: np.ndarray, size: Size) -> np
     thick: np.ndarray | None = None
     for index, plane in enumerate(planes):
         if thick is None:
-            thick, scaled = np.zeros((size.slices, *plane.shape), np.float32), np.empty(plane.shape, np.float32)
+            thick = np.zeros((size.slices, *plane.shape), np.float32)
+        values = plane.astype(np.float32)
         for cell in np.flatnonzero(weights[:, index]):
-            thick[cell] += np.multiply(plane, weights[cell, index], out=scaled, dtype=np.float32)
+            cv2.scaleAdd(values, float(weights[cell, index]), thick[cell], dst=thick[cell])
     assert thick is not None
+    if thick.shape[1] >= size.rows and thick.shape[2] >= size.columns:
+        # The same, by OpenCV: it only knows areas where both sides shrink.
+        wanted = size.columns, size.rows
+        return np.stack([cv2.resize(plane, wanted, interpolation=cv2.INTER_AREA) for plane in thick])
     down, across = (overlaps(np.arange(n + 1.0), cells) for n, cells in zip(thick.shape[1:], size[1:], strict=True))
     return np.asarray(down @ thick @ across.T)
 

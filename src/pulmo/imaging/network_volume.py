@@ -20,7 +20,8 @@ Channel = Literal["mean", "compact"]
 
 *compact* is the greatest value after a grey opening of each slice by a disc: what the disc does not fit into, as
 vessels and the wall of a lung grown by a little, takes the value of the lung around it, and a nodule keeps its own.
-Dense parts larger than any nodule, such as the hilum with the vessels that hang on it, become air.
+All that is not denser than COMPACT_HU then becomes air, and so do dense parts larger than any nodule, such as the hilum
+with the vessels that hang on it: what is left are nodules and what looks like one, on an even ground.
 Source: openings and sizes as rules for nodules, Messay et al., Med Image Anal 2010; 14: 390.
 """
 
@@ -71,13 +72,15 @@ def network_volume(volume: Volume, labels: np.ndarray | None, wanted: LungFormat
         int16 HU (slices, rows, columns, channels), feet to head, rows to the patient's back, columns to the left, and
         −1024 where nothing was measured.
     """
-    mask = np.ones(volume.hu.shape, bool) if labels is None else labels > 0
-    if wanted.cropped:
-        volume, mask = _cropped(volume, mask, wanted.margin_mm)
-    if wanted.masked and wanted.margin_mm:
-        mask = dilated(mask, volume, wanted.margin_mm)
+    mask: np.ndarray | None = None
+    if labels is not None and wanted.needs_lungs:
+        mask = labels > 0
+        if wanted.cropped:
+            volume, mask = _cropped(volume, mask, wanted.margin_mm)
+        if wanted.masked and wanted.margin_mm:
+            mask = dilated(mask, volume, wanted.margin_mm)
     if not wanted.masked:
-        mask = np.broadcast_to(np.True_, mask.shape)
+        mask = None
     sought = "compact" in wanted.channels or wanted.slice_share < 1
     compact = _compact(volume, mask, wanted.vessel_mm) if sought else np.empty((len(volume.hu), 0, 0), np.int16)
     chosen = _likely(compact, wanted.slice_share)
@@ -122,14 +125,15 @@ def _wider(part: slice, by: int, count: int) -> slice:
     return slice(max(0, part.start - by), min(count, part.stop + by))
 
 
-def _planes(volume: Volume, mask: np.ndarray, chosen: np.ndarray) -> Iterator[np.ndarray]:
+def _planes(volume: Volume, mask: np.ndarray | None, chosen: np.ndarray) -> Iterator[np.ndarray]:
     """Slices in HU, air where there is no lung."""
     air = np.int16(LOWEST_HU)
     for index in chosen:
-        yield np.where(mask[index], np.maximum(volume.hu[index], air), air)
+        plane = np.maximum(volume.hu[index], air)
+        yield plane if mask is None else np.where(mask[index], plane, air)
 
 
-def _compact(volume: Volume, mask: np.ndarray, vessel_mm: float) -> np.ndarray:
+def _compact(volume: Volume, mask: np.ndarray | None, vessel_mm: float) -> np.ndarray:
     """The same without vessels and without what is larger than a nodule, on larger pixels where they are small."""
     shape, spacing = volume.hu.shape[1:], volume.pixel_spacing_mm
     rows, columns = (max(1, round(n * mm / max(mm, _COMPACT_PIXEL_MM))) for n, mm in zip(shape, spacing, strict=True))
@@ -144,7 +148,7 @@ def _compact(volume: Volume, mask: np.ndarray, vessel_mm: float) -> np.ndarray:
     steps = (usual_step(volume.positions_mm), *pixel)
     sides = np.array([[(side.stop - side.start) * mm for side, mm in zip(box, steps, strict=True)] for box in boxes])
     too_large = (sides > LARGEST_MM).any(axis=1)
-    too_large[0] = False
+    too_large[0] = True  # of no part: not dense
     opened[too_large[parts]] = LOWEST_HU
     return opened
 

@@ -38,6 +38,7 @@ def slides_cnn3d(parameters: SlidesCnn3dParameters, scale: VolumeScale) -> Any:
         name = LOCALISED if number == len(parameters.filters) else None
         x = layers.Conv3D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name)(x)
         x = layers.MaxPooling3D(2, padding="same")(x)
-    x = layers.Dense(parameters.dense, activation="relu", kernel_initializer="he_normal")(layers.Flatten()(x))
+    joined = layers.Dense(parameters.dense, activation="relu", kernel_initializer="he_normal", name="joined")
+    x = joined(layers.Flatten()(x))
     x = layers.Dropout(parameters.dropout)(x)
     return keras.Model({"image": image}, layers.Dense(CLASSES, dtype="float32")(x), name="slides_cnn3d")

@@ -32,12 +32,17 @@ def box_precision(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
         (images,) float64, 0 to 1; NaN for images without any box, which do not count.
     """
     true_count, count = (np.bincount(boxes.image, minlength=images) for boxes in (truth, predicted))
-    # Where there is nothing to hit, nothing needs to be sorted or compared.
+    scores = np.where(count, 0.0, np.nan)
+    # Where there is nothing to hit, nothing needs to be sorted or compared; small numbers are sorted fastest.
+    hittable = np.flatnonzero(true_count)
+    number = np.zeros(images, np.min_scalar_type(len(hittable)))
+    number[hittable] = np.arange(len(hittable))
     comparable = predicted.take(np.flatnonzero(true_count[predicted.image]))
-    in_turn = comparable.take(np.lexsort((-comparable.confidence, comparable.image)))
-    hits = _hits(truth.take(np.argsort(truth.image, kind="stable")), in_turn, images)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((hits / (true_count + count - hits)).mean(axis=0))
+    ours, theirs = (boxes._replace(image=number[boxes.image]) for boxes in (comparable, truth))
+    ours = ours.take(np.lexsort((-ours.confidence, ours.image)))
+    hits = _hits(theirs.take(np.argsort(theirs.image, kind="stable")), ours, len(hittable))
+    scores[hittable] = (hits / ((true_count + count)[hittable] - hits)).mean(axis=0)
+    return scores
 
 
 def mean_precision(scores: np.ndarray) -> float:

@@ -240,11 +240,11 @@ def _where_enough(
     At one place starts come before ends, so that runs that touch hold together.
     """
     stride, voter_bits = _stride(masks), (len(weights) - 1).bit_length()
+    origin = (np.asarray(groups, np.int64) * stride << voter_bits + 1) + voters
     borders = np.empty((len(masks.starts), 2), np.int64)
     borders[:, 0], borders[:, 1] = masks.starts, masks.ends
-    borders += np.repeat(np.asarray(groups, np.int64) * stride, np.diff(masks.offsets))[:, None]
     borders <<= voter_bits + 1
-    borders += np.repeat(voters, np.diff(masks.offsets))[:, None]
+    borders += np.repeat(origin, np.diff(masks.offsets))[:, None]
     borders[:, 1] += 1 << voter_bits
     line = borders.ravel()
     line.sort(kind="stable")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import keras
+import numpy as np
 from keras import ops
 
 Layout = Literal["yx", "yxc", "zyx", "zyxc"]
@@ -20,7 +21,8 @@ class Moves:
     """How far an image may be moved; each amount is drawn evenly between plus and minus what stands here.
 
     `rotation` in degrees; `zoom` and `shift` as shares of the side; `flip_…` happen to half of the examples. Then
-    values are multiplied by 1 ± `gain`, and ± `offset`, in the stored unit, is added. `fill` comes in from outside.
+    values are multiplied by 1 ± `gain`, and ± `offset`, in the stored unit, is added, as far as the stored type goes.
+    `fill` comes in from outside.
     """
 
     flip_left_right: bool = False
@@ -61,6 +63,7 @@ class Augment(keras.layers.Layer):
         count, size = ops.shape(planes)[0], (int(planes.shape[1]), int(planes.shape[2]))
         matrix, shift = self._draw_map(count, size)
         moved = self._recoloured(self._moved(planes, matrix, shift, nearest=False), count)
+        moved = _within_type(moved, batch["inputs"][self.image].dtype)
         inputs = {**batch["inputs"], self.image: _from_planes(moved, batch["inputs"][self.image], self.layout)}
         target = batch["target"]
         if self.target == "mask":
@@ -111,6 +114,15 @@ class Augment(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> "Augment":
         """From what was kept."""
         return cls(**{**config, "moves": Moves(**config["moves"])})
+
+
+def _within_type(planes: Any, dtype: Any) -> Any:
+    """What a whole number of that type can hold: networks take such, and beyond white a byte begins again at black."""
+    name = keras.backend.standardize_dtype(dtype)
+    if "int" not in name:
+        return planes
+    limits = np.iinfo(name)
+    return ops.clip(planes, limits.min, limits.max)
 
 
 def warp(planes: Any, matrix: Any, shift: Any, nearest: bool, fill: float) -> Any:

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+import pulmo.models.detector
+import pulmo.models.normalise  # noqa: F401 - a saved network is not read before its layers have been
 from pulmo.training.augment import Augment, Moves
 from pulmo.training.checkpoint import Values, values_of
 from pulmo.training.fit import Plan, Trainer

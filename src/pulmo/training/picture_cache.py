@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.imaging.radiograph import read_radiograph, shrunk
+from pulmo.imaging.radiograph import evened, read_radiograph, shrunk
 from pulmo.pipeline.stage import Stage
 
 
@@ -17,19 +17,22 @@ class PictureTask(NamedTuple):
     path: Path
     array: Path
     place: int
+    contrast: float
 
 
-def cache_pictures(stage: Stage, output: str, files: Mapping[str, Path], pixels: int) -> pd.DataFrame:
+def cache_pictures(
+    stage: Stage, output: str, files: Mapping[str, Path], pixels: int, contrast: float = 0.0
+) -> pd.DataFrame:
     """Read X-rays into the stage's declared output, an array uint8 (files, pixels, pixels) in the order of `files`.
 
-    Killed and run again, it goes on with what is left.
+    Killed and run again, it goes on with what is left. With `contrast`, it is evened out, see `radiograph.evened`.
 
     Returns:
         One row a file, indexed by `key`: the fields of `RadiographHeader` but for spacing, which is
         `pixel_spacing_mm` between rows; `error` says why a file could not be read, its picture being black.
     """
     array = stage.array(output, (len(files), pixels, pixels), "uint8")
-    tasks = {key: PictureTask(path, array, place) for place, (key, path) in enumerate(files.items())}
+    tasks = {key: PictureTask(path, array, place, contrast) for place, (key, path) in enumerate(files.items())}
     return stage.map_rows(read_picture, tasks, "X-rays")
 
 
@@ -37,7 +40,8 @@ def read_picture(task: PictureTask) -> dict[str, Any]:
     """Put an X-ray into its place; what its header says. Raises ScanError as `read_radiograph` does."""
     radiograph = read_radiograph(task.path)
     pictures = np.load(task.array, mmap_mode="r+", allow_pickle=False)
-    pictures[task.place] = shrunk(radiograph.grey, pictures.shape[1])
+    small = shrunk(radiograph.grey, pictures.shape[1])
+    pictures[task.place] = evened(small, task.contrast) if task.contrast else small
     pictures.flush()
     header = radiograph.header
     spacing_mm = header.pixel_spacing_mm

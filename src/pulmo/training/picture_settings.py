@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -60,13 +61,16 @@ class RecipeSettings(Section):
 class SegmenterSettings(RecipeSettings):
     """A network that outlines something.
 
-    `network` is the report's U-Net or its residual network; `start`, `depth` and `momentum` are of both, `rate`,
-    `dropout`, `shrink` and `head` of the U-Net, `blocks` and `short_head` of the other: see `models.unet` and
-    `models.resnet_segmenter`. Then the weights of the loss's terms, see `models.segmentation_losses`; that of `any`
-    counts where there is a head.
+    `network` is the report's U-Net, its residual network, or a U-Net on an encoder; `start` and `momentum` are of all,
+    `depth` of the first two, `rate`, `dropout` and `shrink` of the U-Net, `head` of both U-Nets, `blocks` and
+    `short_head` of the residual network: see `models.unet`, `models.resnet_segmenter` and `models.encoder_unet`. The
+    `encoder` starts from the file `encoder_weights`, or at random. Then the weights of the loss's terms, see
+    `models.segmentation_losses`; that of `any` counts where there is a head.
     """
 
-    network: Literal["unet", "resnet"]
+    network: Literal["unet", "resnet", "encoder"]
+    encoder: Literal["mobilenet_v2", "efficientnet_v2_b0", "resnet50", "densenet121"] = "efficientnet_v2_b0"
+    encoder_weights: Path | None = None
     start: int = Field(ge=1)
     depth: int = Field(ge=1)
     momentum: float = Field(ge=0, lt=1)
@@ -82,11 +86,13 @@ class SegmenterSettings(RecipeSettings):
     iou: float = Field(ge=0)
     any: float = Field(ge=0)
 
-    def builder(self, pixels: int) -> Callable[[], Any]:
-        """What makes the network for pictures of `pixels` a side."""
+    def builder(self, pixels: int, note: Callable[[str], None]) -> Callable[[], Any]:
+        """What makes the network for pictures of `pixels` a side; whether its encoder has learned before is noted."""
         from pulmo.models.resnet_segmenter import ResnetSegmenterParameters, resnet_segmenter
         from pulmo.models.unet import UnetParameters, unet
 
+        if self.network == "encoder":
+            return self._encoder_builder(pixels, note)
         if self.network == "resnet":
             residual = ResnetSegmenterParameters(
                 self.start, self.depth, self.blocks, self.momentum, 0.0, self.short_head
@@ -96,6 +102,16 @@ class SegmenterSettings(RecipeSettings):
             self.start, self.depth, self.rate, self.dropout, self.momentum, self.shrink, self.head
         )
         return lambda: unet(parameters, pixels)
+
+    def _encoder_builder(self, pixels: int, note: Callable[[str], None]) -> Callable[[], Any]:
+        from pulmo.models.encoder_unet import LEVELS, EncoderUnetParameters, encoder_unet
+        from pulmo.training.pretrained import encoder_weights
+
+        weights, origin = encoder_weights(self.encoder, self.encoder_weights)
+        note(origin)
+        filters = tuple(self.start * 2**level for level in reversed(range(LEVELS)))
+        parameters = EncoderUnetParameters(self.encoder, filters, self.momentum, self.head)
+        return lambda: encoder_unet(parameters, pixels, weights)
 
     def objective(self) -> "SegmentationLoss":
         """What it learns by."""

@@ -9,9 +9,9 @@ from pulmo.competitions.dsb.phantom import PhantomSettings, write_phantom
 
 @pytest.fixture(scope="session")
 def rats(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """18 MR scans, a folder a class, and surveys beside some."""
+    """14 MR scans, a folder a class, and surveys beside some."""
     folder = tmp_path_factory.mktemp("mr")
-    write_phantom(folder / "data", folder / "solution.csv", PhantomSettings(18, 0, 3, "mr"))
+    write_phantom(folder / "data", folder / "solution.csv", PhantomSettings(14, 0, 3, "mr"))
     return folder / "data"
 
 
@@ -25,7 +25,7 @@ def lidc(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """10 labelled CT scans and 3 to be predicted; the hidden labels lie in `solution.csv` beside `data`."""
+    """8 labelled CT scans and 2 to be predicted; the hidden labels lie in `solution.csv` beside `data`."""
     folder = tmp_path_factory.mktemp("kaggle")
-    write_phantom(folder / "data", folder / "solution.csv", PhantomSettings(10, 3, 1, matrix=96))
+    write_phantom(folder / "data", folder / "solution.csv", PhantomSettings(8, 2, 1, matrix=96))
     return folder / "data"

@@ -11,6 +11,7 @@ from pulmo.pipeline.settings import load_settings
 CONFIG = Path(__file__).parents[3] / "src/pulmo/competitions/dsb/config.toml"
 SMALL = (
     "features.folds=2",
+    "features.test_share=0.25",
     "features.size=[4,16,16]",
     "train_cnn.epochs=2",
     "train_cnn.steps=3",

@@ -37,7 +37,7 @@ def trainer_of(volumes: np.ndarray, label: np.ndarray, *overrides: str) -> Volum
 
 def test_it_finds_a_spot_in_scans_it_has_not_seen(volumes: np.ndarray, tmp_path: Path) -> None:
     held_out = np.arange(COUNT) >= 15
-    settings = ("train_cnn.epochs=6", "train_cnn.steps=10", "train_cnn.learning_rate=0.03", "train_cnn.filters=[4,8]")
+    settings = ("train_cnn.epochs=9", "train_cnn.steps=10", "train_cnn.learning_rate=0.03", "train_cnn.filters=[4,8]")
     with computing_on("cpu"):
         trainer = trainer_of(volumes, LABEL, *settings)
         history = trainer.train(held_out, 0, tmp_path / "checkpoint.npz")

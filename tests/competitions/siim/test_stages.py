@@ -8,12 +8,22 @@ import pandas as pd
 import pytest
 
 from pulmo.competitions.siim.phantom import CUT_SHORT, PhantomSettings, cohort
+from pulmo.competitions.siim.settings import Settings
 from pulmo.competitions.siim.trained_model import read_model
 from pulmo.errors import UserError
 from pulmo.pipeline.runner import Run, output, run_stages
+from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import load
 from pulmo.scoring.rle import area, decode, parse
-from tests.competitions.siim.support import run_of
+from tests.competitions.siim.support import CONFIG, run_of
+
+
+@pytest.mark.parametrize("preset", ["full", "demo", "fast", "report", "encoder"])
+def test_every_preset_is_whole(preset: str) -> None:
+    settings = load_settings(Settings, CONFIG.read_text(), preset)
+    assert settings.train_segmenter.folds <= settings.features.folds
+    halvings = settings.train_segmenter.shrink * 2**settings.train_segmenter.depth
+    assert settings.features.pixels % halvings == 0
 
 
 def test_features_are_in_one_order(finished: Run) -> None:

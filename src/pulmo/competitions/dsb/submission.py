@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pulmo.blending.knobs import Knob
 from pulmo.errors import UserError
 from pulmo.models.logits import logit, sigmoid
 from pulmo.scoring import log_loss
@@ -16,7 +16,7 @@ from pulmo.scoring.tables import read_table
 score = log_loss.score
 check_cells = log_loss.check_cells
 
-KNOBS: Mapping[str, Any] = {}  # weights are all that a blend of probabilities needs
+KNOBS: Mapping[str, Knob] = {}  # weights are all that a blend of probabilities needs
 DECIMALS = 6
 
 

@@ -80,8 +80,8 @@ def mask_networks(
 
     with computing_on(stage.device):
         pictures = Pictures(x_rays.images, target, "mask", x_rays.positive)
-        recipe = settings.recipe(x_rays.learned_from)
-        trainer = ImageTrainer(settings.builder(x_rays.pixels), settings.objective(), pictures, recipe, stage.seed)
+        build, recipe = settings.builder(x_rays.pixels, stage.note), settings.recipe(x_rays.learned_from)
+        trainer = ImageTrainer(build, settings.objective(), pictures, recipe, stage.seed)
         yield trainer, MaskPredictor(trainer.network, mirrored)
 
 

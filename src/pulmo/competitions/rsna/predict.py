@@ -59,7 +59,9 @@ def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame
     from pulmo.training.masks import predict_folds
 
     scale = picture_scale(patients, model.pixels)
-    lungs = predict_folds(model.networks["lungs"], images).probability if model.networks["lungs"] else None
+    lungs = None
+    if model.networks["lungs"] and model.fitted["lungs"] > 0:  # else they have no say
+        lungs = predict_folds(model.networks["lungs"], images).probability
     tables = {}
     any_by_head = None
     if model.networks[SEGMENTER]:

@@ -29,9 +29,11 @@ def run(stage: Stage, settings: ClassifierSettings) -> None:
         nothing_trained(stage, "The classifier is left out: train_classifier.folds is 0")
         stage.write("out_of_fold", pd.DataFrame({"patient": [], "fold": [], "probability": []}))
         return
-    if settings.network != "unet" or not settings.head:
+    if settings.network == "resnet" or not settings.head:
         fault = "has no head, which says whether there is anything"
-        raise UserError(Fault("setting train_classifier.network", fault, "Set network = 'unet' and head = true"))
+        raise UserError(
+            Fault("setting train_classifier.network", fault, "Set network = 'unet' or 'encoder', and head = true")
+        )
     x_rays = read_x_rays(stage)
     target = stage.read("features/masks")
     with mask_networks(stage, settings, x_rays, target, settings.mirrored) as (trainer, predictor):

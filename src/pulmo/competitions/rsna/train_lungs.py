@@ -59,13 +59,12 @@ def _ask(predictor: "MaskPredictor", x_rays: XRays, held: np.ndarray, folder: Pa
 
 def _ask_elsewhere(stage: Stage, model: Path, x_rays: XRays, mirrored: bool) -> None:
     """Masks by a network trained on other patients."""
-    import keras
-
     from pulmo.training.device import computing_on
+    from pulmo.training.image_trainer import load_networks
     from pulmo.training.masks import predict_folds
 
     with computing_on(stage.device):
-        pixels = keras.models.load_model(model, compile=False).input_shape["image"][1]
+        pixels = load_networks([model])[0].inputs[0].shape[1]
         if pixels != x_rays.pixels:
             what = f"the network takes pictures of {pixels} pixels a side, not {x_rays.pixels}"
             raise UserError(Fault(str(model), what, f"Set features.pixels={pixels}, or train another"))

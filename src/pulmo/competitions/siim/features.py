@@ -30,7 +30,8 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     masks, files = read_masks(table), image_files(stage.data / TRAIN_IMAGES)
     _note_partners(stage, masks, files)
     x_rays = masks[masks["image"].isin(files)].reset_index(drop=True)
-    headers = read_pictures(stage, {image: files[image] for image in x_rays["image"]}, settings.pixels)
+    theirs = {image: files[image] for image in x_rays["image"]}
+    headers = read_pictures(stage, theirs, settings.pixels, settings.contrast)
     x_rays = x_rays.assign(area=area(parse(x_rays["cell"].to_list())), **headers.reset_index(drop=True))
     x_rays["patient"] = x_rays["patient"].fillna(x_rays["image"])
     _check(x_rays, settings.folds, str(table))
@@ -44,13 +45,13 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     stage.write("description", _description(x_rays, settings))
 
 
-def read_pictures(stage: Stage, files: Mapping[str, Path], pixels: int) -> pd.DataFrame:
-    """Read X-rays into the stage's output `images`; those that cannot be read are named.
+def read_pictures(stage: Stage, files: Mapping[str, Path], pixels: int, contrast: float) -> pd.DataFrame:
+    """Read X-rays into the stage's output `images`, see `cache_pictures`; those that cannot be read are named.
 
     Returns:
         One row an image, indexed by `key`: HEADER, of which `error` says why a picture is black.
     """
-    headers = cache_pictures(stage, "images", files, pixels).reindex(columns=HEADER)
+    headers = cache_pictures(stage, "images", files, pixels, contrast).reindex(columns=HEADER)
     unread = headers["error"].dropna()
     for reason in unread.head(_NAMED):
         stage.note(f"An X-ray is left out: {reason}")
@@ -103,6 +104,7 @@ def _shrink_masks(stage: Stage, x_rays: pd.DataFrame, pixels: int) -> None:
 def _description(x_rays: pd.DataFrame, settings: FeatureSettings) -> dict[str, object]:
     return {
         "pixels": settings.pixels,
+        "contrast": settings.contrast,
         "images": len(x_rays),
         "unreadable": int(x_rays["error"].notna().sum()),
         "positive": int((x_rays["area"] > 0).sum()),

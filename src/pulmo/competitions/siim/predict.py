@@ -24,7 +24,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     """
     model = read_model(stage.input("fit_ensemble/model"))
     asked, files = _asked(stage)
-    headers = read_pictures(stage, files, model.pixels)
+    headers = read_pictures(stage, files, model.pixels, model.contrast)
     said = stage.keep("networks", partial(_ask_networks, stage, model))
     anything = load(said / "any.npy")
     predictions = headers.copy()

@@ -7,9 +7,11 @@ from pulmo.training.picture_settings import SegmenterSettings
 
 
 class FeatureSettings(Section):
-    """`pixels` a side that networks see, and `folds` by patient."""
+    """`pixels` a side that networks see, with `contrast` evened out (0: not; see `radiograph.evened`); `folds` by
+    patient."""
 
     pixels: int = Field(ge=32)
+    contrast: float = Field(ge=0)
     folds: int = Field(ge=2)
 
 

@@ -34,9 +34,8 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
     learned = math.floor((fold >= 0).sum() * fold.max() / (fold.max() + 1))
     pictures = Pictures(images, stage.read("features/masks"), "mask", (x_rays["area"] > 0).to_numpy())
     with computing_on(stage.device):
-        trainer = ImageTrainer(
-            settings.builder(images.shape[1]), settings.objective(), pictures, settings.recipe(learned), stage.seed
-        )
+        build = settings.builder(images.shape[1], stage.note)
+        trainer = ImageTrainer(build, settings.objective(), pictures, settings.recipe(learned), stage.seed)
         predictor = MaskPredictor(trainer.network, settings.mirrored)
         kept = [
             stage.keep(f"fold{number}", partial(_fold, stage, trainer, predictor, images, fold, number))

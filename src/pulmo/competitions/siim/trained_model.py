@@ -20,12 +20,13 @@ ENSEMBLE, NETWORK = "ensemble.json", "networks"
 class TrainedModel(NamedTuple):
     """A model read from its folder; `networks` are files, not yet read, for it takes Keras to do that.
 
-    `pixels` a side are what they see, their mirror image too if `mirrored`.
+    `pixels` a side with `contrast` evened out are what they see, the mirror image too if `mirrored`.
     """
 
     networks: tuple[Path, ...]
     thresholds: Thresholds
     pixels: int
+    contrast: float
     mirrored: bool
 
 
@@ -53,4 +54,6 @@ def read_model(folder: Path) -> TrainedModel:
             Fault(str(path), "is missing from the model", "Copy the whole of model/, or train")
             for path in missing_files
         )
-    return TrainedModel(networks, Thresholds(**record["thresholds"]), record["pixels"], record["mirrored"])
+    return TrainedModel(
+        networks, Thresholds(**record["thresholds"]), record["pixels"], record["contrast"], record["mirrored"]
+    )
