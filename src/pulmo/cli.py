@@ -1,5 +1,6 @@
 """The commands, their options and their help, and nothing else."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -248,6 +249,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
     group.command(name, help=summary)(command)
 
 
+@cache
 def build_app() -> typer.Typer:
     """The whole command line, a group for each competition there is a folder for."""
     for name in competition_names():

@@ -187,12 +187,19 @@ def test_nothing_secret_or_of_this_machine_goes_out(
     (repository / "home/.kaggle/access_token").write_text("a-secret-token\n")
     model = Path("work/osic/full/fit_ensemble/model")
     text = {"token": "a-secret-key", "file": "a-secret-token", "path": f"{repository}/data/train.csv"}[stranger]
-    (model / "ensemble.json").write_text(json.dumps({"source": text}))
+    (model / "network.keras").write_bytes(b"PK\x03\x04\xff" + json.dumps({"source": text}).encode())
     with pytest.raises(
-        UserError, match=r"ensemble.json: holds (the value of KAGGLE_KEY|the token|this fold)"
+        UserError, match=r"network.keras: holds (the value of KAGGLE_KEY|the token|this fold)"
     ) as caught:
         build(OSIC, "infer", model, "ada")
     assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_token_in_the_packages_sources_does_not_go_out_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", "ParticipantVisibleError")  # as if that were the token
+    with pytest.raises(UserError, match=r"pulmo/errors\.py: holds the value of KAGGLE_KEY"):
+        build(OSIC, "infer", None, "ada")
 
 
 @pytest.mark.usefixtures("repository")

@@ -20,6 +20,7 @@ from pulmo.kaggle.script import build_script
 from pulmo.pipeline.runner import Run, output
 from tests.competitions.osic.conftest import finished, tables
 from tests.conftest import ROOT
+from tests.support import run_pulmo
 
 __all__ = ["finished", "tables"]  # fixtures
 
@@ -70,6 +71,27 @@ def test_a_good_kernel_is_run_in_each_layout_and_scored(tables: Path) -> None:
     assert done.performances[0].notes == ["one scan is left out"]
     assert 0 < done.performances[0].use.memory_bytes < 1e9
     assert done.performances[0].use.disk_bytes > 10_000
+
+
+@pytest.mark.usefixtures("place")
+@alone_only
+def test_what_it_used_is_told_beside_what_kaggle_gives(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noting = "import os; print('  note: left out: ' + os.path.join(os.path.dirname(sample), 'test/a.dcm'))\n"
+    (BUILT / "kernel/kernel.py").write_text(GOOD + noting)
+    words = ("osic", "kernel", "rehearse", "--data", tables, "--python", sys.executable)
+    code, out, err = run_pulmo(capsys, *words)
+    assert code == 0
+    assert f"Hidden test set: 3 cases cut from {tables}, an image missing, another broken" in err
+    assert err.count("  note: ") == 2  # once, whatever the layout
+    assert "  note: left out: test/a.dcm\n" in err
+    rows = [line.split("  ") for line in out.splitlines()]
+    cells = [[cell.strip() for cell in row if cell] for row in rows]
+    assert cells[0] == ["budget", "used", "limit", "share", "the limit is"]
+    assert [row[0] for row in cells[1:5]] == ["time", "memory", "output and /tmp", "script"]
+    assert [row[2] for row in cells[1:5]] == ["0.1 h", "30 GB", "20 GB", "1 MB"]
+    assert [row[4] for row in cells[1:5]] == ["known", "assumed", "assumed", "assumed"]
+    assert cells[1][1].endswith(" s")
+    assert out.splitlines()[-1].startswith("Validated and scored: modified Laplace log likelihood -")
 
 
 @pytest.mark.usefixtures("place")

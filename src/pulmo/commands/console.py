@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ def show_table(rows: Sequence[dict[str, str]]) -> None:
 
 def quietly(command: Callable[[], None]) -> None:
     """Run a command for the person in front of it: their mistakes without a traceback, exit code 1."""
+    # TensorFlow logs to stderr from C++ as soon as it is loaded, unless this is set before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _no_space_left_explained():
             command()

@@ -100,8 +100,12 @@ def _budget(done: Rehearsal) -> list[dict[str, str]]:
 def _budget_row(name: str, used: list[float], limit: Limit) -> dict[str, str]:
     return {
         "budget": name,
-        "used": " and ".join(f"{amount:.3f}" for amount in used) + f" {limit.unit}",
+        "used": " and ".join(_told(amount, limit.unit) for amount in used),
         "limit": f"{limit.amount:g} {limit.unit}",
         "share": f"{100 * max(used) / limit.amount:.1f} %",
         "the limit is": limit.certainty,
     }
+
+
+def _told(amount: float, unit: str) -> str:
+    return f"{3600 * amount:.0f} s" if unit == "h" and amount < 1 / 4 else f"{amount:.2f} {unit}"

@@ -15,7 +15,7 @@ from pulmo.kaggle.credentials import secrets
 from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, source_folder
 from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.packages import kernel_libraries, missing_packages
-from pulmo.kaggle.script import build_script
+from pulmo.kaggle.script import build_script, package_files
 from pulmo.kaggle.wheels import bring_wheels
 
 OWNER = "OWNER"  # what stands for the user in the metadata as they are written
@@ -27,7 +27,6 @@ _KEYS = (
     "id", "title", "code_file", "language", "kernel_type", "is_private", "enable_gpu", "enable_tpu", "enable_internet",
     "competition_sources", "dataset_sources", "kernel_sources", "model_sources", "docker_image_pinning_type",
 )  # fmt: skip
-_TEXTS = {".py", ".json", ".csv", ".txt", ".toml", ".md"}
 
 
 class Built(NamedTuple):
@@ -133,16 +132,16 @@ def _over(name: str, size: float, limit: Limit) -> Fault:
 
 
 def _check_private(folder: Path) -> None:
-    """Nothing goes out that is secret, or true on this machine alone."""
-    places = {str(Path.cwd()): "this folder's path", f"{Path.home()}{os.sep}": "the home folder's path"}
-    strangers = places | secrets()
+    """Nothing goes out that is secret, or true on this machine alone; wheels are others' and left unread."""
+    places = {f"{Path.cwd()}{os.sep}": "this folder's path", f"{Path.home()}{os.sep}": "the home folder's path"}
+    strangers = {stranger.encode(): what for stranger, what in (places | secrets()).items()}
+    built = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".whl"]
     faults = [
         Fault(str(path), f"holds {what}", "Take it out of the sources or the model, and build again")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in _TEXTS
-        for text in [path.read_text(errors="replace")]
+        for path in [*built, *package_files()]  # the package's are packed in the script, where nothing can be seen
+        for content in [path.read_bytes()]
         for stranger, what in strangers.items()
-        if stranger in text
+        if stranger in content
     ]
     if faults:
         raise UserError(faults)

@@ -51,10 +51,11 @@ def prepare_environment(command: str, interpreter: Interpreter) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([command, "-m", "venv", str(folder)], check=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    answer = subprocess.run([*pip, "--requirement", str(IMAGE)], capture_output=True, text=True, check=False)
+    packages = ["--only-binary", ":all:", "--requirement", str(IMAGE)]
+    answer = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        remedy = "Connect to the internet once: the environment is kept"
+        remedy = f"Connect to the internet once, or name a Python that has wheels of them: --python {PREFERRED}"
         raise UserError(Fault(str(IMAGE), f"cannot be installed ({reason})", remedy))
     (folder / "installed").touch()
     return folder

@@ -5,6 +5,7 @@ broken. What comes out is validated and scored.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,6 +73,7 @@ def rehearse(
     folder.mkdir(parents=True)
     hidden, solution = folder / "hidden", folder / "solution.csv"
     competition.module("hidden_test").write_hidden_test(data, hidden, solution)
+    tell(f"Hidden test set: {_cases(competition, hidden)} cases cut from {data}, an image missing, another broken")
     alone = has_namespaces()
     tell(f"Python {interpreter.version}, {_walls(alone)}")
 
@@ -116,6 +118,11 @@ def _walls(alone: bool) -> str:
     return "without namespaces, which this system refuses: sockets refused, but inputs can be written and paths seen"
 
 
+def _cases(competition: Competition, hidden: Path) -> int:
+    ids = read_table(hidden / competition.sample, [competition.row_id])[competition.row_id]
+    return int(ids.map(competition.module("submission").group_of).nunique())
+
+
 def _perform(
     competition: Competition, scene: Scene, allowance: Allowance, alone: bool, layout: str, solution: Path
 ) -> Performance:
@@ -129,9 +136,15 @@ def _perform(
     submission = scene.working / SUBMISSION
     if not submission.is_file():
         raise UserError(Fault(where, f"it wrote no {SUBMISSION}", "Write it to /kaggle/working"))
-    notes = [line.partition("note: ")[2] for line in said.splitlines() if line.strip().startswith("note: ")]
-    hidden = next(path for name, path in scene.inputs.items() if name.endswith(competition.kaggle_slug))
-    return Performance(layout, use, _score(competition, submission, hidden / competition.sample, solution), notes)
+    mount, hidden = next(place for place in scene.inputs.items() if place[0].endswith(competition.kaggle_slug))
+    score = _score(competition, submission, hidden / competition.sample, solution)
+    return Performance(layout, use, score, _notes(said, mount))
+
+
+def _notes(said: str, mount: str) -> list[str]:
+    """What it noted, with the names of the competition's files as they are wherever those are mounted."""
+    short = re.sub(rf"\S*/input/{re.escape(mount)}/", "", said)
+    return [line.partition("note: ")[2] for line in short.splitlines() if line.strip().startswith("note: ")]
 
 
 def _score(competition: Competition, submission: Path, sample: Path, solution: Path) -> float:

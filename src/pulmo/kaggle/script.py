@@ -10,6 +10,7 @@ import pulmo
 
 LINE = 120
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_PACKAGE = Path(pulmo.__file__).parent
 
 _SCRIPT = '''\
 # Built by `pulmo {name} kernel build`, not to be edited: this block brings the package pulmo {version}, as a zip;
@@ -61,13 +62,16 @@ def build_script(competition: str, source: Path) -> str:
 
 def package_zip() -> bytes:
     """The package's sources and settings as a zip, byte for byte the same whenever and wherever it is made."""
-    root = Path(pulmo.__file__).parent
-    files = sorted(path for path in root.rglob("*") if path.suffix in (".py", ".toml"))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
-        for path in files:
-            member = zipfile.ZipInfo(path.relative_to(root.parent).as_posix(), _EPOCH)
+        for path in package_files():
+            member = zipfile.ZipInfo(path.relative_to(_PACKAGE.parent).as_posix(), _EPOCH)
             member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 3
             member.external_attr = 0o100644 << 16
             opened.writestr(member, path.read_bytes(), compresslevel=9)
     return archive.getvalue()
+
+
+def package_files() -> list[Path]:
+    """The package's sources and settings."""
+    return sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".toml"))
