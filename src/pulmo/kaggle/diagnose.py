@@ -12,6 +12,13 @@ _KILLED = {-signal.SIGKILL, 128 + signal.SIGKILL}
 # The last line of what it said → what is wrong and the remedy. The first that fits counts.
 _SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
     (
+        r"the wheels do not give (Python [\d.]+) what is missing: .* found for (\S+?)\. ",
+        lambda found: (
+            f"{found[2]} is not in Kaggle's image, and the dataset has no wheel of it for {found[1]}",
+            "Build the kernel again",
+        ),
+    ),
+    (
         r"ModuleNotFoundError: No module named '([\w.]+)'",
         lambda found: (
             f"module {found[1]!r} is neither in Kaggle's image nor among the dataset's wheels",
@@ -33,13 +40,16 @@ _SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
         ),
     ),
     (
-        r"(?:No such file or directory|there is no such (?:file|folder)).*?'(/(?!kaggle/)[^']*)'",
+        r"No such file or directory.*?'(/(?!kaggle/)[^']*)'|^(/(?!kaggle/).*): there is no such (?:file|folder)",
         lambda found: (
-            f"it reads the absolute path {found[1]}, which Kaggle does not have",
+            f"it reads the absolute path {found[1] or found[2]}, which Kaggle does not have",
             "Ask competition_folder and dataset_folder for its inputs",
         ),
     ),
-    (r"(MemoryError)", lambda _: ("it ran out of memory", "Read fewer scans at once, or use smaller ones")),
+    (
+        r"MemoryError|bad_alloc|ResourceExhausted",
+        lambda _: ("it ran out of memory", "Read fewer scans at once, or use smaller ones"),
+    ),
 )
 
 
