@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,13 @@ from pulmo.errors import UserError
 from pulmo.kaggle import environment
 from pulmo.kaggle.environment import Interpreter, find_interpreter, prepare_environment
 
-HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+THIS = Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", Path(sys.base_prefix))
 
 
 def test_the_one_wished_for() -> None:
     command, found = find_interpreter(sys.executable)
     assert command == sys.executable
-    assert found == (HERE, Path(sys.base_prefix))
+    assert found == THIS
 
 
 def test_this_one_where_kaggles_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,12 +31,15 @@ def test_one_that_does_not_run() -> None:
         find_interpreter("python2.99")
 
 
-def test_the_environment_is_kept_until_the_image_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The list of the image's versions, in a folder of one's own."""
     monkeypatch.chdir(tmp_path)
     Path("kernels").mkdir()
-    Path("kernels/kaggle-image.txt").write_text("numpy==2.0.2\n")
-    interpreter = Interpreter(HERE, Path(sys.base_prefix))
+    return Path("kernels/kaggle-image.txt")
 
+
+def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[list[str]] = []
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -44,22 +49,37 @@ def test_the_environment_is_kept_until_the_image_changes(tmp_path: Path, monkeyp
         return subprocess.CompletedProcess(words, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    folder = prepare_environment(sys.executable, interpreter)
-    assert prepare_environment(sys.executable, interpreter) == folder
+    image.write_text(f"numpy=={version('numpy')}\nscipy==0.0.1\n")  # not the one that is here: none is linked
+    folder = prepare_environment(sys.executable, THIS)
+    assert prepare_environment(sys.executable, THIS) == folder
     assert [words[2:4] for words in made] == [["venv", str(folder)], ["pip", "--disable-pip-version-check"]]
-    Path("kernels/kaggle-image.txt").write_text("numpy==2.1.0\n")
-    assert prepare_environment(sys.executable, interpreter) != folder
+    image.write_text("numpy==0.0.2\n")
+    assert prepare_environment(sys.executable, THIS) != folder
     assert len(made) == 4
 
 
-def test_an_image_that_cannot_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("kernels").mkdir()
-    Path("kernels/kaggle-image.txt").write_text("numpy==0.0.0\n")
+def test_what_is_installed_here_is_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image.write_text(f"# one\nscikit-learn=={version('scikit-learn')}\n")
+    run = subprocess.run
+
+    def run_without_pip(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        assert "install" not in words
+        return run([*words, "--without-pip"], **options)  # which takes seconds, and is asked for nothing here
+
+    monkeypatch.setattr(subprocess, "run", run_without_pip)
+    folder = prepare_environment(sys.executable, THIS)
+    program = "import sklearn, scipy, numpy; print(sklearn.__version__); import pandas"
+    answer = run([folder / "bin/python", "-I", "-c", program], capture_output=True, text=True, check=False)
+    assert answer.stdout.strip() == version("scikit-learn")
+    assert "No module named 'pandas'" in answer.stderr
+
+
+def test_an_image_that_cannot_be_installed(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image.write_text("numpy==0.0.0\n")
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(words, int("pip" in words), "", "no such version\n")
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(UserError, match=r"cannot be installed \(no such version\)"):
-        prepare_environment(sys.executable, Interpreter(HERE, Path(sys.base_prefix)))
+        prepare_environment(sys.executable, THIS)

@@ -64,14 +64,14 @@ def missing_packages(libraries: Iterable[str], python: str, image: Path = IMAGE)
     """
     given = distributions()
     wanted = {canonicalize_name(name) for library in libraries for name in given.get(library, ())}
-    there = _with_requirements({Requirement(line).name for line in image_lines(image)}, python)
+    there = with_requirements({Requirement(line).name for line in image_lines(image)}, python)
     modules: dict[str, list[str]] = {}
     for module, names in given.items():
         for name in names:
             modules.setdefault(canonicalize_name(name), []).append(module)
     return [
         Package(name, importlib.metadata.version(name), _importable(modules.get(name, [])))
-        for name in sorted(_with_requirements(wanted, python) - there)
+        for name in sorted(with_requirements(wanted, python) - there)
     ]
 
 
@@ -80,14 +80,14 @@ def image_lines(image: Path = IMAGE) -> list[str]:
     return [line for line in image.read_text().splitlines() if line.strip() and not line.startswith("#")]
 
 
-def _with_requirements(names: Iterable[str], python: str) -> set[str]:
+def with_requirements(names: Iterable[str], python: str) -> set[str]:
     """Canonical names of some packages and of all they require under that Python, as far as installed here."""
     environment = {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
     found: set[str] = set()
     waiting = [canonicalize_name(name) for name in names]
     while waiting:
         name = waiting.pop()
-        if name in found or not _installed(name):
+        if name in found or not installed_version(name):
             continue
         found.add(name)
         for text in importlib.metadata.requires(name) or []:
@@ -97,12 +97,12 @@ def _with_requirements(names: Iterable[str], python: str) -> set[str]:
     return found
 
 
-def _installed(name: str) -> bool:
+def installed_version(name: str) -> str:
+    """The version of a package that is installed here; empty if it is not."""
     try:
-        importlib.metadata.version(name)
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return ""
 
 
 def _importable(modules: Iterable[str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ Every eighth goes, and never as many as the public test set has. The first of th
 short: so it is on Kaggle too.
 """
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pulmo.errors import Fault, UserError
+from pulmo.pipeline.linking import link_or_copy
 
 ONE_OF = 8
 
@@ -54,16 +54,9 @@ def place_images(images: Mapping[str, Path], hidden: Sequence[str], train: Path,
 
 def _place(source: Path, target: Path, whole: bool) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=_link if whole else _cut_short)
+        shutil.copytree(source, target, copy_function=link_or_copy if whole else _cut_short)
     else:
-        (_link if whole else _cut_short)(source, target)
-
-
-def _link(source: str | Path, target: str | Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+        (link_or_copy if whole else _cut_short)(source, target)
 
 
 def _cut_short(source: str | Path, target: str | Path) -> None:
