@@ -1,5 +1,6 @@
 """`pulmo osic kernel build`: the script, the dataset, and what must not be in them."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pulmo.competition import find_competition
+from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
 from pulmo.kaggle import build as build_module
 from pulmo.kaggle import limits, packages, wheels
@@ -153,6 +154,22 @@ def test_metadata_that_kaggle_would_take_otherwise(changes: dict[str, object], w
     write_metadata(changes, without)
     with pytest.raises(UserError, match=message):
         build(OSIC, "infer", None, "ada")
+
+
+@pytest.mark.parametrize("kind", ["infer", "train"])
+@pytest.mark.parametrize("name", competition_names())
+def test_every_competitions_kernels_are_as_their_metadata_say(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    competition = find_competition(name)
+    metadata = build_module._metadata(competition, ROOT / "kernels" / name / kind, "ada")
+    assert metadata["id"] == f"ada/pulmo-{name}-{kind}"
+    tree = ast.parse((ROOT / "kernels" / name / kind / "kernel.py").read_text())
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert metadata["dataset_sources"][0].removeprefix("ada/") in texts
+    stages = {spec.name for spec in competition.stages}
+    assert texts & stages == (stages if kind == "train" else {"predict"})
 
 
 @pytest.mark.usefixtures("repository")
