@@ -9,6 +9,7 @@ import ast
 import importlib.metadata
 import importlib.util
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def missing_packages(libraries: Iterable[str], python: str, image: Path = IMAGE)
         for name in names:
             modules.setdefault(canonicalize_name(name), []).append(module)
     return [
-        Package(name, importlib.metadata.version(name), _importable(modules.get(name, [])))
+        Package(name, installed_version(name), _importable(modules.get(name, [])))
         for name in sorted(with_requirements(wanted, python) - there)
     ]
 
@@ -90,13 +91,23 @@ def with_requirements(names: Iterable[str], python: str) -> set[str]:
         if name in found or not installed_version(name):
             continue
         found.add(name)
-        for text in importlib.metadata.requires(name) or []:
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate(environment):
-                waiting.append(canonicalize_name(requirement.name))
+        waiting += [
+            canonicalize_name(requirement.name)
+            for requirement in _requirements(name)
+            if requirement.marker is None or requirement.marker.evaluate(environment)
+        ]
     return found
 
 
+# Read once: there are hundreds of lines, and they are asked for once a Python.
+
+
+@cache
+def _requirements(name: str) -> list[Requirement]:
+    return [Requirement(text) for text in importlib.metadata.requires(name) or []]
+
+
+@cache
 def installed_version(name: str) -> str:
     """The version of a package that is installed here; empty if it is not."""
     try:

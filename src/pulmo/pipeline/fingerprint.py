@@ -110,7 +110,8 @@ def imported_code(modules: Iterable[str]) -> Code:
     return Code(sources, libraries - set(sys.stdlib_module_names))
 
 
-def imports(source: str) -> set[str]:
+@cache  # the stages of a run share most of their modules
+def imports(source: str) -> frozenset[str]:
     """All names a source imports, anywhere in it; `from a import b` gives `a.b`, since b may be a module."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
@@ -118,7 +119,7 @@ def imports(source: str) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def module_of(name: str) -> str | None:
