@@ -157,11 +157,25 @@ def test_without_namespaces_sockets_are_refused(
     assert "without namespaces" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("alone", [pytest.param(True, marks=alone_only), False])
-def test_the_real_kernel_predicts_from_its_bundle_alone(
-    place: Path, finished: Run, tables: Path, alone: bool, monkeypatch: pytest.MonkeyPatch
+def test_without_namespaces_a_folder_stands_for_kaggle(
+    place: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: alone)
+    monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: False)
+    kernel = place / "kernel.py"
+    kernel.write_text(
+        "from pulmo.kaggle.on_kaggle import WORKING, competition_folder, dataset_folder\n"
+        f"sample = competition_folder({OSIC.kaggle_slug!r}) / 'sample_submission.csv'\n"
+        "assert (dataset_folder('pulmo-osic-model') / 'wheels/index.json').is_file()\n"
+        "(WORKING / 'submission.csv').write_bytes(sample.read_bytes())\n"
+    )
+    done = rehearse_script(build_script("osic", kernel), tables)
+    assert not done.alone
+    assert len(done.performances) == 2
+
+
+def test_the_real_kernel_predicts_from_its_bundle_alone(
+    place: Path, finished: Run, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layouts = rehearse_module._layouts
     monkeypatch.setattr(rehearse_module, "_layouts", lambda *given: dict([layouts(*given).popitem()]))  # one is enough
     shutil.copytree(output(finished, "fit_ensemble/model"), BUILT / "dataset/model")
