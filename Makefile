@@ -5,7 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-backends setup
+# The competitions that `make rehearse` rehearses.
+NAMES ?= $(patsubst kernels/%/infer/kernel.py,%,$(wildcard kernels/*/infer/kernel.py))
+
+.PHONY: demo test rehearse test-backends setup
 
 demo: setup
 	@$(BIN)/pulmo demo
@@ -16,6 +19,14 @@ test: .venv/tools-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Each competition's Kaggle kernel, built from its demo run and run as Kaggle would, in one environment with the versions
+# of Kaggle's image.
+rehearse: setup
+	@for name in $(NAMES); do \
+		$(BIN)/pulmo demo $$name && $(BIN)/pulmo $$name kernel build --run demo && $(BIN)/pulmo $$name kernel rehearse \
+		|| exit 1; \
+	done
 
 # Networks under TensorFlow, JAX and torch, in an environment of its own; not part of `make test`.
 test-backends: .venv-backends/installed

@@ -1,11 +1,7 @@
 """Where the `pulmo` command starts."""
 
-import os
 import sys
 from functools import partial
-
-# TensorFlow logs to stderr from C++ as soon as it is loaded, unless this is set before.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The commands, their options and their help, and nothing else."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -38,6 +39,7 @@ Model = Annotated[
     Path | None,
     typer.Option("--model", help="predict only: a trained model/ from anywhere.", show_default=False),
 ]
+Train = Annotated[bool, typer.Option("--train", help="The kernel that trains, not the one that predicts.")]
 Submission = Annotated[Path, typer.Argument(help="A submission.csv.", show_default=False)]
 
 app = typer.Typer(
@@ -79,6 +81,17 @@ def scan(
     from pulmo.commands.scan import scan_folder
 
     scan_folder(folder, out, as_json)
+
+
+@app.command()
+def submissions(
+    plot: Annotated[bool, typer.Option("--plot", help="Draw our estimates against Kaggle's scores.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The ledger: what was sent, what we expected of it, what Kaggle said."""
+    from pulmo.commands.submissions import show_submissions
+
+    show_submissions(as_json, plot)
 
 
 def _competition_app(competition: Competition) -> typer.Typer:
@@ -128,10 +141,80 @@ def _competition_app(competition: Competition) -> typer.Typer:
 
         blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, knobs or ()))
 
+    @group.command()
+    def download(data: Data = None) -> None:
+        """Kaggle's files of the competition, unpacked and counted."""
+        from pulmo.commands.submissions import download_data
+
+        download_data(competition, data)
+
+    @group.command()
+    def submit(
+        submission: Submission,
+        message: Annotated[str, typer.Option("-m", "--message", help="What is new in it.", show_default=False)],
+        kernel_version: Annotated[
+            int | None,
+            typer.Option(help="Code competitions: the pushed kernel's version that made the file.", show_default=False),
+        ] = None,
+        sample: Annotated[
+            Path | None,
+            typer.Option(help="Kaggle's sample submission. Default: the one in data/<slug>.", show_default=False),
+        ] = None,
+    ) -> None:
+        """Validate a file, send it, wait for its score, and note it in the ledger."""
+        from pulmo.commands.submissions import submit_file
+
+        submit_file(competition, submission, message, kernel_version, sample)
+
+    group.add_typer(_kernel_app(competition), name="kernel")
     _add_pipeline_command(group, competition, "run", "All stages: train, fit the ensemble, predict, validate.")
     _add_pipeline_command(group, competition, "cv", f"Cross-validation by protocol: {competition.cv.summary}.")
     for spec in competition.stages:
         _add_pipeline_command(group, competition, spec.name, f"One stage: {spec.summary}")
+    return group
+
+
+def _kernel_app(competition: Competition) -> typer.Typer:
+    group = typer.Typer(help="The solution as a Kaggle kernel: built, rehearsed here, pushed.", no_args_is_help=True)
+
+    @group.command()
+    def build(
+        train: Train = False,
+        run: Annotated[
+            str | None, typer.Option("--run", help="Whose model. Default: the newest run's.", show_default=False)
+        ] = None,
+        owner: Annotated[
+            str | None, typer.Option(help="Your name on Kaggle. Default: the credentials'.", show_default=False)
+        ] = None,
+    ) -> None:
+        """The script with the package inside, and the dataset with the model and the wheels."""
+        from pulmo.commands.kernel import build_kernel
+
+        build_kernel(competition, train, run, owner)
+
+    @group.command()
+    def rehearse(
+        train: Train = False,
+        data: Annotated[
+            Path | None,
+            typer.Option(help="Training data to cut a test set from. Default: demo data.", show_default=False),
+        ] = None,
+        python: Annotated[
+            str | None, typer.Option(help="The interpreter. Default: python3.12, else this one.", show_default=False)
+        ] = None,
+    ) -> None:
+        """Run the built kernel as Kaggle would, on another test set, within Kaggle's limits; then score it."""
+        from pulmo.commands.kernel import rehearse_kernel
+
+        rehearse_kernel(competition, train, data, python)
+
+    @group.command()
+    def push(train: Train = False) -> None:
+        """Send dataset and kernel, wait until it has run there, and fetch its output."""
+        from pulmo.commands.kernel import push_kernel
+
+        push_kernel(competition, train)
+
     return group
 
 
@@ -166,6 +249,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
     group.command(name, help=summary)(command)
 
 
+@cache
 def build_app() -> typer.Typer:
     """The whole command line, a group for each competition there is a folder for."""
     for name in competition_names():

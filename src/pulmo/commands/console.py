@@ -2,20 +2,17 @@
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from pulmo.errors import UserError
+from pulmo.pipeline.telling import tell as tell
 
 MOST_FAULTS_SHOWN = 50
 USER_AT_FAULT = 1
-
-
-def tell(message: str) -> None:
-    """Say how far we are, on stderr."""
-    print(message, file=sys.stderr, flush=True)
 
 
 def show_json(value: Any) -> None:
@@ -34,6 +31,8 @@ def show_table(rows: Sequence[dict[str, str]]) -> None:
 
 def quietly(command: Callable[[], None]) -> None:
     """Run a command for the person in front of it: their mistakes without a traceback, exit code 1."""
+    # TensorFlow logs to stderr from C++ as soon as it is loaded, unless this is set before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _no_space_left_explained():
             command()

@@ -24,7 +24,7 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
     for competition in competitions:
         tell(f"── {competition.title} ──")
         started = time.monotonic()
-        data, solution = _phantom(competition, seed)
+        data, solution = demo_data(competition, seed)
         request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed)
         summary = run_all(request)
         cells = competition.module("submission")
@@ -47,7 +47,7 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
     print(f"Phantoms, drawn by pulmo: these scores say that it works, not how well. {NOT_FOR_CLINICAL_USE}")
 
 
-def _phantom(competition: Competition, seed: int) -> tuple[Path, Path]:
+def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
     """The demo data and their hidden solution, written unless the same are there already."""
     phantom = competition.module("phantom")
     data, solution = FOLDER / competition.name, FOLDER / f"{competition.name}-solution.csv"

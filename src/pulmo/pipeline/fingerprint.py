@@ -7,9 +7,10 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -79,24 +80,38 @@ def _plain(value: Any) -> Any:
 @cache
 def digest_code(module: str) -> str:
     """Digest of a module, of the pulmo modules it imports (and those they import), and of the libraries' versions."""
+    code = imported_code([module])
+    return digest_value([code.sources, _versions(code.libraries)])
+
+
+class Code(NamedTuple):
+    """What runs when some modules run: digests of pulmo's sources by module, and the libraries' import names."""
+
+    sources: dict[str, str]
+    libraries: set[str]
+
+
+def imported_code(modules: Iterable[str]) -> Code:
+    """Modules, the pulmo modules they import anywhere in them (and those they import), and the libraries of all."""
     sources: dict[str, str] = {}
     libraries: set[str] = set()
-    waiting = [module]
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
         if name in sources:
             continue
         source = _source(name)
         sources[name] = hashlib.sha256(source.encode()).hexdigest()
-        for imported in _imports(source):
+        for imported in imports(source):
             if imported.partition(".")[0] != "pulmo":
                 libraries.add(imported.partition(".")[0])
-            elif found := _module_of(imported):
+            elif found := module_of(imported):
                 waiting.append(found)
-    return digest_value([sources, _versions(libraries)])
+    return Code(sources, libraries - set(sys.stdlib_module_names))
 
 
-def _imports(source: str) -> set[str]:
+@cache  # the stages of a run share most of their modules
+def imports(source: str) -> frozenset[str]:
     """All names a source imports, anywhere in it; `from a import b` gives `a.b`, since b may be a module."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
@@ -104,10 +119,10 @@ def _imports(source: str) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
-def _module_of(name: str) -> str | None:
+def module_of(name: str) -> str | None:
     """The module that `name` is, or is a member of. Asked from the top down, so that no module is imported for it."""
     found, parts = None, name.split(".")
     for length in range(1, len(parts) + 1):
@@ -130,10 +145,11 @@ def _source(module: str) -> str:
 
 
 @cache
-def _distributions() -> dict[str, list[str]]:
+def distributions() -> dict[str, list[str]]:
+    """Names of the packages that give each top-level module here."""
     return dict(importlib.metadata.packages_distributions())
 
 
 def _versions(libraries: set[str]) -> dict[str, str]:
-    names = {name for library in libraries - set(sys.stdlib_module_names) for name in _distributions().get(library, [])}
+    names = {name for library in libraries for name in distributions().get(library, [])}
     return {name: importlib.metadata.version(name) for name in sorted(names)}

@@ -3,7 +3,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pulmo.competitions.osic.data import cut_hidden_test, every_week, read_sample, read_visits, scan_folders
+from pulmo.competitions.osic.data import (
+    cut_hidden_test,
+    every_week,
+    read_sample,
+    read_visits,
+    scan_folders,
+)
 from pulmo.errors import UserError
 
 HEADER = "Patient,Weeks,FVC,Percent,Age,Sex,SmokingStatus"

@@ -1,0 +1,26 @@
+"""RSNA on Kaggle, internet off: the training set in, `model/` and `submission.csv` out."""
+
+import shutil
+
+from pulmo.commands.console import quietly
+from pulmo.kaggle.on_kaggle import PRESET, SCRATCH, WORKING, competition_folder, dataset_folder, install_missing
+
+STAGES = ("features", "train_lungs", "train_classifier", "train_segmenter", "train_detector", "fit_ensemble", "predict")
+
+
+def main() -> None:
+    """Train, fit the ensemble, predict the test set."""
+    install_missing(dataset_folder("pulmo-rsna-wheels") / "wheels")
+
+    from pulmo.commands.run import Request, run_stage  # may need what has just been installed
+    from pulmo.competition import find_competition
+
+    rsna = find_competition("rsna")
+    data = competition_folder(rsna.kaggle_slug)
+    for stage in STAGES:
+        run_stage(Request(rsna, data, out=WORKING, work=SCRATCH, preset=PRESET), stage)
+    shutil.copytree(SCRATCH / "fit_ensemble" / "model", WORKING / "model", dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    quietly(main)

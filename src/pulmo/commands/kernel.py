@@ -1,0 +1,111 @@
+"""The solution as a Kaggle kernel: built, rehearsed here, pushed."""
+
+from pathlib import Path
+
+from pulmo.commands.console import show_table, tell
+from pulmo.commands.demo import DEMO, demo_data
+from pulmo.competition import Competition
+from pulmo.errors import Fault, UserError
+from pulmo.kaggle.credentials import user_name
+from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
+from pulmo.kaggle.limits import Limit
+from pulmo.kaggle.rehearse import Rehearsal, rehearse
+from pulmo.pipeline.paths import RunPaths
+
+MODEL = Path("fit_ensemble") / "model"
+
+
+def build_kernel(competition: Competition, train: bool, run: str | None, owner: str | None) -> None:
+    """Build it from a run's model, and say what became how large."""
+    from pulmo.kaggle.build import OWNER, build
+
+    kind = TRAIN if train else INFER
+    run = None if train else run or _newest_run(competition)
+    model = None if run is None else _model(competition, run)
+    built = build(competition, kind, model, owner or user_name() or OWNER)
+    if run is not None:
+        tell(f"The model is that of run {run!r}.")
+        _keep_estimate(competition, run, built_kernel(competition, kind).parent)
+    show_table(
+        [{"package": name, "version": version, "licence": licence} for name, version, licence in built.packages]
+        or [{"package": "none", "version": "–", "licence": "–"}]
+    )
+    print(f"Script   {built.kernel}: {built.script_bytes / 1e6:.2f} MB")
+    print(f"Dataset  {built.dataset}: {built.dataset_bytes / 1e6:.1f} MB")
+
+
+def rehearse_kernel(competition: Competition, train: bool, data: Path | None, python: str | None) -> None:
+    """Run it as Kaggle would, and print what it used of what Kaggle gives."""
+    kind = TRAIN if train else INFER
+    if data is None:
+        data, _ = demo_data(competition)
+    done = rehearse(competition, kind, data, python, {"PULMO_PRESET": DEMO})
+    for note in dict.fromkeys(note for performance in done.performances for note in performance.notes):
+        tell(f"  note: {note}")
+    show_table(_budget(done))
+    for performance in done.performances:
+        print(f"Validated and scored: {competition.metric} {performance.score:.6f} with {performance.layout}")
+
+
+def push_kernel(competition: Competition, train: bool) -> None:
+    """Send it, wait until it has run, fetch its output."""
+    from pulmo.kaggle.push import push  # Kaggle's client, only when needed
+
+    pushed = push(competition, TRAIN if train else INFER)
+    print(f"{pushed.kernel}, version {pushed.version}: done")
+    for path in pushed.files:
+        print(f"output   {path}")
+    if not train:
+        print(f"Submit it with: pulmo {competition.name} submit {pushed.folder / 'submission.csv'} "
+              f"--kernel-version {pushed.version} -m MESSAGE")  # fmt: skip
+
+
+def _newest_run(competition: Competition) -> str:
+    """The run whose model was made last."""
+    work = RunPaths.of(competition.name, "", Path()).work
+    models = sorted(work.glob(f"*/{MODEL}"), key=lambda path: (path.parent / "manifest.json").stat().st_mtime)
+    if not models:
+        remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
+        raise UserError(Fault(str(work), "there is no run with a trained model", remedy))
+    return models[-1].parents[1].name
+
+
+def _model(competition: Competition, run: str) -> Path:
+    model = RunPaths.of(competition.name, run, Path()).work / MODEL
+    if not model.is_dir():
+        remedy = f"Train it: `pulmo {competition.name} run --run {run} --data DIR`"
+        raise UserError(Fault(str(model), "there is no such trained model", remedy))
+    return model
+
+
+def _keep_estimate(competition: Competition, run: str, folder: Path) -> None:
+    """Beside the built kernel, so that the ledger knows later what was expected of it."""
+    scores = RunPaths.of(competition.name, run, Path()).out / "score.json"
+    if scores.is_file():
+        (folder / scores.name).write_bytes(scores.read_bytes())
+
+
+def _budget(done: Rehearsal) -> list[dict[str, str]]:
+    """A row for each thing that Kaggle limits, each layout's use of it, and the larger share."""
+    uses = [performance.use for performance in done.performances]
+    rows = [
+        ("time", [use.seconds / 3600 for use in uses], done.limits[done.hours]),
+        ("memory", [use.memory_bytes / 1e9 for use in uses], done.limits["memory_gb"]),
+        ("output and /tmp", [use.disk_bytes / 1e9 for use in uses], done.limits["output_gb"]),
+        ("script", [done.script_bytes / 1e6], done.limits["script_mb"]),
+    ]
+    return [_budget_row(name, used, limit) for name, used, limit in rows]
+
+
+def _budget_row(name: str, used: list[float], limit: Limit) -> dict[str, str]:
+    return {
+        "budget": name,
+        "used": " and ".join(_told(amount, limit.unit) for amount in used),
+        "limit": f"{limit.amount:g} {limit.unit}",
+        "share": f"{100 * max(used) / limit.amount:.1f} %",
+        "the limit is": limit.certainty,
+    }
+
+
+def _told(amount: float, unit: str) -> str:
+    return f"{3600 * amount:.0f} s" if unit == "h" and amount < 1 / 4 else f"{amount:.2f} {unit}"

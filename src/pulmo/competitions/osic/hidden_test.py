@@ -1,0 +1,32 @@
+"""The competition's files as Kaggle's scorer has them: with another test set, cut from the training data."""
+
+from pathlib import Path
+
+from pulmo.competitions.osic.data import cut_hidden_test, read_visits, scan_folders
+from pulmo.pipeline.hiding import choose_hidden, place_images
+
+
+def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -> None:
+    """Write the files, and what only Kaggle would know.
+
+    Args:
+        data: Kaggle's folder, or demo data; only read.
+        folder: where the files go; not there yet.
+        solution: the file for the test patients' last three visits.
+        seed: chooses them.
+
+    Raises:
+        UserError: the training data have faults, or too few patients.
+    """
+    patients = read_visits(data / "train.csv")["patient"].unique().tolist()
+    public = read_visits(data / "test.csv")["patient"].nunique()
+    hidden = choose_hidden(patients, public, seed, data / "train.csv")
+    cut = cut_hidden_test(data / "train.csv", hidden)
+    place_images(scan_folders(data / "train", patients), hidden, folder / "train", folder / "test")
+    for path, table in (
+        (folder / "train.csv", cut.train),
+        (folder / "test.csv", cut.test),
+        (folder / "sample_submission.csv", cut.sample),
+        (solution, cut.solution),
+    ):
+        table.to_csv(path, index=False, lineterminator="\n")

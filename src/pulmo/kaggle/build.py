@@ -1,0 +1,156 @@
+"""A kernel built: the single-file script with its metadata, and the dataset it reads with the model and the wheels."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pulmo.competition import Competition
+from pulmo.errors import Fault, UserError
+from pulmo.kaggle.credentials import secrets
+from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, source_folder
+from pulmo.kaggle.limits import Limit, limits_of
+from pulmo.kaggle.packages import kernel_libraries, missing_packages
+from pulmo.kaggle.script import build_script, package_files
+from pulmo.kaggle.wheels import bring_wheels
+
+OWNER = "OWNER"  # what stands for the user in the metadata as they are written
+KAGGLE_PYTHONS = ("3.12", "3.13")
+DATASET_METADATA = "dataset-metadata.json"
+
+# Written out, all of them: what is left out would be chosen by Kaggle's client, and it chooses internet.
+_KEYS = (
+    "id", "title", "code_file", "language", "kernel_type", "is_private", "enable_gpu", "enable_tpu", "enable_internet",
+    "competition_sources", "dataset_sources", "kernel_sources", "model_sources", "docker_image_pinning_type",
+)  # fmt: skip
+
+
+class Built(NamedTuple):
+    """What was built: folders, sizes in bytes, and name, version and licence of every package brought along."""
+
+    kernel: Path
+    dataset: Path
+    script_bytes: int
+    dataset_bytes: int
+    packages: list[tuple[str, str, str]]
+
+
+def build(competition: Competition, kind: str, model: Path | None, owner: str) -> Built:
+    """Build a competition's kernel.
+
+    Args:
+        competition: the competition.
+        kind: `infer` or `train`.
+        model: the trained model that goes along; None for the kernel that trains.
+        owner: the user's name on Kaggle.
+
+    Raises:
+        UserError: the metadata are at fault, a wheel cannot be fetched, a limit is passed, or something secret or of
+            this machine would be in it.
+    """
+    source = source_folder(competition, kind)
+    metadata = _metadata(competition, source, owner)
+    kernel, dataset = built_kernel(competition, kind), built_dataset(competition, kind)
+    shutil.rmtree(kernel.parent, ignore_errors=True)
+    kernel.mkdir(parents=True)
+    script = source / metadata["code_file"]
+    (kernel / SCRIPT).write_text(build_script(competition.name, script))
+    _write_json(kernel / METADATA, metadata | {"code_file": SCRIPT})
+    packages = _fill_dataset(competition, script, dataset, model, metadata["dataset_sources"][0])
+    built = Built(kernel, dataset, (kernel / SCRIPT).stat().st_size, _size(dataset), packages)
+    _check_limits(competition, built)
+    _check_private(kernel.parent)
+    return built
+
+
+def _fill_dataset(
+    competition: Competition, script: Path, dataset: Path, model: Path | None, name: str
+) -> list[tuple[str, str, str]]:
+    libraries = kernel_libraries(competition, script.read_text())
+    pythons = sorted({*KAGGLE_PYTHONS, f"{sys.version_info[0]}.{sys.version_info[1]}"})
+    packages = bring_wheels({python: missing_packages(libraries, python) for python in pythons}, dataset / "wheels")
+    if model is not None:
+        shutil.copytree(model, dataset / "model")
+    title = name.rpartition("/")[2].replace("-", " ")
+    _write_json(dataset / DATASET_METADATA, {"id": name, "title": title, "licenses": [{"name": "other"}]})
+    return packages
+
+
+def _metadata(competition: Competition, source: Path, owner: str) -> dict[str, Any]:
+    """The kernel's metadata as they are written, checked, with the owner's name in."""
+    path = source / METADATA
+    if not path.is_file():
+        raise UserError(Fault(str(path), "there is no such file", "Run the command in pulmo's repository"))
+    metadata: dict[str, Any] = json.loads(path.read_text().replace(f"{OWNER}/", f"{owner}/"))
+    faults = [
+        Fault(f"{path}, {key}", "is not written out", "Kaggle's client would choose it: say what it shall be")
+        for key in _KEYS
+        if key not in metadata
+    ]
+    if not faults:
+        faults += _wrong(competition, metadata, path)
+    if faults:
+        raise UserError(faults)
+    return metadata
+
+
+def _wrong(competition: Competition, metadata: dict[str, Any], path: Path) -> Iterator[Fault]:
+    slug = metadata["id"].rpartition("/")[2]
+    if slug_of(metadata["title"]) != slug:
+        what = f"{metadata['title']!r} becomes {slug_of(metadata['title'])!r} on Kaggle, but the id says {slug!r}"
+        yield Fault(f"{path}, title", what, "Make them agree")
+    if metadata["enable_internet"] != "false":
+        yield Fault(f"{path}, enable_internet", f"is {metadata['enable_internet']!r}", 'Write "false"')
+    if competition.kaggle_slug not in metadata["competition_sources"]:
+        yield Fault(f"{path}, competition_sources", f"is without {competition.kaggle_slug}", "Add it")
+    if not metadata["dataset_sources"]:
+        yield Fault(f"{path}, dataset_sources", "is empty", "Name the dataset that brings the wheels")
+    if not (path.parent / metadata["code_file"]).is_file():
+        yield Fault(f"{path}, code_file", f"there is no {metadata['code_file']}", "Correct its name")
+
+
+def slug_of(title: str) -> str:
+    """The address that Kaggle makes of a title."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _check_limits(competition: Competition, built: Built) -> None:
+    limits = limits_of(competition)
+    sizes = {"script_mb": built.script_bytes / 1e6, "dataset_gb": built.dataset_bytes / 1e9}
+    faults = [_over(name, size, limits[name]) for name, size in sizes.items() if size > limits[name].amount]
+    if faults:
+        raise UserError(faults)
+
+
+def _over(name: str, size: float, limit: Limit) -> Fault:
+    what = f"is {size:.2f} {limit.unit}; {limit.certainty} limit: {limit.amount:g} {limit.unit}"
+    return Fault(f"the {name.partition('_')[0]}", what, "Leave something out")
+
+
+def _check_private(folder: Path) -> None:
+    """Nothing goes out that is secret, or true on this machine alone; wheels are others' and left unread."""
+    places = {f"{Path.cwd()}{os.sep}": "this folder's path", f"{Path.home()}{os.sep}": "the home folder's path"}
+    strangers = {stranger.encode(): what for stranger, what in (places | secrets()).items()}
+    built = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".whl"]
+    faults = [
+        Fault(str(path), f"holds {what}", "Take it out of the sources or the model, and build again")
+        for path in [*built, *package_files()]  # the package's are packed in the script, where nothing can be seen
+        for content in [path.read_bytes()]
+        for stranger, what in strangers.items()
+        if stranger in content
+    ]
+    if faults:
+        raise UserError(faults)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

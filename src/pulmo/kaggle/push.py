@@ -1,0 +1,197 @@
+"""A built kernel sent to Kaggle with its dataset, waited for, and its output fetched."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import requests
+from kagglesdk.blobs.types.blob_api_service import ApiBlobType, ApiStartBlobUploadRequest
+from kagglesdk.datasets.types.dataset_api_service import (
+    ApiCreateDatasetRequest,
+    ApiCreateDatasetVersionRequest,
+    ApiCreateDatasetVersionRequestBody,
+    ApiDatasetNewFile,
+    ApiGetDatasetStatusRequest,
+    ApiUploadDirectoryInfo,
+)
+from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
+from kagglesdk.kernels.types.kernels_api_service import (
+    ApiGetKernelSessionStatusRequest,
+    ApiListKernelSessionOutputRequest,
+    ApiSaveKernelRequest,
+)
+from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
+
+from pulmo.competition import Competition
+from pulmo.errors import Fault, UserError
+from pulmo.kaggle.build import DATASET_METADATA, OWNER
+from pulmo.kaggle.client import connected, status_of
+from pulmo.kaggle.download import fetch
+from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, kernel_id
+from pulmo.kaggle.upload import put_file
+from pulmo.kaggle.waiting import wait_for
+from pulmo.pipeline.telling import tell
+
+_NO_SUCH = (403, 404)  # what Kaggle answers about a dataset that is not there, or is another's
+
+
+class Pushed(NamedTuple):
+    """A finished kernel: `owner/slug`, its version, where its output is, and the files of it."""
+
+    kernel: str
+    version: int
+    folder: Path
+    files: list[Path]
+
+
+def push(competition: Competition, kind: str) -> Pushed:
+    """Send a built kernel, and the dataset it reads before it.
+
+    Raises:
+        UserError: it has not been built, or not for a user; Kaggle refuses it; or it failed there.
+    """
+    name = kernel_id(competition, kind)
+    if name.startswith(f"{OWNER}/"):
+        remedy = f"Run `pulmo {competition.name} kernel build --owner USER` with your name on Kaggle"
+        raise UserError(Fault(name, "the kernel was built for nobody", remedy))
+    metadata = json.loads((built_kernel(competition, kind) / METADATA).read_text())
+    with connected() as client:
+        _send_dataset(client, built_dataset(competition, kind))
+        version = _save_kernel(client, metadata, (built_kernel(competition, kind) / SCRIPT).read_text())
+        tell(f"{name}, version {version}: sent")
+        _wait_for_kernel(client, name)
+        folder = Path("submissions") / competition.name / f"{name.rpartition('/')[2]}-v{version}"
+        files = _fetch_output(client, name, folder)
+    scores = built_kernel(competition, kind).parent / "score.json"
+    if scores.is_file():
+        shutil.copyfile(scores, folder / scores.name)
+    return Pushed(name, version, folder, files)
+
+
+def _send_dataset(client: Any, folder: Path) -> None:
+    metadata = json.loads((folder / DATASET_METADATA).read_text())
+    owner, slug = metadata["id"].split("/")
+    datasets = client.datasets.dataset_api_client
+    known = _status(datasets, owner, slug) is not None
+    content = _send_folder(client, folder)
+    if known:
+        request: Any = ApiCreateDatasetVersionRequest()
+        request.owner_slug, request.dataset_slug = owner, slug
+        request.body = ApiCreateDatasetVersionRequestBody()
+        request.body.version_notes = "pulmo kernel push"
+        request.body.files, request.body.directories = content.files, content.directories
+        answer = datasets.create_dataset_version(request)
+    else:
+        request = ApiCreateDatasetRequest()
+        request.owner_slug, request.slug, request.title = owner, slug, metadata["title"]
+        request.license_name, request.is_private = metadata["licenses"][0]["name"], True
+        request.files, request.directories = content.files, content.directories
+        answer = datasets.create_dataset(request)
+    if answer.error:
+        raise UserError(Fault(metadata["id"], f"Kaggle refused the dataset: {answer.error}", "Do as it says"))
+    wait_for("Kaggle unpacks the dataset", lambda: _ready(datasets, owner, slug))
+
+
+def _send_folder(client: Any, folder: Path) -> Any:
+    """Send all files of a folder; what to call them in a request, folders in folders."""
+    content = ApiUploadDirectoryInfo()
+    content.name = folder.name
+    files, folders = [], []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            folders.append(_send_folder(client, path))
+        elif path.name != DATASET_METADATA:
+            files.append(_send_blob(client, path))
+    content.files, content.directories = files, folders
+    return content
+
+
+def _send_blob(client: Any, path: Path) -> Any:
+    request = ApiStartBlobUploadRequest()
+    request.type = ApiBlobType.DATASET
+    request.name = path.name
+    request.content_length = path.stat().st_size
+    request.last_modified_epoch_seconds = int(path.stat().st_mtime)
+    place = client.blobs.blob_api_client.start_blob_upload(request)
+    tell(f"Sending {path.name}, {path.stat().st_size / 1e6:.1f} MB …")
+    put_file(path, place.create_url)
+    file = ApiDatasetNewFile()
+    file.token = place.token
+    return file
+
+
+def _status(datasets: Any, owner: str, slug: str) -> Any:
+    request = ApiGetDatasetStatusRequest()
+    request.owner_slug, request.dataset_slug = owner, slug
+    try:
+        return datasets.get_dataset_status(request).status
+    except requests.HTTPError as error:
+        if status_of(error) in _NO_SUCH:
+            return None
+        raise
+
+
+def _ready(datasets: Any, owner: str, slug: str) -> bool | None:
+    status = _status(datasets, owner, slug)
+    if status == DatabundleVersionStatus.FAILED:
+        raise UserError(Fault(f"{owner}/{slug}", "Kaggle could not unpack the dataset", "Push it again"))
+    return True if status == DatabundleVersionStatus.READY else None
+
+
+def _save_kernel(client: Any, metadata: dict[str, Any], script: str) -> int:
+    request = ApiSaveKernelRequest()
+    request.slug, request.new_title, request.text = metadata["id"], metadata["title"], script
+    request.language, request.kernel_type = metadata["language"], metadata["kernel_type"]
+    for name in ("is_private", "enable_gpu", "enable_tpu", "enable_internet"):
+        setattr(request, name, metadata[name] == "true")
+    request.competition_data_sources = metadata["competition_sources"]
+    request.dataset_data_sources = metadata["dataset_sources"]
+    request.kernel_data_sources, request.model_data_sources = metadata["kernel_sources"], metadata["model_sources"]
+    request.docker_image_pinning_type = metadata["docker_image_pinning_type"]
+    answer = client.kernels.kernels_api_client.save_kernel(request)
+    unknown = [*(answer.invalid_competition_sources or []), *(answer.invalid_dataset_sources or [])]
+    if answer.error or unknown:
+        what = answer.error or f"it does not know {', '.join(unknown)}"
+        raise UserError(Fault(metadata["id"], f"Kaggle refused the kernel: {what}", "Do as it says"))
+    return int(answer.version_number)
+
+
+def _wait_for_kernel(client: Any, name: str) -> None:
+    owner, slug = name.split("/")
+    request = ApiGetKernelSessionStatusRequest()
+    request.user_name, request.kernel_slug = owner, slug
+
+    def done() -> bool | None:
+        answer = client.kernels.kernels_api_client.get_kernel_session_status(request)
+        if answer.status in (KernelWorkerStatus.ERROR, KernelWorkerStatus.CANCEL_ACKNOWLEDGED):
+            reason = answer.failure_message or "no reason given"
+            raise UserError(Fault(name, f"it failed on Kaggle: {reason}", "Rehearse it: `kernel rehearse`"))
+        return True if answer.status == KernelWorkerStatus.COMPLETE else None
+
+    wait_for("Kaggle runs the kernel", done)
+
+
+def _fetch_output(client: Any, name: str, folder: Path) -> list[Path]:
+    """All files of a finished kernel's output, and its log."""
+    request = ApiListKernelSessionOutputRequest()
+    request.user_name, request.kernel_slug = name.split("/")
+    files = []
+    while True:
+        answer = client.kernels.kernels_api_client.list_kernel_session_output(request)
+        for file in answer.files or []:
+            files.append(_inside(folder, file.file_name))
+            fetch(file.url, files[-1])
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
+    (folder / "kernel.log").parent.mkdir(parents=True, exist_ok=True)
+    (folder / "kernel.log").write_text(answer.log or "")
+    return files
+
+
+def _inside(folder: Path, name: str) -> Path:
+    target = folder / name
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise UserError(Fault(name, "would be written outside the folder", "Look at what the kernel writes"))
+    return target

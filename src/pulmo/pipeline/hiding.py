@@ -1,0 +1,64 @@
+"""Training data cut into another test set to rehearse on: who is hidden, what becomes of their images.
+
+Every eighth goes, and never as many as the public test set has. The first of them loses the image, the second's is cut
+short: so it is on Kaggle too.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.linking import link_or_copy
+
+ONE_OF = 8
+
+
+def choose_hidden(names: Sequence[str], public: int, seed: int, source: Path) -> list[str]:
+    """Whom to hide, in the order of their names.
+
+    Args:
+        names: all there are, each once.
+        public: how many the public test set has.
+        seed: another seed, others.
+        source: where the names are from.
+
+    Raises:
+        UserError: there are too few.
+    """
+    count = max(len(names) // ONE_OF, 2)
+    count += count == public
+    if len(names) < 2 * count:
+        raise UserError(Fault(str(source), f"has only {len(names)} to hide some of", f"Give at least {2 * count}"))
+    order = np.random.default_rng(seed).permutation(len(names))
+    return sorted(np.array(sorted(names))[order[:count]].tolist())
+
+
+def place_images(images: Mapping[str, Path], hidden: Sequence[str], train: Path, test: Path) -> None:
+    """Link each image, a file or a folder of slices, into `train` or, of the hidden, `test`; spoil two of those.
+
+    Files become other names for the same ones where the disk allows it, so that nothing is copied; what is spoilt is
+    written anew. Nothing that `images` names is changed.
+    """
+    train.mkdir(parents=True)
+    test.mkdir(parents=True)
+    gone, broken, *_ = [*(name for name in hidden if name in images), "", ""]
+    for name, path in images.items():
+        target = (test if name in hidden else train) / (f"{name}{path.suffix}" if path.is_file() else name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name != gone:
+            _place(path, target, whole=name != broken)
+
+
+def _place(source: Path, target: Path, whole: bool) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=link_or_copy if whole else _cut_short)
+    else:
+        (link_or_copy if whole else _cut_short)(source, target)
+
+
+def _cut_short(source: str | Path, target: str | Path) -> None:
+    content = Path(source).read_bytes()
+    Path(target).write_bytes(content[: len(content) // 2])

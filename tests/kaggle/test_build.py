@@ -1,0 +1,279 @@
+"""`pulmo osic kernel build`: the script, the dataset, and what must not be in them."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from pulmo.competition import competition_names, find_competition
+from pulmo.errors import UserError
+from pulmo.kaggle import build as build_module
+from pulmo.kaggle import limits, packages, wheels
+from pulmo.kaggle.build import build, slug_of
+from pulmo.kaggle.packages import Package, kernel_libraries, missing_packages
+from pulmo.kaggle.script import build_script, package_zip
+from tests.conftest import ROOT
+from tests.support import run_pulmo
+
+OSIC = find_competition("osic")
+IMAGE = (
+    "# Kaggle's\nnumpy==2.0.2\npandas==2.2.2\nscikit-learn==1.6.1\nlightgbm==4.6.0\nkeras==3.13.2\ntensorflow==2.20.0\n"
+)
+METADATA = json.loads((ROOT / "kernels/osic/infer/kernel-metadata.json").read_text())
+
+
+def write_wheel(folder: Path, package: Package, python: str, metadata: str = "License-Expression: MIT\n") -> None:
+    """A wheel in which nothing but its name is real."""
+    tag = f"cp{python.replace('.', '')}"
+    path = folder / f"{package.name.replace('-', '_')}-{package.version}-{tag}-{tag}-manylinux_2_28_x86_64.whl"
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr(f"{package.name.replace('-', '_')}-{package.version}.dist-info/METADATA", metadata)
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository's kernels, and a trained model."""
+    monkeypatch.chdir(tmp_path)
+    for kind in ("infer", "train"):
+        (tmp_path / "kernels/osic" / kind).mkdir(parents=True)
+        for name in ("kernel.py", "kernel-metadata.json"):
+            (tmp_path / "kernels/osic" / kind / name).write_bytes((ROOT / "kernels/osic" / kind / name).read_bytes())
+    (tmp_path / "kernels/kaggle-image.txt").write_text(IMAGE)
+    model = tmp_path / "work/osic/full/fit_ensemble/model"
+    model.mkdir(parents=True)
+    (model / "ensemble.json").write_text('{"weights": {}}')
+    (model.parent / "manifest.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def all_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every wheel that OSIC's kernel needs, in a folder a Python."""
+    folder = tmp_path_factory.mktemp("wheels")
+    (folder / "image.txt").write_text(IMAGE)
+    libraries = kernel_libraries(OSIC, (ROOT / "kernels/osic/infer/kernel.py").read_text())
+    for python in {*build_module.KAGGLE_PYTHONS, f"{sys.version_info[0]}.{sys.version_info[1]}"}:
+        for package in missing_packages(libraries, python, folder / "image.txt"):
+            write_wheel(folder / python, package, python)
+    return folder
+
+
+@pytest.fixture
+def repository(sources: Path, all_wheels: Path) -> Path:
+    """The sources, and all wheels fetched already; no network is asked."""
+    shutil.copytree(all_wheels, wheels.CACHE, dirs_exist_ok=True)
+    return sources
+
+
+def write_metadata(changes: dict[str, object], without: str = "") -> None:
+    metadata = {key: value for key, value in {**METADATA, **changes}.items() if key != without}
+    Path("kernels/osic/infer/kernel-metadata.json").write_text(json.dumps(metadata))
+
+
+@pytest.mark.usefixtures("repository")
+def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_pulmo(capsys, "osic", "kernel", "build", "--owner", "ada")
+    assert code == 0
+    built = Path("kernels/osic/build/infer")
+    metadata = json.loads((built / "kernel/kernel-metadata.json").read_text())
+    assert metadata["id"] == "ada/pulmo-osic-infer"
+    assert metadata["dataset_sources"] == ["ada/pulmo-osic-model"]
+    assert metadata["enable_internet"] == "false"
+    dataset = json.loads((built / "dataset/dataset-metadata.json").read_text())
+    assert dataset["id"] == "ada/pulmo-osic-model"
+    assert (built / "dataset/model/ensemble.json").read_text() == '{"weights": {}}'
+    index = {package["name"]: package for package in json.loads((built / "dataset/wheels/index.json").read_text())}
+    assert index["connected-components-3d"]["modules"] == ["cc3d"]
+    assert "numpy" not in index
+    for python in ("cp312", "cp313", f"cp{sys.version_info[0]}{sys.version_info[1]}"):
+        assert list((built / "dataset/wheels").glob(f"connected_components_3d-*-{python}-*.whl"))
+    assert "connected-components-3d,4.1.1,MIT" in (built / "dataset/wheels/licences.csv").read_text()
+    assert "MB" in out.splitlines()[-1]
+    assert "connected-components-3d" in out
+
+
+@pytest.mark.usefixtures("repository")
+def test_the_same_sources_give_the_same_bytes() -> None:
+    def bytes_built() -> dict[Path, bytes]:
+        build(OSIC, "infer", Path("work/osic/full/fit_ensemble/model"), "ada")
+        return {path: path.read_bytes() for path in Path("kernels/osic/build").rglob("*") if path.is_file()}
+
+    assert bytes_built() == bytes_built()
+
+
+def test_the_package_travels_whole_and_alone() -> None:
+    with zipfile.ZipFile(BytesIO(package_zip())) as opened:
+        names = set(opened.namelist())
+    sources = ROOT / "src"
+    own = {path.relative_to(sources).as_posix() for path in (sources / "pulmo").rglob("*") if path.suffix == ".py"}
+    assert own <= names
+    assert "pulmo/competitions/osic/config.toml" in names
+    assert {Path(name).suffix for name in names} == {".py", ".toml"}
+
+
+def test_the_script_brings_its_own_package(tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("import pulmo.errors\nprint(pulmo.errors.__file__)\n")
+    script = tmp_path / "script.py"
+    script.write_text(build_script("osic", kernel))
+    environment = {"TMPDIR": str(tmp_path)}
+    answer = subprocess.run([sys.executable, "-I", script], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.startswith(f"{tmp_path}/pulmo-")
+    assert answer.stdout.strip().endswith(".zip/pulmo/errors.py")
+
+
+@pytest.mark.usefixtures("sources")
+def test_without_a_run_it_says_to_train_one(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("work/osic/full/fit_ensemble/model/ensemble.json").unlink()
+    Path("work/osic/full/fit_ensemble/model").rmdir()
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "build")
+    assert code == 1
+    assert "pulmo osic run" in err
+
+
+@pytest.mark.usefixtures("sources")
+@pytest.mark.parametrize(
+    ("changes", "without", "message"),
+    [
+        ({"title": "OSIC by pulmo"}, "", "becomes 'osic-by-pulmo' on Kaggle, but the id says 'pulmo-osic-infer'"),
+        ({"enable_internet": "true"}, "", "enable_internet: is 'true'"),
+        ({}, "enable_internet", "enable_internet: is not written out"),
+        ({"competition_sources": []}, "", "is without osic-pulmonary-fibrosis-progression"),
+        ({"dataset_sources": []}, "", "dataset_sources: is empty"),
+        ({"code_file": "main.py"}, "", "there is no main.py"),
+    ],
+)
+def test_metadata_that_kaggle_would_take_otherwise(changes: dict[str, object], without: str, message: str) -> None:
+    write_metadata(changes, without)
+    with pytest.raises(UserError, match=message):
+        build(OSIC, "infer", None, "ada")
+
+
+@pytest.mark.parametrize("kind", ["infer", "train"])
+@pytest.mark.parametrize("name", competition_names())
+def test_every_competitions_kernels_are_as_their_metadata_say(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    competition = find_competition(name)
+    metadata = build_module._metadata(competition, ROOT / "kernels" / name / kind, "ada")
+    assert metadata["id"] == f"ada/pulmo-{name}-{kind}"
+    tree = ast.parse((ROOT / "kernels" / name / kind / "kernel.py").read_text())
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert metadata["dataset_sources"][0].removeprefix("ada/") in texts
+    stages = {spec.name for spec in competition.stages}
+    assert texts & stages == (stages if kind == "train" else {"predict"})
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_script_over_the_limit_is_refused() -> None:
+    Path("kernels/osic/limits.toml").write_text("script_mb = 0.1\n")
+    with pytest.raises(UserError, match=r"the script: is 0\.\d\d MB; known limit: 0\.1 MB"):
+        build(OSIC, "infer", None, "ada")
+
+
+@pytest.mark.usefixtures("sources")
+def test_a_limit_that_is_none() -> None:
+    Path("kernels/osic/limits.toml").write_text("gpu_hour = 4\n")
+    with pytest.raises(UserError, match="'gpu_hour' is no limit"):
+        limits.limits_of(OSIC)
+
+
+def test_a_competitions_rules_are_known_and_the_rest_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = limits.limits_of(OSIC)
+    assert found["cpu_hours"] == limits.Limit(9, "h", "known")
+    assert found["gpu_hours"] == limits.Limit(4, "h", "known")
+    assert found["memory_gb"] == limits.Limit(30, "GB", "assumed")
+
+
+@pytest.mark.parametrize("stranger", ["token", "file", "path"])
+def test_nothing_secret_or_of_this_machine_goes_out(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, stranger: str
+) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", "a-secret-key")
+    monkeypatch.setenv("HOME", str(repository / "home"))
+    (repository / "home/.kaggle").mkdir(parents=True)
+    (repository / "home/.kaggle/access_token").write_text("a-secret-token\n")
+    model = Path("work/osic/full/fit_ensemble/model")
+    text = {"token": "a-secret-key", "file": "a-secret-token", "path": f"{repository}/data/train.csv"}[stranger]
+    (model / "network.keras").write_bytes(b"PK\x03\x04\xff" + json.dumps({"source": text}).encode())
+    with pytest.raises(
+        UserError, match=r"network.keras: holds (the value of KAGGLE_KEY|the token|this fold)"
+    ) as caught:
+        build(OSIC, "infer", model, "ada")
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_token_in_the_packages_sources_does_not_go_out_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", "ParticipantVisibleError")  # as if that were the token
+    with pytest.raises(UserError, match=r"pulmo/errors\.py: holds the value of KAGGLE_KEY"):
+        build(OSIC, "infer", None, "ada")
+
+
+@pytest.mark.usefixtures("repository")
+def test_no_wheel_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in wheels.CACHE.glob("3.12/connected*"):
+        path.unlink()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "nowhere")
+    with pytest.raises(
+        UserError, match=r"connected-components-3d: no wheel could be fetched for Python 3.12"
+    ) as caught:
+        build(OSIC, "infer", None, "ada")
+    assert "Connect to the internet once" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "licence"),
+    [
+        ("License-Expression: MIT\n", "MIT"),
+        ("License: BSD\n", "BSD"),
+        (
+            "License: Apache\n  line two\nClassifier: License :: OSI Approved :: Apache Software License\n",
+            "Apache Software",
+        ),
+        ("Name: nothing said\n", "unknown"),
+    ],
+)
+def test_licences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: str, licence: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    package = Package("some-thing", "1.0", ("some_thing",))
+    write_wheel(wheels.CACHE / "3.12", package, "3.12", metadata)
+    ((_, _, found),) = wheels.bring_wheels({"3.12": [package]}, tmp_path / "wheels")
+    assert found.startswith(licence)
+
+
+def test_what_the_image_has_and_what_it_requires_stays_at_home(tmp_path: Path) -> None:
+    image = tmp_path / "image.txt"
+    image.write_text(IMAGE)
+    names = {package.name for package in missing_packages({"keras", "rich", "cc3d", "pydantic"}, "3.12", image)}
+    assert "rich" not in names  # Keras requires it
+    assert {"connected-components-3d", "pydantic", "pydantic-core"} <= names
+    image.write_text("numpy==2.0.2\n")
+    assert "rich" in {package.name for package in missing_packages({"rich"}, "3.12", image)}
+
+
+def test_a_kernel_needs_what_its_stages_import() -> None:
+    predict = kernel_libraries(OSIC, (ROOT / "kernels/osic/infer/kernel.py").read_text())
+    assert {"cc3d", "imagecodecs", "keras", "matplotlib", "pyarrow", "pydantic"} <= predict
+    assert not {"distributed", "jax", "torch", "typer", "gdcm", "kagglesdk"} & predict
+
+
+@pytest.mark.parametrize(("title", "slug"), [("pulmo osic infer", "pulmo-osic-infer"), (" A  b/c! ", "a-b-c")])
+def test_slugs(title: str, slug: str) -> None:
+    assert slug_of(title) == slug
+
+
+def test_the_image_is_the_one_that_is_pinned() -> None:
+    pinned = (ROOT / "requirements.txt").read_text()
+    for line in packages.image_lines(ROOT / "kernels/kaggle-image.txt"):
+        assert f"{line} ;" in pinned

@@ -1,0 +1,85 @@
+"""The interpreter and the environment of a rehearsal."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulmo.errors import UserError
+from pulmo.kaggle import environment
+from pulmo.kaggle.environment import Interpreter, find_interpreter, prepare_environment
+
+THIS = Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", Path(sys.base_prefix))
+
+
+def test_the_one_wished_for() -> None:
+    command, found = find_interpreter(sys.executable)
+    assert command == sys.executable
+    assert found == THIS
+
+
+def test_this_one_where_kaggles_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "PREFERRED", "python2.99")
+    assert find_interpreter(None)[0] == sys.executable
+
+
+def test_one_that_does_not_run() -> None:
+    with pytest.raises(UserError, match=r"--python python2\.99: does not run"):
+        find_interpreter("python2.99")
+
+
+@pytest.fixture
+def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The list of the image's versions, in a folder of one's own."""
+    monkeypatch.chdir(tmp_path)
+    Path("kernels").mkdir()
+    return Path("kernels/kaggle-image.txt")
+
+
+def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[str]] = []
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        made.append(words)
+        if words[1:3] == ["-m", "venv"]:
+            Path(words[3]).mkdir(parents=True)
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    image.write_text(f"numpy=={version('numpy')}\nscipy==0.0.1\n")  # not the one that is here: none is linked
+    folder = prepare_environment(sys.executable, THIS)
+    assert prepare_environment(sys.executable, THIS) == folder
+    assert [words[2:4] for words in made] == [["venv", str(folder)], ["pip", "--disable-pip-version-check"]]
+    image.write_text("numpy==0.0.2\n")
+    assert prepare_environment(sys.executable, THIS) != folder
+    assert len(made) == 4
+
+
+def test_what_is_installed_here_is_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image.write_text(f"# one\nscikit-learn=={version('scikit-learn')}\n")
+    run = subprocess.run
+
+    def run_without_pip(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        assert "install" not in words
+        return run([*words, "--without-pip"], **options)  # which takes seconds, and is asked for nothing here
+
+    monkeypatch.setattr(subprocess, "run", run_without_pip)
+    folder = prepare_environment(sys.executable, THIS)
+    program = "import sklearn, scipy, numpy; print(sklearn.__version__); import pandas"
+    answer = run([folder / "bin/python", "-I", "-c", program], capture_output=True, text=True, check=False)
+    assert answer.stdout.strip() == version("scikit-learn")
+    assert "No module named 'pandas'" in answer.stderr
+
+
+def test_an_image_that_cannot_be_installed(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image.write_text("numpy==0.0.0\n")
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(words, int("pip" in words), "", "no such version\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(UserError, match=r"cannot be installed \(no such version\)"):
+        prepare_environment(sys.executable, THIS)

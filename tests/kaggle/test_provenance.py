@@ -1,0 +1,67 @@
+"""What the ledger says of where a submission comes from."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pulmo.competition import find_competition
+from pulmo.kaggle.provenance import entry_of
+
+OSIC = find_competition("osic")
+
+
+def git(*words: str) -> str:
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    return subprocess.run(["git", *identity, *words], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    path = Path("submissions/osic/night/submission.csv")
+    path.parent.mkdir(parents=True)
+    path.write_text("Patient_Week,FVC,Confidence\n")
+    estimate = {"score": -6.9, "standard_error": 0.07}
+    (path.parent / "score.json").write_text(json.dumps({"run": "night", "estimate": estimate}))
+    return path
+
+
+def write_manifest(stage: str, settings: dict[str, int]) -> None:
+    folder = Path("work/osic/night") / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps({"settings": settings}))
+
+
+def test_run_estimate_and_settings(submission: Path) -> None:
+    write_manifest("train_gbm", {"trees": 100})
+    entry = entry_of(OSIC, submission, "first")
+    assert entry.sha256 == hashlib.sha256(submission.read_bytes()).hexdigest()
+    assert (entry.competition, entry.run, entry.message) == ("osic", "night", "first")
+    assert (entry.cv_mean, entry.cv_error) == ("-6.900000", "0.070000")
+    assert (entry.git_commit, entry.git_clean) == ("", "")
+    write_manifest("train_gbm", {"trees": 200})
+    other = entry_of(OSIC, submission, "first")
+    assert len(entry.settings) == 16
+    assert other.settings != entry.settings
+
+
+def test_a_file_from_nowhere(submission: Path) -> None:
+    (submission.parent / "score.json").unlink()
+    entry = entry_of(OSIC, submission, "")
+    assert (entry.run, entry.settings, entry.cv_mean) == ("", "", "")
+
+
+def test_the_commit_and_whether_the_tree_was_clean(submission: Path) -> None:
+    git("init")
+    Path(".gitignore").write_text("/submissions/*\n!/submissions/ledger.csv\n")
+    Path("solution.py").write_text("1\n")
+    git("add", ".")
+    git("commit", "-m", "first")
+    Path("submissions/ledger.csv").write_text("the ledger itself does not count\n")
+    assert entry_of(OSIC, submission, "")[4:6] == (git("rev-parse", "HEAD"), "yes")
+    Path("solution.py").write_text("2\n")
+    assert entry_of(OSIC, submission, "").git_clean == "no"

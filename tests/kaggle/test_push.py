@@ -1,0 +1,113 @@
+"""`pulmo osic kernel push` against a Kaggle on loopback."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.kaggle.server import Answer, KaggleServer
+from tests.support import run_pulmo
+
+METADATA = {
+    "id": "ada/pulmo-osic-infer",
+    "title": "pulmo osic infer",
+    "code_file": "kernel.py",
+    "language": "python",
+    "kernel_type": "script",
+    "is_private": "true",
+    "enable_gpu": "false",
+    "enable_tpu": "false",
+    "enable_internet": "false",
+    "competition_sources": ["osic-pulmonary-fibrosis-progression"],
+    "dataset_sources": ["ada/pulmo-osic-model"],
+    "kernel_sources": [],
+    "model_sources": [],
+    "docker_image_pinning_type": "original",
+}
+FOLDER = Path("submissions/osic/pulmo-osic-infer-v1")
+
+
+@pytest.fixture
+def built(kaggle: KaggleServer) -> KaggleServer:
+    """A kernel as `kernel build` leaves it, and what it will have written on Kaggle."""
+    folder = Path("kernels/osic/build/infer")
+    (folder / "kernel").mkdir(parents=True)
+    (folder / "dataset/model/models").mkdir(parents=True)
+    (folder / "dataset/wheels").mkdir()
+    (folder / "kernel/kernel-metadata.json").write_text(json.dumps(METADATA))
+    (folder / "kernel/kernel.py").write_text("print('the kernel')\n")
+    dataset = {"id": "ada/pulmo-osic-model", "title": "pulmo osic model", "licenses": [{"name": "other"}]}
+    (folder / "dataset/dataset-metadata.json").write_text(json.dumps(dataset))
+    (folder / "dataset/model/ensemble.json").write_text("{}")
+    (folder / "dataset/model/models/fold0.txt").write_text("trees")
+    (folder / "dataset/wheels/index.json").write_text("[]")
+    (folder / "score.json").write_text('{"run": "full"}')
+    kaggle.kernel_output = {"submission.csv": b"Patient_Week,FVC,Confidence\n"}
+    return kaggle
+
+
+def test_dataset_and_kernel_are_sent_and_the_output_fetched(
+    built: KaggleServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 0
+    (dataset,) = built.datasets["ada/pulmo-osic-model"]
+    assert (dataset["isPrivate"], dataset["licenseName"]) == (True, "other")
+    assert "files" not in dataset
+    model, wheels = dataset["directories"]
+    assert (model["name"], wheels["name"]) == ("model", "wheels")
+    assert built.blobs[model["files"][0]["token"]] == b"{}"
+    assert built.blobs[model["directories"][0]["files"][0]["token"]] == b"trees"
+    (kernel,) = built.kernels
+    assert kernel["slug"] == "ada/pulmo-osic-infer"
+    assert kernel["text"] == "print('the kernel')\n"
+    assert kernel["isPrivate"] is True
+    assert kernel["enableInternet"] is False
+    assert kernel["datasetDataSources"] == ["ada/pulmo-osic-model"]
+    assert kernel["dockerImagePinningType"] == "original"
+    assert (FOLDER / "submission.csv").read_bytes() == built.kernel_output["submission.csv"]
+    assert (FOLDER / "kernel.log").read_text() == "a line of the log\n"
+    assert json.loads((FOLDER / "score.json").read_text()) == {"run": "full"}
+    assert "--kernel-version 1" in out
+
+
+def test_a_known_dataset_gets_a_new_version(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    run_pulmo(capsys, "osic", "kernel", "push")
+    assert run_pulmo(capsys, "osic", "kernel", "push")[0] == 0
+    assert len(built.datasets["ada/pulmo-osic-model"]) == 2
+    assert len(built.kernels) == 2
+
+
+def test_waiting_bears_errors_that_pass(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    built.fail("GetKernelSessionStatus", Answer(500), Answer(502))
+    assert run_pulmo(capsys, "osic", "kernel", "push")[0] == 0
+
+
+def test_a_kernel_that_fails_there_says_why(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    built.kernel_states = ["RUNNING", "ERROR"]
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 1
+    assert "failed on Kaggle: No module named 'cc3d'" in err
+
+
+def test_output_stays_in_its_folder(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    built.kernel_output = {"../../../evil.txt": b"evil"}
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 1
+    assert "outside the folder" in err
+    assert not list(Path().rglob("evil.txt"))
+
+
+def test_a_kernel_built_for_nobody_is_not_sent(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("kernels/osic/build/infer/kernel/kernel-metadata.json")
+    path.write_text(path.read_text().replace("ada/", "OWNER/"))
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 1
+    assert "--owner USER" in err
+    assert built.asked == []
+
+
+def test_an_unbuilt_kernel(kaggle: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "push", "--train")
+    assert code == 1
+    assert "pulmo osic kernel build --train" in err

@@ -1,0 +1,187 @@
+"""Kernels rehearsed: a good one, and one for each way in which they break on Kaggle, told in the right words.
+
+The environment is the tests' own, so that nothing is installed; `make rehearse` uses Kaggle's versions.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pulmo.competition import find_competition
+from pulmo.errors import UserError
+from pulmo.kaggle import rehearse as rehearse_module
+from pulmo.kaggle import sandbox
+from pulmo.kaggle.rehearse import Rehearsal, rehearse
+from pulmo.kaggle.script import build_script
+from pulmo.pipeline.runner import Run, output
+from tests.competitions.osic.conftest import finished, tables
+from tests.conftest import ROOT
+from tests.support import run_pulmo
+
+__all__ = ["finished", "tables"]  # fixtures
+
+OSIC = find_competition("osic")
+BUILT = Path("kernels/osic/build/infer")
+GOOD = """
+import csv, glob
+(sample,) = glob.glob("/kaggle/input/**/sample_submission.csv", recursive=True)
+rows = list(csv.reader(open(sample)))
+with open("/kaggle/working/submission.csv", "w") as file:
+    csv.writer(file).writerows(rows)
+print("  note: one scan is left out")
+"""
+alone_only = pytest.mark.skipif(not sandbox.has_namespaces(), reason="this system refuses namespaces to its users")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own with a built kernel's metadata, and the tests' environment in the place of Kaggle's."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("kernel", "dataset/wheels"):
+        (BUILT / name).mkdir(parents=True)
+    metadata = (ROOT / "kernels/osic/infer/kernel-metadata.json").read_text().replace("OWNER/", "ada/")
+    (BUILT / "kernel/kernel-metadata.json").write_text(metadata)
+    (BUILT / "dataset/wheels/index.json").write_text("[]")
+    (tmp_path / "kernels/osic/limits.toml").write_text("cpu_hours = 0.1\n")
+    monkeypatch.setattr(rehearse_module, "prepare_environment", lambda *_: Path(sys.prefix))
+    return tmp_path
+
+
+def rehearse_script(script: str, data: Path) -> Rehearsal:
+    (BUILT / "kernel/kernel.py").write_text(script)
+    return rehearse(OSIC, "infer", data, sys.executable)
+
+
+@pytest.mark.usefixtures("place")
+@alone_only
+def test_a_good_kernel_is_run_in_each_layout_and_scored(tables: Path) -> None:
+    done = rehearse_script(GOOD, tables)
+    assert done.alone
+    assert [performance.layout for performance in done.performances] == [
+        f"/kaggle/input/{OSIC.kaggle_slug}",
+        f"/kaggle/input/competitions/{OSIC.kaggle_slug}",
+    ]
+    truth = pd.read_csv("work/rehearsal/osic/infer/solution.csv").assign(Confidence=100)
+    expected = OSIC.module("submission").score(truth, truth.assign(FVC=2000), "Patient_Week")
+    assert [performance.score for performance in done.performances] == [pytest.approx(expected)] * 2
+    assert done.performances[0].notes == ["one scan is left out"]
+    assert 0 < done.performances[0].use.memory_bytes < 1e9
+    assert done.performances[0].use.disk_bytes > 10_000
+
+
+@pytest.mark.usefixtures("place")
+@alone_only
+def test_what_it_used_is_told_beside_what_kaggle_gives(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noting = "import os; print('  note: left out: ' + os.path.join(os.path.dirname(sample), 'test/a.dcm'))\n"
+    (BUILT / "kernel/kernel.py").write_text(GOOD + noting)
+    words = ("osic", "kernel", "rehearse", "--data", tables, "--python", sys.executable)
+    code, out, err = run_pulmo(capsys, *words)
+    assert code == 0
+    assert f"Hidden test set: 3 cases cut from {tables}, an image missing, another broken" in err
+    assert err.count("  note: ") == 2  # once, whatever the layout
+    assert "  note: left out: test/a.dcm\n" in err
+    rows = [line.split("  ") for line in out.splitlines()]
+    cells = [[cell.strip() for cell in row if cell] for row in rows]
+    assert cells[0] == ["budget", "used", "limit", "share", "the limit is"]
+    assert [row[0] for row in cells[1:5]] == ["time", "memory", "output and /tmp", "script"]
+    assert [row[2] for row in cells[1:5]] == ["0.1 h", "30 GB", "20 GB", "1 MB"]
+    assert [row[4] for row in cells[1:5]] == ["known", "assumed", "assumed", "assumed"]
+    assert cells[1][1].endswith(" s")
+    assert out.splitlines()[-1].startswith("Validated and scored: modified Laplace log likelihood -")
+
+
+@pytest.mark.usefixtures("place")
+@alone_only
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("open({data!r} + '/test.csv')", "it reads the absolute path {data}/test.csv, which Kaggle does not have"),
+        (
+            "import urllib.request; urllib.request.urlopen('http://www.kaggle.com')",
+            "it wants the internet, which is off",
+        ),
+        ("import socket; socket.create_connection(('127.0.0.9', 80))", "it wants the internet, which is off"),
+        (
+            "import pulmo_module_that_is_nowhere",
+            "module 'pulmo_module_that_is_nowhere' is neither in Kaggle's image nor among the dataset's wheels",
+        ),
+        ("import glob; open(glob.glob('/kaggle/input/*')[0] + '/new', 'w')", "which is read-only on Kaggle"),
+        ("print('nothing to do')", "it wrote no submission.csv"),
+        ("raise SystemExit(7)", "it ended with exit code 7"),
+        ("import os; os.kill(os.getpid(), 9)", "the system killed it"),
+        (GOOD.replace("writerows(rows)", "writerows(row[:2] for row in rows)"), "has no column 'Confidence'"),
+        (GOOD.replace("writerows(rows)", "writerows(rows[:-1])"), "no row for Patient_Week"),
+    ],
+)
+def test_a_broken_kernel_is_told_what_is_wrong(script: str, message: str, tables: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        rehearse_script(script.replace("{data!r}", repr(str(tables))), tables)
+    assert message.replace("{data}", str(tables)) in str(caught.value)
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("alone", [pytest.param(True, marks=alone_only), False])
+def test_a_model_that_outgrows_its_memory_is_stopped(
+    tables: Path, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("kernels/osic/limits.toml").write_text("memory_gb = 0.2\n")
+    monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: alone)
+    script = (
+        "import multiprocessing, time\n"
+        "def fill():\n    held = bytearray(b'x' * 60_000_000); time.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in range(5):\n        multiprocessing.get_context('fork').Process(target=fill).start()\n"
+    )
+    with pytest.raises(UserError, match=r"it needs more than the memory there is: stopped at 0\.[2-4]\d GB"):
+        rehearse_script(script, tables)
+
+
+@pytest.mark.usefixtures("place")
+def test_a_kernel_that_takes_too_long_is_stopped(tables: Path) -> None:
+    Path("kernels/osic/limits.toml").write_text("cpu_hours = 0.0003\n")
+    with pytest.raises(UserError, match="was stopped"):
+        rehearse_script("import time; time.sleep(60)", tables)
+
+
+@pytest.mark.usefixtures("place")
+def test_without_namespaces_sockets_are_refused(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: False)
+    with pytest.raises(UserError, match="it wants the internet, which is off"):
+        rehearse_script("import urllib.request; urllib.request.urlopen('http://www.kaggle.com')", tables)
+    assert "without namespaces" in capsys.readouterr().err
+
+
+def test_without_namespaces_a_folder_stands_for_kaggle(
+    place: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: False)
+    kernel = place / "kernel.py"
+    kernel.write_text(
+        "from pulmo.kaggle.on_kaggle import WORKING, competition_folder, dataset_folder\n"
+        f"sample = competition_folder({OSIC.kaggle_slug!r}) / 'sample_submission.csv'\n"
+        "assert (dataset_folder('pulmo-osic-model') / 'wheels/index.json').is_file()\n"
+        "(WORKING / 'submission.csv').write_bytes(sample.read_bytes())\n"
+    )
+    done = rehearse_script(build_script("osic", kernel), tables)
+    assert not done.alone
+    assert len(done.performances) == 2
+
+
+def test_the_real_kernel_predicts_from_its_bundle_alone(
+    place: Path, finished: Run, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layouts = rehearse_module._layouts
+    monkeypatch.setattr(rehearse_module, "_layouts", lambda *given: dict([layouts(*given).popitem()]))  # one is enough
+    shutil.copytree(output(finished, "fit_ensemble/model"), BUILT / "dataset/model")
+    done = rehearse_script(build_script("osic", ROOT / "kernels/osic/infer/kernel.py"), tables)
+    assert -15 < done.performances[0].score < -5
+    ids = pd.read_csv("work/rehearsal/osic/infer/hidden/test.csv")["Patient"]
+    assert len(ids) == 3
+    assert not set(ids) & set(pd.read_csv(tables / "test.csv")["Patient"])
+    assert json.loads((BUILT / "dataset/wheels/index.json").read_text()) == []

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulmo.errors import UserError
+from pulmo.pipeline.hiding import choose_hidden, place_images
+
+
+@given(total=st.integers(6, 300), public=st.integers(0, 40), seed=st.integers(0, 2**32 - 1))
+def test_some_are_hidden_and_never_as_many_as_in_public(total: int, public: int, seed: int) -> None:
+    names = [f"P{number}" for number in range(total)]
+    hidden = choose_hidden(names, public, seed, Path("train.csv"))
+    assert hidden == sorted(set(hidden))
+    assert set(hidden) < set(names)
+    assert len(hidden) != public
+    assert 2 <= len(hidden) <= total / 2
+    assert hidden == choose_hidden(names[::-1], public, seed, Path("train.csv"))
+
+
+def test_too_few_to_hide_some_of() -> None:
+    with pytest.raises(UserError, match=r"train\.csv: has only 3"):
+        choose_hidden(["a", "b", "c"], 5, 0, Path("train.csv"))
+
+
+def test_images_are_linked_but_two(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for name in ("a", "b", "c", "d"):
+        (source / name).mkdir(parents=True)
+        (source / name / "1.dcm").write_bytes(b"12345678")
+    (source / "e.dcm").write_bytes(b"12345678")
+    images = {name: source / name for name in "abcd"} | {"e": source / "e.dcm"}
+    train, test = tmp_path / "data/train", tmp_path / "data/test"
+    place_images(images, ["a", "b", "c", "z"], train, test)
+    made = {path.relative_to(tmp_path / "data").as_posix(): path for path in (tmp_path / "data").rglob("*.dcm")}
+    assert {name: path.read_bytes() for name, path in made.items()} == {
+        "test/b/1.dcm": b"1234",
+        "test/c/1.dcm": b"12345678",
+        "train/d/1.dcm": b"12345678",
+        "train/e.dcm": b"12345678",
+    }
+    assert made["train/d/1.dcm"].samefile(source / "d" / "1.dcm")
+    assert {path.read_bytes() for path in source.rglob("*.dcm")} == {b"12345678"}
+
+
+def test_one_hidden_image_alone_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(b"12345678")
+    place_images({"a": tmp_path / "a.dcm"}, ["a", "b"], tmp_path / "data/train", tmp_path / "data/test")
+    assert list((tmp_path / "data").rglob("*.dcm")) == []
