@@ -34,6 +34,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "figure.dpi": 110,
     "svg.hashsalt": "pulmo",
+    "svg.fonttype": "none",
 }
 
 
@@ -48,3 +49,13 @@ def figure(
         drawing.supxlabel(footer, fontsize=7, color=GREY, x=0.01, ha="left")
         path.parent.mkdir(parents=True, exist_ok=True)
         drawing.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)
+
+
+@contextmanager
+def panel(width_inches: float, height_inches: float) -> Iterator[Figure]:
+    """A figure in the house's style for a page: small, without a footer, on the page's own ground.
+
+    INK, GREY and PALE become the page's colours, light or dark; the others stay as they are on both.
+    """
+    with mpl.rc_context(_STYLE):
+        yield Figure(figsize=(width_inches, height_inches), layout="constrained")

@@ -1,0 +1,5 @@
+"""RSNA's report page, training."""
+
+from pulmo.report.sections import Draw
+
+FIGURES: tuple[Draw, ...] = ()

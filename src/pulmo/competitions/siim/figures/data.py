@@ -1,0 +1,5 @@
+"""SIIM's report page, the data."""
+
+from pulmo.report.sections import Draw
+
+FIGURES: tuple[Draw, ...] = ()

@@ -1,0 +1,5 @@
+"""SIIM's report page, preprocessing."""
+
+from pulmo.report.sections import Draw
+
+FIGURES: tuple[Draw, ...] = ()
