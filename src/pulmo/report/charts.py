@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from pulmo.report.style import BLUE, INK, panel
+from pulmo.report.style import BLUE, INK, PAPER, panel
+
+OVER_POINTS: dict[str, Any] = {
+    "frameon": True,
+    "framealpha": 0.8,
+    "facecolor": PAPER,
+    "edgecolor": "none",
+}  # a readable legend
 
 
 class Groups(NamedTuple):
@@ -32,7 +39,7 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
     """Each group's distribution, every group of area 1, so that small ones are seen beside large ones."""
     known = table[table[column].notna()]
     edges = np.histogram_bin_edges(known[column], bins=24).tolist()
-    with panel(3.3, 2.5) as drawing:
+    with panel(2.9, 2.3) as drawing:
         axes = drawing.subplots()
         for name, colour in groups.colours.items():
             values = known.loc[known[groups.column] == name, column]
@@ -63,7 +70,7 @@ def bars(counts: pd.Series, of: str) -> Drawing:
 
 def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], groups: Groups) -> Drawing:
     """A point a row; `x` and `y` are (column, label). The points are drawn as an image, for there may be thousands."""
-    with panel(3.3, 2.7) as drawing:
+    with panel(2.9, 2.5) as drawing:
         axes = drawing.subplots()
         for name, colour in groups.colours.items():
             rows = table[table[groups.column] == name]
@@ -72,7 +79,7 @@ def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str]
                     *(rows[x[0]], rows[y[0]]), ".", color=colour, markersize=3, alpha=0.6, label=name, rasterized=True
                 )
         axes.set(xlabel=x[1], ylabel=y[1])
-        axes.legend(fontsize=7, handlelength=1, markerscale=2)
+        axes.legend(fontsize=7, handlelength=1, markerscale=2, **OVER_POINTS)
     return drawing
 
 

@@ -1,42 +1,40 @@
-"""How networks learned: a training's curves, epoch by epoch, one line a fold."""
-
-from typing import NamedTuple
+"""How networks learned: a number of every fold's epochs, on what they learn from and on what is held out."""
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from pulmo.report.style import BLUE, ORANGE, panel
+from pulmo.report.style import BLUE, GREY, ORANGE, panel
+
+HELD_OUT = "held_out_"
 
 
-class Curve(NamedTuple):
-    """A column of a training's history and its name in the legend; without `name` it has no say there."""
-
-    column: str
-    name: str
-
-
-LOSS = (Curve("loss", "learned from"), Curve("validation_loss", "held out"))
-COLOURS = (ORANGE, BLUE)
-
-
-def curves(history: pd.DataFrame, label: str, drawn: tuple[Curve, ...] = LOSS) -> Drawing:
-    """Curves over the epochs, at most two, those of a kind in one colour; columns that are empty are left out.
+def draw_curves(history: pd.DataFrame, measure: str, title: str = "") -> Drawing:
+    """A line a fold; those of what is held out are of the averaged weights, which are the network in the end.
 
     Args:
-        history: `fold`, `epoch` (from 0) and the curves' columns.
-        label: of the vertical axis.
-        drawn: which columns.
+        history: see `training.fit.Trainer.fit`, with `fold`.
+        measure: `loss`, `dice` …: a column, and one of it HELD_OUT.
+        title: above it.
     """
-    with panel(4, 2.8) as drawing:
+    with panel(3.6, 2.7) as drawing:
         axes = drawing.subplots()
-        for curve, colour in zip(drawn, COLOURS, strict=False):
-            known = history[history[curve.column].notna()]
-            for number, (_, rows) in enumerate(known.groupby("fold")):
-                name = None if number else f"{curve.name}, a line a fold"
-                marker = "o" if len(rows) == 1 else None
-                axes.plot(rows["epoch"] + 1, rows[curve.column], color=colour, alpha=0.8, label=name, marker=marker)
-        axes.set(xlabel="epoch", ylabel=label)
+        for column, label, colour in ((measure, "learned from", ORANGE), (HELD_OUT + measure, "held out", BLUE)):
+            if not history[column].notna().any():
+                continue
+            for number, (_, rows) in enumerate(history.groupby("fold")):
+                name = None if number else label
+                axes.plot(rows["epoch"] + 1, rows[column], color=colour, linewidth=1.2, alpha=0.8, label=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(fontsize=8)
+        axes.set(xlabel="epoch", ylabel=measure, title=title)
+        axes.tick_params(colors=GREY)
+        axes.legend()
     return drawing
+
+
+def last_words(history: pd.DataFrame, measure: str) -> str:
+    """The last epochs' means over folds, in words: "0.123 of what they learn from, 0.234 of what is held out"."""
+    last = history.loc[history.groupby("fold")["epoch"].idxmax()]
+    words = f"{last[measure].mean():.3f} of what they learn from"
+    held_out = last[HELD_OUT + measure].mean()
+    return words if pd.isna(held_out) else f"{words}, {held_out:.3f} of what is held out"

@@ -65,7 +65,7 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
 </head>
 <body>
 <a class="skip" href="#main">Skip to the figures</a>
-<header><h1>{html.escape(title)}</h1><p>{html.escape(lead)}</p></header>
+<header><h1>{html.escape(title)}</h1><p>{_prose(lead)}</p></header>
 <nav aria-label="Sections"><div>{links}<button type="button" id="theme">Dark</button></div></nav>
 <main id="main" tabindex="-1">
 {body}
@@ -92,8 +92,8 @@ def _show(figure: Figure, section: Section) -> Shown:
     name = _slug(f"{section.title} {figure.title}")
     picture = show(figure.picture, figure.alternative, name)
     text = (
-        f'<figure id="{name}"{" class=wide" if picture.wide else ""}>'
-        f"<figcaption><h3>{html.escape(figure.title)}</h3><p>{html.escape(figure.says)}</p></figcaption>\n"
+        f'<figure id="{name}" class="{picture.width}">'
+        f"<figcaption><h3>{html.escape(figure.title)}</h3><p>{_prose(figure.says)}</p></figcaption>\n"
         f"{picture.text}</figure>"
     )
     return picture._replace(text=text)
@@ -101,7 +101,7 @@ def _show(figure: Figure, section: Section) -> Shown:
 
 def _section(section: Section, figures: Sequence[Shown]) -> str:
     name = _slug(section.title)
-    remarks = "".join(f"<li>{html.escape(remark)}</li>" for remark in section.remarks)
+    remarks = "".join(f"<li>{_prose(remark)}</li>" for remark in section.remarks)
     return "\n".join(
         [
             f'<section id="{name}" aria-labelledby="{name}-heading">',
@@ -121,6 +121,11 @@ def _plotly() -> str:
 
 def _asset(name: str) -> str:
     return (resources.files("pulmo.report") / name).read_text(encoding="utf-8")
+
+
+def _prose(text: str) -> str:
+    """Sentences; what stands in `backticks` is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _slug(text: str) -> str:

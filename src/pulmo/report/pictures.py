@@ -18,7 +18,7 @@ from pulmo.report.style import GREY, INK, PALE, PAPER, STYLE
 
 PIXELS_PER_INCH = 96  # of a drawing at its natural size, as CSS has it
 GROWTH = 1.35  # a picture may be shown so much larger than it was drawn
-WIDE_INCHES = 5.0  # wider ones have the page's width to themselves
+DOUBLE_INCHES, WIDE_INCHES = 5.0, 9.5  # wider pictures have two of the page's columns, or all, to themselves
 IMAGE_DPI = 144
 WEBP_QUALITY = 82
 SMALL_IMAGE = 4096  # bytes: a heat map of a few cells is kept exactly
@@ -34,24 +34,28 @@ class Link(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A picture's HTML; whether it wants the page's width, and whether plotly.js is needed."""
+    """A picture's HTML; how wide it would like to be, and whether plotly.js is needed."""
 
     text: str
-    wide: bool = True
+    inches: float
     plotly: bool = False
+
+    @property
+    def width(self) -> str:
+        """The class of `page.css`."""
+        return "wide" if self.inches > WIDE_INCHES else "double" if self.inches > DOUBLE_INCHES else "single"
 
 
 def show(picture: Any, alternative: str, name: str) -> Shown:
     """The HTML of a picture, of any kind that `page.Picture` names; `name` is unique in the page."""
     if isinstance(picture, Drawing):
-        width = picture.get_figwidth()
         drawn = f'<div style="max-width: {_shown_pixels(picture)}px">{svg(picture)}</div>'
-        return Shown(_image(drawn, alternative), wide=width > WIDE_INCHES)
+        return Shown(_image(drawn, alternative), picture.get_figwidth())
     if isinstance(picture, pd.DataFrame):
-        return Shown(table(picture, alternative), wide=len(picture.columns) > 4)
+        return Shown(table(picture, alternative), _table_inches(picture))
     if isinstance(picture, Sequence):
-        return Shown(_image(_panels(picture), alternative))
-    return Shown(_plot(picture, alternative, name), plotly=True)
+        return Shown(_image(_panels(picture), alternative), sum(drawing.get_figwidth() for drawing in picture))
+    return Shown(_plot(picture, alternative, name), _plot_inches(picture), plotly=True)
 
 
 def svg(drawing: Drawing) -> str:
@@ -109,6 +113,18 @@ def _shown_pixels(drawing: Drawing) -> int:
     return round(drawing.get_figwidth() * PIXELS_PER_INCH * GROWTH)
 
 
+def _table_inches(rows: pd.DataFrame) -> float:
+    """About a twelfth of an inch a letter."""
+    letters = [max([len(str(name)) + 3, *(len(str(value)) for value in rows[name])]) for name in rows.columns]
+    return sum(min(count, 60) + 2 for count in letters) / 12
+
+
+def _plot_inches(picture: Any) -> float:
+    wanted = picture.layout.width
+    picture.update_layout(width=None)  # the page decides in the end
+    return WIDE_INCHES + 1 if wanted is None else wanted / PIXELS_PER_INCH
+
+
 def _image(content: str, alternative: str) -> str:
     return f'<div role="img" aria-label="{html.escape(alternative)}">{content}</div>'
 
@@ -146,9 +162,9 @@ def _cell(value: Any, number: bool) -> str:
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, Integral):
-        return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    whole = isinstance(value, Integral) or abs(value) >= 1000
+    text = f"{value:,.0f}" if whole else f"{value:.4g}"
+    return text.replace("-", "−")
 
 
 def _class(number: bool) -> str:
