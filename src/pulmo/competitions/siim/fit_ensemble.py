@@ -5,21 +5,32 @@ import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competitions.siim.settings import EnsembleSettings
-from pulmo.competitions.siim.thresholds import LEVELS, Choices, Evidence, counts_at_least, dice_of, fit_thresholds
+from pulmo.competitions.siim.thresholds import (
+    LEVELS,
+    Choices,
+    Evidence,
+    counts_at_least,
+    dice_of,
+    fit_thresholds,
+    try_thresholds,
+)
 from pulmo.competitions.siim.trained_model import NETWORK, write_model
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.rle import decode, parse
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, `out_of_fold` (a row an X-ray held out, with its cross-fitted Dice) and the `estimate`."""
+    """Write `model`, `out_of_fold` (a row an X-ray held out, with its cross-fitted Dice), the `estimate`, and of the
+    `search` for thresholds every choice with its mean `dice`."""
     held, evidence = read_evidence(stage)
     choices = Choices(**settings.model_dump())
     scores = cross_fit(evidence, held["fold"].to_numpy(), choices)
-    thresholds = fit_thresholds(evidence, choices)
+    tried, dice = try_thresholds(evidence, choices)
+    thresholds = tried[int(np.argmax(dice))]
     estimate = _estimate(scores, held)
     stage.write("out_of_fold", held[["image", "patient", "fold", "any", "area", "row"]].assign(dice=scores))
     stage.write("estimate", estimate)
+    stage.write("search", pd.DataFrame(tried).assign(dice=dice))
     networks = stage.input("train_segmenter/models") / NETWORK
     record = {
         "thresholds": thresholds._asdict(),
