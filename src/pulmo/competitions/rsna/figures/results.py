@@ -52,10 +52,10 @@ def precision_against_confidence(run: Run) -> Figure:
     lowest = table.iloc[0]
     return Figure(
         "Precision against confidence",
-        f"Boxes of confidence {chosen['threshold']:.3f} or more are kept, {chosen['boxes']:.0f} of "
-        f"{lowest['boxes']:.0f} (orange), and score {chosen['score']:.4f}; all of them would score "
-        f"{lowest['score']:.4f}, for a box on an X-ray without opacity costs the whole image. The estimate is told "
-        "elsewhere: there, no threshold has seen the patients that it is scored on.",
+        f"Of {lowest['boxes']:.0f} boxes of patients whom the classifier does not clear, the {chosen['boxes']:.0f} of "
+        f"confidence {chosen['threshold']:.3f} or more are kept (orange), and score {chosen['score']:.4f}; all of them "
+        f"would score {lowest['score']:.4f}. A box on an X-ray without opacity costs the whole image. This threshold has "
+        "seen the patients that it is scored on here; those of the estimate have not.",
         drawing,
         "Line: mean precision against the least confidence of a box, with the fitted one marked",
     )
