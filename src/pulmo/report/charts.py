@@ -68,6 +68,21 @@ def bars(counts: pd.Series, of: str) -> Drawing:
     return drawing
 
 
+def lengths(values: Mapping[str, float], label: str) -> Drawing:
+    """Lying bars of values that are no counts, such as weights, from the first at the top."""
+    with panel(4.2, 0.7 + 0.34 * len(values)) as drawing:
+        axes = drawing.subplots()
+        places = np.arange(len(values))[::-1]
+        axes.barh(places, list(values.values()), color=BLUE, height=0.7)
+        for place, value in zip(places, values.values(), strict=True):
+            axes.annotate(f"{value:.3g}", (value, place), (4, 0), textcoords="offset points", va="center")
+        axes.set_yticks(places, list(values), color=INK)
+        axes.set(xlabel=label)
+        axes.margins(x=0.15)
+        axes.grid(visible=False)
+    return drawing
+
+
 def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], groups: Groups) -> Drawing:
     """A point a row; `x` and `y` are (column, label). The points are drawn as an image, for there may be thousands."""
     with panel(2.9, 2.5) as drawing:
