@@ -20,7 +20,7 @@ def draw_curves(history: pd.DataFrame, measure: str, title: str = "") -> Drawing
     with panel(3.6, 2.7) as drawing:
         axes = drawing.subplots()
         for column, label, colour in ((measure, "learned from", ORANGE), (HELD_OUT + measure, "held out", BLUE)):
-            if not history[column].notna().any():
+            if column not in history or history[column].isna().all():
                 continue
             for number, (_, rows) in enumerate(history.groupby("fold")):
                 name = None if number else label
@@ -36,5 +36,5 @@ def last_words(history: pd.DataFrame, measure: str) -> str:
     """The last epochs' means over folds, in words: "0.123 of what they learn from, 0.234 of what is held out"."""
     last = history.loc[history.groupby("fold")["epoch"].idxmax()]
     words = f"{last[measure].mean():.3f} of what they learn from"
-    held_out = last[HELD_OUT + measure].mean()
+    held_out = last.get(HELD_OUT + measure, pd.Series(dtype=float)).mean()
     return words if pd.isna(held_out) else f"{words}, {held_out:.3f} of what is held out"

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from pulmo.report.style import INK, STYLE
 
-TITLE_INCHES = 0.24  # a line of it
+TITLE_INCHES = 0.18  # a line of it
 PIXELS_PER_INCH = 190  # more than a screen shows
 
 

@@ -62,8 +62,8 @@ const drawn = new Set();
 const specifications = new Map();
 function inTheme(text) {
   const colours = getComputedStyle(root);
-  return text.replace(/#(222222|777777|DDDDDD|FFFFFF)\b/g, (found) => colours.getPropertyValue(
-    { '#222222': '--ink', '#777777': '--grey', '#DDDDDD': '--pale', '#FFFFFF': '--paper' }[found]));
+  return text.replace(/#(222222|777777|DDDDDD|FFFFFF|0072B2)\b/g, (found) => colours.getPropertyValue(
+    { '#222222': '--ink', '#777777': '--grey', '#DDDDDD': '--pale', '#FFFFFF': '--paper', '#0072B2': '--blue' }[found]));
 }
 function drawPlot(plot) {
   const { data, layout } = JSON.parse(inTheme(specifications.get(plot)));

@@ -14,16 +14,18 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from pulmo.report.style import GREY, INK, PALE, PAPER, STYLE
+from pulmo.report.style import BLUE, GREY, INK, PALE, PAPER, STYLE
 
 PIXELS_PER_INCH = 96  # of a drawing at its natural size, as CSS has it
 GROWTH = 1.35  # a picture may be shown so much larger than it was drawn
 DOUBLE_INCHES, WIDE_INCHES = 5.0, 9.5  # wider pictures have two of the page's columns, or all, to themselves
+PAGE_PIXELS, GAP_PIXELS = 1240, 12  # of a wide page
+FEWER = 0.6  # columns are widened to have at least so many of those that fit
 IMAGE_DPI = 144
 WEBP_QUALITY = 82
 SMALL_IMAGE = 4096  # bytes: a heat map of a few cells is kept exactly
 
-_THEME = {INK: "var(--ink)", GREY: "var(--grey)", PALE: "var(--pale)", PAPER: "var(--paper)"}
+_THEME = {INK: "var(--ink)", GREY: "var(--grey)", PALE: "var(--pale)", PAPER: "var(--paper)", BLUE: "var(--blue)"}
 
 
 class Link(NamedTuple):
@@ -102,11 +104,18 @@ def packed(text: str) -> str:
 
 
 def _panels(drawings: Sequence[Drawing]) -> str:
-    least = min(drawing.get_figwidth() for drawing in drawings) * PIXELS_PER_INCH
+    least = _panel_pixels(min(drawing.get_figwidth() for drawing in drawings) * PIXELS_PER_INCH, len(drawings))
     most = max(map(_shown_pixels, drawings))
     cells = "\n".join(f'<div style="max-width: {most}px">{svg(drawing)}</div>' for drawing in drawings)
     columns = f"repeat(auto-fill, minmax(min(100%, {least:.0f}px), 1fr))"
     return f'<div class="panels" style="grid-template-columns: {columns}">{cells}</div>'
+
+
+def _panel_pixels(least: float, count: int) -> float:
+    """How wide a panel must at least be, so that the last row on a wide page is as full as may be."""
+    fit = max(1, int((PAGE_PIXELS + GAP_PIXELS) // (least + GAP_PIXELS)))
+    columns = min(range(fit, round(FEWER * fit), -1) or [1], key=lambda columns: -count % columns)
+    return max(least, (PAGE_PIXELS - columns * GAP_PIXELS) / (columns + 1) + 1)
 
 
 def _shown_pixels(drawing: Drawing) -> int:

@@ -75,8 +75,8 @@ def interactive(picture: Any, height_pixels: int = 420) -> Any:
         margin={"l": 50, "r": 10, "t": 30, "b": 45},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1},
     )
-    picture.update_xaxes(**axis)
-    picture.update_yaxes(**axis)
+    picture.update_xaxes(**axis, automargin=True, title_standoff=8)
+    picture.update_yaxes(**axis, automargin=True, title_standoff=8)
     picture.update_scenes(aspectmode="data", **{f"{name}axis": scene_axis for name in "xyz"})
     return picture
 

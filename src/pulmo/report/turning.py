@@ -12,6 +12,8 @@ from pulmo.report.style import turning
 VOXEL_MM = 2.5
 """Voxels are taken together until they are about so large: a mesh of some hundred thousand triangles at most."""
 
+WIDTH_PIXELS = 440  # about, where there is room for others beside it
+
 _LIGHT = {"ambient": 0.5, "diffuse": 0.8, "specular": 0.15, "roughness": 0.6}
 
 
@@ -39,4 +41,5 @@ def turning_bodies(volume: Volume, bodies: Sequence[Body], height_pixels: int = 
         picture.add_mesh3d(
             **points, **corners, color=body.colour, name=body.name, showlegend=True, lighting=_LIGHT, hoverinfo="name"
         )
+    picture.update_layout(width=WIDTH_PIXELS)
     return turning(picture, height_pixels)

@@ -18,6 +18,7 @@ from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out, read
 from pulmo.report.style import GREY, INK, ORANGE, panel
 
+MOST_LETTERS = 24
 BODY_WINDOW_HU = (-1000, 400)
 LANDMARKS_HU = {"air": -1000, "lung": -800, "water": 0, "bone": 700}
 
@@ -63,6 +64,7 @@ def raw_and_hounsfield(run: Run) -> Figure:
     hu = to_hounsfield(raw, middle)
     aspect = middle.pixel_spacing_mm[0] / middle.pixel_spacing_mm[1]
     measured = hu[hu > PADDING_HU]
+    sign = "+" if middle.intercept >= 0 else "−"
     images = [
         Shown(raw, "as stored", aspect=aspect),
         Shown(hu, "Hounsfield units", window=BODY_WINDOW_HU, aspect=aspect),
@@ -74,7 +76,7 @@ def raw_and_hounsfield(run: Run) -> Figure:
     ]
     return Figure(
         "As stored, and in Hounsfield units",
-        f"Value × {middle.slope:g} + {middle.intercept:g}, and what was not measured set apart: "
+        f"Value × {middle.slope:g} {sign} {abs(middle.intercept):g}, and what was not measured set apart: "
         f"{1 - measured.size / hu.size:.0%} of this slice. Peaks then lie where air, lung and soft tissue belong.",
         pictures,
         "One slice as stored and in Hounsfield units, and the histograms of both",
@@ -147,10 +149,12 @@ def _density(values: np.ndarray, label: str, landmarks: dict[str, int]) -> Drawi
                 color=INK,
                 fontsize=7,
             )
+        if landmarks:
+            axes.set_xlim(-1150, 1150)
         axes.set(xlabel=label, ylabel="pixels", yscale="log")
     return drawing
 
 
 def _short(value: object) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"

@@ -21,19 +21,18 @@ def courses(run: Run) -> Figure:
     rows = scored(read(run, "fit_ensemble/out_of_fold"))
     scores = score_of_patients(rows)
     pictures = []
-    for number, patient in enumerate(spread(scores, COURSES)):
+    for patient in spread(scores, COURSES):
         with panel(2.9, 2.4) as drawing:
             axes = drawing.subplots()
             draw_course(axes, rows[rows["patient"] == patient])
             axes.set(xlabel="weeks since the first visit", ylabel="FVC, ml")
             axes.set_title(f"{patient[:7]}, score {scores[patient]:.2f}", fontsize=8)
-            if number == 0:
-                axes.legend(fontsize=7)
         pictures.append(drawing)
     return Figure(
         "Forecast courses",
         f"{len(pictures)} of {len(scores)} patients, from the worst forecast to the best. Each is forecast from the "
-        "first visit by models that have not seen the patient; the last three visits (red) are scored.",
+        "first visit by models that have not seen the patient: line and band are forecast ± Confidence, points are "
+        "measured, the last three (red) are scored.",
         pictures,
         "Courses of FVC as measured and as forecast, with the band of Confidence",
     )
@@ -68,6 +67,7 @@ def error_by_weeks(run: Run) -> Figure:
     rows = scored(read(run, "fit_ensemble/out_of_fold")).sort_values("gap_weeks")
     parts = np.array_split(np.arange(len(rows)), max(1, min(10, len(rows) // LEAST_IN_A_BIN)))
     weeks = [rows["gap_weeks"].iloc[part].mean() for part in parts]
+    confidence_ml = [rows["confidence_ml"].iloc[part].mean() for part in parts]
     median, high = ([rows["error_ml"].abs().iloc[part].quantile(share) for part in parts] for share in (0.5, 0.8))
     with panel(4.4, 3.2) as drawing:
         axes = drawing.subplots()
@@ -83,9 +83,7 @@ def error_by_weeks(run: Run) -> Figure:
         )
         axes.plot(weeks, median, "o-", color=BLUE, markersize=3, label="half are below")
         axes.plot(weeks, high, "o-", color=ORANGE, markersize=3, label="80 % are below")
-        axes.plot(
-            rows["gap_weeks"], rows["confidence_ml"], ".", color=INK, markersize=1, label="Confidence", rasterized=True
-        )
+        axes.plot(weeks, confidence_ml, "--", color=INK, linewidth=1, label="Confidence")
         top = float(rows["error_ml"].abs().quantile(0.995))
         axes.set(xlabel="weeks since the first visit", ylabel="error, ml", ylim=(0, 1.1 * max(top, 1)))
         axes.legend(fontsize=7)
