@@ -80,8 +80,22 @@ def draw_image(axes: Axes, shown: Shown, most_pixels: int = 1024) -> None:
             Rectangle((box.x, box.y), box.width, box.height, fill=False, edgecolor=box.colour, linewidth=1.2)
         )
         if box.label:
-            axes.text(box.x, box.y - rows / 100, box.label, color=box.colour, fontsize=7)
+            _draw_label(axes, box, columns)
     axes.set_axis_off()
+
+
+def _draw_label(axes: Axes, box: Box, columns: int) -> None:
+    """Above the box, on a dark ground, inside the image across."""
+    on_right = box.x > 0.6 * columns
+    axes.text(
+        *(box.x + box.width if on_right else box.x, box.y),
+        box.label,
+        color=box.colour,
+        fontsize=7,
+        ha="right" if on_right else "left",
+        va="bottom",
+        bbox={"facecolor": "black", "alpha": 0.65, "linewidth": 0, "pad": 0.8},
+    )
 
 
 def _panel(shown: Shown, width: float, height: float, title: float) -> Drawing:

@@ -18,7 +18,7 @@ from pulmo.report.sections import Draw, left_out
 from pulmo.report.style import SKY, panel
 from pulmo.scoring.boxes import SIDE
 
-PER_CLASS = 3
+PER_CLASS = 5
 GRID = 64
 
 
@@ -70,12 +70,13 @@ def box_heat_map(run: Run) -> Figure:
     share = covered / len(boxes)
     left_half = (boxes["x"] + boxes["width"] / 2 < SIDE / 2).mean()
     row, column = np.unravel_index(np.argmax(share), share.shape)
-    with panel(3.4, 3.0) as drawing:
+    with panel(3.8, 3.0) as drawing:
         axes = drawing.subplots()
         image = axes.imshow(share, cmap="inferno", vmin=0, extent=(0, SIDE, SIDE, 0), interpolation="none")
-        axes.set(xlabel="pixels across (the patient's right lung is on the left)", ylabel="pixels down")
+        axes.set(xlabel="pixels across", ylabel="pixels down", xticks=range(0, SIDE + 1, 256))
+        axes.set_yticks(range(0, SIDE + 1, 256))
         axes.grid(visible=False)
-        drawing.colorbar(image, label="share of boxes that cover it")
+        drawing.colorbar(image, label="share of boxes", fraction=0.05)
     return Figure(
         "Where the boxes lie",
         f"{len(boxes):,} boxes, {left_half:.0%} of them over the patient's right lung, on the left. Most often "

@@ -15,10 +15,10 @@ from pulmo.report.style import ORANGE, SKY
 from pulmo.scoring.box_precision import overlaps
 from pulmo.scoring.boxes import Boxes
 
-SHOWN = 6
+SHOWN = 5
 COLOURS = (
-    "Blue: the doctors' boxes; orange: boxes by networks that have not seen the patient, with confidence and greatest "
-    "overlap (IoU)"
+    "Blue: the doctors' boxes; orange: boxes by networks that have not seen the patient, with their overlap (the "
+    "greatest IoU)"
 )
 
 
@@ -89,10 +89,11 @@ def _shown(run: Run, chosen: pd.DataFrame, truth: Boxes, found: Boxes) -> list[S
         place = int(places.get_loc(row["patient"]))
         true, said = (boxes.take(boxes.image == image) for boxes in (truth, found))
         overlap = overlaps(said.xywh, true.xywh).max(axis=1, initial=0)
-        labels = [f"{confidence:.2f}, IoU {iou:.2f}" for confidence, iou in zip(said.confidence, overlap, strict=True)]
+        labels = [f"IoU {iou:.2f}" for iou in overlap.tolist()]
         drawn = [Box(*box, SKY) for box in _in_picture(true, scale[place])]
         drawn += [Box(*box, ORANGE, text) for box, text in zip(_in_picture(said, scale[place]), labels, strict=True)]
-        shown.append(Shown(images[place], f"precision {row['score']:.2f}", boxes=drawn, window=(0, 255)))
+        surest = f", surest {said.confidence.max():.2f}" if len(said.image) else ", nothing said"
+        shown.append(Shown(images[place], f"precision {row['score']:.2f}{surest}", boxes=drawn, window=(0, 255)))
     return shown
 
 

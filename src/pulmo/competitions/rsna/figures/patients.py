@@ -116,11 +116,11 @@ def age_by_class(run: Run) -> Figure:
         axes.grid(visible=False, axis="x")
     medians = ", ".join(f"{rows['age_years'].median():.0f} ({name})" for name, rows in classes.items())
     strange = sorted(known.loc[impossible, "age_years"].astype(int).to_list())
-    told = f"{len(strange)} are above {OLDEST_YEARS} ({', '.join(map(str, strange[:8]))}; crosses)" if strange else ""
+    ages = f" ({', '.join(map(str, strange[:8]))}; crosses)" if strange else ""
     return Figure(
         "Age by class",
-        f"Median ages: {medians}. {told or f'No age is above {OLDEST_YEARS}'}; {int((known['age_years'] < 3).sum())} "
-        f"patients are younger than three. From {headers.origin}.",
+        f"Median ages: {medians}. Above {OLDEST_YEARS} years: {len(strange)}{ages}; below three: "
+        f"{int((known['age_years'] < 3).sum())}. From {headers.origin}.",
         drawing,
         f"Box plots of age by class, with {len(strange)} impossible ages as outliers",
     )

@@ -10,7 +10,7 @@ from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out, read
 from pulmo.report.style import GREEN, SKY
 
-SHOWN = 6
+SHOWN = 5
 SEED = 0
 
 
@@ -26,7 +26,7 @@ def network_pictures(run: Run) -> Figure:
         outlines = [Mask(masks[place] > 127, SKY)]
         if len(lungs):
             outlines.append(Mask(lungs[place] > 127, GREEN))
-        shown.append(Shown(images[place], f"{patients['boxes'].iloc[place]} boxes", outlines, window=(0, 255)))
+        shown.append(Shown(images[place], _boxes(int(patients["boxes"].iloc[place])), outlines, window=(0, 255)))
     inside = _inside(masks, lungs, positive)
     told = f"; green are the lungs that networks found, in which {inside:.0%} of it lies" if len(lungs) else ""
     return Figure(
@@ -36,6 +36,10 @@ def network_pictures(run: Run) -> Figure:
         image_panels(shown),
         f"{len(shown)} X-rays at network size with painted boxes" + (" and outlined lungs" if len(lungs) else ""),
     )
+
+
+def _boxes(number: int) -> str:
+    return "1 box" if number == 1 else f"{number} boxes"
 
 
 def _inside(masks: np.ndarray, lungs: np.ndarray, positive: np.ndarray) -> float:

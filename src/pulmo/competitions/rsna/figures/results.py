@@ -54,7 +54,7 @@ def precision_against_confidence(run: Run) -> Figure:
         "Precision against confidence",
         f"Of {lowest['boxes']:.0f} boxes of patients whom the classifier does not clear, the {chosen['boxes']:.0f} of "
         f"confidence {chosen['threshold']:.3f} or more are kept (orange), and score {chosen['score']:.4f}; all of them "
-        f"would score {lowest['score']:.4f}. A box on an X-ray without opacity costs the whole image. This threshold has "
+        f"would score {lowest['score']:.4f}. A box where there is no opacity costs the whole image. This threshold has "
         "seen the patients that it is scored on here; those of the estimate have not.",
         drawing,
         "Line: mean precision against the least confidence of a box, with the fitted one marked",

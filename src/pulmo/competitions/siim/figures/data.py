@@ -14,11 +14,12 @@ from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out
+from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel
 from pulmo.scoring.dice import PIXELS
 from pulmo.scoring.rle import Masks, area, decode, parse
 
-SHOWN = 6  # with air, and as many without
+SHOWN = 5  # with air, and as many without
 SEED = 0
 GREYS = (0.0, 255.0)
 
@@ -75,8 +76,8 @@ def mask_areas(run: Run) -> Figure:
         axes = drawing.subplots()
         axes.hist(shares, np.geomspace(shares.min() * 0.99, shares.max() * 1.01, 40), color=SKY)
         axes.axvline(middle, color=ORANGE, linewidth=1.5, label=f"median {middle:.2%}")
-        axes.set(xscale="log", xlabel="mask's share of the picture", ylabel="images")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3%}".rstrip("0%").rstrip(".") + " %")
+        axes.set(xlabel="mask's share of the picture", ylabel="images")
+        shares_across(axes)
         axes.legend()
     return Figure(
         "Mask areas",

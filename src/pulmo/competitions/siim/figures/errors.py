@@ -1,21 +1,18 @@
 """SIIM's report page, errors: the best and the worst images, and which ones are missed."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.thresholds import Thresholds, mask_of
-from pulmo.competitions.siim.trained_model import ENSEMBLE
-from pulmo.pipeline.runner import Run, output
-from pulmo.pipeline.stage import load
+from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, ORANGE, SKY, panel
 from pulmo.scoring.dice import PIXELS
 
-SHOWN = 6
+SHOWN = 5
 COLOURS = "Blue: the true outline; orange: what is said by a network that has not seen the patient"
 
 
@@ -27,7 +24,8 @@ def dice_and_area(run: Run) -> Figure:
     with panel(4.2, 2.8) as drawing:
         axes = drawing.subplots()
         axes.plot(with_air["area"] / PIXELS, with_air["dice"], ".", color=BLUE, alpha=0.5, rasterized=True)
-        axes.set(xscale="log", xlabel="mask's share of 1024 × 1024 pixels", ylabel="Dice", ylim=(-0.03, 1.03))
+        axes.set(xlabel="mask's share of 1024 × 1024 pixels", ylabel="Dice", ylim=(-0.03, 1.03))
+        shares_across(axes)
     missed = (with_air["dice"] == 0).mean()
     return Figure(
         "What is missed",
@@ -58,8 +56,8 @@ def false_alarms(run: Run) -> Figure:
         raise left_out(f"the {len(without)} held-out images without air", "are all left empty", "Be glad")
     return Figure(
         "False alarms",
-        f"{len(wrong)} of {len(without):,} images without air have some marked, and score 0. {COLOURS}; the outline is "
-        "the final model's, which may say nothing where the folds' thresholds said something.",
+        f"{len(wrong)} of {len(without):,} images without air have some marked, and score 0; first those of which the "
+        f"network is surest. {COLOURS}.",
         image_panels(_shown(run, wrong.head(SHOWN))),
         f"{min(SHOWN, len(wrong))} X-rays without pneumothorax, with what was marked",
     )
@@ -85,19 +83,13 @@ def _shown(run: Run, chosen: pd.DataFrame) -> list[Shown]:
     """X-rays with both outlines; `chosen` are rows of `fit_ensemble/out_of_fold` under their places in it."""
     images, masks = (read(run, f"features/{name}") for name in ("images", "masks"))
     probability = read(run, "train_segmenter/probability")
-    thresholds = Thresholds(**_record(run)["thresholds"])
+    by_fold = read(run, "fit_ensemble/thresholds").set_index("fold")
     shown = []
     for place, row in chosen.iterrows():
-        said = mask_of(np.asarray(probability[place]), row["any"], thresholds)
+        said = mask_of(np.asarray(probability[place]), row["any"], Thresholds(**by_fold.loc[row["fold"]]))
         outlines = [Mask(masks[row["row"]] > 127, SKY), Mask(said, ORANGE)]
         shown.append(Shown(images[row["row"]], f"Dice {row['dice']:.2f}", outlines, window=(0, 255)))
     return shown
-
-
-def _record(run: Run) -> dict[str, Any]:
-    """What the model was put together with."""
-    record: dict[str, Any] = load(output(run, "fit_ensemble/model") / ENSEMBLE)
-    return record
 
 
 FIGURES: tuple[Draw, ...] = (dice_and_area, worst_images, false_alarms, best_images)

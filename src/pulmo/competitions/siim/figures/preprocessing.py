@@ -9,7 +9,7 @@ from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, read
 from pulmo.report.style import SKY
 
-SHOWN = 6
+SHOWN = 5
 SMALLEST = 100
 
 

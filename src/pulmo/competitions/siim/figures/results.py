@@ -36,18 +36,19 @@ def threshold_search(run: Run) -> Figure:
 
 
 def _profile(scores: pd.Series, chosen: float, label: str) -> Drawing:
-    with panel(2.8, 2.3) as drawing:
+    with panel(2.3, 2.1) as drawing:
         axes = drawing.subplots()
         axes.plot(scores.index, scores, color=BLUE, marker="o", markersize=3)
         axes.plot([chosen], [scores[chosen]], "o", color=ORANGE, markersize=7)
         axes.set(xlabel=label, ylabel="mean Dice")
+        axes.tick_params(labelsize=8)
         axes.ticklabel_format(axis="y", useOffset=False)
     return drawing
 
 
 def _surface(search: pd.DataFrame, best: pd.Series) -> Drawing:
     table = search.pivot_table(index="low", columns="high", values="dice", aggfunc="max")
-    with panel(2.8, 2.3) as drawing:
+    with panel(2.3, 2.1) as drawing:
         axes = drawing.subplots()
         image = axes.imshow(table, cmap="viridis", aspect="auto", interpolation="none", origin="lower")
         axes.set_xticks(range(len(table.columns)), [f"{value:g}" for value in table.columns], fontsize=7)

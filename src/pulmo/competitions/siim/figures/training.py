@@ -13,7 +13,11 @@ def loss(run: Run) -> Figure:
 
 def dice(run: Run) -> Figure:
     """Dice of each fold's network."""
-    note = "higher is better; at network size, of pixels likelier than not, before any threshold is fitted"
+    x_rays = read(run, "features/x_rays")
+    empty = (x_rays.loc[x_rays["fold"] >= 0, "area"] == 0).mean()
+    note = (
+        f"of pixels likelier than not, before thresholds are fitted (saying nothing of any picture gives {empty:.2f})"
+    )
     return _curves(run, "dice", "Dice", note)
 
 
@@ -22,8 +26,8 @@ def _curves(run: Run, measure: str, title: str, note: str) -> Figure:
     networks, epochs = history["fold"].nunique(), int(history["epoch"].max()) + 1
     return Figure(
         title,
-        f"{networks} networks, {epochs} epochs, {note}: in the end {last_words(history, measure)}. Pictures with air "
-        "are shown more often at first, and what is held out is never chosen by.",
+        f"{networks} networks, {epochs} epochs; {note}. In the end: {last_words(history, measure)}; nothing is "
+        "chosen by it.",
         draw_curves(history, measure),
         f"{title} by epoch, a line a fold, of what is learned from and of what is held out",
     )
