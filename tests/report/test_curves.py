@@ -17,8 +17,9 @@ HISTORY = pd.DataFrame(
 
 def test_a_line_a_fold_of_what_is_learned_from_and_of_what_is_held_out() -> None:
     axes = draw_curves(HISTORY, "loss").axes[0]
-    assert [line.get_ydata().tolist() for line in axes.lines] == [[1.0, 0.5], [0.8, 0.3], [1.2, 0.7], [1.1, 0.8]]
-    assert axes.lines[0].get_xdata().tolist() == [1, 2]
+    drawn = [np.asarray(line.get_ydata()).tolist() for line in axes.lines]
+    assert drawn == [[1.0, 0.5], [0.8, 0.3], [1.2, 0.7], [1.1, 0.8]]
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == [1, 2]
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["learned from", "held out"]

@@ -124,7 +124,7 @@ def test_the_more_confident_box_is_matched_first_and_ties_keep_their_order() -> 
 def test_the_overlap_of_every_pair() -> None:
     first = np.array([[0, 0, 100, 100], [50.0, 0, 100, 100], [500, 500, 10, 10]])
     found = overlaps(first, first[:2])
-    np.testing.assert_allclose(found, [[1, 1 / 3], [1 / 3, 1], [0, 0]])
+    np.testing.assert_allclose(found, np.array([[1, 1 / 3], [1 / 3, 1], [0, 0]]))
     assert overlaps(first, np.empty((0, 4))).shape == (3, 0)
 
 

@@ -34,6 +34,15 @@ class Box(NamedTuple):
     label: str = ""
 
 
+def boxes_on(xywh: np.ndarray, colour: str, labels: Sequence[str] = ()) -> list[Box]:
+    """Boxes (n, 4), left, top, width and height, of one colour; `labels`, if any, are one a box."""
+    named = labels or [""] * len(xywh)
+    return [
+        Box(x, y, width, height, colour, label)
+        for (x, y, width, height), label in zip(xywh.tolist(), named, strict=True)
+    ]
+
+
 class Shown(NamedTuple):
     """One image and what is drawn on it.
 

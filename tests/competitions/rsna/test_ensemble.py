@@ -55,11 +55,11 @@ def test_other_thresholds_are_told_with_what_they_score() -> None:
     evidence = Evidence({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
     told = score_by_threshold(evidence, true_boxes(), {**PLAIN, "threshold": 0.45}).set_index("threshold")
     assert told.index.is_monotonic_increasing
-    assert told.loc[0.45].tolist() == [1.0, PATIENTS / 2]  # every true box, and no other
-    assert told.iloc[0].tolist() == [0.5, PATIENTS]
-    assert told["boxes"].iloc[-1] == 1
-    for threshold, row in told.iterrows():
-        assert row["score"] == pytest.approx(score(evidence, {**PLAIN, "threshold": float(threshold)}))
+    kept = told["boxes"].tolist()
+    assert kept[told.index.get_loc(0.45)] == PATIENTS / 2  # every true box, and no other
+    assert (kept[0], kept[-1]) == (PATIENTS, 1)
+    for threshold, found in zip(told.index.tolist(), told["score"].tolist(), strict=True):
+        assert found == pytest.approx(score(evidence, {**PLAIN, "threshold": threshold}))
 
 
 def test_boxes_too_large_are_shrunk() -> None:

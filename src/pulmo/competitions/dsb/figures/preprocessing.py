@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.dsb.figures.scans import in_hu
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.imaging.network_volume import COMPACT_HU
 from pulmo.pipeline.runner import Run
@@ -36,7 +37,7 @@ def network_volumes(run: Run) -> Figure:
         "What the network sees",
         f"{len(volumes):,} volumes of {slices} × {rows} × {columns} voxels, channels: {', '.join(channels)}; of "
         f"{PER_CLASS} of each class, drawn at random (seed {SEED}), the slice with most that is dense.",
-        image_panels(shown, inches=1.5),
+        image_panels(shown, inches=1.3),
         f"{len(shown)} slices of small volumes, of both classes",
     )
 
@@ -54,10 +55,13 @@ def dense_voxels(run: Run) -> Figure:
     value = auc(scans["label"].to_numpy(), share)
     return Figure(
         "What is dense",
-        f"By the share of voxels above {COMPACT_HU} HU (channel {wanted.lungs.channels[channel]!r}) alone, the classes "
-        f"are told apart with an AUC of {value:.3f}; a network has to do better than that.",
+        f"By the share of voxels above {in_hu(COMPACT_HU)} alone (channel {wanted.lungs.channels[channel]!r}), the "
+        f"classes are told apart with an AUC of {value:.3f}; a network has to do better than that.",
         histogram_by_group(
-            table, "share", f"% of voxels above {COMPACT_HU} HU", Groups("kind", {names[0]: SKY, names[1]: VERMILION})
+            table,
+            "share",
+            f"% of voxels above {in_hu(COMPACT_HU)}",
+            Groups("kind", {names[0]: SKY, names[1]: VERMILION}),
         ),
         "Histograms of the share of dense voxels, one a class",
     )

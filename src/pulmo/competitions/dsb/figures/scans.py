@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -23,6 +24,7 @@ from pulmo.report.turning import Body
 
 SEED = 0
 MOST_TRIED = 5
+EDGE_MM = 2.0
 FAINT, BRIGHT = 0.3, 1.5  # of the body's median, in MR
 LUNG_WINDOW_HU = (-1350.0, 150.0)
 
@@ -80,10 +82,22 @@ def _look(name: str, kind: str, folder: Path) -> Looked:
         return _look_at_mr(name, kind, folder)
     volume = read_volume(folder)
     lungs = segment_lungs(volume).labels > 0
-    dense = lungs & (volume.hu > COMPACT_HU)
-    around, inside = Body(lungs, "lungs", SKY), Body(dense, f"denser than {COMPACT_HU} HU", ORANGE)
+    dense = _within(lungs, volume.pixel_spacing_mm) & (volume.hu > COMPACT_HU)
+    around, inside = Body(lungs, "lungs", SKY), Body(dense, f"denser than {in_hu(COMPACT_HU)}", ORANGE)
     hint = "Vessels branch from the middle and thin out; what hangs alone may be a nodule."
     return Looked(name, kind, volume, around, inside, LUNG_WINDOW_HU, hint)
+
+
+def in_hu(value: int) -> str:
+    """Hounsfield units, with a proper minus."""
+    return f"{value} HU".replace("-", "−")
+
+
+def _within(lungs: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
+    """The lungs without their edge, on whose voxels the chest wall has a share."""
+    sides = [2 * max(1, round(EDGE_MM / side)) + 1 for side in spacing_mm]
+    nearby = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (sides[1], sides[0]))
+    return np.asarray(np.stack([cv2.erode(plane.astype(np.uint8), nearby) for plane in lungs]) > 0)
 
 
 def _look_at_mr(name: str, kind: str, folder: Path) -> Looked:

@@ -8,7 +8,7 @@ from pulmo.competitions.rsna.figures.boxes import held_out
 from pulmo.competitions.rsna.figures.headers import classes_of
 from pulmo.competitions.rsna.painting import scaled
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Box, Shown, image_panels
+from pulmo.report.images import Shown, boxes_on, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out, read
 from pulmo.report.style import ORANGE, SKY
@@ -90,16 +90,15 @@ def _shown(run: Run, chosen: pd.DataFrame, truth: Boxes, found: Boxes) -> list[S
         true, said = (boxes.take(boxes.image == image) for boxes in (truth, found))
         overlap = overlaps(said.xywh, true.xywh).max(axis=1, initial=0)
         labels = [f"IoU {iou:.2f}" for iou in overlap.tolist()]
-        drawn = [Box(*box, SKY) for box in _in_picture(true, scale[place])]
-        drawn += [Box(*box, ORANGE, text) for box, text in zip(_in_picture(said, scale[place]), labels, strict=True)]
+        drawn = boxes_on(_in_picture(true, scale[place]), SKY)
+        drawn += boxes_on(_in_picture(said, scale[place]), ORANGE, labels)
         surest = f", surest {said.confidence.max():.2f}" if len(said.image) else ", nothing said"
         shown.append(Shown(images[place], f"precision {row['score']:.2f}{surest}", boxes=drawn, window=(0, 255)))
     return shown
 
 
-def _in_picture(boxes: Boxes, scale: np.ndarray) -> list[list[float]]:
-    found: list[list[float]] = scaled(boxes.xywh, np.tile(scale, (len(boxes.xywh), 1))).tolist()
-    return found
+def _in_picture(boxes: Boxes, scale: np.ndarray) -> np.ndarray:
+    return scaled(boxes.xywh, np.tile(scale, (len(boxes.xywh), 1)))
 
 
 FIGURES: tuple[Draw, ...] = (worst_images, false_alarms, best_images)

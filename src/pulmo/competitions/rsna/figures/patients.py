@@ -75,7 +75,7 @@ def pixel_spacing(run: Run) -> Figure:
         axes.tick_params(axis="x", rotation=60, labelsize=7)
         axes.grid(visible=False, axis="x")
         axes.legend()
-    first = most.idxmax()
+    first = float(most.index[int(most.argmax())])
     side_cm = SIDE * first / 10
     too_small = ", less than a chest: Kaggle's pictures were shrunk, their headers not changed" if side_cm < 25 else ""
     return Figure(
@@ -109,8 +109,8 @@ def age_by_class(run: Run) -> Figure:
             flierprops={"marker": ".", "markersize": 3, "markeredgecolor": GREY},
         )
         for place, rows in enumerate(classes.values(), 1):
-            strange = rows.loc[rows["impossible_age"].astype(bool), "age_years"]
-            axes.plot([place] * len(strange), strange, "x", color=VERMILION)
+            unreached = rows.loc[rows["impossible_age"].astype(bool), "age_years"]
+            axes.plot([place] * len(unreached), unreached, "x", color=VERMILION)
         axes.set_xticks(range(1, len(classes) + 1), [SHORT[name] for name in classes], color=INK)
         axes.set_ylabel("age in years")
         axes.grid(visible=False, axis="x")

@@ -30,7 +30,7 @@ def masks_and_rows(run: Run) -> Figure:
     masks = parse(rows[CELLS].to_list())
     there = area(masks) > 0
     images = rows[IMAGE]
-    per_image = pd.Series(there).groupby(images.to_numpy()).sum()
+    per_image: pd.Series[int] = pd.Series(there).groupby(images.to_numpy()).sum()
     counts = per_image.value_counts().sort_index()
     empty, several = int(counts.get(0, 0)), int((per_image > 1).sum())
     overlapping = _overlapping(rows, masks)
@@ -74,7 +74,7 @@ def mask_areas(run: Run) -> Figure:
     low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95])
     with panel(4.0, 2.6) as drawing:
         axes = drawing.subplots()
-        axes.hist(shares, np.geomspace(shares.min() * 0.99, shares.max() * 1.01, 40), color=SKY)
+        axes.hist(shares, np.geomspace(shares.min() * 0.99, shares.max() * 1.01, 40).tolist(), color=SKY)
         axes.axvline(middle, color=ORANGE, linewidth=1.5, label=f"median {middle:.2%}")
         axes.set(xlabel="mask's share of the picture", ylabel="images")
         shares_across(axes)

@@ -75,7 +75,7 @@ def best_images(run: Run) -> Figure:
 
 
 def _held(run: Run, with_air: bool) -> pd.DataFrame:
-    held = read(run, "fit_ensemble/out_of_fold")
+    held: pd.DataFrame = read(run, "fit_ensemble/out_of_fold")
     return held[(held["area"] > 0) == with_air]
 
 

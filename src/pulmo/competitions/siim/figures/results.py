@@ -1,5 +1,6 @@
 """SIIM's report page, results: the search for thresholds, and what each step on the way scores."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
@@ -53,8 +54,8 @@ def _surface(search: pd.DataFrame, best: pd.Series) -> Drawing:
         image = axes.imshow(table, cmap="viridis", aspect="auto", interpolation="none", origin="lower")
         axes.set_xticks(range(len(table.columns)), [f"{value:g}" for value in table.columns], fontsize=7)
         axes.set_yticks(range(len(table)), [f"{value:g}" for value in table.index], fontsize=7)
-        place = (table.columns.get_loc(best["high"]), table.index.get_loc(best["low"]))
-        axes.plot(*([value] for value in place), "o", color=ORANGE, markersize=7)
+        column, row = table.columns == best["high"], table.index == best["low"]
+        axes.plot(np.flatnonzero(column), np.flatnonzero(row), "o", color=ORANGE, markersize=7)
         axes.set(xlabel="high", ylabel="low")
         axes.grid(visible=False)
         drawing.colorbar(image).ax.tick_params(labelsize=7)
