@@ -1,13 +1,15 @@
 """RSNA's report page: every figure of a finished run, and numbers known beforehand."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from pulmo.competitions.rsna.data import read_labels
 from pulmo.competitions.rsna.figures.boxes import held_out
+from pulmo.competitions.rsna.figures.results import runs_beside
 from pulmo.pipeline.runner import Run, output
-from pulmo.pipeline.stage import load
+from pulmo.pipeline.stage import load, save
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from tests.competitions.rsna.support import run_of
 from tests.figures import check_page, figures_of, remarks_of, sections_of
@@ -36,6 +38,23 @@ def test_held_out_boxes_score_what_the_stage_says(finished: Run) -> None:
     scores = box_precision(truth, found, len(patients))
     np.testing.assert_allclose(scores, patients["score"])
     assert mean_precision(scores) == load(output(finished, "fit_ensemble/estimate"))["score"]
+
+
+def test_runs_beside_each_other_are_compared(finished: Run, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        for part in ("features", "train_segmenter", "fit_ensemble"):
+            shutil.copytree(finished.paths.stage(part), tmp_path / name / part)
+    pictures = load(tmp_path / "two/train_segmenter/pictures.parquet")
+    save(tmp_path / "two/train_segmenter/pictures", pictures.assign(accuracy=0.999))
+    shutil.rmtree(tmp_path / "one/fit_ensemble")
+    (tmp_path / "no run").mkdir()
+    run = run_of(finished.paths.data, tmp_path / "one")
+    figure = runs_beside(run)
+    assert figure.picture["run"].tolist() == ["one", "two"]
+    assert figure.picture["pixel accuracy"].tolist() == [pictures["accuracy"].mean(), 0.999]
+    assert figure.picture["precision"].isna().tolist() == [True, False]
+    assert figure.says.startswith("2 runs under")
+    assert "most accurate in 'two', 0.9990" in figure.says
 
 
 def test_before_a_run_headers_are_read_from_the_x_rays(drawn: Path, tmp_path: Path) -> None:

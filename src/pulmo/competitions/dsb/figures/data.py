@@ -65,13 +65,14 @@ def _turning(looked: Looked) -> Figure:
 
 def slices_of_each(run: Run) -> Figure:
     """Slices of one scan of each class, from feet to head."""
-    shown = [slice_ for label in (0, 1) for slice_ in _slices(of_class(run, label))]
+    both = [of_class(run, label) for label in (0, 1)]
+    shown = [plane for looked in both for plane in _slices(looked)]
     return Figure(
         "Slices",
-        f"{SLICES} slices of each of the two scans above, from feet to head, the outline of what is "
-        "shown to the network in blue.",
-        image_panels(shown, inches=1.7),
-        f"{len(shown)} slices with the outline of the lungs",
+        f"{SLICES} slices of each of the two scans above, from feet to head, the outline of the {both[0].around.name} "
+        "in blue.",
+        image_panels(shown, inches=1.6),
+        f"{len(shown)} slices with the outline of the {both[0].around.name}",
     )
 
 

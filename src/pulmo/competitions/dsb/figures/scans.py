@@ -1,6 +1,7 @@
 """Scans of either class to look at, read from the data themselves; and what is dense in them."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,13 @@ class Looked(NamedTuple):
 def all_scans(run: Run) -> Scans:
     """What lies in the data's folder, read as the stage `features` reads it."""
     settings = run.settings.features  # type: ignore[attr-defined]
-    return find_scans(run.paths.data, settings.min_readers, settings.positive)
+    return _found(run.paths.data, settings.min_readers, settings.positive)
+
+
+@lru_cache(maxsize=1)
+def _found(folder: Path, min_readers: int, positive: str) -> Scans:
+    """Once for all figures of a page: LIDC-IDRI's annotations are a thousand files."""
+    return find_scans(folder, min_readers, positive)
 
 
 def of_class(run: Run, label: int) -> Looked:
