@@ -21,7 +21,7 @@ def test_scans_of_both_classes_turn(kaggle: Path, tmp_path: Path) -> None:
         assert picture.layout.meta["turns"]
         assert picture.data[-1].name == "lungs"
         assert picture.data[-1].opacity < 0.5
-    assert len(figures["Slices"].picture) == 12
+    assert len(figures["Slices"].picture) == 14
 
 
 def test_what_is_dense_lies_in_the_lungs(kaggle: Path, tmp_path: Path) -> None:

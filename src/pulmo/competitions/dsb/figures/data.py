@@ -13,7 +13,7 @@ from pulmo.report.style import SKY
 from pulmo.report.turning import turning_bodies
 from pulmo.scoring.log_loss import log_loss
 
-SLICES = 6
+SLICES = 7
 SEE_THROUGH = 0.18
 
 
@@ -69,8 +69,8 @@ def slices_of_each(run: Run) -> Figure:
     shown = [plane for looked in both for plane in _slices(looked)]
     return Figure(
         "Slices",
-        f"{SLICES} slices of each of the two scans above, from feet to head, the outline of the {both[0].around.name} "
-        "in blue.",
+        f"{len(shown)} slices of the two scans above, from feet to head, the outline of the {both[0].around.name} in "
+        "blue.",
         image_panels(shown, inches=1.6),
         f"{len(shown)} slices with the outline of the {both[0].around.name}",
     )
@@ -78,7 +78,7 @@ def slices_of_each(run: Run) -> Figure:
 
 def _slices(looked: Looked) -> list[Shown]:
     inside = np.flatnonzero(looked.around.mask.any(axis=(1, 2)))
-    chosen = inside[np.linspace(0, len(inside) - 1, SLICES + 2)[1:-1].round().astype(int)]
+    chosen = inside[np.unique(np.linspace(0, len(inside) - 1, SLICES + 2)[1:-1].round().astype(int))]
     rows_mm, columns_mm = looked.volume.pixel_spacing_mm
     return [
         Shown(

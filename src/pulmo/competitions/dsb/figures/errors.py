@@ -12,8 +12,8 @@ from pulmo.report.sections import Draw, left_out, read
 from pulmo.scoring.log_loss import log_loss
 
 SCANS = 3
-SLICES = 4
-WRONG = 10
+SLICES = 7
+WRONG = 7
 HALF = 0.5
 
 
@@ -57,8 +57,8 @@ def grad_cam(run: Run) -> Figure:
         words.append(f"{(cam > HALF).mean():.1%}")
     return Figure(
         "Where the networks looked (Grad-CAM)",
-        f"The {len(rows)} most probable scans that were asked about ({', '.join(rows['id'].str[:8])}), the {SLICES} "
-        f"slices of each in which most spoke for the class; bright is what spoke loudest. More than half as "
+        f"The {len(rows)} most probable scans that were asked about ({', '.join(rows['id'].str[:8])}), up to "
+        f"{SLICES} slices of each in which most spoke for the class; bright is what spoke loudest. More than half as "
         f"loud is {', '.join(words)} of their voxels.",
         image_panels(shown, inches=1.6),
         f"{len(shown)} slices with a heat map of where the networks looked",
