@@ -67,6 +67,9 @@ def svg(drawing: Drawing) -> str:
     """
     file = io.StringIO()
     with mpl.rc_context(STYLE):
+        if engine := drawing.get_layout_engine():  # once is enough; `savefig` would draw everything for it once more
+            engine.execute(drawing)
+            drawing.set_layout_engine("none")
         drawing.savefig(file, format="svg", transparent=True, dpi=IMAGE_DPI, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]

@@ -109,11 +109,11 @@ def mask_quality(run: Run) -> Figure:
 def scans_set_aside(run: Run) -> Figure:
     """Which scans are not used, or with doubt, and why."""
     table = read(run, "features/scan_statistics")
-    error = table.get("error", pd.Series(None, index=table.index, dtype=object))
-    quality = table.get("quality", pd.Series(None, index=table.index, dtype=object))
-    lost = error.notna() | quality.isna()
-    doubtful = quality.notna() & (quality != "good")
-    why = error.fillna(quality).fillna("no folder, or no lungs found")
+    known = table.reindex(columns=["error", "quality"]).astype(object)
+    error, quality = known["error"], known["quality"]
+    lost = quality.isna()
+    doubtful = ~lost & (quality != "good")
+    why = error.where(error.notna(), quality).where(error.notna() | ~lost, "no folder, or no lungs found")
     rows = pd.DataFrame({"patient": table["patient"], "used": np.where(lost, "no", "yes"), "why": why})[lost | doubtful]
     return Figure(
         "Scans set aside",
