@@ -32,7 +32,7 @@ def class_shares(run: Run) -> Figure:
         f"{len(labels.patients):,} patients, {positive:,} of them ({positive / len(labels.patients):.1%}) with "
         f"{len(labels.boxes):,} boxes around opacities. Who has several boxes has several rows: counted by rows, "
         f"opacities would seem to be {_share_of_rows(labels.patients):.1%}.",
-        bars(counts, "patients"),
+        bars(counts.rename(index=SHORT), "patients"),
         "Bars: patients by class: " + ", ".join(f"{name} {count}" for name, count in counts.items()),
     )
 

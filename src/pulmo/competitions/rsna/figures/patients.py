@@ -13,6 +13,9 @@ from pulmo.report.style import BLUE, GREY, INK, PURPLE, SKY, VERMILION, panel
 from pulmo.scoring.boxes import SIDE
 
 
+NEARLY_ALL = 0.95
+
+
 def sex_and_view(run: Run) -> Figure:
     """Women and men, and both directions, in each class."""
     headers = read_headers(run)
@@ -76,13 +79,15 @@ def pixel_spacing(run: Run) -> Figure:
         axes.grid(visible=False, axis="x")
         axes.legend()
     first = float(most.index[int(most.argmax())])
+    of_one_view = int(counts[counts.max(axis=1) >= NEARLY_ALL * counts.sum(axis=1)].to_numpy().sum())
     side_cm = SIDE * first / 10
     too_small = ", less than a chest: Kaggle's pictures were shrunk, their headers not changed" if side_cm < 25 else ""
     return Figure(
         "Pixel spacing",
         f"{known['pixel_spacing_mm'].nunique()} spacings from {known['pixel_spacing_mm'].min():.3f} to "
         f"{known['pixel_spacing_mm'].max():.3f} mm, {first:.3f} most often ({most.max() / len(known):.0%}): {SIDE} "
-        f"pixels of it are {side_cm:.0f} cm{too_small}. From {headers.origin}.",
+        f"pixels of it are {side_cm:.0f} cm{too_small}. {of_one_view / len(known):.0%} of the patients have a spacing "
+        f"that tells their view. From {headers.origin}.",
         drawing,
         "Stacked bars: patients by pixel spacing and view position",
     )

@@ -62,11 +62,10 @@ def folds(run: Run) -> Figure:
     table = pd.DataFrame(counts).fillna(0).astype(int)
     boxes = patients.groupby("fold")["boxes"].sum()
     table = table.assign(patients=table.sum(axis=1), boxes=boxes).reset_index()
-    spread = table["boxes"].max() - table["boxes"].min()
     return Figure(
         "Folds",
-        f"{len(patients):,} patients in {len(table)} folds, each with its share of every class; between the one with "
-        f"most boxes and the one with fewest are {spread}.",
+        f"{len(patients):,} patients in {len(table)} folds, each with its share of every class; from "
+        f"{table['boxes'].min():,} to {table['boxes'].max():,} boxes are in a fold.",
         table,
         "A row a fold: patients of each class, patients, boxes",
     )

@@ -62,7 +62,7 @@ def folds(run: Run) -> Figure:
         "Folds",
         f"{len(readable):,} images of {patients:,} patients; {crossing} patients are in two folds; "
         f"the share with air goes from {table['share with air'].min():.1%} to {table['share with air'].max():.1%}. "
-        f"{unread} cannot be read and are left out.",
+        f"Left out because they cannot be read: {unread}.",
         table,
         "A row a fold: images, patients, images with air",
     )
