@@ -27,6 +27,16 @@ def spread(scores: pd.Series, count: int) -> list[str]:
     return [str(patient) for patient in scores.index[ranks]]
 
 
+def coverage(rows: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
+    """The share of measurements within the intervals that should hold a share `expected` of them, (shares,) each.
+
+    A Laplace distribution of standard deviation σ, Confidence, lies within x of its middle with probability
+    1 − exp(−√2·x/σ).
+    """
+    sigmas_away = (rows["error_ml"].abs() / rows["confidence_ml"]).to_numpy()
+    return np.asarray((sigmas_away[:, None] <= -np.log(1 - expected) / np.sqrt(2)).mean(axis=0))
+
+
 def draw_course(axes: Axes, visits: pd.DataFrame) -> None:
     """One patient's visits: measured, forecast, and the band of its Confidence."""
     visits = visits.sort_values("gap_weeks")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.osic.figures.forecasts import draw_course, score_of_patients, scored, spread
+from pulmo.competitions.osic.figures.forecasts import coverage, draw_course, score_of_patients, scored, spread
 from pulmo.competitions.osic.figures.severity import BANDS, severity
 from pulmo.competitions.osic.figures.submission import draw_gains
 from pulmo.pipeline.runner import Run
@@ -12,6 +12,7 @@ from pulmo.report.sections import Draw, left_out, read
 from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, panel
 
 COURSES = 8
+PROMISED = 0.8
 A_YEAR_WEEKS, ABOUT_WEEKS = 52, 13
 LEAST_IN_A_BIN = 5
 
@@ -42,11 +43,7 @@ def confidence(run: Run) -> Figure:
     """Whether Confidence keeps what it promises."""
     rows = scored(read(run, "fit_ensemble/out_of_fold"))
     expected = np.linspace(0.02, 0.98, 25)
-    # A Laplace distribution of standard deviation σ lies within x of its middle with probability 1 − exp(−√2·x/σ).
-    within = -np.log(1 - expected) / np.sqrt(2)
-    ratio = (rows["error_ml"].abs() / rows["confidence_ml"]).to_numpy()
-    observed = (ratio[:, None] <= within).mean(axis=0)
-    middle = float(np.interp(0.8, expected, observed))
+    observed, (kept,) = coverage(rows, expected), coverage(rows, np.array([PROMISED]))
     with panel(4, 3.6) as drawing:
         axes = drawing.subplots()
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="as promised")
@@ -55,7 +52,7 @@ def confidence(run: Run) -> Figure:
         axes.legend()
     return Figure(
         "Calibration of Confidence",
-        f"Intervals that should hold 80 % of the measurements hold {middle:.0%} of those of held-out patients; below "
+        f"Intervals that should hold {PROMISED:.0%} of the measurements hold {kept:.0%} of held-out ones; below "
         "the line Confidence is too small, above it too large.",
         drawing,
         "Curve of the observed share of measurements in intervals against the expected share",
