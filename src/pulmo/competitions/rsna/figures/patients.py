@@ -12,7 +12,6 @@ from pulmo.report.sections import Draw, left_out
 from pulmo.report.style import BLUE, GREY, INK, PURPLE, SKY, VERMILION, panel
 from pulmo.scoring.boxes import SIDE
 
-
 NEARLY_ALL = 0.95
 
 
