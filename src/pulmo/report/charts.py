@@ -47,7 +47,7 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
                 axes.hist(values, edges, density=True, histtype="stepfilled", color=colour, alpha=0.18)
                 axes.hist(values, edges, density=True, histtype="step", color=colour, linewidth=1.6, label=name)
         axes.set(xlabel=label, yticks=[])
-        axes.legend(fontsize=7, handlelength=1)
+        axes.legend(fontsize=7, handlelength=1, loc="upper right")
     return drawing
 
 
@@ -94,7 +94,7 @@ def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str]
                     *(rows[x[0]], rows[y[0]]), ".", color=colour, markersize=3, alpha=0.6, label=name, rasterized=True
                 )
         axes.set(xlabel=x[1], ylabel=y[1])
-        axes.legend(fontsize=7, handlelength=1, markerscale=2, **OVER_POINTS)
+        axes.legend(fontsize=7, handlelength=1, markerscale=2, loc="upper right", **OVER_POINTS)
     return drawing
 
 

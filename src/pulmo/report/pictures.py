@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
@@ -67,10 +68,11 @@ def svg(drawing: Drawing) -> str:
     """
     file = io.StringIO()
     with mpl.rc_context(STYLE):
-        if engine := drawing.get_layout_engine():  # once is enough; `savefig` would draw everything for it once more
-            engine.execute(drawing)
-            drawing.set_layout_engine("none")
-        drawing.savefig(file, format="svg", transparent=True, dpi=IMAGE_DPI, metadata={"Date": None, "Creator": None})
+        drawing.set_dpi(IMAGE_DPI)
+        for patch in (drawing.patch, *(axes.patch for axes in drawing.axes)):
+            patch.set_visible(False)
+        # Not by `savefig`, which draws everything twice.
+        FigureCanvasSVG(drawing).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
