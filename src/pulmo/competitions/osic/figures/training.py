@@ -27,11 +27,9 @@ def weights(run: Run) -> Figure:
     record = load(output(run, "fit_ensemble/model") / "ensemble.json")
     found = record["weights"]
     most = max(found, key=found.get)
-    line = record["confidence"]
     return Figure(
         "Weights of the models",
-        f"Fitted to forecasts of held-out patients and pulled to equality; {most} counts most. Confidence is "
-        f"{line['at_baseline_ml']:.0f} ml + {line['ml_per_week']:.1f} ml a week.",
+        f"Fitted to forecasts of held-out patients by the metric; {most} counts most.",
         lengths(found, "weight in the ensemble"),
         f"Bars: the weight of {', '.join(found)}",
     )
