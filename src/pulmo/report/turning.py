@@ -9,8 +9,9 @@ from pulmo.imaging.mesh import surface
 from pulmo.imaging.volume import Volume
 from pulmo.report.style import turning
 
-VOXEL_MM = 2.5
-"""Voxels are taken together until they are about so large: a mesh of some hundred thousand triangles at most."""
+VOXEL_MM, MOST_VOXELS = 2.5, 120
+"""Voxels are taken together until they are about so large, or of an animal so many along its longest side: a mesh of
+some hundred thousand triangles at most."""
 
 WIDTH_PIXELS = 440  # about, where there is room for others beside it
 
@@ -32,7 +33,9 @@ def turning_bodies(volume: Volume, bodies: Sequence[Body], height_pixels: int = 
     """
     import plotly.graph_objects as go
 
-    z, y, x = (max(1, round(VOXEL_MM / side)) for side in volume.spacing_mm)
+    longest_mm = max(count * side for count, side in zip(volume.hu.shape, volume.spacing_mm, strict=True))
+    voxel_mm = min(VOXEL_MM, longest_mm / MOST_VOXELS)
+    z, y, x = (max(1, round(voxel_mm / side)) for side in volume.spacing_mm)
     picture = go.Figure()
     for body in bodies:
         mesh = surface(volume, body.mask, (z, y, x))

@@ -24,10 +24,9 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     figures = figures_of(sections)
     estimate = load(output(finished, "fit_ensemble/estimate"))
     assert f"takes the mean, {estimate['score']:.4f}" in figures["Precision against overlap"].says
-    runs = figures["Presets side by side"].picture
-    assert runs["run"].tolist() == [finished.paths.work.name]
+    runs = figures["Presets side by side"].picture.set_index("run")
     pictures = load(output(finished, "train_segmenter/pictures"))
-    assert runs["mean IoU"].item() == pictures["iou"].mean()
+    assert runs.loc[finished.paths.work.name, "mean IoU"] == pictures["iou"].mean()
     classes = load(output(finished, "features/patients"))["class"].value_counts()
     folds = figures["Folds"].picture
     assert folds["opacity"].sum() == classes["Lung Opacity"]

@@ -35,7 +35,7 @@ def test_empty_images_and_those_of_several_rows_are_counted(tmp_path: Path) -> N
     assert [bar.get_height() for bar in bars] == [1, 1, 2]
     assert "Of 3 images" in figures["Mask areas"].says
     assert "the middle one has 0.00%" in figures["Mask areas"].says  # 20 pixels of a million
-    assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["With pneumothorax", "Without pneumothorax"]
+    assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["With pneumothorax, without pneumothorax"]
 
 
 def test_before_anything_is_trained_it_is_said_what_to_run(drawn: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.dsb.figures.scans import Looked, all_scans, of_class
+from pulmo.errors import ScanError
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars
 from pulmo.report.images import Mask, Shown, image_panels
@@ -47,8 +48,10 @@ def turning_positive(run: Run) -> Figure:
 
 
 def _turning(looked: Looked) -> Figure:
-    bodies = [body for body in (looked.inside, looked.around) if body.mask.any()]
-    picture = turning_bodies(looked.volume, bodies, height_pixels=380)
+    try:
+        picture = turning_bodies(looked.volume, [looked.inside, looked.around], height_pixels=380)
+    except ScanError:  # too little lies inside for a surface
+        picture = turning_bodies(looked.volume, [looked.around], height_pixels=380)
     picture.data[-1].update(opacity=SEE_THROUGH)
     litres = [
         float((body.mask.sum(axis=(1, 2)) * looked.volume.voxel_litres).sum())
