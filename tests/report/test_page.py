@@ -99,9 +99,12 @@ def test_a_figure_that_lacks_its_data_is_left_out_with_the_reason(finished_nothi
     def good(run: Run) -> Figure:
         return Figure("Line", "See.", drawing(), "a line")
 
-    section = draw_section(finished_nothing, "data", [no_data, good])
+    def neither(run: Run) -> Figure:
+        return no_data(run)
+
+    section = draw_section(finished_nothing, "data", [no_data, good, neither])
     assert [figure.title for figure in section.figures] == ["Line"]
-    assert section.remarks == ["No data: left out. train.csv: is not there. Download it."]
+    assert section.remarks == ["No data, neither: left out. train.csv: is not there. Download it."]
     assert isinstance(left_out("a", "b", "c"), UserError)
     assert left_out("a", "b", "c").faults == (Fault("a", "b", "c"),)
 
@@ -112,7 +115,7 @@ def test_a_figure_that_fails_costs_itself_alone(finished_nothing: Run) -> None:
 
     with pytest.warns(RuntimeWarning, match="broken failed: ZeroDivisionError"):
         section = draw_section(finished_nothing, "errors", [broken])
-    assert section.remarks == ["Broken: left out, it could not be drawn (ZeroDivisionError('by zero'))."]
+    assert section.remarks == ["Broken: left out. It could not be drawn (ZeroDivisionError('by zero'))."]
 
 
 @pytest.fixture

@@ -82,7 +82,9 @@ async function show(plot) {
 function turn(plot) {
   const button = plot.parentElement.querySelector('button');
   let turning = !still.matches;
-  let angle = 0.6;
+  const { x, y, z } = plot.layout.scene.camera.eye;
+  const distance = Math.hypot(x, y);
+  let angle = Math.atan2(x, -y);
   let last = null;
   const label = () => { button.textContent = turning ? 'Hold still' : 'Turn'; };
   const step = (time) => {
@@ -92,7 +94,7 @@ function turn(plot) {
     angle += last === null ? 0 : (Math.min(time - last, 100) / 24000) * 2 * Math.PI;
     last = time;
     const scenes = Object.keys(plot.layout).filter((name) => name.startsWith('scene'));
-    const eye = { x: 1.7 * Math.sin(angle), y: -1.7 * Math.cos(angle), z: 0.35 };
+    const eye = { x: distance * Math.sin(angle), y: -distance * Math.cos(angle), z };
     const moved = visible
       ? Plotly.relayout(plot, Object.fromEntries(scenes.map((scene) => [`${scene}.camera.eye`, eye])))
       : new Promise((done) => setTimeout(done, 200));

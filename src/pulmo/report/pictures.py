@@ -22,6 +22,7 @@ GROWTH = 1.35  # a picture may be shown so much larger than it was drawn
 DOUBLE_INCHES, WIDE_INCHES = 5.0, 9.5  # wider pictures have two of the page's columns, or all, to themselves
 PAGE_PIXELS, GAP_PIXELS = 1240, 12  # of a wide page
 FEWER = 0.6  # columns are widened to have at least so many of those that fit
+FEW_LETTERS = 20
 IMAGE_DPI = 144
 WEBP_QUALITY = 82
 SMALL_IMAGE = 4096  # bytes: a heat map of a few cells is kept exactly
@@ -169,10 +170,15 @@ def _cell(value: Any, number: bool) -> str:
     if isinstance(value, Link):
         return f'<td><a href="{html.escape(value.target)}">{html.escape(value.text)}</a></td>'
     if not number:
-        return f"<td>{html.escape(str(value))}</td>" if not pd.isna(value) else '<td data-value="">–</td>'
+        return f"<td>{_unbroken(html.escape(str(value)))}</td>" if not pd.isna(value) else '<td data-value="">–</td>'
     if pd.isna(value):
         return '<td class="number" data-value="">–</td>'
     return f'<td class="number" data-value="{float(value)!r}">{_number(value)}</td>'
+
+
+def _unbroken(text: str) -> str:
+    """A few words stay in one line."""
+    return text.replace(" ", "\u00a0") if len(text) <= FEW_LETTERS else text
 
 
 def _number(value: Any) -> str:

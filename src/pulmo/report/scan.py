@@ -39,7 +39,7 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
     inside = np.flatnonzero(mask.labels.any(axis=(1, 2)))
     chosen = inside[np.linspace(0, len(inside) - 1, MONTAGE_ROWS * MONTAGE_COLUMNS + 2)[1:-1].round().astype(int)]
     aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
-    rows, columns = _measured(volume.hu[chosen])
+    rows, columns = measured_window(volume.hu[chosen])
     with figure(11, 8.6, path) as drawing:
         for axes, index in zip(drawing.subplots(MONTAGE_ROWS, MONTAGE_COLUMNS).flat, chosen, strict=True):
             low, high = LUNG_WINDOW_HU
@@ -62,7 +62,7 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
         )
 
 
-def _measured(planes: np.ndarray) -> tuple[slice, slice]:
+def measured_window(planes: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns that hold anything but padding: some scans fill a third of their picture."""
     measured = (planes > PADDING_HU).any(axis=0)
     rows, columns = (np.flatnonzero(measured.any(axis=axis)) for axis in (1, 0))

@@ -53,14 +53,16 @@ def left_out(where: str, what: str, remedy: str) -> UserError:
 def draw_section(run: Run, module: str, figures: Sequence[Draw]) -> Section:
     """Draw what can be drawn; of each of the others, the section says why it is not there."""
     drawn: list[Figure] = []
-    remarks: list[str] = []
+    reasons: dict[str, list[str]] = {}
     for draw in figures:
-        name = draw.__name__.replace("_", " ").capitalize()
         try:
             drawn.append(draw(run))
+            continue
         except UserError as error:
-            remarks.append(f"{name}: left out. {error.faults[0]}")
+            reason = str(error.faults[0])
         except Exception as error:  # a page with one figure less is better than none; in the tests, warnings are errors
             warnings.warn(f"{draw.__module__}.{draw.__name__} failed: {error!r}", RuntimeWarning, stacklevel=2)
-            remarks.append(f"{name}: left out, it could not be drawn ({error!r}).")
+            reason = f"It could not be drawn ({error!r})."
+        reasons.setdefault(reason, []).append(draw.__name__.replace("_", " "))
+    remarks = [f"{', '.join(names).capitalize()}: left out. {reason}" for reason, names in reasons.items()]
     return Section(SECTIONS[module], drawn, remarks)

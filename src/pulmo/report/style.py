@@ -81,7 +81,13 @@ def interactive(picture: Any, height_pixels: int = 420) -> Any:
     return picture
 
 
+FROM = {"x": 1.1, "y": -1.6, "z": 0.35}
+"""From where a body is seen at first; `page.js` turns it about its long axis from there."""
+
+
 def turning(picture: Any, height_pixels: int = 420) -> Any:
     """`interactive`, for a three-dimensional plotly figure that turns until it is touched."""
-    interactive(picture, height_pixels).update_layout(meta={"turns": True}, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    interactive(picture, height_pixels).update_layout(
+        meta={"turns": True}, margin={"l": 0, "r": 0, "t": 0, "b": 0}, scene={"camera": {"eye": FROM}}
+    )
     return picture

@@ -9,7 +9,7 @@ from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.scan import LUNG_WINDOW_HU, lungs_of
+from pulmo.report.scan import LUNG_WINDOW_HU, lungs_of, measured_window
 from pulmo.report.sections import left_out, read
 from pulmo.report.style import BLUE, GREY, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel
 from pulmo.report.turning import Body, turning_bodies
@@ -27,12 +27,13 @@ def montage(run: Run) -> Figure:
     volume, count = scan.volume, len(scan.volume.hu)
     step = max(1, -(-count // MOST_SLICES))
     aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
+    window = measured_window(volume.hu[::step])
     shown = [
         Shown(
-            volume.hu[index],
+            volume.hu[index][window],
             f"{index + 1}",
             [
-                Mask(scan.mask.labels[index] == side, colour)
+                Mask(scan.mask.labels[index][window] == side, colour)
                 for side, colour in ((LEFT, LEFT_COLOUR), (RIGHT, RIGHT_COLOUR))
             ],
             window=LUNG_WINDOW_HU,

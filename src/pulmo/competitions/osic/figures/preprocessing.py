@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Drawing
 from pulmo.competitions.osic.figures.masks import mask_quality, montage, scans_set_aside, with_mask, without_mask
 from pulmo.competitions.osic.figures.scans import overview, shown_scan
 from pulmo.imaging.headers import header_table
-from pulmo.imaging.hounsfield import LOWEST_HU, PADDING_HU, to_hounsfield
+from pulmo.imaging.hounsfield import LOWEST_HU, PADDING_HU
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.resample import resample
 from pulmo.imaging.series import find_slices, stacks
@@ -19,6 +19,7 @@ from pulmo.report.sections import Draw, left_out, read
 from pulmo.report.style import GREY, INK, ORANGE, panel
 
 MOST_LETTERS = 24
+FEW_BARS = 20
 BODY_WINDOW_HU = (-1000, 400)
 LANDMARKS_HU = {"air": -1000, "lung": -800, "water": 0, "bone": 700}
 
@@ -45,11 +46,12 @@ def files_per_patient(run: Run) -> Figure:
     matrix = sizes["rows"].astype(int).astype(str) + " × " + sizes["columns"].astype(int).astype(str)
     counts = matrix.value_counts()
     files = scans["files"]
+    bins = (np.arange(files.min(), files.max() + 2) - 0.5).tolist() if np.ptp(files) < FEW_BARS else FEW_BARS
     return Figure(
         "Files a patient, and their size",
         f"{files.sum():,} files of {len(scans):,} patients, from {files.min()} to {files.max()}, {files.mean():.0f} on "
         f"average, in {len(counts)} sizes of rows × columns: nothing can be stacked as it is.",
-        [histogram(files, "DICOM files of a patient", "patients"), bars(counts.head(10), "patients")],
+        [histogram(files, "DICOM files of a patient", "patients", bins), bars(counts.head(10), "patients")],
         "Histogram of DICOM files a patient, and bars of matrix sizes",
     )
 
@@ -58,10 +60,10 @@ def raw_and_hounsfield(run: Run) -> Figure:
     """A slice as stored, and in Hounsfield units."""
     scan = shown_scan(run)
     slices, _ = find_slices(scan.folder)
-    ordered = stacks(slices)[0].slices
-    middle = ordered[len(ordered) // 2]
+    count = len(scan.volume.hu)
+    ordered = next(stack.slices for stack in stacks(slices) if len(stack.slices) == count)
+    middle, hu = ordered[count // 2], scan.volume.hu[count // 2]
     raw = read_pixels(middle)
-    hu = to_hounsfield(raw, middle)
     aspect = middle.pixel_spacing_mm[0] / middle.pixel_spacing_mm[1]
     measured = hu[hu > PADDING_HU]
     sign = "+" if middle.intercept >= 0 else "−"
