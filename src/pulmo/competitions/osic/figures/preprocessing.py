@@ -101,7 +101,7 @@ def resampling(run: Run) -> Figure:
         "Before and after resampling",
         "One voxel is drawn as a square in both: only after resampling to cubes of one millimetre has the body its own "
         "proportions. Networks see such copies; statistics are taken before.",
-        [drawing for each in shown for drawing in image_panels([each], 4)],
+        [drawing for each in shown for drawing in image_panels([each], 4.9)],
         "A frontal plane of the scan with its stored voxels, and after resampling to one millimetre",
     )
 
