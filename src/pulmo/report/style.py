@@ -81,7 +81,7 @@ def interactive(picture: Any, height_pixels: int = 420) -> Any:
     return picture
 
 
-FROM = {"x": 1.1, "y": -1.6, "z": 0.35}
+FROM = {"x": 1.3, "y": -1.9, "z": 0.45}
 """From where a body is seen at first; `page.js` turns it about its long axis from there."""
 
 

@@ -15,7 +15,7 @@ some hundred thousand triangles at most."""
 
 WIDTH_PIXELS = 440  # about, where there is room for others beside it
 
-_LIGHT = {"ambient": 0.5, "diffuse": 0.8, "specular": 0.15, "roughness": 0.6}
+_LIGHT = {"ambient": 0.65, "diffuse": 0.7, "specular": 0.15, "roughness": 0.6}
 
 
 class Body(NamedTuple):

@@ -10,7 +10,7 @@ from pulmo.imaging.headers import header_table
 from pulmo.imaging.hounsfield import LOWEST_HU, PADDING_HU
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.resample import resample
-from pulmo.imaging.series import find_slices, stacks
+from pulmo.imaging.series import counted, find_slices, stacks
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars, histogram
 from pulmo.report.images import Shown, image_panels
@@ -49,8 +49,8 @@ def files_per_patient(run: Run) -> Figure:
     bins = (np.arange(files.min(), files.max() + 2) - 0.5).tolist() if np.ptp(files) < FEW_BARS else FEW_BARS
     return Figure(
         "Files a patient, and their size",
-        f"{files.sum():,} files of {len(scans):,} patients, from {files.min()} to {files.max()}, {files.mean():.0f} on "
-        f"average, in {len(counts)} sizes of rows × columns: nothing can be stacked as it is.",
+        f"{files.sum():,} files of {counted(len(scans), 'patient')}, from {files.min()} to {files.max()}, "
+        f"{files.mean():.0f} on average; their slices come in {counted(len(counts), 'size')} of rows × columns.",
         [histogram(files, "DICOM files of a patient", "patients", bins), bars(counts.head(10), "patients")],
         "Histogram of DICOM files a patient, and bars of matrix sizes",
     )
