@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from playwright.sync_api import Browser
 
 import pulmo.competitions
 from pulmo.pipeline.fingerprint import digest_code
+from tests.browser import ARGUMENTS, browser_path
 
 # As the command line has it (see pulmo/__main__.py and training/device.py): weights are compared to the last bit, and a
 # test may load TensorFlow before either is asked.
 os.environ |= {"TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
+NO_BROWSER = "The report's pages were not opened in a browser: there is no chromium (Debian: apt-get install chromium)"
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT / "../shared/data"
 
@@ -167,3 +170,23 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"the real data are not at {SHARED_DATA.resolve()}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser for the report's pages; tests that need one are skipped where there is none."""
+    path = browser_path()
+    if path is None:
+        pytest.skip(NO_BROWSER)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield started
+        started.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Pages that no browser has opened are not tested: that is said aloud."""
+    if browser_path() is None:
+        terminalreporter.write_line(f"!!! {NO_BROWSER}", bold=True, yellow=True)

@@ -94,6 +94,18 @@ def submissions(
     show_submissions(as_json, plot)
 
 
+@app.command("report")
+def report_index(
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file. Default: submissions/index.html.", show_default=False)
+    ] = None,
+) -> None:
+    """A page with every run and its score, and the way to its own page."""
+    from pulmo.commands.report import write_index
+
+    print(write_index(out))
+
+
 def _competition_app(competition: Competition) -> typer.Typer:
     group = typer.Typer(help=competition.title, no_args_is_help=True)
 
@@ -140,6 +152,22 @@ def _competition_app(competition: Competition) -> typer.Typer:
         from pulmo.commands.score import BlendRequest, blend_files
 
         blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, knobs or ()))
+
+    @group.command()
+    def report(
+        data: Data = None,
+        run: RunName = None,
+        work: Work = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(help="The HTML file. Default: submissions/<name>/<run>/report.html.", show_default=False),
+        ] = None,
+    ) -> None:
+        """One page to look at: the data, the training, the results and the errors of a run."""
+        from pulmo.commands.report import write_report
+        from pulmo.commands.run import Request
+
+        print(write_report(Request(competition, data=data, run=run, work=work), out))
 
     @group.command()
     def download(data: Data = None) -> None:

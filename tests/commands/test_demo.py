@@ -30,7 +30,8 @@ def test_one_table_and_where_everything_is(capsys: pytest.CaptureFixture[str]) -
     assert lines[1].endswith("submissions/osic/demo/submission.csv")
     assert Path("submissions/osic/demo/submission.csv").is_file()
     assert Path("submissions/osic/demo/score.json").is_file()
-    assert [Path(line.split()[1]).is_file() for line in lines if line.startswith("picture")] == [True]
+    assert [Path(line.split()[1]).is_file() for line in lines if line.startswith("page")] == [True]
+    assert 'href="osic/demo/report.html"' in Path("submissions/index.html").read_text()
     assert "not for clinical use" in lines[-1]
     assert "unchanged" not in err
 

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulmo.errors import ParticipantVisibleError
-from pulmo.scoring.box_precision import THRESHOLDS, box_precision, mean_precision, score
+from pulmo.scoring.box_precision import (
+    THRESHOLDS,
+    box_precision,
+    mean_precision,
+    overlaps,
+    precision_by_threshold,
+    score,
+)
 from pulmo.scoring.boxes import Boxes, format_boxes, parse_boxes
 
 Box = tuple[float, float, float, float]
@@ -93,6 +100,9 @@ def test_values_worked_out_by_hand() -> None:
     # The second is right at every threshold; the first overlaps by 0.5: right at 0.40 and 0.45.
     predicted = Boxes(np.array([0, 0]), np.array([[0, 0, 100, 50], [200.0, 200, 100, 100]]), np.array([0.3, 0.9]))
     assert box_precision(truth, predicted, 1)[0] == pytest.approx((2 * 2 / 2 + 6 * 1 / 3) / 8)
+    by_threshold = precision_by_threshold(truth, predicted, 3)
+    assert by_threshold[:, 0] == pytest.approx([1.0] * 2 + [1 / 3] * 6)
+    assert np.isnan(by_threshold[:, 1:]).all()
 
 
 def test_the_more_confident_box_is_matched_first_and_ties_keep_their_order() -> None:
@@ -109,6 +119,13 @@ def test_the_more_confident_box_is_matched_first_and_ties_keep_their_order() -> 
     assert found(0.5, 0.5) == found(0.9, 0.5)
     # Small takes the second in any case, for that is the box it overlaps most.
     assert found(0.5, 0.9) == found(0.9, 0.5)
+
+
+def test_the_overlap_of_every_pair() -> None:
+    first = np.array([[0, 0, 100, 100], [50.0, 0, 100, 100], [500, 500, 10, 10]])
+    found = overlaps(first, first[:2])
+    np.testing.assert_allclose(found, np.array([[1, 1 / 3], [1 / 3, 1], [0, 0]]))
+    assert overlaps(first, np.empty((0, 4))).shape == (3, 0)
 
 
 def test_images_without_true_boxes() -> None:

@@ -115,9 +115,9 @@ def test_without_a_better_validation_it_stops_and_keeps_the_best(
     trainer = trainer_of(PLAN._replace(patience=2))
     seen: list[Values] = []
 
-    def evaluate(*_: Any) -> float:
+    def evaluate(*_: Any) -> dict[str, float]:
         seen.append(values_of(trainer.network.weights))
-        return next(losses)
+        return {"loss": next(losses)}
 
     monkeypatch.setattr(passes, "evaluate", evaluate)
     with computing_on("cpu"):

@@ -59,7 +59,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         predictor = MaskPredictor(trainer.network, flip=True)
         for training, number in enumerate((0, 1, 0)):
             checked = np.arange(COUNT - 8, COUNT) if number == 0 else None
-            history = trainer.train(np.arange(COUNT - 8), number, folder / f"{training}.npz", checked)
+            held_out = np.arange(COUNT - 8) if training == 0 else None
+            history = trainer.train(np.arange(COUNT - 8), number, folder / f"{training}.npz", checked, held_out)
             everything.append((history, predictor.predict(NEW.images), values_of(trainer.network.weights)))
             trainer.network.save(folder / f"{training}.keras")
     histories, said, weights = zip(*everything, strict=True)
@@ -73,6 +74,15 @@ def test_it_learns_to_outline_and_to_say_whether_there_is_anything(trained: Trai
     dice = 2 * (found & true).sum((1, 2)) / np.maximum(found.sum((1, 2)) + true.sum((1, 2)), 1)
     assert dice[NEW.positive].mean() > 0.8
     assert said.any[NEW.positive].mean() - said.any[~NEW.positive].mean() > 0.5
+
+
+def test_what_is_watched_goes_into_the_history_alone(trained: Trained) -> None:
+    held_out = trained.history["held_out_dice"]
+    assert held_out.between(0, 1).all()
+    assert held_out.iloc[-1] > held_out.iloc[0]
+    assert trained.history["held_out_loss"].iloc[-1] < trained.history["held_out_loss"].iloc[0]
+    # The third training was the first one's, with nothing to watch.
+    assert all(np.array_equal(one, other) for one, other in zip(trained.weights[0], trained.weights[2], strict=True))
 
 
 def test_a_training_depends_on_its_number_alone(trained: Trained) -> None:

@@ -44,9 +44,9 @@ def test_losses_and_what_is_learned_agree(monkeypatch: pytest.MonkeyPatch) -> No
         network = network_of("one")
         learner = Learner(network, keras.losses.MeanSquaredError())
         learner.compile(optimizer=keras.optimizers.SGD(0.01))
-        losses = [passes.train(learner, TrainingBatches(ROWS, 7, seed=0)) for _ in range(2)]
+        losses = [passes.train(learner, TrainingBatches(ROWS, 7, seed=0))["loss"] for _ in range(2)]
         # The last batch is smaller: the mean is over rows, not over batches.
-        checked = passes.evaluate(learner, OrderedBatches(ROWS, 8))
+        checked = passes.evaluate(learner, OrderedBatches(ROWS, 8))["loss"]
         said = passes.predict(network, OrderedBatches(Rows({"image": IMAGES}), 8))
         assert checked == pytest.approx(np.mean((said - ROWS.target) ** 2), rel=1e-5)
         found.append((losses, values_of(network.weights)))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulmo.training.sampler import PositiveShare, evenly
+from pulmo.training.sampler import PositiveShare, a_few, evenly
 
 RNG = np.random.default_rng
 
@@ -46,3 +46,12 @@ def test_as_many_as_there_are_and_evenly_repeated(
 def test_of_one_kind_all_are_drawn(kind: bool) -> None:
     drawn = PositiveShare(np.arange(5), np.full(5, kind), 0.5, 3)(RNG(0), 0)
     assert sorted(drawn) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("there", "learned", "drawn"), [(30, 100, 30), (100, 100, 48), (1000, 3000, 300)])
+def test_a_few_of_those_held_out_are_watched(there: int, learned: int, drawn: int) -> None:
+    held_out = np.arange(5, 5 + there)
+    few = a_few(held_out, learned)
+    assert len(few) == drawn
+    assert (np.diff(few) > 0).all()
+    assert np.isin(few, held_out).all()

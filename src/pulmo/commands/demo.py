@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import show_table, tell
+from pulmo.commands.report import write_index, write_report
 from pulmo.commands.run import Request, run_all
 from pulmo.competition import Competition
 from pulmo.pipeline.fingerprint import digest_code
@@ -18,9 +19,9 @@ FOLDER = Path("work") / "demo"
 
 
 def run_demo(competitions: Sequence[Competition], seed: int) -> None:
-    """Run them all, then print one table of scores, and where the submissions and pictures are."""
+    """Run them all, then print one table of scores, and where the submissions and the pages to look at are."""
     rows: list[dict[str, str]] = []
-    pictures: list[Path] = []
+    pages: list[Path] = []
     for competition in competitions:
         tell(f"── {competition.title} ──")
         started = time.monotonic()
@@ -30,7 +31,7 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
         cells = competition.module("submission")
         submission = read_table(summary.submission, competition.submission_columns)
         hidden = cells.score(cells.read_solution(solution), submission, competition.row_id)
-        pictures += summary.pictures
+        pages.append(write_report(request))
         rows.append(
             {
                 "competition": competition.name,
@@ -42,8 +43,9 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
             }
         )
     show_table(rows)
-    for picture in pictures:
-        print(f"picture      {picture}")
+    for page in pages:
+        print(f"page         {page}")
+    print(f"all runs     {write_index()}")
     print(f"Phantoms, drawn by pulmo: these scores say that it works, not how well. {NOT_FOR_CLINICAL_USE}")
 
 

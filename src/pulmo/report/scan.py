@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.imaging.hounsfield import PADDING_HU
 from pulmo.imaging.lungs import LungMask
-from pulmo.imaging.mesh import surface
 from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.imaging.statistics import BANDS_HU, lung_histogram
 from pulmo.imaging.volume import Volume
+from pulmo.report.page import Figure, Section, write_page
 from pulmo.report.style import (
     INK,
     LEFT_COLOUR,
@@ -22,10 +21,10 @@ from pulmo.report.style import (
     VERMILION,
     figure,
 )
+from pulmo.report.turning import Body, turning_bodies
 
 LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500, as radiologists look at lungs
 MONTAGE_ROWS, MONTAGE_COLUMNS = 3, 4
-MESH_ROWS = 128  # voxels are taken together until a slice has so many rows: a page of a few megabytes
 
 _BANDS = (
     ("emphysema", "emphysema", PURPLE),
@@ -40,7 +39,7 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
     inside = np.flatnonzero(mask.labels.any(axis=(1, 2)))
     chosen = inside[np.linspace(0, len(inside) - 1, MONTAGE_ROWS * MONTAGE_COLUMNS + 2)[1:-1].round().astype(int)]
     aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
-    rows, columns = _measured(volume.hu[chosen])
+    rows, columns = measured_window(volume.hu[chosen])
     with figure(11, 8.6, path) as drawing:
         for axes, index in zip(drawing.subplots(MONTAGE_ROWS, MONTAGE_COLUMNS).flat, chosen, strict=True):
             low, high = LUNG_WINDOW_HU
@@ -63,7 +62,7 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
         )
 
 
-def _measured(planes: np.ndarray) -> tuple[slice, slice]:
+def measured_window(planes: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns that hold anything but padding: some scans fill a third of their picture."""
     measured = (planes > PADDING_HU).any(axis=0)
     rows, columns = (np.flatnonzero(measured.any(axis=axis)) for axis in (1, 0))
@@ -92,45 +91,19 @@ def draw_histogram(volume: Volume, mask: LungMask, path: Path) -> None:
         axes.legend()
 
 
+def lungs_of(mask: LungMask) -> list[Body]:
+    """Both lungs, each in its colour, as far as they were found."""
+    sides = ((LEFT, "left lung", LEFT_COLOUR), (RIGHT, "right lung", RIGHT_COLOUR))
+    return [Body(mask.labels == side, name, colour) for side, name, colour in sides if (mask.labels == side).any()]
+
+
 def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
     """A page with both lungs as surfaces that turn until they are touched; it needs no network."""
-    import plotly.graph_objects as go
-
-    surfaces = []
-    for side, name, colour in ((LEFT, "left lung", LEFT_COLOUR), (RIGHT, "right lung", RIGHT_COLOUR)):
-        mesh = surface(volume, mask.labels == side, step=max(1, volume.hu.shape[1] // MESH_ROWS))
-        x, y, z = mesh.vertices_mm.T.round(1)
-        i, j, k = mesh.faces.T
-        light = {"ambient": 0.55, "diffuse": 0.8, "specular": 0.15}
-        surfaces.append(
-            go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, name=name, lighting=light, showlegend=True)
-        )
-    axis = {"showbackground": False, "title": ""}
-    drawing = go.Figure(surfaces)
-    drawing.update_layout(
-        template="none",
-        title={"text": f"{Path(volume.source).name}, axes in mm<br><sub>{NOT_FOR_CLINICAL_USE}</sub>"},
-        scene={"aspectmode": "data", "xaxis": axis, "yaxis": axis, "zaxis": axis},
-        margin={"l": 0, "r": 0, "t": 60, "b": 0},
+    name = Path(volume.source).name
+    lungs = Figure(
+        "Lungs",
+        "Drag to turn them, scroll to come nearer; axes in mm, to the patient's left, back and head.",
+        turning_bodies(volume, lungs_of(mask), height_pixels=640),
+        f"The lungs of {name} as two turning surfaces",
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    quiet = {"displayModeBar": False}
-    drawing.write_html(path, config=quiet, include_plotlyjs=True, default_height="100vh", post_script=_TURN)
-
-
-# A full turn in 24 seconds; the first touch leaves the model to the reader.
-_TURN = """
-const plot = document.getElementById('{plot_id}');
-document.body.style.cssText = 'margin: 0; overflow: hidden';
-let turning = true;
-for (const event of ['pointerdown', 'wheel', 'touchstart']) {
-  plot.addEventListener(event, () => { turning = false; }, { once: true });
-}
-function turn(time) {
-  if (!turning) return;
-  const angle = time / 24000 * 2 * Math.PI;
-  Plotly.relayout(plot, {'scene.camera.eye': {x: 1.9 * Math.sin(angle), y: -1.9 * Math.cos(angle), z: 0.35}})
-    .then(() => requestAnimationFrame(turn));
-}
-requestAnimationFrame(turn);
-"""
+    write_page(path, f"Lungs of {name}", f"{mask.quality.litres:.2f} litres.", [Section("Lungs", [lungs])])

@@ -12,10 +12,10 @@ from pulmo import NOT_FOR_CLINICAL_USE
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/).
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
-INK, GREY, PALE = "#222222", "#777777", "#DDDDDD"
+INK, GREY, PALE, PAPER = "#222222", "#777777", "#DDDDDD", "#FFFFFF"
 LEFT_COLOUR, RIGHT_COLOUR = ORANGE, SKY
 
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9,
     "font.family": "DejaVu Sans",
     "text.color": INK,
@@ -34,6 +34,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "figure.dpi": 110,
     "svg.hashsalt": "pulmo",
+    "svg.fonttype": "none",
 }
 
 
@@ -42,9 +43,51 @@ def figure(
     width_inches: float, height_inches: float, path: Path, footer: str = NOT_FOR_CLINICAL_USE
 ) -> Iterator[Figure]:
     """A figure in the house's style, saved to `path` when the block ends; no window, no global state."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         drawing = Figure(figsize=(width_inches, height_inches), layout="constrained")
         yield drawing
         drawing.supxlabel(footer, fontsize=7, color=GREY, x=0.01, ha="left")
         path.parent.mkdir(parents=True, exist_ok=True)
         drawing.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)
+
+
+@contextmanager
+def panel(width_inches: float, height_inches: float) -> Iterator[Figure]:
+    """A figure in the house's style for a page: small, without a footer, on the page's own ground.
+
+    INK, GREY, PALE and PAPER become the page's colours, light or dark; the others stay as they are on both.
+    """
+    with mpl.rc_context(STYLE):
+        yield Figure(figsize=(width_inches, height_inches), layout="constrained")
+
+
+def interactive(picture: Any, height_pixels: int = 420) -> Any:
+    """A plotly figure given the page's look: its letters, its colours in light and dark, a height, no ground."""
+    axis = {"gridcolor": PALE, "linecolor": GREY, "zerolinecolor": PALE, "tickfont": {"color": GREY}}
+    scene_axis = {"gridcolor": PALE, "showbackground": False, "title": "", "color": GREY}
+    picture.update_layout(
+        template="none",
+        height=height_pixels,
+        font={"color": INK, "family": "system-ui, sans-serif", "size": 12},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        colorway=[BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE],
+        margin={"l": 50, "r": 10, "t": 30, "b": 45},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1},
+    )
+    picture.update_xaxes(**axis, automargin=True, title_standoff=8)
+    picture.update_yaxes(**axis, automargin=True, title_standoff=8)
+    picture.update_scenes(aspectmode="data", **{f"{name}axis": scene_axis for name in "xyz"})
+    return picture
+
+
+FROM = {"x": 1.3, "y": -1.9, "z": 0.45}
+"""From where a body is seen at first; `page.js` turns it about its long axis from there."""
+
+
+def turning(picture: Any, height_pixels: int = 420) -> Any:
+    """`interactive`, for a three-dimensional plotly figure that turns until it is touched."""
+    interactive(picture, height_pixels).update_layout(
+        meta={"turns": True}, margin={"l": 0, "r": 0, "t": 0, "b": 0}, scene={"camera": {"eye": FROM}}
+    )
+    return picture

@@ -31,8 +31,30 @@ def box_precision(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
     Returns:
         (images,) float64, 0 to 1; NaN for images without any box, which do not count.
     """
+    hittable, shares = _precisions(truth, predicted, images)
+    scores = np.where(np.bincount(predicted.image, minlength=images), 0.0, np.nan)
+    scores[hittable] = shares.mean(axis=0)
+    return scores
+
+
+def precision_by_threshold(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
+    """The same at each threshold, (THRESHOLDS, images): `box_precision` is their mean."""
+    hittable, shares = _precisions(truth, predicted, images)
+    scores = np.where(np.bincount(predicted.image, minlength=images), 0.0, np.nan)
+    table = np.tile(scores, (len(THRESHOLDS), 1))
+    table[:, hittable] = shares
+    return table
+
+
+def mean_precision(scores: np.ndarray) -> float:
+    """The competition's score from those of the images, (images,); NaN if none counts."""
+    counted = scores[~np.isnan(scores)]
+    return float(counted.mean()) if len(counted) else float("nan")
+
+
+def _precisions(truth: Boxes, predicted: Boxes, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which images have a true box; and their TP / (TP + FP + FN) at each threshold, (thresholds, these images)."""
     true_count, count = (np.bincount(boxes.image, minlength=images) for boxes in (truth, predicted))
-    scores = np.where(count, 0.0, np.nan)
     # Where there is nothing to hit, nothing needs to be sorted or compared; small numbers are sorted fastest.
     hittable = np.flatnonzero(true_count)
     number = np.zeros(images, np.min_scalar_type(len(hittable)))
@@ -41,14 +63,7 @@ def box_precision(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
     ours, theirs = (boxes._replace(image=number[boxes.image]) for boxes in (comparable, truth))
     ours = ours.take(np.lexsort((-ours.confidence, ours.image)))
     hits = _hits(theirs.take(np.argsort(theirs.image, kind="stable")), ours, len(hittable))
-    scores[hittable] = (hits / ((true_count + count)[hittable] - hits)).mean(axis=0)
-    return scores
-
-
-def mean_precision(scores: np.ndarray) -> float:
-    """The competition's score from those of the images, (images,); NaN if none counts."""
-    counted = scores[~np.isnan(scores)]
-    return float(counted.mean()) if len(counted) else float("nan")
+    return hittable, hits / ((true_count + count)[hittable] - hits)
 
 
 def _hits(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
@@ -101,6 +116,13 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
     down = np.minimum(y + height, other_y + other_height) - np.maximum(y, other_y)
     intersection = np.maximum(across, 0) * np.maximum(down, 0)
     return intersection, width * height + other_width * other_height - intersection
+
+
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The IoU of every box of the first (n, 4) with every one of the second (m, 4): (n, m) float64."""
+    one, other = np.divmod(np.arange(len(first) * len(second)), max(1, len(second)))
+    intersection, union = _overlap(first[one], second[other])
+    return np.asarray(intersection / union).reshape(len(first), len(second))
 
 
 def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> float:

@@ -1,5 +1,6 @@
 """Fitting a network epoch by epoch: schedule, weight averaging, early stopping, and going on after a kill."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from pulmo.training import passes
 from pulmo.training.checkpoint import Progress, Values, assign, load_progress, save_progress, values_of
-from pulmo.training.learner import Learner
+from pulmo.training.learner import Learner, Measure
 from pulmo.training.schedule import warm_up_then_cosine
 from pulmo.training.sequences import OrderedBatches, TrainingBatches
 
@@ -41,11 +42,19 @@ class Trainer:
         objective: a Keras loss: (target, prediction) → a number an example.
         plan: how long and how fast.
         augment: a layer from batch to batch, such as `Augment`.
+        measures: what the history tells beside the loss, by name.
     """
 
-    def __init__(self, network: Any, objective: Any, plan: Plan, augment: Any = None) -> None:
+    def __init__(
+        self,
+        network: Any,
+        objective: Any,
+        plan: Plan,
+        augment: Any = None,
+        measures: Mapping[str, Measure] | None = None,
+    ) -> None:
         self.network, self.plan = network, plan
-        self._learner = Learner(network, objective, augment)
+        self._learner = Learner(network, objective, augment, measures)
         self._learner.compile(optimizer=_optimizer(plan), jit_compile="auto")
         self._learner.optimizer.build(network.trainable_variables)
         beside = [*getattr(augment, "variables", []), *self._learner.optimizer.variables]
@@ -53,7 +62,12 @@ class Trainer:
         self._beside_at_start = values_of(beside)
 
     def fit(
-        self, initial: Values, train: TrainingBatches, checkpoint: Path, validation: OrderedBatches | None = None
+        self,
+        initial: Values,
+        train: TrainingBatches,
+        checkpoint: Path,
+        validation: OrderedBatches | None = None,
+        watched: OrderedBatches | None = None,
     ) -> pd.DataFrame:
         """Train; the network is left with averaged weights, of the best validated epoch or else of the last.
 
@@ -63,10 +77,12 @@ class Trainer:
             checkpoint: a file written after each epoch; where it is, the training that was killed goes on and, on a
                 CPU, ends with the weights it would have had. It stays: remove it when what was learned is kept.
             validation: chooses the best epoch and ends the training; without it, the plan is followed to its end.
+            watched: rows held out, for the history alone: nothing is chosen by them.
 
         Returns:
-            The history, one row an epoch: `epoch`, `loss`, `validation_loss` (of the averaged weights; NaN without
-            validation), `learning_rate` at its end, and `best`: whether it gave the weights.
+            The history, one row an epoch: `epoch`, `loss` and the measures; `validation_loss` and, of the rows watched,
+            `held_out_loss` and `held_out_<measure>`, all of the averaged weights, NaN where there are no such rows;
+            `learning_rate` at its end, and `best`: whether it gave the weights.
         """
         assign(self._variables, [*initial, *self._beside_at_start])
         if checkpoint.is_file():
@@ -74,30 +90,36 @@ class Trainer:
         else:
             progress = Progress(values_of(self.network.weights), values_of(self.network.weights))
         while progress.epoch < self.plan.epochs and progress.epoch - progress.best_epoch <= self.plan.patience:
-            self._one_epoch(progress, train, validation)
+            self._one_epoch(progress, train, validation, watched)
             save_progress(checkpoint, progress, self._variables)
         assign(self.network.weights, progress.best)
         history = pd.DataFrame(progress.history)
         return history.assign(best=history["epoch"] == progress.best_epoch)
 
-    def _one_epoch(self, progress: Progress, train: TrainingBatches, validation: OrderedBatches | None) -> None:
+    def _one_epoch(
+        self,
+        progress: Progress,
+        train: TrainingBatches,
+        validation: OrderedBatches | None,
+        watched: OrderedBatches | None,
+    ) -> None:
         epoch = progress.epoch
         train.start(epoch)
         fitted = passes.train(self._learner, train)
         last = values_of(self.network.weights)
         progress.averages = last if epoch == 0 else _mixed(progress.averages, last, self.plan.averaging)
-        loss = float("nan")
-        if validation is not None:
-            assign(self.network.weights, progress.averages)
-            loss = passes.evaluate(self._learner, validation)
-            assign(self.network.weights, last)
+        assign(self.network.weights, progress.averages)
+        loss = passes.evaluate(self._learner, validation)["loss"] if validation else float("nan")
+        seen = passes.evaluate(self._learner, watched) if watched else dict.fromkeys(fitted, float("nan"))
+        assign(self.network.weights, last)
         if validation is None or loss < progress.best_score:
             progress.best, progress.best_score, progress.best_epoch = progress.averages, loss, epoch
         progress.history.append(
             {
                 "epoch": epoch,
-                "loss": fitted,
+                **fitted,
                 "validation_loss": loss,
+                **{f"held_out_{name}": value for name, value in seen.items()},
                 "learning_rate": float(keras.ops.convert_to_numpy(self._learner.optimizer.learning_rate)),
             }
         )

@@ -10,10 +10,11 @@ import pandas as pd
 
 import pulmo.models.detector
 import pulmo.models.normalise  # noqa: F401 - a saved network is not read before its layers have been
+from pulmo.models.measures import dice_of_masks
 from pulmo.training.augment import Augment, Moves
 from pulmo.training.checkpoint import Values, values_of
 from pulmo.training.fit import Plan, Trainer
-from pulmo.training.sampler import PositiveShare, evenly
+from pulmo.training.sampler import PositiveShare, a_few, evenly
 from pulmo.training.sequences import OrderedBatches, Rows, Sampler, TrainingBatches
 
 
@@ -62,7 +63,8 @@ class ImageTrainer:
         self._build, self._pictures, self._recipe, self._seed = build, pictures, recipe, seed
         self._rows = Rows({"image": pictures.images}, pictures.target)
         augment = Augment(recipe.moves, "yx", seed, target=pictures.kind)
-        self._trainer = Trainer(self._new_network(seed), objective, recipe.plan, augment)
+        measures = {"dice": dice_of_masks} if pictures.kind == "mask" else {}
+        self._trainer = Trainer(self._new_network(seed), objective, recipe.plan, augment, measures)
 
     @property
     def network(self) -> Any:
@@ -70,21 +72,29 @@ class ImageTrainer:
         return self._trainer.network
 
     def train(
-        self, learned: np.ndarray, number: int, checkpoint: Path, checked: np.ndarray | None = None
+        self,
+        learned: np.ndarray,
+        number: int,
+        checkpoint: Path,
+        checked: np.ndarray | None = None,
+        held_out: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """Train anew; the history, see `Trainer.fit`.
+        """Train anew; the history, see `Trainer.fit`; of masks, with `dice`.
 
         Args:
             learned: numbers of the pictures to learn from, (some of n,) int.
             number: of this training; another one starts from other weights and sees other batches.
             checkpoint: a file; where it is, the training that was killed goes on. Remove it when all is kept.
             checked: numbers of the pictures by which the best epoch is chosen; never those that are scored.
+            held_out: numbers of pictures to be watched, of which a few are drawn; nothing is chosen by them.
         """
         seed = 1000 * self._seed + number
         plan, batch = self._recipe.plan, self._recipe.batch
         train = TrainingBatches(self._rows, batch, seed, plan.steps, self._sampler(learned))
         validation = None if checked is None or not len(checked) else OrderedBatches(self._rows, batch, checked)
-        return self._trainer.fit(values_of(self._new_network(seed).variables), train, checkpoint, validation)
+        watched = None if held_out is None else OrderedBatches(self._rows, batch, a_few(held_out, plan.steps * batch))
+        initial = values_of(self._new_network(seed).variables)
+        return self._trainer.fit(initial, train, checkpoint, validation, watched)
 
     def _sampler(self, learned: np.ndarray) -> Sampler:
         first = self._recipe.first_positive_share

@@ -12,25 +12,27 @@ from pulmo.training.device import on_cpu
 from pulmo.training.sequences import OrderedBatches, TrainingBatches
 
 
-def train(learner: Any, batches: TrainingBatches) -> float:
-    """One epoch; its mean loss."""
+def train(learner: Any, batches: TrainingBatches) -> dict[str, float]:
+    """One epoch; the means of its `loss` and of the learner's measures."""
     if not on_cpu():
         # One call an epoch: what is compiled stays, and between the calls weights are ours under every backend.
-        return float(learner.fit(batches, epochs=1, verbose=0, shuffle=False).history["loss"][0])
+        history = learner.fit(batches, epochs=1, verbose=0, shuffle=False).history
+        return {name: float(values[0]) for name, values in history.items()}
     learner.reset_metrics()
     for number in range(len(batches)):
         found = learner.train_on_batch(*batches[number], return_dict=True)
-    return float(found["loss"])
+    return {name: float(value) for name, value in found.items()}
 
 
-def evaluate(learner: Any, batches: OrderedBatches) -> float:
-    """The mean loss over all rows."""
+def evaluate(learner: Any, batches: OrderedBatches) -> dict[str, float]:
+    """The same of all rows, from which nothing is learned."""
     if not on_cpu():
-        return float(learner.evaluate(batches, verbose=0, return_dict=True)["loss"])
-    learner.reset_metrics()
-    for number in range(len(batches)):
-        found = learner.test_on_batch(*batches[number], return_dict=True)
-    return float(found["loss"])
+        found = learner.evaluate(batches, verbose=0, return_dict=True)
+    else:
+        learner.reset_metrics()
+        for number in range(len(batches)):
+            found = learner.test_on_batch(*batches[number], return_dict=True)
+    return {name: float(value) for name, value in found.items()}
 
 
 def predict(network: Any, batches: OrderedBatches) -> Any:

@@ -5,11 +5,19 @@ from collections.abc import Callable
 import numpy as np
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
+WATCHED = 48
 
 
 def evenly(rows: np.ndarray) -> Draw:
     """A sampler, see `sequences.Sampler`: each of `rows` once an epoch."""
     return lambda rng, _: rng.permutation(rows)
+
+
+def a_few(held_out: np.ndarray, learned: int) -> np.ndarray:
+    """Some of the rows `held_out`, in order, to be watched after each epoch: at least WATCHED, if there are so many,
+    and a tenth of the `learned` an epoch, so that watching costs a few hundredths of learning."""
+    count = max(WATCHED, learned // 10)
+    return np.sort(np.random.default_rng(0).permutation(held_out)[:count])
 
 
 class PositiveShare:

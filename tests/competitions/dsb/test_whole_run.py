@@ -21,6 +21,7 @@ from pulmo.pipeline.runner import output, run_stages
 from pulmo.pipeline.stage import load
 from tests.competitions.dsb.support import run_of, words
 from tests.conftest import Cluster
+from tests.figures import check_page, figures_of, remarks_of, sections_of
 from tests.support import run_pulmo
 
 STAGES = [spec.name for spec in find_competition("dsb").stages]
@@ -66,6 +67,22 @@ def test_training_and_test_are_told_apart_in_every_number(whole: Whole) -> None:
     assert scores["estimate"]["score"] == pytest.approx(metrics.loc["out of fold", "log_loss"])
     assert 0 <= scores["estimate"]["auc_low"] <= scores["estimate"]["auc"] <= scores["estimate"]["auc_high"] <= 1
     assert "weights, " in whole.ran.stderr
+
+
+def test_every_figure_of_a_finished_run_is_drawn(whole: Whole, tmp_path: Path) -> None:
+    sections = sections_of(run_of(whole.data, whole.work))
+    assert [remark.split(".")[0] for remark in remarks_of(sections)] == ["Dense voxels: left out"]  # of MR
+    check_page(sections, tmp_path / "page.html")
+    figures = figures_of(sections)
+    metrics = pd.read_parquet(whole.work / "fit_ensemble/metrics.parquet").set_index("set")
+    unseen = metrics.loc["out of fold"]
+    assert f"AUC {unseen['auc']:.3f} out of fold" in figures["ROC"].says
+    positives = unseen["true_positive"] + unseen["false_negative"]
+    assert f"At one half, {unseen['true_positive']} of {positives}" in figures["Confusion matrix"].says
+    assert figures["Seen and not seen"].picture["scans"].tolist() == ["learned from", "out of fold", "test"]
+    scans = pd.read_parquet(whole.work / "features/scans.parquet")
+    assert f"{len(scans)} volumes of 4 × 16 × 16 voxels" in figures["What the network sees"].says
+    assert "0 of whom are in two folds" in figures["Folds"].says
 
 
 def test_each_scan_is_judged_by_the_network_that_has_not_seen_it(whole: Whole) -> None:

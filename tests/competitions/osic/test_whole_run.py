@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import Browser
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competition import find_competition
@@ -23,9 +24,14 @@ from pulmo.competitions.osic.features import training_examples
 from pulmo.competitions.osic.out_of_fold import fold_of_pairs
 from pulmo.competitions.osic.phantom import EMPTY_FOLDER, NOT_DICOM, PhantomSettings, write_phantom
 from pulmo.models.robust_linear import LinearParameters, fit_robust_linear
+from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.runner import Run
 from pulmo.scoring.laplace import laplace_log_likelihood
 from pulmo.training.cross_validation import cross_validate
+from tests.browser import opened, plots_of
+from tests.competitions.osic.support import settings_of
 from tests.conftest import Cluster
+from tests.figures import check_page, figures_of, remarks_of, sections_of
 from tests.support import run_pulmo
 
 SETTINGS = (
@@ -92,6 +98,25 @@ def test_scans_that_cannot_be_read_are_named_and_stop_nothing(whole: Whole) -> N
     assert statistics["lung_litres"].notna().sum() == 40 - 4
     assert statistics["lung_litres"].dropna().between(0.8, 9).all()
     assert set(pd.read_parquet(whole.work / "train_gbm/out_of_fold.parquet")["patient"]) == set(patients)
+
+
+@pytest.fixture(scope="module")
+def page(whole: Whole) -> Path:
+    run = Run(find_competition("osic"), RunPaths(whole.data, whole.work, whole.out), settings_of())
+    sections = sections_of(run)
+    check_page(sections, whole.out / "report.html")
+    assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["Gains"]  # its stage, cv, has not been run
+    said = {title: figure.says for title, figure in figures_of(sections).items()}
+    assert said["Scans set aside"].startswith("Of 40 patients, 4 have no scan that can be used")
+    assert said["How good the masks are"].startswith("36 of 36 masks pass")
+    assert "files of 38 patients, from 0 to" in said["Files a patient, and their size"]
+    return whole.out / "report.html"
+
+
+def test_its_page_opens_in_a_browser(page: Path, browser: Browser) -> None:
+    with opened(browser, page) as seen:
+        seen.assert_sound()
+        assert len(plots_of(page)) == 4  # courses, bones, lungs, contributions
 
 
 def test_a_second_run_does_nothing_again(whole: Whole) -> None:

@@ -10,6 +10,7 @@ from pulmo.competitions.rsna.ensemble import (
     cross_fit,
     fit_values,
     knobs_for,
+    score_by_threshold,
 )
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes
@@ -48,6 +49,17 @@ def test_a_threshold_tells_them_apart() -> None:
     fitted = fit_values(evidence, true_boxes(), knobs_for(evidence, classified=False, lungs=False))
     assert "kept" not in fitted
     assert score(evidence, fitted) == 1
+
+
+def test_other_thresholds_are_told_with_what_they_score() -> None:
+    evidence = Evidence({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
+    told = score_by_threshold(evidence, true_boxes(), {**PLAIN, "threshold": 0.45}).set_index("threshold")
+    assert told.index.is_monotonic_increasing
+    kept = told["boxes"].tolist()
+    assert kept[told.index.get_loc(0.45)] == PATIENTS / 2  # every true box, and no other
+    assert (kept[0], kept[-1]) == (PATIENTS, 1)
+    for threshold, found in zip(told.index.tolist(), told["score"].tolist(), strict=True):
+        assert found == pytest.approx(score(evidence, {**PLAIN, "threshold": threshold}))
 
 
 def test_boxes_too_large_are_shrunk() -> None:

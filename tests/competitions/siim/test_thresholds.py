@@ -14,6 +14,7 @@ from pulmo.competitions.siim.thresholds import (
     dice_of,
     fit_thresholds,
     mask_of,
+    try_thresholds,
 )
 
 CHOICES = Choices(high=(0.3, 0.6, 0.9), least_share=(0.0, 0.05), low=(0.1, 0.4), gate=(0.0, 0.5))
@@ -77,3 +78,10 @@ def test_a_fold_is_scored_by_thresholds_of_the_others() -> None:
     assert scores[fold == 2].tolist() == dice_of(known.take(fold == 2), others).tolist()
     turned = evidence(said, np.where((fold == 2)[:, None, None], 1 - true, true), anything)
     assert cross_fit(turned, fold, CHOICES)[fold == 2].tolist() == dice_of(turned.take(fold == 2), others).tolist()
+
+
+def test_every_choice_is_told_with_what_it_scores() -> None:
+    known = evidence(*pictures(3))
+    tried, scores = try_thresholds(known, CHOICES)
+    assert len(set(tried)) == 3 * 2 * 2 * 2
+    assert scores == pytest.approx([dice_of(known, thresholds).mean() for thresholds in tried])

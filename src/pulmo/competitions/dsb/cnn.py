@@ -11,6 +11,7 @@ import pandas as pd
 from pulmo.competitions.dsb.settings import CnnSettings
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.models.grad_cam import cut, grad_cam, magnified
+from pulmo.models.measures import accuracy_of_classes
 from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, resnet3d
 from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
 from pulmo.training.augment import Augment, Moves
@@ -19,6 +20,7 @@ from pulmo.training.device import gradient
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.folds import folds_by_group
 from pulmo.training.passes import predict
+from pulmo.training.sampler import a_few
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
 
 PREDICTION_BATCH = 16
@@ -61,6 +63,7 @@ class VolumeTrainer:
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             _plan(settings),
             Augment(_moves(settings, wanted), "zyxc", seed),
+            {"accuracy": accuracy_of_classes},
         )
 
     @property
@@ -69,7 +72,7 @@ class VolumeTrainer:
         return self._trainer.network
 
     def train(self, left_out: np.ndarray, number: int, checkpoint: Path) -> pd.DataFrame:
-        """Train on the scans that are not left out; the history.
+        """Train on the scans that are not left out; the history, with its `accuracy`. Those left out are watched.
 
         Args:
             left_out: (scans,) bool.
@@ -83,7 +86,10 @@ class VolumeTrainer:
             rows, self._settings.batch, seed, self._settings.steps, lambda rng, _: rng.permutation(learned)
         )
         validation = OrderedBatches(rows, PREDICTION_BATCH, checked) if len(checked) else None
-        return self._trainer.fit(values_of(self._network(seed).variables), train, checkpoint, validation)
+        held_out = a_few(np.flatnonzero(left_out), self._settings.steps * self._settings.batch)
+        watched = OrderedBatches(rows, PREDICTION_BATCH, held_out)
+        initial = values_of(self._network(seed).variables)
+        return self._trainer.fit(initial, train, checkpoint, validation, watched)
 
     def logits(self) -> np.ndarray:
         """What the network, as last trained, says of every scan: (scans,)."""

@@ -54,7 +54,7 @@ COMPETITION = Competition(
             "fit_ensemble",
             "routes fused, thresholds by the metric; the model put together",
             reads=_ENSEMBLE,
-            writes=("model", "out_of_fold", "pictures", "estimate"),
+            writes=("model", "out_of_fold", "pictures", "estimate", "thresholds"),
         ),
         StageSpec(
             "predict",

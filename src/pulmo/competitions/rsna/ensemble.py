@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
 from pulmo.blending.knobs import Knob, climb
@@ -17,6 +18,7 @@ from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes, no_boxes
 
 SEGMENTER, DETECTOR = "segmenter", "detector"
+TRIED = 40
 ROUTES = (SEGMENTER, DETECTOR)
 KEPT, THRESHOLD = "kept", "threshold"
 """While knobs are turned, so many boxes a patient are kept, whatever their confidence; what is kept in the end is a
@@ -90,6 +92,20 @@ def fit_values(evidence: Evidence, truth: Boxes, knobs: Mapping[str, Knob]) -> d
     values = climb(lambda tried: _score(evidence, truth, tried), knobs)
     kept = values.pop(KEPT)
     return {**values, THRESHOLD: _threshold(_fuse(evidence, values), kept * evidence.patients)}
+
+
+def score_by_threshold(evidence: Evidence, truth: Boxes, values: Mapping[str, float]) -> pd.DataFrame:
+    """What a higher or lower THRESHOLD would have scored, all else as fitted: `threshold`, `score` and `boxes`, how
+    many are kept; a row each from the least to the greatest confidence, and the fitted one."""
+    fused = _fuse(evidence, values)
+    confidence = fused.boxes.confidence
+    spread = np.linspace(confidence.min(), confidence.max(), TRIED) if len(confidence) else confidence
+    rows = []
+    for threshold in np.unique([*spread, values[THRESHOLD]]).tolist():
+        kept = finish_boxes(fused, Finish(threshold, values.get("solo", 0.0), values["shrink"]))
+        score = mean_precision(box_precision(truth, kept, evidence.patients))
+        rows.append({"threshold": threshold, "score": score, "boxes": len(kept.image)})
+    return pd.DataFrame(rows)
 
 
 def cross_fit(evidence: Evidence, truth: Boxes, fold: np.ndarray, knobs: Mapping[str, Knob]) -> Boxes:

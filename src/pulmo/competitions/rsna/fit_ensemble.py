@@ -5,7 +5,7 @@ import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competitions.rsna.candidates import candidate_table
-from pulmo.competitions.rsna.ensemble import cross_fit, fit_values, knobs_for
+from pulmo.competitions.rsna.ensemble import cross_fit, fit_values, knobs_for, score_by_threshold
 from pulmo.competitions.rsna.evidence import ROUTE_STAGES, read_out_of_fold
 from pulmo.competitions.rsna.settings import EnsembleSettings
 from pulmo.competitions.rsna.trained_model import write_model
@@ -16,7 +16,8 @@ FAMILIES = {**ROUTE_STAGES, "classifier": "train_classifier", "lungs": "train_lu
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with what each scores, `estimate`."""
+    """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with what each scores, `estimate`; and
+    `thresholds`: what other least confidences would have scored."""
     said = read_out_of_fold(stage)
     knobs = knobs_for(said.evidence, said.classified, said.lungs)
     found = cross_fit(said.evidence, said.truth, said.fold, knobs)
@@ -30,6 +31,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
     stage.write("pictures", pd.DataFrame({"patient": names, "fold": said.fold, "score": scores}))
     stage.write("estimate", estimate)
+    stage.write("thresholds", score_by_threshold(said.evidence, said.truth, values))
 
 
 def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | int]:

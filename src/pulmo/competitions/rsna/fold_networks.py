@@ -104,8 +104,9 @@ def train_folds(
     models = stage.folder("models")
     folders = []
     for number in stage.progress(range(min(settings.folds, int(fold.max()) + 1)), f"{stage.spec.name}, folds"):
-        make = partial(_train, stage, trainer, np.flatnonzero((fold != number) & learnable), number)
         held = np.flatnonzero(fold == number)
+        learned, watched = (np.flatnonzero(which & learnable) for which in (fold != number, fold == number))
+        make = partial(_train, stage, trainer, learned, watched, number)
         folders.append(stage.keep(f"fold{number}", partial(_train_and_ask, make, partial(ask, held))))
         shutil.copy(folders[-1] / NETWORK, models / f"fold{number}.keras")
     stage.write("history", joined(folders, "history"))
@@ -117,8 +118,11 @@ def _train_and_ask(train: Callable[[Path], None], ask: Callable[[Path], None], f
     ask(folder)
 
 
-def _train(stage: Stage, trainer: "ImageTrainer", learned: np.ndarray, number: int, folder: Path) -> None:
-    history = trainer.train(learned, number, stage.scratch("checkpoints") / f"fold{number}.npz")
+def _train(
+    stage: Stage, trainer: "ImageTrainer", learned: np.ndarray, watched: np.ndarray, number: int, folder: Path
+) -> None:
+    checkpoint = stage.scratch("checkpoints") / f"fold{number}.npz"
+    history = trainer.train(learned, number, checkpoint, held_out=watched)
     trainer.network.save(folder / NETWORK)
     save(folder / "history", history.assign(fold=number))
 

@@ -29,7 +29,7 @@ COMPETITION = Competition(
             "fit_ensemble",
             "thresholds, least area and gate by the metric; the model put together",
             reads=(*_TRUTH, *_SAID, "train_segmenter/models"),
-            writes=("model", "out_of_fold", "estimate"),
+            writes=("model", "out_of_fold", "estimate", "search", "thresholds"),
         ),
         StageSpec(
             "predict",

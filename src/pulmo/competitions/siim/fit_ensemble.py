@@ -1,25 +1,41 @@
 """Out-of-fold probabilities → thresholds by the competition's Dice, an honest estimate of the score, and `model/`."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competitions.siim.settings import EnsembleSettings
-from pulmo.competitions.siim.thresholds import LEVELS, Choices, Evidence, counts_at_least, dice_of, fit_thresholds
+from pulmo.competitions.siim.thresholds import (
+    LEVELS,
+    Choices,
+    Evidence,
+    Thresholds,
+    counts_at_least,
+    dice_of,
+    fit_thresholds,
+    try_thresholds,
+)
 from pulmo.competitions.siim.trained_model import NETWORK, write_model
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.rle import decode, parse
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, `out_of_fold` (a row an X-ray held out, with its cross-fitted Dice) and the `estimate`."""
+    """Write `model`, `out_of_fold` (a row an X-ray held out, with its cross-fitted Dice), the `estimate`; `thresholds`,
+    those that each fold is scored with; and of the `search` for thresholds every choice with its mean `dice`."""
     held, evidence = read_evidence(stage)
     choices = Choices(**settings.model_dump())
-    scores = cross_fit(evidence, held["fold"].to_numpy(), choices)
-    thresholds = fit_thresholds(evidence, choices)
+    by_fold = fit_by_fold(evidence, held["fold"].to_numpy(), choices)
+    scores = scores_by_fold(evidence, held["fold"].to_numpy(), by_fold)
+    tried, dice = try_thresholds(evidence, choices)
+    thresholds = tried[int(np.argmax(dice))]
     estimate = _estimate(scores, held)
     stage.write("out_of_fold", held[["image", "patient", "fold", "any", "area", "row"]].assign(dice=scores))
     stage.write("estimate", estimate)
+    stage.write("thresholds", pd.DataFrame([{"fold": fold, **fitted._asdict()} for fold, fitted in by_fold.items()]))
+    stage.write("search", pd.DataFrame(tried).assign(dice=dice))
     networks = stage.input("train_segmenter/models") / NETWORK
     record = {
         "thresholds": thresholds._asdict(),
@@ -49,10 +65,20 @@ def read_evidence(stage: Stage) -> tuple[pd.DataFrame, Evidence]:
 
 def cross_fit(evidence: Evidence, fold: np.ndarray, choices: Choices) -> np.ndarray:
     """What each picture scores with thresholds fitted on the pictures of other folds, (pictures,) float64."""
+    return scores_by_fold(evidence, fold, fit_by_fold(evidence, fold, choices))
+
+
+def fit_by_fold(evidence: Evidence, fold: np.ndarray, choices: Choices) -> dict[int, Thresholds]:
+    """For each fold, the thresholds fitted on the pictures of the others."""
+    return {number: fit_thresholds(evidence.take(fold != number), choices) for number in np.unique(fold).tolist()}
+
+
+def scores_by_fold(evidence: Evidence, fold: np.ndarray, by_fold: Mapping[int, Thresholds]) -> np.ndarray:
+    """What each picture scores with the thresholds of its fold, (pictures,) float64."""
     scores = np.empty(len(fold))
-    for number in np.unique(fold):
+    for number, thresholds in by_fold.items():
         inside = fold == number
-        scores[inside] = dice_of(evidence.take(inside), fit_thresholds(evidence.take(~inside), choices))
+        scores[inside] = dice_of(evidence.take(inside), thresholds)
     return scores
 
 

@@ -93,15 +93,20 @@ def dice_of(evidence: Evidence, thresholds: Thresholds) -> np.ndarray:
 
 def fit_thresholds(evidence: Evidence, choices: Choices) -> Thresholds:
     """The choice of highest mean Dice; of equals, the first."""
+    tried, scores = try_thresholds(evidence, choices)
+    return tried[int(np.argmax(scores))]
+
+
+def try_thresholds(evidence: Evidence, choices: Choices) -> tuple[list[Thresholds], np.ndarray]:
+    """Every choice, and the mean Dice of each, (choices,) float64."""
     empty = (evidence.true == 0).astype(np.float64)
     gains = np.stack([_dice_where_drawn(evidence, low) - empty for low in choices.low], axis=1)
     gates = list(product(choices.high, choices.least_share, choices.gate))
     positive = np.stack(
         [_positive(evidence, Thresholds(high, share, 0.0, gate)) for high, share, gate in gates]
     ).astype(np.float64)
-    gate, low = np.unravel_index(np.argmax(positive @ gains), (len(gates), len(choices.low)))
-    high, share, any_air = gates[int(gate)]
-    return Thresholds(high, share, choices.low[int(low)], any_air)
+    tried = [Thresholds(high, share, low, gate) for (high, share, gate), low in product(gates, choices.low)]
+    return tried, empty.mean() + (positive @ gains).ravel() / len(empty)
 
 
 def _positive(evidence: Evidence, thresholds: Thresholds) -> np.ndarray:

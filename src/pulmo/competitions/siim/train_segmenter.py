@@ -56,7 +56,8 @@ def _fold(
 ) -> None:
     """Train on the other folds; the network, its history and what it says of this one into the folder."""
     learned, held = np.flatnonzero((fold >= 0) & (fold != number)), np.flatnonzero(fold == number)
-    history = trainer.train(learned, number, stage.scratch("checkpoints") / f"fold{number}.npz")
+    checkpoint = stage.scratch("checkpoints") / f"fold{number}.npz"
+    history = trainer.train(learned, number, checkpoint, held_out=held)
     said = predictor.predict(images, held)
     trainer.network.save(folder / "network.keras")
     save(folder / "history", history.assign(fold=number))

@@ -30,7 +30,7 @@ def draw(paths: RunPaths) -> list[Path]:
 def draw_outlines(paths: RunPaths, path: Path) -> None:
     """Ten X-rays with air, from the worst outline to the best, each by a network that has not seen the patient."""
     held = load(paths.stage("fit_ensemble") / "out_of_fold.parquet")
-    record = load(paths.stage("fit_ensemble") / "model" / "ensemble.json")
+    by_fold = load(paths.stage("fit_ensemble") / "thresholds.parquet").set_index("fold")
     images, masks = (load(paths.stage("features") / f"{name}.npy") for name in ("images", "masks"))
     probability = load(paths.stage("train_segmenter") / "probability.npy")
     with_air = held[held["area"] > 0].sort_values("dice", kind="stable")
@@ -44,7 +44,7 @@ def draw_outlines(paths: RunPaths, path: Path) -> None:
             fontsize=10,
         )
         for axes, (place, row) in zip(drawing.subplots(ROWS, COLUMNS).flat, chosen.iterrows(), strict=True):
-            said = mask_of(probability[place], row["any"], Thresholds(**record["thresholds"]))
+            said = mask_of(probability[place], row["any"], Thresholds(**by_fold.loc[row["fold"]]))
             _draw_outline(axes, images[row["row"]], masks[row["row"]] > 127, said)
             axes.set_title(f"Dice {row['dice']:.2f}", fontsize=8)
 
@@ -54,10 +54,11 @@ def draw_learning(history: pd.DataFrame, path: Path) -> None:
     with figure(6, 3.2, path) as drawing:
         axes = drawing.subplots()
         for fold, rows in history.groupby("fold"):
-            axes.plot(rows["epoch"] + 1, rows["loss"], color=BLUE, alpha=0.8, label="loss" if fold == 0 else None)
-            if rows["validation_loss"].notna().any():
-                axes.plot(rows["epoch"] + 1, rows["validation_loss"], color=ORANGE, alpha=0.8)
-        axes.set_title("Training loss of each fold's network")
+            for column, label, colour in (("loss", "learned from", ORANGE), ("held_out_loss", "held out", BLUE)):
+                name = label if fold == 0 else None
+                axes.plot(rows["epoch"] + 1, rows[column], color=colour, alpha=0.8, label=name)
+        axes.legend()
+        axes.set_title("Loss of each fold's network")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
 

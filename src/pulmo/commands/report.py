@@ -1,0 +1,96 @@
+"""Pages to look at: one a run of a competition, and an index of all runs."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pulmo.commands.console import tell
+from pulmo.commands.run import Request, prepare
+from pulmo.competition import competition_names, find_competition
+from pulmo.pipeline.runner import Run
+from pulmo.report.page import Figure, Section, write_page
+from pulmo.report.pictures import Link
+from pulmo.report.sections import SECTIONS, draw_section
+
+SUBMISSIONS = Path("submissions")
+PAGE, INDEX = "report.html", "index.html"
+
+
+def write_report(request: Request, out: Path | None = None) -> Path:
+    """Write the page of a run, by default beside its submission; before anything is trained, of the data alone."""
+    started = time.monotonic()
+    run = prepare(request)
+    path = out or run.paths.out / PAGE
+    sections = []
+    for name, heading in SECTIONS.items():
+        tell(f"{request.competition.name}: drawing {heading.lower()} …")
+        sections.append(draw_section(run, name, request.competition.module(f"figures.{name}").FIGURES))
+    write_page(path, f"{request.competition.title}: run {request.run_name}", _lead(run, request), sections)
+    tell(f"{path}: {path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - started:.0f} s")
+    return path
+
+
+def write_index(out: Path | None = None) -> Path:
+    """Write the index of every run whose score or page lies under `submissions/`."""
+    path = out or SUBMISSIONS / INDEX
+    rows = [
+        _index_row(find_competition(name).title, folder, path.parent)
+        for name in competition_names()
+        for folder in sorted((SUBMISSIONS / name).glob("*/"))
+        if (folder / "score.json").is_file() or (folder / PAGE).is_file()
+    ]
+    columns = ["competition", "run", "metric", "estimate", "standard error", "made", "page", "submission"]
+    runs = Figure(
+        "Every run",
+        "Estimates are out of fold, on the data that the run was trained on; press a column's name to sort by it.",
+        pd.DataFrame(rows, columns=columns),
+        "A row a run: competition, metric, estimate with its standard error, and links to page and submission",
+    )
+    remarks = [] if rows else [f"No run yet under {SUBMISSIONS}/: `pulmo demo` makes one of each competition."]
+    write_page(path, "pulmo: runs", f"{len(rows)} runs under {SUBMISSIONS}/.", [Section("Runs", [runs], remarks)])
+    return path
+
+
+def _lead(run: Run, request: Request) -> str:
+    competition, folder = run.competition, run.paths.out
+    score = _read_score(folder)
+    if "estimate" in score:
+        estimate = score["estimate"]
+        return (
+            f"{competition.metric} {estimate['score']:.4f} ± {estimate['standard_error']:.4f} (standard error), out of "
+            f"fold and cross-fitted. Data: {run.paths.data}. Stages: {run.paths.work}."
+        )
+    return (
+        f"Data: {run.paths.data}. No run {request.run_name!r} has been trained yet; to train one: "
+        f"`pulmo {competition.name} run --data {run.paths.data} --run {request.run_name}`."
+    )
+
+
+def _index_row(title: str, folder: Path, beside: Path) -> dict[str, Any]:
+    score = _read_score(folder)
+    estimate = score.get("estimate", {})
+    links = {"page": folder / PAGE, "submission": folder / "submission.csv"}
+    made = max(path.stat().st_mtime for path in (folder / "score.json", folder / PAGE) if path.is_file())
+    return {
+        "competition": title,
+        "run": folder.name,
+        "metric": score.get("metric"),
+        "estimate": estimate.get("score", float("nan")),
+        "standard error": estimate.get("standard_error", float("nan")),
+        "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(made)),
+        **{name: _link(name, path, beside) if path.is_file() else None for name, path in links.items()},
+    }
+
+
+def _link(text: str, path: Path, beside: Path) -> Link:
+    return Link(text, Path(os.path.relpath(path, beside)).as_posix())
+
+
+def _read_score(folder: Path) -> dict[str, Any]:
+    path = folder / "score.json"
+    score: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return score

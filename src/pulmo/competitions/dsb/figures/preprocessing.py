@@ -1,0 +1,91 @@
+"""The Data Science Bowl's report page, preprocessing: the small volumes that the network sees, and the folds."""
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.dsb.figures.scans import in_hu
+from pulmo.competitions.dsb.volumes import VolumeFormat
+from pulmo.imaging.network_volume import COMPACT_HU
+from pulmo.pipeline.runner import Run
+from pulmo.report.charts import Groups, histogram_by_group
+from pulmo.report.images import Shown, image_panels
+from pulmo.report.page import Figure
+from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.style import SKY, VERMILION
+from pulmo.scoring.classification import auc
+
+PER_CLASS = 4
+SEED = 0
+
+
+def network_volumes(run: Run) -> Figure:
+    """The brightest slice of some volumes of each class, channel by channel."""
+    scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
+    wanted = VolumeFormat.from_json(description["volumes"])
+    channels = wanted.lungs.channels if wanted.modality == "CT" else ("intensity",)
+    shown = []
+    for label in (1, 0):
+        places = scans.index[scans["label"] == label].to_numpy()
+        for place in np.random.default_rng(SEED).permutation(places)[:PER_CLASS].tolist():
+            index = int(np.argmax(np.clip(volumes[place], COMPACT_HU, None).sum(axis=(1, 2, 3), dtype=np.int64)))
+            for channel, name in enumerate(channels):
+                title = f"{description['classes'][label]}, {name}"
+                window = (wanted.scale.low, wanted.scale.high)
+                shown.append(Shown(np.asarray(volumes[place, index, ..., channel]), title, window=window))
+    slices, rows, columns = volumes.shape[1:4]
+    return Figure(
+        "What the network sees",
+        f"{len(volumes):,} volumes of {slices} × {rows} × {columns} voxels, channels: {', '.join(channels)}; of "
+        f"{PER_CLASS} of each class, drawn at random (seed {SEED}), the slice with most that is dense.",
+        image_panels(shown, inches=1.3),
+        f"{len(shown)} slices of small volumes, of both classes",
+    )
+
+
+def dense_voxels(run: Run) -> Figure:
+    """How much is dense in each volume: what can be told without a network."""
+    scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
+    wanted = VolumeFormat.from_json(description["volumes"])
+    if wanted.modality != "CT":
+        raise left_out("features/volumes", "are of MR, whose values have no unit", "Nothing to do")
+    channel = len(wanted.lungs.channels) - 1
+    share = np.array([(volume[..., channel] > COMPACT_HU).mean() for volume in volumes])
+    names = dict(enumerate(description["classes"]))
+    table = scans.assign(share=100 * share, kind=scans["label"].map(names))
+    value = auc(scans["label"].to_numpy(), share)
+    return Figure(
+        "What is dense",
+        f"By the share of voxels above {in_hu(COMPACT_HU)} alone (channel {wanted.lungs.channels[channel]!r}), the "
+        f"classes are told apart with an AUC of {value:.3f}; a network has to do better than that.",
+        histogram_by_group(
+            table,
+            "share",
+            f"% of voxels above {in_hu(COMPACT_HU)}",
+            Groups("kind", {names[0]: SKY, names[1]: VERMILION}),
+        ),
+        "Histograms of the share of dense voxels, one a class",
+    )
+
+
+def folds(run: Run) -> Figure:
+    """Scans and patients of each fold."""
+    scans, classes = read(run, "features/scans"), read(run, "features/description")["classes"]
+    by_fold = scans.groupby("fold")
+    table = pd.DataFrame(
+        {
+            "fold": sorted(scans["fold"].unique()),
+            "scans": by_fold.size().to_numpy(),
+            "patients": by_fold["patient"].nunique().to_numpy(),
+            classes[1]: by_fold["label"].sum().astype(int).to_numpy(),
+        }
+    )
+    shared = len(scans[["patient", "fold"]].drop_duplicates()) - scans["patient"].nunique()
+    return Figure(
+        "Folds",
+        f"{len(scans):,} scans of {scans['patient'].nunique():,} patients, {shared} of whom are in two folds.",
+        table,
+        "A row a fold: scans, patients, scans of the class 1",
+    )
+
+
+FIGURES: tuple[Draw, ...] = (network_volumes, dense_voxels, folds)

@@ -1,0 +1,127 @@
+"""The Data Science Bowl's report page, results: how well classes are told apart, and what a probability is worth."""
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.dsb.figures.submission import BINS
+from pulmo.pipeline.runner import Run
+from pulmo.report.page import Figure
+from pulmo.report.sections import Draw, read
+from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, VERMILION, panel
+from pulmo.scoring.classification import auc, confusion, roc_curve, wilson_interval
+
+KINDS = (("out of fold", "probability", BLUE), ("learned from", "learned_probability", ORANGE))
+
+
+def metrics(run: Run) -> Figure:
+    """Log loss, AUC and accuracy of scans not seen, beside those of scans learned from."""
+    found = read(run, "fit_ensemble/metrics")
+    tested = read(run, "predict/metrics")
+    every = pd.concat([found, tested], ignore_index=True) if len(tested) else found
+    unseen, learned = (found.set_index("set").loc[name] for name in ("out of fold", "learned from"))
+    table = pd.DataFrame(
+        {
+            "scans": every["set"],
+            "count": every["scans"],
+            "log loss": every["log_loss"],
+            "± error": every["log_loss_error"],
+            "AUC": every["auc"],
+            "AUC, 95 %": [f"{row.auc_low:.3f}–{row.auc_high:.3f}" for row in every.itertuples()],
+            "accuracy": every["accuracy"],
+        }
+    )
+    return Figure(
+        "Seen and not seen",
+        f"On scans of patients that no network has seen, accuracy is {unseen['accuracy']:.1%} (95 %: "
+        f"{unseen['accuracy_low']:.1%}–{unseen['accuracy_high']:.1%}); on those learned from, "
+        f"{learned['accuracy']:.1%}: only the first says how good it is.",
+        table,
+        "A row a set of scans: log loss with its error, AUC with its interval, accuracy",
+    )
+
+
+def roc(run: Run) -> Figure:
+    """How many are found at what price."""
+    held = read(run, "fit_ensemble/out_of_fold")
+    label = held["label"].to_numpy()
+    with panel(3.3, 3.2) as drawing:
+        axes = drawing.subplots()
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+        for name, column, colour in KINDS:
+            value = auc(label, held[column].to_numpy())
+            axes.plot(*roc_curve(label, held[column].to_numpy()), color=colour, label=f"{name}, AUC {value:.3f}")
+        axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
+        axes.legend(loc="lower right", fontsize=8)
+    false, true = roc_curve(label, held["probability"].to_numpy())
+    return Figure(
+        "ROC",
+        f"AUC {auc(label, held['probability'].to_numpy()):.3f} out of fold: of the positives, "
+        f"{true[false <= 0.1].max():.0%} are found where a tenth of the negatives is called positive.",
+        drawing,
+        "ROC curves of scans not seen and of scans learned from",
+    )
+
+
+def calibration(run: Run) -> Figure:
+    """How often a 1 is true, by what was said of it."""
+    held = read(run, "fit_ensemble/out_of_fold").sort_values("probability")
+    with panel(3.3, 3.2) as drawing:
+        axes = drawing.subplots()
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+        outside = 0
+        for part in np.array_split(np.arange(len(held)), min(BINS, len(held))):
+            rows = held.iloc[part]
+            said, share = rows["probability"].mean(), rows["label"].mean()
+            low, high = wilson_interval(int(rows["label"].sum()), len(rows))
+            outside += not low <= said <= high
+            axes.errorbar(said, share, [[max(0, share - low)], [max(0, high - share)]], fmt="o", color=BLUE, capsize=3)
+        axes.set(xlabel="probability said", ylabel="share that is positive", aspect="equal", xlim=(0, 1), ylim=(0, 1))
+    gap = held["probability"].mean() - held["label"].mean()
+    return Figure(
+        "Calibration",
+        f"Scans in order of probability, in {min(BINS, len(held))} equal parts, with 95 % intervals: {outside} of them "
+        f"miss the diagonal. On average {held['probability'].mean():.3f} is said, {held['label'].mean():.3f} is true "
+        f"({gap:+.3f}).",
+        drawing,
+        "Calibration: share of positives against the probability said, with intervals",
+    )
+
+
+def confusion_matrix(run: Run) -> Figure:
+    """What is called what, out of fold."""
+    held, classes = read(run, "fit_ensemble/out_of_fold"), read(run, "features/description")["classes"]
+    found = confusion(held["label"].to_numpy(), held["probability"].to_numpy())
+    table = [[found.true_negative, found.false_positive], [found.false_negative, found.true_positive]]
+    with panel(3.3, 2.6) as drawing:
+        axes = drawing.subplots()
+        for row, truth in enumerate(table):
+            for column, count in enumerate(truth):
+                low, high = wilson_interval(count, sum(truth))
+                share = count / max(1, sum(truth))
+                axes.text(
+                    column, row, f"{count}\n{share:.0%} ({low:.0%}–{high:.0%})", ha="center", va="center", color=INK
+                )
+                axes.fill_between(
+                    [column - 0.5, column + 0.5],
+                    row - 0.5,
+                    row + 0.5,
+                    color=SKY if row == column else VERMILION,
+                    alpha=0.1 + 0.4 * share,
+                    linewidth=0,
+                )
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xlabel="called", ylabel="is")
+        axes.set_xticks([0, 1], classes, color=INK)
+        axes.set_yticks([0, 1], classes, color=INK, rotation=90, va="center")
+        axes.grid(visible=False)
+    low, high = wilson_interval(found.true_positive, found.true_positive + found.false_negative)
+    positives, negatives = (sum(truth) for truth in (table[1], table[0]))
+    return Figure(
+        "Confusion matrix",
+        f"At one half, {found.true_positive} of {positives} {classes[1]!r} are called so (95 %: {low:.0%}–{high:.0%}), "
+        f"and {found.false_positive} of {negatives} {classes[0]!r} are called {classes[1]!r}.",
+        drawing,
+        f"Confusion matrix, {classes[0]} and {classes[1]}: {table[0]}, {table[1]}",
+    )
+
+
+FIGURES: tuple[Draw, ...] = (metrics, roc, calibration, confusion_matrix)

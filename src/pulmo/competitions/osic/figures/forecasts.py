@@ -1,0 +1,49 @@
+"""Forecasts of held-out patients: read once, scored row by row, and drawn as a course with its band."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from pulmo.report.style import BLUE, INK, SKY, VERMILION
+from pulmo.scoring.laplace import laplace_log_likelihood
+
+
+def scored(out_of_fold: pd.DataFrame) -> pd.DataFrame:
+    """The ensemble's `out_of_fold` with each row's `score`, the metric's log likelihood, and `error_ml`."""
+    columns = (out_of_fold[name].to_numpy() for name in ("fvc_true_ml", "fvc_ml", "confidence_ml"))
+    error = out_of_fold["fvc_ml"] - out_of_fold["fvc_true_ml"]
+    return out_of_fold.assign(score=laplace_log_likelihood(*columns), error_ml=error)
+
+
+def score_of_patients(rows: pd.DataFrame) -> pd.Series:
+    """Each patient's mean score on the last three visits, from the worst to the best."""
+    scores: pd.Series = rows[rows["is_last_three"]].groupby("patient")["score"].mean().sort_values()
+    return scores
+
+
+def spread(scores: pd.Series, count: int) -> list[str]:
+    """At most so many patients, evenly from the worst to the best."""
+    ranks = np.unique(np.linspace(0, len(scores) - 1, count).round().astype(int))
+    return [str(patient) for patient in scores.index[ranks]]
+
+
+def coverage(rows: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
+    """The share of measurements within the intervals that should hold a share `expected` of them, (shares,) each.
+
+    A Laplace distribution of standard deviation σ, Confidence, lies within x of its middle with probability
+    1 − exp(−√2·x/σ).
+    """
+    sigmas_away = (rows["error_ml"].abs() / rows["confidence_ml"]).to_numpy()
+    return np.asarray((sigmas_away[:, None] <= -np.log(1 - expected) / np.sqrt(2)).mean(axis=0))
+
+
+def draw_course(axes: Axes, visits: pd.DataFrame) -> None:
+    """One patient's visits: measured, forecast, and the band of its Confidence."""
+    visits = visits.sort_values("gap_weeks")
+    weeks, forecast, sigma = (visits[name].to_numpy() for name in ("gap_weeks", "fvc_ml", "confidence_ml"))
+    axes.fill_between(weeks, forecast - sigma, forecast + sigma, color=SKY, alpha=0.35, lw=0, label="± Confidence")
+    axes.plot(weeks, forecast, color=BLUE, label="forecast")
+    last = visits["is_last_three"].to_numpy()
+    measured = visits["fvc_true_ml"].to_numpy()
+    axes.plot(weeks[~last], measured[~last], "o", color=INK, markersize=3.5, label="measured")
+    axes.plot(weeks[last], measured[last], "o", color=VERMILION, markersize=4.5, label="measured, scored")

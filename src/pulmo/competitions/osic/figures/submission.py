@@ -1,0 +1,64 @@
+"""OSIC's pictures beside a submission: held-out forecasts against what was measured, and what each model gains."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from pulmo.competitions.osic.figures.forecasts import draw_course, score_of_patients, scored, spread
+from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.stage import load
+from pulmo.report.style import BLUE, GREY, SKY, figure
+
+ROWS, COLUMNS = 2, 4
+
+
+def draw(paths: RunPaths) -> list[Path]:
+    """Draw what the run has made so far into `figures/` beside its submission; the pictures' paths."""
+    pictures = []
+    out_of_fold = paths.stage("fit_ensemble") / "out_of_fold.parquet"
+    if out_of_fold.is_file():
+        pictures.append(paths.out / "figures" / "forecasts.png")
+        draw_forecasts(load(out_of_fold), pictures[-1])
+    table = paths.stage("cv") / "table.parquet"
+    if table.is_file():
+        pictures.append(paths.out / "figures" / "models.png")
+        rows = load(table)
+        with figure(8, 0.6 + 0.42 * len(rows), pictures[-1]) as drawing:
+            draw_gains(drawing.subplots(), rows)
+    return pictures
+
+
+def draw_forecasts(out_of_fold: pd.DataFrame, path: Path) -> None:
+    """Eight patients, from the worst forecast to the best, each by models that have not seen the patient."""
+    rows = scored(out_of_fold)
+    scores = score_of_patients(rows)
+    with figure(11, 5.4, path) as drawing:
+        drawing.suptitle(
+            f"FVC of {ROWS * COLUMNS} of {len(scores)} patients, worst to best: measured, and forecast from the "
+            "first visit by models that have not seen the patient",
+            x=0.01,
+            ha="left",
+            fontsize=10,
+        )
+        panels = drawing.subplots(ROWS, COLUMNS)
+        for axes, patient in zip(panels.flat, spread(scores, ROWS * COLUMNS), strict=False):
+            draw_course(axes, rows[rows["patient"] == patient])
+            axes.set_title(f"{patient[:7]}, score {scores[patient]:.2f}", fontsize=8)
+        for axes in panels[-1]:
+            axes.set_xlabel("weeks since the first visit")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("FVC, ml")
+        panels[0, -1].legend(fontsize=7)
+
+
+def draw_gains(axes: Axes, table: pd.DataFrame) -> None:
+    """What each model gains on linear decay, with twice the paired standard error."""
+    rows = table.sort_values("B gain")
+    places = np.arange(len(rows))
+    axes.axvline(0, color=GREY, linewidth=1)
+    axes.errorbar(rows["B gain"], places, xerr=2 * rows["B gain error"], fmt="o", color=BLUE, ecolor=SKY, capsize=3)
+    axes.set_yticks(places, [f"{model} ({score:.3f})" for model, score in zip(rows["model"], rows["B"], strict=True)])
+    axes.set_title("Last three visits of held-out patients: gain on linear decay, ± 2 paired standard errors")
+    axes.set_xlabel("modified Laplace log likelihood, gain")

@@ -1,0 +1,119 @@
+"""RSNA's report page, the data: patients by class, where their opacities lie, and some of their X-rays."""
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.rsna.data import LABELS, TRAIN_IMAGES, image_files, read_labels
+from pulmo.competitions.rsna.figures.headers import SEED, SHORT, classes_of
+from pulmo.competitions.rsna.figures.patients import FIGURES as OF_PATIENTS
+from pulmo.competitions.rsna.painting import paint, scaled
+from pulmo.competitions.rsna.submission import BOX_COLUMNS
+from pulmo.errors import ScanError
+from pulmo.imaging.radiograph import read_radiograph
+from pulmo.pipeline.runner import Run
+from pulmo.report.charts import bars
+from pulmo.report.images import Shown, boxes_on, image_panels
+from pulmo.report.page import Figure
+from pulmo.report.sections import Draw, left_out
+from pulmo.report.style import SKY, panel
+from pulmo.scoring.boxes import SIDE
+
+PER_CLASS = 5
+GRID = 64
+
+
+def class_shares(run: Run) -> Figure:
+    """Patients by class."""
+    labels = read_labels(run.paths.data)
+    counts = pd.Series({name: len(rows) for name, rows in classes_of(labels.patients).items()})
+    positive = int((labels.patients["boxes"] > 0).sum())
+    return Figure(
+        "Classes",
+        f"{len(labels.patients):,} patients, {positive:,} of them ({positive / len(labels.patients):.1%}) with "
+        f"{len(labels.boxes):,} boxes around opacities. Who has several boxes has several rows: counted by rows, "
+        f"opacities would seem to be {_share_of_rows(labels.patients):.1%}.",
+        bars(counts.rename(index=SHORT), "patients"),
+        "Bars: patients by class: " + ", ".join(f"{name} {count}" for name, count in counts.items()),
+    )
+
+
+def _share_of_rows(patients: pd.DataFrame) -> float:
+    return float(patients["boxes"].sum() / patients["boxes"].clip(lower=1).sum())
+
+
+def boxes_per_patient(run: Run) -> Figure:
+    """How many boxes, and how large."""
+    labels = read_labels(run.paths.data)
+    if labels.boxes.empty:
+        raise left_out(str(run.paths.data / LABELS), "has no box", "Download the file again")
+    counts = labels.patients["boxes"].value_counts().sort_index()
+    share = labels.boxes["width"] * labels.boxes["height"] / SIDE**2
+    taller = (labels.boxes["height"] > labels.boxes["width"]).mean()
+    return Figure(
+        "Boxes per patient",
+        f"At most {counts.index.max()} boxes a patient; the middle box covers {share.median():.1%} of the picture, and "
+        f"{taller:.0%} are taller than wide.",
+        bars(counts.rename(index=lambda number: f"{number} box{'es' if number != 1 else ''}"), "patients"),
+        "Bars: patients by number of boxes",
+    )
+
+
+def box_heat_map(run: Run) -> Figure:
+    """Where opacities lie: the share of boxes over each part of the picture."""
+    boxes = read_labels(run.paths.data).boxes
+    if boxes.empty:
+        raise left_out(str(run.paths.data / LABELS), "has no box", "Download the file again")
+    xywh = scaled(boxes[list(BOX_COLUMNS)].to_numpy(np.float64), np.full((len(boxes), 2), GRID / SIDE))
+    covered = np.zeros((GRID, GRID))
+    for box in xywh:
+        covered += paint(box[None], GRID) / 255
+    share = covered / len(boxes)
+    left_half = (boxes["x"] + boxes["width"] / 2 < SIDE / 2).mean()
+    row, column = np.unravel_index(np.argmax(share), share.shape)
+    with panel(3.8, 3.0) as drawing:
+        axes = drawing.subplots()
+        image = axes.imshow(share, cmap="inferno", vmin=0, extent=(0, SIDE, SIDE, 0), interpolation="none")
+        axes.set(xlabel="pixels across", ylabel="pixels down", xticks=range(0, SIDE + 1, 256))
+        axes.set_yticks(range(0, SIDE + 1, 256))
+        axes.grid(visible=False)
+        drawing.colorbar(image, label="share of boxes", fraction=0.05)
+    return Figure(
+        "Where the boxes lie",
+        f"{len(boxes):,} boxes, {left_half:.0%} of them over the patient's right lung, on the left. Most often "
+        f"covered, by {share.max():.0%}, is the place {(column + 0.5) * SIDE / GRID:.0f} pixels across and "
+        f"{(row + 0.5) * SIDE / GRID:.0f} down; the picture's middle is by {share[GRID // 2, GRID // 2]:.0%}.",
+        drawing,
+        "Heat map of where boxes lie: two spots, one over each lung",
+    )
+
+
+def samples_by_class(run: Run) -> Figure:
+    """Some X-rays of each class, boxes drawn in."""
+    labels = read_labels(run.paths.data)
+    files = image_files(run.paths.data / TRAIN_IMAGES, labels.patients["patient"])
+    if not files:
+        raise left_out(str(run.paths.data / TRAIN_IMAGES), "holds no X-ray", "Put Kaggle's files there")
+    shown = []
+    for name, rows in classes_of(labels.patients[labels.patients["patient"].isin(files)]).items():
+        of_class = 0
+        for patient in np.random.default_rng(SEED).permutation(rows["patient"].to_numpy(str)).tolist():
+            try:
+                x_ray = read_radiograph(files[patient])
+            except ScanError:
+                continue
+            boxes = labels.boxes.loc[labels.boxes["patient"] == patient, list(BOX_COLUMNS)]
+            drawn = boxes_on(boxes.to_numpy(np.float64), SKY)
+            shown.append(Shown(x_ray.grey, SHORT[name].replace("\n", " "), boxes=drawn, window=(0, 255)))
+            of_class += 1
+            if of_class == PER_CLASS:
+                break
+    return Figure(
+        "X-rays of each class",
+        f"{len(shown)} of {len(files):,} X-rays, drawn at random (seed {SEED}), up to {PER_CLASS} of a class; the "
+        "doctors' boxes are blue.",
+        image_panels(shown),
+        f"{len(shown)} chest X-rays under the names of their classes",
+    )
+
+
+FIGURES: tuple[Draw, ...] = (class_shares, boxes_per_patient, *OF_PATIENTS, box_heat_map, samples_by_class)

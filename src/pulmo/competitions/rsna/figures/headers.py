@@ -1,0 +1,86 @@
+"""What is known of RSNA's patients before a run: Kaggle's labels, and the headers of their X-rays."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.rsna.data import NORMAL, OPACITY, OTHER, TRAIN_IMAGES, image_files, impossible_ages, read_labels
+from pulmo.errors import ScanError, UserError
+from pulmo.imaging.radiograph import read_radiograph_header
+from pulmo.pipeline.runner import Run
+from pulmo.report.sections import left_out, read
+from pulmo.report.style import GREEN, ORANGE, VERMILION
+
+COLLECTED = "dicom_headers.csv.gz"
+"""All headers in one table (columns by DICOM's keywords), as others have published it: saves reading 26,684 files."""
+MOST_FILES = 1000
+SEED = 0
+COLOURS = {NORMAL: GREEN, OTHER: ORANGE, OPACITY: VERMILION}
+SHORT = {NORMAL: "normal", OTHER: "not normal,\nno opacity", OPACITY: "opacity"}
+
+
+class Headers(NamedTuple):
+    """`table` has a row a patient: `patient`, `class`, `boxes`, `age_years`, `sex`, `view`, `pixel_spacing_mm` and
+    `impossible_age`; `origin` says in words where the headers are from."""
+
+    table: pd.DataFrame
+    origin: str
+
+
+def read_headers(run: Run) -> Headers:
+    """From the stage `features` if it has been run, else from COLLECTED, else from some of the X-rays themselves.
+
+    Raises:
+        UserError: there is neither.
+    """
+    try:
+        return Headers(read(run, "features/patients"), "the headers of all X-rays that can be read")
+    except UserError:
+        patients = read_labels(run.paths.data).patients
+    collected = run.paths.data / COLLECTED
+    known, origin = (_collected(run), COLLECTED) if collected.is_file() else _sampled(run, patients)
+    table = patients.merge(known, on="patient", how="inner", validate="one_to_one")
+    return Headers(table.assign(impossible_age=impossible_ages(table["age_years"])), origin)
+
+
+def _collected(run: Run) -> pd.DataFrame:
+    path = run.paths.data / COLLECTED
+    columns = {
+        "PatientID": "patient",
+        "PatientAge": "age_years",
+        "PatientSex": "sex",
+        "ViewPosition": "view",
+        "PixelSpacing": "pixel_spacing_mm",
+    }
+    table = pd.read_csv(path, usecols=lambda name: name in columns)
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise left_out(str(path), f"has no column {missing[0]}", f"Remove it: then up to {MOST_FILES} X-rays are read")
+    return table.rename(columns=columns).drop_duplicates("patient")
+
+
+def _sampled(run: Run, patients: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    folder = run.paths.data / TRAIN_IMAGES
+    files = image_files(folder, patients["patient"])
+    if not files:
+        raise left_out(str(folder), "holds no X-ray of a labelled patient", "Put Kaggle's files there")
+    names = np.random.default_rng(SEED).permutation(sorted(files))[:MOST_FILES].tolist()
+    rows = []
+    for name in names:
+        try:
+            header = read_radiograph_header(files[name])
+        except ScanError:
+            continue
+        spacing_mm = header.pixel_spacing_mm[0] if header.pixel_spacing_mm else None
+        rows.append((name, header.age_years, header.sex, header.view, spacing_mm))
+    table = pd.DataFrame(rows, columns=["patient", "age_years", "sex", "view", "pixel_spacing_mm"])
+    origin = f"the headers of {len(table):,} of {len(files):,} X-rays"
+    return table, origin + (f" (drawn at random, seed {SEED})" if len(files) > MOST_FILES else "")
+
+
+def classes_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The patients of each class there is, in the order of COLOURS; where no class is told, those with and without
+    boxes count as OPACITY and NORMAL."""
+    kind = table["class"].where(table["class"] != "", np.where(table["boxes"] > 0, OPACITY, NORMAL))
+    return {name: table[kind == name] for name in COLOURS if (kind == name).any()}

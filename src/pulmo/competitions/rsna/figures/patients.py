@@ -1,0 +1,133 @@
+"""RSNA's report page, the data: what the headers say of patients, class by class."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Drawing
+
+from pulmo.competitions.rsna.data import NORMAL, OLDEST_YEARS, OPACITY
+from pulmo.competitions.rsna.figures.headers import SHORT, classes_of, read_headers
+from pulmo.pipeline.runner import Run
+from pulmo.report.page import Figure
+from pulmo.report.sections import Draw, left_out
+from pulmo.report.style import BLUE, GREY, INK, PURPLE, SKY, VERMILION, panel
+from pulmo.scoring.boxes import SIDE
+
+NEARLY_ALL = 0.95
+
+
+def sex_and_view(run: Run) -> Figure:
+    """Women and men, and both directions, in each class."""
+    headers = read_headers(run)
+    classes = classes_of(headers.table)
+    drawn = [
+        _shares(classes, "sex", {"F": "women", "M": "men"}, (PURPLE, BLUE)),
+        _shares(classes, "view", {"PA": "PA, standing", "AP": "AP, often lying"}, (SKY, VERMILION)),
+    ]
+    words = []
+    for name in (OPACITY, NORMAL):
+        if name in classes:
+            views = classes[name]["view"].value_counts(normalize=True)
+            words.append(f"{views.get('AP', 0.0):.0%} of the X-rays in the class {name!r}")
+    women = (headers.table["sex"] == "F").mean()
+    return Figure(
+        "Sex and view",
+        f"{women:.0%} of {len(headers.table):,} patients are women. Taken from the front (AP), as of who cannot stand: "
+        f"{', '.join(words)}; a network may learn the view in the place of the illness. From {headers.origin}.",
+        drawn,
+        "Stacked bars: shares of sex and of view position in each class",
+    )
+
+
+def _shares(classes: dict[str, pd.DataFrame], column: str, names: dict[str, str], colours: tuple[str, str]) -> Drawing:
+    with panel(3.3, 0.9 + 0.5 * len(classes)) as drawing:
+        axes = drawing.subplots()
+        for place, (name, rows) in enumerate(reversed(classes.items())):
+            start = 0.0
+            for value, colour in zip(names, colours, strict=True):
+                share = float((rows[column] == value).mean())
+                label = names[value] if place == 0 else None
+                axes.barh(place, share, left=start, color=colour, height=0.7, label=label)
+                if share > 0.1:
+                    axes.text(start + share / 2, place, f"{share:.0%}", ha="center", va="center", color="white")
+                start += share
+            axes.text(-0.02, place, SHORT[name], ha="right", va="center", color=INK, fontsize=8)
+        axes.set(xlim=(0, 1), yticks=[], xlabel="share of the class")
+        axes.grid(visible=False)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8)
+    return drawing
+
+
+def pixel_spacing(run: Run) -> Figure:
+    """How large a pixel is, by view."""
+    headers = read_headers(run)
+    known = headers.table.dropna(subset="pixel_spacing_mm")
+    if known.empty:
+        raise left_out(headers.origin, "say nothing of pixel spacing", "Nothing to do")
+    counts = pd.crosstab(known["pixel_spacing_mm"], known["view"])
+    most = counts.sum(axis=1).nlargest(12).sort_index()
+    with panel(3.6, 2.8) as drawing:
+        axes = drawing.subplots()
+        start = np.zeros(len(most))
+        for view, colour in (("PA", SKY), ("AP", VERMILION)):
+            if view in counts:
+                values = counts.loc[most.index, view].to_numpy()
+                axes.bar([f"{value:.3f}" for value in most.index], values, bottom=start, color=colour, label=view)
+                start += values
+        axes.set(xlabel="mm", ylabel="patients")
+        axes.tick_params(axis="x", rotation=60, labelsize=7)
+        axes.grid(visible=False, axis="x")
+        axes.legend()
+    first = float(most.index[int(most.argmax())])
+    of_one_view = int(counts[counts.max(axis=1) >= NEARLY_ALL * counts.sum(axis=1)].to_numpy().sum())
+    side_cm = SIDE * first / 10
+    too_small = ", less than a chest: Kaggle's pictures were shrunk, their headers not changed" if side_cm < 25 else ""
+    return Figure(
+        "Pixel spacing",
+        f"{known['pixel_spacing_mm'].nunique()} spacings from {known['pixel_spacing_mm'].min():.3f} to "
+        f"{known['pixel_spacing_mm'].max():.3f} mm, {first:.3f} most often ({most.max() / len(known):.0%}): {SIDE} "
+        f"pixels of it are {side_cm:.0f} cm{too_small}. {of_one_view / len(known):.0%} of the patients have a spacing "
+        f"that tells their view. From {headers.origin}.",
+        drawing,
+        "Stacked bars: patients by pixel spacing and view position",
+    )
+
+
+def age_by_class(run: Run) -> Figure:
+    """Ages in boxes and whiskers; those that nobody has reached are marked."""
+    headers = read_headers(run)
+    known = headers.table.dropna(subset="age_years")
+    if known.empty:
+        raise left_out(headers.origin, "say nothing of age", "Nothing to do")
+    impossible = known["impossible_age"].to_numpy(bool)
+    classes = classes_of(known)
+    with panel(3.8, 3.0) as drawing:
+        axes = drawing.subplots()
+        axes.boxplot(
+            [rows.loc[~rows["impossible_age"].astype(bool), "age_years"] for rows in classes.values()],
+            widths=0.6,
+            patch_artist=True,
+            boxprops={"facecolor": "none", "edgecolor": GREY},
+            whiskerprops={"color": GREY},
+            capprops={"color": GREY},
+            medianprops={"color": INK, "linewidth": 2},
+            flierprops={"marker": ".", "markersize": 3, "markeredgecolor": GREY},
+        )
+        for place, rows in enumerate(classes.values(), 1):
+            unreached = rows.loc[rows["impossible_age"].astype(bool), "age_years"]
+            axes.plot([place] * len(unreached), unreached, "x", color=VERMILION)
+        axes.set_xticks(range(1, len(classes) + 1), [SHORT[name] for name in classes], color=INK)
+        axes.set_ylabel("age in years")
+        axes.grid(visible=False, axis="x")
+    medians = ", ".join(f"{rows['age_years'].median():.0f} ({name})" for name, rows in classes.items())
+    strange = sorted(known.loc[impossible, "age_years"].astype(int).to_list())
+    ages = f" ({', '.join(map(str, strange[:8]))}; crosses)" if strange else ""
+    return Figure(
+        "Age by class",
+        f"Median ages: {medians}. Above {OLDEST_YEARS} years: {len(strange)}{ages}; below three: "
+        f"{int((known['age_years'] < 3).sum())}. From {headers.origin}.",
+        drawing,
+        f"Box plots of age by class, with {len(strange)} impossible ages as outliers",
+    )
+
+
+FIGURES: tuple[Draw, ...] = (sex_and_view, pixel_spacing, age_by_class)

@@ -1,0 +1,156 @@
+"""SIIM's report page, the data: Kaggle's masks and some of the X-rays, before anything is made of them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pulmo.competitions.siim.data import TRAIN_IMAGES, image_files, read_masks, train_table
+from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
+from pulmo.errors import ScanError
+from pulmo.imaging.radiograph import Radiograph, read_radiograph
+from pulmo.pipeline.runner import Run
+from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.page import Figure
+from pulmo.report.sections import Draw, left_out
+from pulmo.report.shares import shares_across
+from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel
+from pulmo.scoring.dice import PIXELS
+from pulmo.scoring.rle import Masks, area, decode, parse
+
+SHOWN = 5  # with air, and as many without
+SEED = 0
+GREYS = (0.0, 255.0)
+
+
+def masks_and_rows(run: Run) -> Figure:
+    """Images by the number of their rows: empty ones, one mask, several."""
+    rows = read_solution(train_table(run.paths.data))
+    masks = parse(rows[CELLS].to_list())
+    there = area(masks) > 0
+    images = rows[IMAGE]
+    per_image: pd.Series[int] = pd.Series(there).groupby(images.to_numpy()).sum()
+    counts = per_image.value_counts().sort_index()
+    empty, several = int(counts.get(0, 0)), int((per_image > 1).sum())
+    overlapping = _overlapping(rows, masks)
+    with panel(4.0, 2.6) as drawing:
+        axes = drawing.subplots()
+        names = ["none" if number == 0 else str(number) for number in counts.index]
+        bars = axes.bar(names, counts, color=[GREY if number == 0 else BLUE for number in counts.index])
+        axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
+        axes.set(xlabel="masks in an image's rows", ylabel="images", yscale="log", ylim=(0.7, 3 * counts.max()))
+        axes.grid(visible=False, axis="x")
+    share = empty / len(per_image)
+    return Figure(
+        "Empty and multi-row images",
+        f"{len(rows):,} rows tell of {len(per_image):,} images: {empty:,} ({share:.1%}) show no pneumothorax, so "
+        f"saying that of all scores {share:.4f}; {several:,} have several masks, which are united, for in "
+        f"{overlapping:,} of these they overlap. The scale is logarithmic.",
+        drawing,
+        f"Bars: images by number of masks; none {empty}, one {int(counts.get(1, 0))}, several {several}",
+    )
+
+
+def _overlapping(rows: pd.DataFrame, masks: Masks) -> int:
+    """How many images have rows that share pixels."""
+    table = rows.assign(area=area(masks))
+    several = table[table[IMAGE].duplicated(keep=False) & (table["area"] > 0)]
+    owner = masks.owners
+    image = pd.factorize(table[IMAGE])[0]
+    runs = pd.DataFrame({"image": image[owner], "start": masks.starts, "end": masks.ends})
+    runs = runs[runs["image"].isin(np.unique(image[several.index]))].sort_values(["image", "start"])
+    furthest = runs.groupby("image")["end"].cummax().groupby(runs["image"]).shift(fill_value=0)
+    return int(runs.loc[runs["start"] < furthest, "image"].nunique())
+
+
+def mask_areas(run: Run) -> Figure:
+    """How large the free air is."""
+    masks = read_masks(train_table(run.paths.data))
+    sizes = area(parse(masks["cell"].to_list()))
+    shares = sizes[sizes > 0] / PIXELS
+    if not len(shares):
+        raise left_out(str(train_table(run.paths.data)), "has no mask", "Download the file again")
+    low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95])
+    with panel(4.0, 2.6) as drawing:
+        axes = drawing.subplots()
+        axes.hist(shares, np.geomspace(shares.min() * 0.99, shares.max() * 1.01, 40).tolist(), color=SKY)
+        axes.axvline(middle, color=ORANGE, linewidth=1.5, label=f"median {middle:.2%}")
+        axes.set(xlabel="mask's share of the picture", ylabel="images")
+        shares_across(axes)
+        axes.legend()
+    return Figure(
+        "Mask areas",
+        f"Of {len(shares):,} images with a pneumothorax, the middle one has {middle:.2%} of its picture marked; nine "
+        f"in ten lie between {low:.2%} and {high:.2%}. The scale is logarithmic.",
+        drawing,
+        f"Histogram of mask areas, logarithmic, from {shares.min():.3%} to {shares.max():.1%} of the picture",
+    )
+
+
+def with_pneumothorax(run: Run) -> Figure:
+    """X-rays with their masks over them."""
+    masks, files = _partners(run)
+    marked = masks[masks["cell"] != "-1"]
+    shown = []
+    for row, x_ray in _readable(marked, files):
+        rows, columns = x_ray.grey.shape
+        mask = decode(parse([row["cell"]]), (rows, columns))[0] > 0
+        title = f"{mask.mean():.2%} of the picture"
+        shown.append(Shown(x_ray.grey, title, [Mask(mask, SKY)], window=GREYS))
+    return Figure(
+        "With pneumothorax",
+        f"{len(shown)} of {len(marked):,} X-rays with free air between lung and chest wall (drawn at random, seed "
+        f"{SEED}): the mask's outline in blue, inside of which no vessels are seen.",
+        image_panels(shown),
+        f"{len(shown)} chest X-rays, each with the outline of a pneumothorax",
+    )
+
+
+def without_pneumothorax(run: Run) -> Figure:
+    """X-rays with nothing to be marked."""
+    masks, files = _partners(run)
+    empty = masks[masks["cell"] == "-1"]
+    shown = [Shown(x_ray.grey, _of_patient(x_ray), window=GREYS) for _, x_ray in _readable(empty, files)]
+    return Figure(
+        "Without pneumothorax",
+        f"{len(shown)} of {len(empty):,} X-rays with an empty mask (drawn at random, seed {SEED}): any pixel marked on "
+        "one of these costs the whole image.",
+        image_panels(shown),
+        f"{len(shown)} chest X-rays without a pneumothorax",
+    )
+
+
+def _partners(run: Run) -> tuple[pd.DataFrame, dict[str, Path]]:
+    """The masks that have an image, and the images' files."""
+    masks, files = read_masks(train_table(run.paths.data)), image_files(run.paths.data / TRAIN_IMAGES)
+    masks = masks[masks["image"].isin(files)]
+    if masks.empty:
+        raise left_out(str(run.paths.data / TRAIN_IMAGES), "holds no image that has a mask", "Put Kaggle's files there")
+    return masks, files
+
+
+def _readable(masks: pd.DataFrame, files: dict[str, Path]) -> Iterator[tuple[pd.Series, Radiograph]]:
+    """Up to SHOWN of them, drawn at random; what cannot be read is passed over."""
+    found = 0
+    for place in np.random.default_rng(SEED).permutation(len(masks)).tolist():
+        row = masks.iloc[place]
+        try:
+            x_ray = read_radiograph(files[row["image"]])
+        except ScanError:
+            continue
+        yield row, x_ray
+        found += 1
+        if found == SHOWN:
+            return
+
+
+def _of_patient(x_ray: Radiograph) -> str:
+    """Sex, age and view, as far as they are known."""
+    header = x_ray.header
+    age = None if header.age_years is None else f"{header.age_years:.0f} years"
+    parts: Sequence[str | None] = (header.sex, age, header.view)
+    return ", ".join(part for part in parts if part) or "X-ray"
+
+
+FIGURES: tuple[Draw, ...] = (masks_and_rows, mask_areas, with_pneumothorax, without_pneumothorax)

@@ -1,0 +1,115 @@
+"""Small charts of tables: histograms by group, bars of shares, a heat map of numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Drawing
+
+from pulmo.report.style import BLUE, INK, PAPER, panel
+
+OVER_POINTS: dict[str, Any] = {
+    "frameon": True,
+    "framealpha": 0.8,
+    "facecolor": PAPER,
+    "edgecolor": "none",
+}  # a readable legend
+
+
+class Groups(NamedTuple):
+    """A column that tells groups apart, and each group's colour, in the order of the legend."""
+
+    column: str
+    colours: Mapping[str, str]
+
+
+def histogram(values: Any, label: str, counted: str, bins: int | Sequence[float] = 20) -> Drawing:
+    """How often which value; `label` names the value, `counted` what is counted. Missing values are left out."""
+    known = np.asarray(values, np.float64)
+    with panel(4, 2.6) as drawing:
+        axes = drawing.subplots()
+        axes.hist(known[np.isfinite(known)], bins=bins, color=BLUE, rwidth=0.92)
+        axes.set(xlabel=label, ylabel=counted)
+        axes.grid(visible=False, axis="x")
+    return drawing
+
+
+def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Groups) -> Drawing:
+    """Each group's distribution, every group of area 1, so that small ones are seen beside large ones."""
+    known = table[table[column].notna()]
+    edges = np.histogram_bin_edges(known[column], bins=24).tolist()
+    with panel(2.9, 2.3) as drawing:
+        axes = drawing.subplots()
+        for name, colour in groups.colours.items():
+            values = known.loc[known[groups.column] == name, column]
+            if len(values):
+                axes.hist(values, edges, density=True, histtype="stepfilled", color=colour, alpha=0.18)
+                axes.hist(values, edges, density=True, histtype="step", color=colour, linewidth=1.6, label=name)
+        axes.set(xlabel=label, yticks=[])
+        axes.legend(fontsize=7, handlelength=1, loc="upper right")
+    return drawing
+
+
+def bars(counts: pd.Series, of: str) -> Drawing:
+    """Lying bars, one an entry of `counts`, each with its number and its share of `of` (what all of them are)."""
+    total = max(1, int(counts.sum()))
+    with panel(4.2, 0.7 + 0.34 * len(counts)) as drawing:
+        axes = drawing.subplots()
+        places = np.arange(len(counts))[::-1]
+        axes.barh(places, counts, color=BLUE, height=0.7)
+        for place, count in zip(places, counts, strict=True):
+            axes.annotate(
+                f"{count:,} ({count / total:.0%})", (count, place), (4, 0), textcoords="offset points", va="center"
+            )
+        axes.set_yticks(places, [str(name) for name in counts.index], color=INK)
+        axes.set(xlabel=of, xlim=(0, 1.3 * max(1, counts.max())))
+        axes.grid(visible=False)
+    return drawing
+
+
+def lengths(values: Mapping[str, float], label: str) -> Drawing:
+    """Lying bars of values that are no counts, such as weights, from the first at the top."""
+    with panel(4.2, 0.7 + 0.34 * len(values)) as drawing:
+        axes = drawing.subplots()
+        places = np.arange(len(values))[::-1]
+        axes.barh(places, list(values.values()), color=BLUE, height=0.7)
+        for place, value in zip(places, values.values(), strict=True):
+            axes.annotate(f"{value:.3g}", (value, place), (4, 0), textcoords="offset points", va="center")
+        axes.set_yticks(places, list(values), color=INK)
+        axes.set(xlabel=label)
+        axes.margins(x=0.15)
+        axes.grid(visible=False)
+    return drawing
+
+
+def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], groups: Groups) -> Drawing:
+    """A point a row; `x` and `y` are (column, label). The points are drawn as an image, for there may be thousands."""
+    with panel(2.9, 2.5) as drawing:
+        axes = drawing.subplots()
+        for name, colour in groups.colours.items():
+            rows = table[table[groups.column] == name]
+            if len(rows):
+                axes.plot(
+                    *(rows[x[0]], rows[y[0]]), ".", color=colour, markersize=3, alpha=0.6, label=name, rasterized=True
+                )
+        axes.set(xlabel=x[1], ylabel=y[1])
+        axes.legend(fontsize=7, handlelength=1, markerscale=2, loc="upper right", **OVER_POINTS)
+    return drawing
+
+
+def heat_map(numbers: pd.DataFrame, limits: tuple[float, float], inches: float = 4.0) -> Drawing:
+    """A table of numbers as colours, from blue by white to red over `limits`, each number in its cell."""
+    (low, high), values = limits, numbers.to_numpy(np.float64)
+    with panel(inches, inches * 0.85 * len(numbers) / len(numbers.columns) + 0.4) as drawing:
+        axes = drawing.subplots()
+        axes.imshow(values, cmap="RdBu_r", vmin=low, vmax=high, interpolation="none", aspect="auto")
+        for row, column in np.ndindex(values.shape):
+            value = values[row, column]
+            strong = abs(2 * (value - low) / (high - low) - 1) > 0.6
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if strong else "black")
+        axes.set_xticks(range(len(numbers.columns)), list(numbers.columns), color=INK)
+        axes.set_yticks(range(len(numbers)), [str(name) for name in numbers.index], color=INK)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+    return drawing

@@ -1,0 +1,68 @@
+"""The sections of a competition's page: every figure that can be drawn, and why the others cannot."""
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.manifest import load_manifest
+from pulmo.pipeline.runner import Run, output
+from pulmo.pipeline.settings import Section as Settings
+from pulmo.pipeline.stage import load
+from pulmo.report.page import Figure, Section
+
+Draw = Callable[[Run], Figure]
+"""A function that draws one figure of a run: its `paths.data` are Kaggle's files, its outputs come from `read`.
+
+What it needs and is not there it says by a `UserError`: `read` raises one for stages that have not been run, the
+competition's readers for Kaggle's files, `left_out` for everything else.
+"""
+
+SECTIONS = {
+    "data": "Data",
+    "preprocessing": "Preprocessing",
+    "training": "Training",
+    "results": "Results",
+    "errors": "Errors",
+}
+"""Modules of a competition's `figures`, each with `FIGURES: tuple[Draw, ...]`, and the section's heading."""
+
+
+def read(run: Run, name: str) -> Any:
+    """An output of a stage, `stage/output`: a table, an array (memory-mapped) or a JSON value.
+
+    Raises:
+        UserError: the stage has not been run.
+    """
+    return load(output(run, name))
+
+
+def settings_of(run: Run, stage: str) -> Any:
+    """The settings that a stage was run with; where it was not, those of the run's preset."""
+    settings: Settings = getattr(run.settings, run.competition.stage(stage).section)
+    manifest = load_manifest(run.paths.stage(stage))
+    return settings if manifest is None else type(settings).model_validate_json(json.dumps(manifest.settings))
+
+
+def left_out(where: str, what: str, remedy: str) -> UserError:
+    """To be raised by a figure that lacks what it would show: in which file or folder, what, and what to do."""
+    return UserError(Fault(where, what, remedy))
+
+
+def draw_section(run: Run, module: str, figures: Sequence[Draw]) -> Section:
+    """Draw what can be drawn; of each of the others, the section says why it is not there."""
+    drawn: list[Figure] = []
+    reasons: dict[str, list[str]] = {}
+    for draw in figures:
+        try:
+            drawn.append(draw(run))
+            continue
+        except UserError as error:
+            reason = str(error.faults[0])
+        except Exception as error:  # a page with one figure less is better than none; in the tests, warnings are errors
+            warnings.warn(f"{draw.__module__}.{draw.__name__} failed: {error!r}", RuntimeWarning, stacklevel=2)
+            reason = f"It could not be drawn ({error!r})."
+        reasons.setdefault(reason, []).append(draw.__name__.replace("_", " "))
+    remarks = [f"{', '.join(names).capitalize()}: left out. {reason}" for reason, names in reasons.items()]
+    return Section(SECTIONS[module], drawn, remarks)

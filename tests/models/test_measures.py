@@ -1,0 +1,22 @@
+"""What is watched while networks learn, by hand."""
+
+import numpy as np
+from keras import ops
+
+from pulmo.models.measures import accuracy_of_classes, dice_of_masks
+
+
+def test_dice_is_taken_picture_by_picture_of_what_is_likelier_than_not() -> None:
+    target = np.zeros((4, 2, 2), np.uint8)
+    said = np.zeros((4, 2, 2), np.float32)
+    target[0], said[0] = [[255, 200], [127, 0]], [[0.9, 0.4], [0.6, 0.1]]  # two pixels each, one in common: 2·1 / 4
+    target[1, 0, 0] = 255  # one, and none said
+    said[2, 0, 0] = 0.7  # none, and one said; in the last, none and none
+    dice = ops.convert_to_numpy(dice_of_masks(ops.convert_to_tensor(target), {"mask": ops.convert_to_tensor(said)}))
+    assert dice.tolist() == [0.5, 0.0, 0.0, 1.0]
+
+
+def test_accuracy_is_of_the_class_of_highest_score() -> None:
+    scores = ops.convert_to_tensor(np.array([[1.0, 2.0], [3.0, 2.0], [0.0, 0.1]], np.float32))
+    right = accuracy_of_classes(ops.convert_to_tensor(np.array([[1], [1], [0]])), scores)
+    assert ops.convert_to_numpy(right).tolist() == [1.0, 0.0, 0.0]

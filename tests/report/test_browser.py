@@ -1,0 +1,197 @@
+"""A page of every kind of picture, opened in a real browser."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from pulmo.imaging.lungs import segment_lungs
+from pulmo.imaging.reading import read_volume
+from pulmo.phantom.chest import chest
+from pulmo.phantom.dicom import Series, write_series
+from pulmo.phantom.draw import draw
+from pulmo.phantom.geometry import axial, evenly
+from pulmo.report.charts import Groups, scatter_by_group
+from pulmo.report.images import Box, Mask, Shown, image_panels
+from pulmo.report.page import Figure, Section, write_page
+from pulmo.report.pictures import Link
+from pulmo.report.scan import lungs_of
+from pulmo.report.style import BLUE, VERMILION, interactive
+from pulmo.report.turning import turning_bodies
+from tests.browser import PHONE, SCREEN, Opened, opened
+
+TABLE = pd.DataFrame(
+    {
+        "name": ["Berta", "Ärger", "Cäsar", "Adam"],
+        "value": [10.5, 9, np.nan, -1200],
+        "page": [Link("page", "there.html"), None, None, None],
+    }
+)
+
+
+def slices() -> Figure:
+    image = np.add.outer(np.arange(64.0), np.arange(64.0) ** 2)
+    shown = Shown(image, "slice 11", [Mask(image > 900, BLUE)], [Box(20, 20, 30, 40, VERMILION)])
+    return Figure("Slices", "See the lungs.", image_panels([shown] * 4), "four slices")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What needs no plotly."""
+    points = pd.DataFrame({"x": np.arange(500) % 31, "y": np.arange(500) % 17, "kind": ["even", "odd"] * 250})
+    scatter = scatter_by_group(points, ("x", "x"), ("y", "y"), Groups("kind", {"even": BLUE, "odd": VERMILION}))
+    figures = [
+        Figure("Scatter", "See `x`.", scatter, "a scatter"),
+        slices(),
+        Figure("Table", "See the names.", TABLE, "a table"),
+    ]
+    path = tmp_path_factory.mktemp("plain") / "plain.html"
+    write_page(path, "A <page>", "It leads.", [Section("Data & more", figures, ["Left out: `gains`."])])
+    return path
+
+
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A phantom's lungs, beside other kinds of pictures."""
+    folder = tmp_path_factory.mktemp("turning")
+    grid = axial(evenly(20, 15.0), (64, 64), 6.0)
+    write_series(folder / "scan", draw(chest(2.0, 2.5), grid, seed=1, noise_sd=10), grid, Series("phantom"))
+    volume = read_volume(folder / "scan")
+    lungs = turning_bodies(volume, lungs_of(segment_lungs(volume)), height_pixels=200)
+    lines = interactive(go.Figure(go.Scatter(x=[0, 1, 2], y=[1, 3, 2])), height_pixels=200)
+    figures = [
+        Figure("Lungs", "See them turn.", lungs, "turning lungs"),
+        Figure("Lines", "See a line.", lines, "a line"),
+        slices(),
+        Figure("Table", "See the names.", TABLE, "a table"),
+    ]
+    write_page(folder / "page.html", "Lungs", "They turn.", [Section("Results", figures)])
+    return folder / "page.html"
+
+
+@pytest.fixture
+def screen(browser: Browser, plain: Path) -> Iterator[Opened]:
+    with opened(browser, plain) as on_screen:
+        yield on_screen
+
+
+def test_every_figure_is_drawn_and_nothing_is_asked_for(browser: Browser, turning: Path) -> None:
+    with opened(browser, turning) as seen:
+        seen.assert_sound()
+        assert seen.page.title() == "Lungs"
+        assert len(seen.page.query_selector_all("figure")) == 4
+        # A reader who asked for less motion sees lungs that hold still until told otherwise.
+        before = _eye(seen.page)
+        seen.page.wait_for_timeout(150)
+        assert _eye(seen.page) == before
+        assert seen.page.locator("figure button", has_text="Turn").count() == 1
+
+
+def test_a_phone_in_the_dark(browser: Browser, turning: Path) -> None:
+    with opened(browser, turning, width=PHONE, dark=True) as seen:
+        seen.assert_sound()
+
+
+@pytest.mark.parametrize("width", [PHONE, 700, SCREEN])
+def test_no_width_needs_sideways_scrolling(browser: Browser, plain: Path, width: int) -> None:
+    with opened(browser, plain, width) as seen:
+        seen.assert_sound()
+
+
+def test_the_browser_refuses_requests(screen: Opened) -> None:
+    asked = "fetch('https://example.org/').then(() => 'answered', () => 'refused')"
+    assert screen.page.evaluate(asked) == "refused"
+    assert "Content Security Policy" in " ".join(screen.errors)
+
+
+def test_lungs_turn_until_they_are_touched(browser: Browser, turning: Path) -> None:
+    with opened(browser, turning, width=PHONE, still=False) as seen:
+        lungs, button = (seen.page.locator(f"#results-lungs {part}") for part in (".plot", "button"))
+        seen.page.wait_for_function(f"document.querySelector('#results-lungs .main-svg') && {_EYE}.x > 1")
+        assert button.text_content() == "Hold still"
+        before = _eye(seen.page)
+        seen.page.wait_for_function(f"{_EYE}.x !== {before['x']}")
+
+        lungs.dispatch_event("pointerdown")
+        assert button.text_content() == "Turn"
+        seen.page.wait_for_timeout(200)  # what was on its way arrives
+        still = _eye(seen.page)
+        seen.page.wait_for_timeout(100)
+        assert _eye(seen.page) == still
+        colours = Image.open(io.BytesIO(lungs.screenshot())).convert("RGB").getcolors(1 << 20) or []
+        assert len(colours) > 100  # shaded surfaces, not an empty canvas
+
+        button.focus()
+        seen.page.keyboard.press("Enter")
+        seen.page.wait_for_function(f"{_EYE}.x !== {still['x']}")
+
+
+def test_tables_sort(screen: Opened) -> None:
+    def column(place: int) -> list[str]:
+        return screen.page.locator(f"tbody td:nth-child({place})").all_text_contents()
+
+    name, value, _ = screen.page.locator("th button").all()
+    value.click()
+    assert column(2) == ["−1,200", "9", "10.5", "–"]
+    value.click()
+    assert column(2) == ["10.5", "9", "−1,200", "–"]  # what is missing stays last
+    assert screen.page.locator("th").nth(1).get_attribute("aria-sort") == "descending"
+    name.focus()
+    screen.page.keyboard.press("Enter")
+    assert column(1) == ["Adam", "Ärger", "Berta", "Cäsar"]
+    assert screen.page.locator("th").nth(1).get_attribute("aria-sort") == "none"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_letters_are_readable_in_light_and_dark(browser: Browser, plain: Path, dark: bool) -> None:
+    with opened(browser, plain, dark=dark) as seen:
+        for is_dark in (dark, not dark):
+            assert (_lightness(seen.page.evaluate(_GROUND)) < 0.1) == is_dark
+            assert min(_contrasts(seen.page)) >= 4.5
+            seen.page.click("#theme")
+
+
+def test_the_keyboard_reaches_everything(screen: Opened) -> None:
+    screen.page.keyboard.press("Tab")
+    assert screen.page.evaluate("document.activeElement.textContent") == "Skip to the figures"
+    screen.page.keyboard.press("Enter")
+    assert screen.page.evaluate("document.activeElement.id") == "main"
+    reached = []
+    for _ in range(5):
+        screen.page.keyboard.press("Tab")
+        reached.append(screen.page.evaluate("document.activeElement.textContent"))
+    assert reached[1:] == ["name", "value", "page", "page"]  # after the table's region its columns, then its link
+
+
+_EYE = "document.querySelector('#results-lungs .plot')._fullLayout.scene.camera.eye"
+_GROUND = "getComputedStyle(document.querySelector('figure')).backgroundColor"
+_LETTERS = """[...document.querySelectorAll('figure svg text, figcaption, td')].map((element) => {
+  const style = getComputedStyle(element);
+  return element instanceof SVGElement ? style.fill : style.color;
+})"""
+
+
+def _eye(page: Page) -> dict[str, float]:
+    eye: dict[str, float] = page.evaluate(f"({{...{_EYE}}})")
+    return eye
+
+
+def _contrasts(page: Page) -> list[float]:
+    """WCAG's contrast of every piece of text to the ground of its figure."""
+    ground = _lightness(page.evaluate(_GROUND))
+    letters = [_lightness(colour) for colour in set(page.evaluate(_LETTERS))]
+    return [(max(each, ground) + 0.05) / (min(each, ground) + 0.05) for each in letters]
+
+
+def _lightness(colour: str) -> float:
+    """Relative luminance of rgb(…), https://www.w3.org/TR/WCAG21/#dfn-relative-luminance."""
+    values = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,15 @@
+"""Shares are said in per cent, over powers of ten."""
+
+from matplotlib.figure import Figure
+
+from pulmo.report.shares import shares_across
+
+
+def test_ticks_are_round_percentages() -> None:
+    axes = Figure().subplots()
+    axes.plot([0.0004, 0.05], [0, 1])
+    shares_across(axes)
+    low, high = axes.get_xlim()
+    shown = [place for place in axes.get_xticks() if low <= place <= high]
+    labels = axes.xaxis.get_major_formatter().format_ticks(shown)
+    assert labels == ["0.1 %", "0.3 %", "1 %", "3 %"]
