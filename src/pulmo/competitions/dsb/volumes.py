@@ -51,6 +51,13 @@ class VolumeFormat(NamedTuple):
         """The stored value of air."""
         return LOWEST_HU if self.modality == "CT" else 0.0
 
+    @property
+    def shown(self) -> "VolumeFormat":
+        """The same with what can be shown to people, the mean, as its first channel."""
+        if self.modality == "MR" or self.lungs.channels[0] == "mean":
+            return self
+        return self._replace(lungs=self.lungs._replace(channels=("mean", *self.lungs.channels)))
+
     def to_json(self) -> dict[str, Any]:
         """For a model's record."""
         return {"modality": self.modality, **self.lungs._asdict()}
