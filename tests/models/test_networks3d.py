@@ -13,7 +13,7 @@ from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, VolumeScale, re
 from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
 from pulmo.training.device import computing_on, gradient
 
-SCALE = VolumeScale(-1000.0, 400.0, 0.25)
+SCALE = VolumeScale((-1000.0,), (400.0,), (0.25,))
 
 
 def residual() -> Any:

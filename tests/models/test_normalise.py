@@ -18,6 +18,12 @@ def test_grey_levels_too() -> None:
     assert keras.ops.convert_to_numpy(Normalise(0, 255, 0.5)(grey)).tolist() == pytest.approx([-0.5, -0.3, 0.5])
 
 
+def test_every_channel_by_its_own_bounds_also_from_a_file() -> None:
+    layer = Normalise.from_config(Normalise((0.0, -400.0), (100.0, 400.0), (0.5, 0.0)).get_config())
+    values = np.array([[25, 25], [200, -1024]], np.int16)
+    assert keras.ops.convert_to_numpy(layer(values)).tolist() == pytest.approx(np.array([[-0.25, 0.53125], [0.5, 0]]))
+
+
 def test_half_precision_comes_only_after_the_scaling() -> None:
     # 2049 is no number of half precision; 2048 and 2050 are.
     out = keras.ops.convert_to_numpy(Normalise(2048, 2050, 0, dtype="mixed_float16")(np.array([2049], np.int16)))

@@ -1,8 +1,10 @@
 """The first layer of every network: stored numbers → values around zero, on the device that trains."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -10,19 +12,28 @@ from keras import ops
 class Normalise(keras.layers.Layer):
     """Values of any shape and type → linear from `low`…`high` to 0…1, clipped, less `mean`.
 
+    Each of these is one number, or one for every channel, of which the last axis then has as many.
+
     A layer of the network, so that arrays stay small on disk (int16, uint8), cross to the device as they are, and a
     saved network needs nothing said about its input.
     """
 
-    def __init__(self, low: float, high: float, mean: float, **more: Any) -> None:
+    def __init__(
+        self,
+        low: float | Sequence[float],
+        high: float | Sequence[float],
+        mean: float | Sequence[float],
+        **more: Any,
+    ) -> None:
         super().__init__(**more)
         self.low, self.high, self.mean = low, high, mean
 
     def call(self, values: Any) -> Any:
         """Normalise."""
         # In float32 first: half precision holds whole numbers only up to 2048.
-        scaled = (ops.cast(values, "float32") - self.low) / (self.high - self.low)
-        return ops.cast(ops.clip(scaled, 0.0, 1.0) - self.mean, self.compute_dtype)
+        low, high, mean = (np.asarray(value, np.float32) for value in (self.low, self.high, self.mean))
+        scaled = (ops.cast(values, "float32") - low) / (high - low)
+        return ops.cast(ops.clip(scaled, 0.0, 1.0) - mean, self.compute_dtype)
 
     def compute_output_spec(self, values: Any) -> Any:
         """The same shape, in the layer's own precision."""

@@ -23,8 +23,9 @@ from pulmo.phantom.protocol import ENCODINGS
 from pulmo.pipeline.parallel import map_items
 
 SMALLEST_MM, LARGEST_MM, MOST_NODULES = 4.0, 30.0, 5
-CANCER_MM = 8.0
-"""In Kaggle's layout, a scan with cancer has a nodule of this size at the least; others may be smaller."""
+CANCER_MM = 12.0
+"""In Kaggle's layout, a scan with cancer has a nodule of this size at the least, which two slices cut wherever it lies;
+others may be smaller."""
 BRANCHES, HILUM_MM = 8, 14.0
 """Vessels in a lung, and how far apart they enter: in one point they would make a clump like a nodule's."""
 BROKEN, LEFT_WITHOUT_FOLDER, ODD_FROM = 3, 7, 30

@@ -24,11 +24,14 @@ FEW = 5
 
 def run(stage: Stage, settings: PredictSettings) -> None:
     """Write `predictions` (`id`, `label` where known, `logit`, `probability`) and the `submission`; the `metrics` where
-    labels are known; and of the most probable scans, `looked_at`, what the networks saw in `volumes`: `cams`."""
+    labels are known; and of the most probable scans, `looked_at`, their `volumes`, means first, and
+    what speaks for it in these: `cams`."""
     model = read_model(stage.input("fit_ensemble/model"))
     scans = asked_scans(stage, model)
-    whole, volumes = make_volumes(stage, scans, model.volumes)
+    whole, shown = make_volumes(stage, scans, model.volumes.shown)
     with ExitStack() as scopes:
+        # The network's channels are the last.
+        volumes = shown[..., -model.volumes.shape[-1] :]
         logit, chosen, cams = _say(stage, scopes, model, volumes, settings.pictures)
     by_id = pd.Series(logit, index=whole["id"])
     predictions = scans[["id", "patient", "label"]].assign(logit=by_id.reindex(scans["id"]).to_numpy())
@@ -37,7 +40,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     stage.write_csv("submission", to_submission(predictions))
     stage.write("metrics", _metrics(stage, predictions))
     stage.write("looked_at", predictions.set_index("id").loc[whole["id"].iloc[chosen]].reset_index())
-    stage.write("volumes", np.asarray(volumes[chosen]))
+    stage.write("volumes", np.asarray(shown[chosen]))
     stage.write("cams", cams)
     if len(scans) <= FEW:
         for row in predictions.itertuples():

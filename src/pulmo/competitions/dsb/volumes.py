@@ -13,7 +13,7 @@ from pulmo.imaging.area import Size
 from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.mr import BODY, mr_volume, read_mr
-from pulmo.imaging.network_volume import LungFormat, network_volume
+from pulmo.imaging.network_volume import COMPACT_HU, LungFormat, network_volume
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.slices import NotASliceError, read_slice_header
 from pulmo.models.resnet3d import VolumeScale
@@ -35,15 +35,28 @@ class VolumeFormat(NamedTuple):
 
     @property
     def scale(self) -> VolumeScale:
-        """What the stored values mean: HU as the tutorial has them; or intensities up to three times the body's."""
-        if self.modality == "CT":
-            return VolumeScale(LOWEST_HU, HIGHEST_HU, MEAN)
-        return VolumeScale(0.0, 3.0 * BODY, MEAN)
+        """What the stored values mean: HU as the tutorial has them; of the compact channel, from where it begins, so
+        that a nodule is the brightest thing there is; or intensities up to twice the body's."""
+        if self.modality == "MR":
+            return VolumeScale((0.0,), (2.0 * BODY,), (0.5,))
+        compact = [channel == "compact" for channel in self.lungs.channels]
+        return VolumeScale(
+            low=tuple(float(COMPACT_HU) if alone else LOWEST_HU for alone in compact),
+            high=(HIGHEST_HU,) * len(compact),
+            mean=tuple(0.0 if alone else MEAN for alone in compact),
+        )
 
     @property
     def outside(self) -> float:
         """The stored value of air."""
-        return self.scale.low
+        return LOWEST_HU if self.modality == "CT" else 0.0
+
+    @property
+    def shown(self) -> "VolumeFormat":
+        """The same with what can be shown to people, the mean, as its first channel."""
+        if self.modality == "MR" or self.lungs.channels[0] == "mean":
+            return self
+        return self._replace(lungs=self.lungs._replace(channels=("mean", *self.lungs.channels)))
 
     def to_json(self) -> dict[str, Any]:
         """For a model's record."""

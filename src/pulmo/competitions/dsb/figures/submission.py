@@ -61,7 +61,7 @@ def draw_montage(title: str, volume: np.ndarray, cam: np.ndarray, path: Path) ->
 
     Args:
         title: above them all.
-        volume: one channel, (slices, rows, columns).
+        volume: means, (slices, rows, columns).
         cam: 0 … 1, of the same shape.
     """
     chosen = np.unique(np.linspace(0, len(volume) - 1, MOST_SLICES).round().astype(int))
