@@ -29,7 +29,7 @@ def most_wrong(run: Run) -> Figure:
         row, volume = held.iloc[place], np.asarray(volumes[place])[..., -1]
         index = int(np.argmax(np.clip(volume, COMPACT_HU, None).sum(axis=(1, 2), dtype=np.int64)))
         title = f"{description['classes'][int(row['label'])]}\nsaid {row['probability']:.2f}, slice {index + 1}"
-        shown.append(Shown(volume[index], title, window=(scale.low, scale.high)))
+        shown.append(Shown(volume[index], title, window=(scale.low[-1], scale.high[-1])))
     share = loss[worst].sum() / loss.sum()
     return Figure(
         "Most wrong",

@@ -30,7 +30,7 @@ def network_volumes(run: Run) -> Figure:
             index = int(np.argmax(np.clip(volumes[place], COMPACT_HU, None).sum(axis=(1, 2, 3), dtype=np.int64)))
             for channel, name in enumerate(channels):
                 title = f"{description['classes'][label]}, {name}"
-                window = (wanted.scale.low, wanted.scale.high)
+                window = wanted.scale.low[channel], wanted.scale.high[channel]
                 shown.append(Shown(np.asarray(volumes[place, index, ..., channel]), title, window=window))
     slices, rows, columns = volumes.shape[1:4]
     return Figure(
