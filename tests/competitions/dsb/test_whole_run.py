@@ -77,8 +77,8 @@ def test_every_figure_of_a_finished_run_is_drawn(whole: Whole, tmp_path: Path) -
     metrics = pd.read_parquet(whole.work / "fit_ensemble/metrics.parquet").set_index("set")
     unseen = metrics.loc["out of fold"]
     assert f"AUC {unseen['auc']:.3f} out of fold" in figures["ROC"].says
-    positives = unseen["true_positive"] + unseen["false_negative"]
-    assert f"At one half, {unseen['true_positive']} of {positives}" in figures["Confusion matrix"].says
+    found, missed = int(unseen["true_positive"]), int(unseen["false_negative"])
+    assert f"At one half, {found} of {found + missed}" in figures["Confusion matrix"].says
     assert figures["Seen and not seen"].picture["scans"].tolist() == ["learned from", "out of fold", "test"]
     scans = pd.read_parquet(whole.work / "features/scans.parquet")
     assert f"{len(scans)} volumes of 4 × 16 × 16 voxels" in figures["What the network sees"].says
