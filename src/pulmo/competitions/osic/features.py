@@ -68,9 +68,14 @@ def model_features(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Se
 
 
 def training_examples(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Sequence[str]) -> Examples:
-    """All pairs as the models learn from them: features, change in ml, weights."""
+    """All pairs as the models learn from them: features, change in ml, weights, patients; and which of them Kaggle
+    would score, those from the first visit to one of the last three."""
     return Examples(
-        model_features(pairs, statistics, ct_columns), pairs["change_ml"].to_numpy(np.float64), pair_weights(pairs)
+        model_features(pairs, statistics, ct_columns),
+        pairs["change_ml"].to_numpy(np.float64),
+        pair_weights(pairs),
+        pairs["patient"].to_numpy(str),
+        (pairs["is_baseline_pair"] & pairs["is_last_three"]).to_numpy(),
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pulmo.competitions.osic.ct_statistics import measure_scans, without_statistics
 from pulmo.competitions.osic.data import FIRST_WEEK, LAST_WEEK, every_week, read_sample, read_visits, scan_folders
-from pulmo.competitions.osic.ensemble import filled
+from pulmo.competitions.osic.ensemble import Asked, filled
 from pulmo.competitions.osic.features import model_features
 from pulmo.competitions.osic.settings import PredictSettings
 from pulmo.competitions.osic.slices import PatientSlices, no_slices
@@ -19,7 +19,6 @@ from pulmo.competitions.osic.visit_pairs import asked_pairs
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.tables import place
-from pulmo.training.cross_validation import mean_prediction
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
@@ -62,13 +61,12 @@ def predict(
     features = model_features(pairs, statistics, model.ct_columns)
     slices = slices or no_slices(model.slice_format)
     quantiles_ml = [
-        _networks_say(model.networks, pairs, slices)
-        if name == NETWORK
-        else mean_prediction(model.models[name], features)
+        _networks_say(model.networks, pairs, slices) if name == NETWORK else model.models[name].predict(features)
         for name in model.names
     ]
     medians_ml = filled(np.stack(quantiles_ml)[:, :, 1])
-    forecast = model.ensemble.forecast(medians_ml, pairs["fvc_from_ml"].to_numpy(), pairs["gap_weeks"].to_numpy())
+    rows = Asked(pairs["fvc_from_ml"].to_numpy(), pairs["gap_weeks"].to_numpy(), features)
+    forecast = model.ensemble.forecast(medians_ml, rows)
     return pd.DataFrame(
         {
             "Patient": pairs["patient"],
