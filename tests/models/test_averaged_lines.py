@@ -23,8 +23,15 @@ def test_the_line_of_all_is_found() -> None:
 
 def test_the_column_that_bends_it_gets_the_share() -> None:
     line = fit_averaged_line(changes((-1.5 + 0.8 * COLUMNS[:, 1]) * WEEKS / 52 + NOISE), penalty=1e-6)
-    assert line.shares == pytest.approx([0, 0, 1, 0], abs=0.01)
+    assert line.share_of_column[1] == pytest.approx(1, abs=0.01)
+    assert line.share_of_column.sum() < 2  # no more than two columns a line
     assert line.per_year_by_column == pytest.approx([0, 0.8, 0], abs=0.1)
+
+
+def test_two_columns_may_bend_it() -> None:
+    change = (-1.5 + 0.8 * COLUMNS[:, 1] - 0.5 * COLUMNS[:, 2]) * WEEKS / 52 + NOISE
+    line = fit_averaged_line(changes(change), penalty=1e-6)
+    assert line.per_year_by_column == pytest.approx([0, 0.8, -0.5], abs=0.1)
 
 
 def test_the_penalty_holds_columns_back() -> None:
@@ -37,7 +44,7 @@ def test_a_column_that_bends_it_for_one_patient_alone_gets_none() -> None:
     odd = np.where(PATIENT == 0, 6.0, -0.15)
     change = -1.5 * WEEKS / 52 - 3 * (PATIENT == 0) + NOISE
     line = fit_averaged_line(changes(change)._replace(columns=odd[:, None]), penalty=1e-6)
-    assert line.shares[1] < 0.5
+    assert line.share_of_column[0] < 0.5
 
 
 def test_lines_are_compared_by_the_rows_that_are_scored() -> None:
@@ -45,7 +52,7 @@ def test_lines_are_compared_by_the_rows_that_are_scored() -> None:
     early = np.where(WEEKS < 30, COLUMNS[:, 1], 0.0)
     given = changes(-1.5 * WEEKS / 52 + early + NOISE)
     by_late, by_all = (
-        fit_averaged_line(given._replace(scored=rows), 0.1).shares[2] for rows in (WEEKS > 30, WEEKS > 0)
+        fit_averaged_line(given._replace(scored=rows), 0.1).share_of_column[1] for rows in (WEEKS > 30, WEEKS > 0)
     )
     assert by_late < by_all
 
@@ -56,4 +63,4 @@ def test_rows_in_another_order_give_the_same_line() -> None:
     first = fit_averaged_line(given, penalty=0.1)
     second = fit_averaged_line(Changes(*(part[order] for part in given)), penalty=0.1)
     assert second.per_year == pytest.approx(first.per_year, rel=1e-3)
-    assert second.shares == pytest.approx(first.shares, abs=1e-3)
+    assert second.share_of_column == pytest.approx(first.share_of_column, abs=1e-3)

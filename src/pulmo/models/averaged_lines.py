@@ -1,14 +1,15 @@
 """Few-parameter lines of a change over time, fitted by the Laplace likelihood; what bends them is averaged over.
 
-With t the time gone by in years and z a column that describes a patient, the centre is a + b·t + c·t·z for one column
-or none, and the standard deviation exp(d + e·ln(1 + weeks/20)). Every column has its line, which weighs in the average
-as much as it is likely for patients that it has not seen (see `soft_choice`). An average of lines is a line: so one is
-left, in which most columns have next to nothing to say.
+With t the time gone by in years and z the columns that describe a patient, the centre is a + b·t + c·t·z for two
+columns at the most, and the standard deviation exp(d + e·ln(1 + weeks/20)). Every choice of columns has its line, which
+weighs in the average as much as it is likely for patients that it has not seen (see `soft_choice`). An average of lines
+is a line: so one is left, in which most columns have next to nothing to say.
 
 On the competition's patients all columns at once do worse than none: few parameters are what wins there.
 """
 
 from functools import partial
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -22,16 +23,17 @@ WEEKS_OF_NOISE = 20.0
 SMOOTHED = 0.1
 """Errors of less than this share of the target's standard deviation count as squares, so that a minimum is found."""
 ALWAYS = 2  # the terms that every line has
+MOST_COLUMNS = 2
 
 
 class AveragedLine(NamedTuple):
-    """What is left: `intercept`, `per_year`, `per_year_by_column` (columns,), and the `shares` of the line without a
-    column and of each column's, (1 + columns,)."""
+    """What is left: `intercept`, `per_year`, `per_year_by_column` (columns,), and `share_of_column` (columns,), how
+    much the lines weigh that a column bends."""
 
     intercept: float
     per_year: float
     per_year_by_column: np.ndarray
-    shares: np.ndarray
+    share_of_column: np.ndarray
 
 
 class Changes(NamedTuple):
@@ -48,24 +50,26 @@ class Changes(NamedTuple):
 
 
 def fit_averaged_line(changes: Changes, penalty: float) -> AveragedLine:
-    """Fit a line a column, and average them.
+    """Fit a line for each choice of columns, and average them.
 
     Args:
         changes: what is learned from.
         penalty: of a column's squared coefficient.
     """
+    columns = changes.columns.shape[1]
+    choices = [list(choice) for size in range(MOST_COLUMNS + 1) for choice in combinations(range(columns), size)]
     one, years = np.ones_like(changes.weeks), changes.weeks / WEEKS_A_YEAR
     log_sd = np.column_stack([one, np.log1p(changes.weeks / WEEKS_OF_NOISE)])
-    lines, likelihoods = [], []
-    for column in (None, *changes.columns.T):
-        terms = np.column_stack([one, years] if column is None else [one, years, years * column])
+    centres, likelihoods = np.zeros((len(choices), ALWAYS + columns)), []
+    for centre, choice in zip(centres, choices, strict=True):
+        terms = np.column_stack([one, years, years[:, None] * changes.columns[:, choice]])
         rows = _Rows(terms, log_sd, changes.change, changes.weight)
-        lines.append(_fit(rows, penalty))
+        centre[[0, 1, *(ALWAYS + column for column in choice)]] = _fit(rows, penalty).centre
         likelihoods.append(judged_by_others(changes.patient, partial(_judge, rows, penalty)))
     share = shares(np.stack(likelihoods), changes.scored, changes.patient)
-    intercept, per_year = share @ np.stack([line.centre[:ALWAYS] for line in lines])
-    by_column = np.array([line.centre[ALWAYS] for line in lines[1:]])
-    return AveragedLine(float(intercept), float(per_year), share[1:] * by_column, share)
+    chosen = np.array([[column in choice for column in range(columns)] for choice in choices])
+    intercept, per_year, *by_column = share @ centres
+    return AveragedLine(float(intercept), float(per_year), np.array(by_column), share @ chosen)
 
 
 class _Line(NamedTuple):
@@ -74,7 +78,7 @@ class _Line(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """What one line is fitted to: the terms of its centre (rows, 2 or 3) and log sd (rows, 2), target and weight."""
+    """What one line is fitted to: the terms of its centre (rows, 2 to 4) and log sd (rows, 2), target and weight."""
 
     centre: np.ndarray
     log_sd: np.ndarray
