@@ -23,7 +23,7 @@ from pulmo.commands.console import show_table
 from pulmo.competitions.osic.ct_statistics import read_published
 from pulmo.competitions.osic.cv import ENSEMBLE, hold_out
 from pulmo.competitions.osic.data import read_visits
-from pulmo.competitions.osic.features import FVC_PER_LITRE, training_examples
+from pulmo.competitions.osic.features import FVC_PER_VOLUME, training_examples
 from pulmo.competitions.osic.settings import Settings
 from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS, forward_pairs
 from pulmo.pipeline.progress import track
@@ -61,8 +61,8 @@ def compete(
     described = pairs.merge(ct, on="patient", how="left")
     extra = ct.columns.to_list()
     if "lung_litres" in ct:
-        described[FVC_PER_LITRE] = described["fvc_from_ml"] / described["lung_litres"]
-        extra.append(FVC_PER_LITRE)
+        described[FVC_PER_VOLUME] = np.log(described["fvc_from_ml"] / (1000 * described["lung_litres"]))
+        extra.append(FVC_PER_VOLUME)
     clinical = [column for column in CLINICAL_COLUMNS if column != "gap_weeks"]
     scores, seconds = [], dict.fromkeys([*(peer.name for peer in PEERS), OURS], 0.0)
     rounds = [(seed, fold) for seed in seeds for fold in range(settings.cv.folds)]

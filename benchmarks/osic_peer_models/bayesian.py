@@ -11,6 +11,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.linear_model import BayesianRidge
 
 from osic_peer_models.rows import Forecast, from_baseline, standardised, terms
+from pulmo.competitions.osic.features import FVC_PER_VOLUME
 
 LENGTH_ROWS = 300
 
@@ -47,7 +48,7 @@ def mixed_model(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], 
     """
     start = from_baseline(learned)
     people = start.drop_duplicates("patient")
-    others = [column for column in columns if column not in ("fvc_from_ml", "percent_from", "fvc_ml_per_lung_litre")]
+    others = [column for column in columns if column not in ("fvc_from_ml", "percent_from", FVC_PER_VOLUME)]
     known, unknown = (np.column_stack([np.ones(len(z)), z]) for z in standardised(people, asked, others))
     visits = [_visits(rows) for _, rows in start.groupby("patient", sort=False)]
     found = _fit(visits, known)

@@ -33,7 +33,8 @@ def test_features_are_the_clinical_columns_and_no_week_is_before_the_baseline() 
 def test_ct_statistics_join_by_patient_and_fvc_over_volume_is_derived() -> None:
     statistics = pd.DataFrame({"lung_litres": [4.0], "hu_mean": [-700.0]}, index=pd.Index(["A"], name="patient"))
     features = model_features(PAIRS, statistics, ["hu_mean", "lung_litres"])
-    np.testing.assert_array_equal(features[:, 7:], np.array([[-700, 4, 500], [np.nan] * 3]))
+    # 2000 ml are half of the 4 litres.
+    np.testing.assert_allclose(features[:, 7:], np.array([[-700, 4, -np.log(2)], [np.nan] * 3]))
 
 
 def test_examples_carry_the_change() -> None:
