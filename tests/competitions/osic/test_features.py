@@ -38,8 +38,11 @@ def test_ct_statistics_join_by_patient_and_fvc_over_volume_is_derived() -> None:
 
 
 def test_examples_carry_the_change() -> None:
-    examples = training_examples(PAIRS.assign(gap_weeks=np.array([10.0, 0.0])), pd.DataFrame(index=pd.Index([])), [])
+    pairs = PAIRS.assign(gap_weeks=[10.0, 0.0], is_baseline_pair=[True, False], is_last_three=[True, True])
+    examples = training_examples(pairs, pd.DataFrame(index=pd.Index([])), [])
     assert examples.target.tolist() == [-100, 0]
+    assert examples.group.tolist() == PAIRS["patient"].to_list()
+    assert examples.scored.tolist() == [True, False]
     assert examples.weight == pytest.approx([1 / 220, 1 / 200])
 
 
