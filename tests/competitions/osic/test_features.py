@@ -38,7 +38,8 @@ def test_ct_statistics_join_by_patient_and_fvc_over_volume_is_derived() -> None:
 
 
 def test_examples_carry_the_change() -> None:
-    pairs = PAIRS.assign(gap_weeks=[10.0, 0.0], is_baseline_pair=[True, False], is_last_three=[True, True])
+    from_baseline, last = np.array([True, False]), np.array([True, True])
+    pairs = PAIRS.assign(gap_weeks=np.array([10.0, 0.0]), is_baseline_pair=from_baseline, is_last_three=last)
     examples = training_examples(pairs, pd.DataFrame(index=pd.Index([])), [])
     assert examples.target.tolist() == [-100, 0]
     assert examples.group.tolist() == PAIRS["patient"].to_list()
