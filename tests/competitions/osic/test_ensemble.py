@@ -1,40 +1,31 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulmo.competitions.osic.confidence import Confidence
-from pulmo.competitions.osic.ensemble import Asked, Ensemble, Penalties, fit_weights_and_confidence
-from pulmo.models.quantiles import Examples
-from pulmo.models.robust_linear import standardise
+from pulmo.competitions.osic.confidence import SHARE_OF_MEN, Confidence, Hold
+from pulmo.competitions.osic.ensemble import Ensemble, Penalties, fit_weights_and_confidence
 
 WEEKS = np.tile(np.arange(0.0, 100.0, 10.0), 20)
-EXAMPLES = Examples(
-    np.column_stack([WEEKS, np.ones(200)]), -3 * WEEKS, np.ones(200), np.repeat(np.arange(20), 10), np.ones(200, bool)
-)
+ENSEMBLE = Ensemble(np.array([0.25, 0.75]), Confidence(100.0, 2.0, 0.3))
 
 
 def test_the_model_that_is_right_gets_the_weight_unless_held_back() -> None:
     change = -3 * WEEKS + np.repeat([-200.0, 0.0, 200.0, 0.0], 50)
     medians = np.stack([-3 * WEEKS, np.zeros(200)])
-    examples = EXAMPLES._replace(target=change)
-    free = fit_weights_and_confidence(medians, examples, Penalties(0, 0.1))
-    held = fit_weights_and_confidence(medians, examples, Penalties(1e6, 0.1))
+    pairs = pd.DataFrame({"change_ml": change, "gap_weeks": WEEKS, "male": SHARE_OF_MEN})
+    free = fit_weights_and_confidence(medians, pairs, Penalties(0, Hold(0, 0)))
+    held = fit_weights_and_confidence(medians, pairs, Penalties(1e6, Hold(0, 0)))
     assert free.weights == pytest.approx([1, 0], abs=0.01)
     assert free.confidence.at_baseline_ml == pytest.approx(100 * math.sqrt(2), abs=2)
     assert held.weights.tolist() == [0.5, 0.5]
 
 
-# One column beside the time, of which nothing but its mean is ever seen here: it changes nothing.
-ENSEMBLE = Ensemble(
-    np.array([0.25, 0.75]), Confidence(100.0, 2.0, standardise(np.array([[1.0], [3.0]])), np.array([0.3]))
-)
-
-
-def asked(fvc_ml: float, week: float) -> Asked:
-    return Asked(np.array([fvc_ml]), np.array([week]), np.array([[max(week, 0.0), 2.0]]))
+def asked(fvc_ml: float, week: float) -> pd.DataFrame:
+    return pd.DataFrame({"fvc_from_ml": [fvc_ml], "gap_weeks": [week], "male": SHARE_OF_MEN})
 
 
 def test_a_forecast_is_the_weighted_median_on_top_of_the_first_fvc() -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competitions.osic import train_gbm, train_linear
-from pulmo.competitions.osic.ensemble import Asked, Forecast, filled, fit_weights_and_confidence, forecast_fvc
+from pulmo.competitions.osic.ensemble import Forecast, filled, fit_weights_and_confidence, forecast_fvc
 from pulmo.competitions.osic.features import read_examples
 from pulmo.competitions.osic.nested_networks import NestedNetworks
 from pulmo.competitions.osic.settings import Settings
@@ -90,14 +90,13 @@ def hold_out(
         out_of_fold[NETWORK], quantiles[NETWORK] = networks_say[known, 1], networks_say[questions]
 
     medians_ml = filled(np.stack(list(out_of_fold.values())))
-    ensemble = fit_weights_and_confidence(medians_ml, examples.take(known), settings.fit_ensemble.penalties())
+    ensemble = fit_weights_and_confidence(medians_ml, pairs[known], settings.fit_ensemble.penalties())
     asked = pairs[questions]
     fvc_from_ml, values_ml = asked["fvc_from_ml"].to_numpy(), filled(np.stack(list(quantiles.values())))
     forecasts = _references(pairs[known], asked)
     for name, values in zip(quantiles, values_ml, strict=True):
         forecasts[name] = Forecast(forecast_fvc(fvc_from_ml, values[:, 1]), laplace_sd(values))
-    rows = Asked(fvc_from_ml, asked["gap_weeks"].to_numpy(), examples.features[questions])
-    forecasts[ENSEMBLE] = ensemble.forecast(values_ml[:, :, 1], rows)
+    forecasts[ENSEMBLE] = ensemble.forecast(values_ml[:, :, 1], asked)
     return _as_rows(asked, forecasts), ensemble_record(list(quantiles), ensemble)
 
 
@@ -167,10 +166,7 @@ def _keep_part(
 
 def _scores(stage: Stage, settings: Settings, table: pd.DataFrame, ensembles: list[dict[str, Any]]) -> dict[str, Any]:
     """What goes into `score.json`."""
-    weights = [ensemble["weights"] for ensemble in ensembles]
-    confidences = [
-        {key: ensemble["confidence"][key] for key in ("at_baseline_ml", "ml_per_week")} for ensemble in ensembles
-    ]
+    weights, confidences = ([ensemble[key] for ensemble in ensembles] for key in ("weights", "confidence"))
     best = table.set_index("model").loc[ENSEMBLE]
     return {
         "score": float(best["B"]),

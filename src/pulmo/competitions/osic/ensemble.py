@@ -6,10 +6,10 @@ Free weights do worse than equal ones on the competition's patients; so they are
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from pulmo.blending.simplex import fit_simplex
-from pulmo.competitions.osic.confidence import Confidence, Errors, fit_confidence
-from pulmo.models.quantiles import Examples
+from pulmo.competitions.osic.confidence import Confidence, Errors, Hold, fit_confidence
 from pulmo.scoring.laplace import laplace_log_likelihood
 
 ROUNDS = 3  # weights for a Confidence, Confidence for the weights; the second round already changes next to nothing
@@ -24,29 +24,11 @@ class Forecast(NamedTuple):
     confidence_ml: np.ndarray
 
 
-class Asked(NamedTuple):
-    """What is known of each row before it is forecast.
-
-    Attributes:
-        fvc_from_ml: the baseline's FVC, (rows,).
-        gap_weeks: weeks from the baseline, (rows,); may be negative.
-        features: as the models see them, (rows, columns), the time in column 0.
-    """
-
-    fvc_from_ml: np.ndarray
-    gap_weeks: np.ndarray
-    features: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "Asked":
-        """Some of the rows."""
-        return Asked(*(part[rows] for part in self))
-
-
 class Penalties(NamedTuple):
     """What holds the ensemble back: see `config.toml`."""
 
     pull_to_equal: float
-    confidence_penalty: float
+    confidence: Hold
 
 
 class Ensemble(NamedTuple):
@@ -55,10 +37,15 @@ class Ensemble(NamedTuple):
     weights: np.ndarray
     confidence: Confidence
 
-    def forecast(self, medians_ml: np.ndarray, asked: Asked) -> Forecast:
-        """Forecast rows, from each model's median change since the baseline (models, rows)."""
-        fvc_ml = forecast_fvc(asked.fvc_from_ml, self.weights @ medians_ml)
-        return Forecast(fvc_ml, self.confidence.at(asked.gap_weeks, asked.features[:, 1:]))
+    def forecast(self, medians_ml: np.ndarray, pairs: pd.DataFrame) -> Forecast:
+        """Forecast the later visits of pairs (rows,), known or only asked for.
+
+        Args:
+            medians_ml: each model's median change since the baseline, (models, rows).
+            pairs: `fvc_from_ml`, `gap_weeks` (which may be negative) and `male`.
+        """
+        fvc_from_ml, gap_weeks, male = (pairs[name].to_numpy() for name in ("fvc_from_ml", "gap_weeks", "male"))
+        return Forecast(forecast_fvc(fvc_from_ml, self.weights @ medians_ml), self.confidence.at(gap_weeks, male))
 
 
 def filled(values_ml: np.ndarray) -> np.ndarray:
@@ -74,25 +61,24 @@ def forecast_fvc(fvc_from_ml: np.ndarray, change_ml: np.ndarray) -> np.ndarray:
     return np.maximum(fvc_from_ml + change_ml, LEAST_SHARE_OF_BASELINE * fvc_from_ml)
 
 
-def fit_weights_and_confidence(medians_ml: np.ndarray, examples: Examples, penalties: Penalties) -> Ensemble:
+def fit_weights_and_confidence(medians_ml: np.ndarray, pairs: pd.DataFrame, penalties: Penalties) -> Ensemble:
     """Fit an ensemble to out-of-fold predictions by the competition's metric.
 
     Args:
         medians_ml: each model's median change, (models, rows).
-        examples: from the baseline to each later visit, (rows,): the features, the change that was measured, who.
+        pairs: the visit pairs that they are of, (rows,), from the baseline.
         penalties: what holds weights and Confidence back.
     """
-    count, change_ml, gap_weeks = len(medians_ml), examples.target, examples.features[:, 0]
+    count = len(medians_ml)
+    change_ml, gap_weeks, male = (pairs[name].to_numpy() for name in ("change_ml", "gap_weeks", "male"))
     weights = np.full(count, 1 / count)
 
     def confidence_of(weights: np.ndarray) -> Confidence:
-        error_ml, columns = change_ml - weights @ medians_ml, examples.features[:, 1:]
-        errors = Errors(error_ml, gap_weeks, columns, examples.group, examples.scored)
-        return fit_confidence(errors, penalties.confidence_penalty)
+        return fit_confidence(Errors(change_ml - weights @ medians_ml, gap_weeks, male), penalties.confidence)
 
     confidence = confidence_of(weights)
     for _ in range(ROUNDS):
-        sigma = confidence.at(gap_weeks, examples.features[:, 1:])
+        sigma = confidence.at(gap_weeks, male)
 
         def loss(weights: np.ndarray, sigma: np.ndarray = sigma) -> float:
             pull = penalties.pull_to_equal * float(np.sum((weights - 1 / count) ** 2))

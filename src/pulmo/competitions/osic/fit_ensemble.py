@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
-from pulmo.competitions.osic.ensemble import Asked, Forecast, Penalties, fit_weights_and_confidence
-from pulmo.competitions.osic.features import read_examples
+from pulmo.competitions.osic.ensemble import Forecast, Penalties, fit_weights_and_confidence
 from pulmo.competitions.osic.out_of_fold import fold_of_pairs, medians_of
 from pulmo.competitions.osic.settings import EnsembleSettings
 from pulmo.competitions.osic.trained_model import ensemble_record, write_model
-from pulmo.models.quantiles import Examples
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.laplace import laplace_log_likelihood
 
@@ -18,12 +16,10 @@ FAMILIES = ("train_gbm", "train_linear", "train_cnn")
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
     """Write `model`, the ensemble's cross-fitted `out_of_fold` forecasts and the `estimate` they give."""
-    every_pair, examples = read_examples(stage)
-    examples = examples.take(every_pair["is_baseline_pair"].to_numpy())
-    pairs = every_pair.query("is_baseline_pair").reset_index(drop=True)
+    pairs = stage.read("features/visit_pairs").query("is_baseline_pair").reset_index(drop=True)
     fold = fold_of_pairs(pairs, stage.read("features/folds"))
     names, medians_ml = medians_of([stage.read(f"{family}/out_of_fold") for family in FAMILIES], pairs)
-    forecast = cross_fit(pairs, examples, medians_ml, fold, settings.penalties())
+    forecast = cross_fit(pairs, medians_ml, fold, settings.penalties())
     out_of_fold = pairs[["patient", "visit_to", "week_to", "gap_weeks", "is_last_three"]].assign(
         fvc_true_ml=pairs["fvc_from_ml"] + pairs["change_ml"],
         fvc_ml=forecast.fvc_ml,
@@ -31,7 +27,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     )
     estimate = _estimate(out_of_fold)
     description = stage.read("features/description")
-    ensemble = fit_weights_and_confidence(medians_ml, examples, settings.penalties())
+    ensemble = fit_weights_and_confidence(medians_ml, pairs, settings.penalties())
     record = {**ensemble_record(names, ensemble), **description, "estimate": estimate}
     published = None
     if description["ct_source"]["kind"] == "published":
@@ -41,25 +37,22 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     stage.write("estimate", estimate)
 
 
-def cross_fit(
-    pairs: pd.DataFrame, examples: Examples, medians_ml: np.ndarray, fold: np.ndarray, penalties: Penalties
-) -> Forecast:
+def cross_fit(pairs: pd.DataFrame, medians_ml: np.ndarray, fold: np.ndarray, penalties: Penalties) -> Forecast:
     """Forecast each fold with weights and Confidence fitted on the other folds.
 
     Args:
         pairs: baseline pairs.
-        examples: the same as the models see them.
         medians_ml: each model's out-of-fold median change, (models, pairs).
         fold: of each pair, (pairs,).
         penalties: see `fit_weights_and_confidence`.
     """
-    asked = Asked(pairs["fvc_from_ml"].to_numpy(), pairs["gap_weeks"].to_numpy(), examples.features)
     forecast = Forecast(np.empty(len(pairs)), np.empty(len(pairs)))
     for number in np.unique(fold):
         inside, outside = fold == number, fold != number
-        ensemble = fit_weights_and_confidence(medians_ml[:, outside], examples.take(outside), penalties)
-        part = ensemble.forecast(medians_ml[:, inside], asked.take(inside))
-        forecast.fvc_ml[inside], forecast.confidence_ml[inside] = part
+        ensemble = fit_weights_and_confidence(medians_ml[:, outside], pairs[outside], penalties)
+        forecast.fvc_ml[inside], forecast.confidence_ml[inside] = ensemble.forecast(
+            medians_ml[:, inside], pairs[inside]
+        )
     return forecast
 
 

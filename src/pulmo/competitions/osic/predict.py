@@ -9,7 +9,7 @@ import pandas as pd
 
 from pulmo.competitions.osic.ct_statistics import measure_scans, without_statistics
 from pulmo.competitions.osic.data import FIRST_WEEK, LAST_WEEK, every_week, read_sample, read_visits, scan_folders
-from pulmo.competitions.osic.ensemble import Asked, filled
+from pulmo.competitions.osic.ensemble import filled
 from pulmo.competitions.osic.features import model_features
 from pulmo.competitions.osic.settings import PredictSettings
 from pulmo.competitions.osic.slices import PatientSlices, no_slices
@@ -65,8 +65,7 @@ def predict(
         for name in model.names
     ]
     medians_ml = filled(np.stack(quantiles_ml)[:, :, 1])
-    rows = Asked(pairs["fvc_from_ml"].to_numpy(), pairs["gap_weeks"].to_numpy(), features)
-    forecast = model.ensemble.forecast(medians_ml, rows)
+    forecast = model.ensemble.forecast(medians_ml, pairs)
     return pd.DataFrame(
         {
             "Patient": pairs["patient"],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from pulmo.competitions.osic.confidence import Hold
 from pulmo.competitions.osic.ensemble import Penalties
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantile_gbm import GbmParameters
@@ -91,15 +92,16 @@ class CnnSettings(Section):
 
 
 class EnsembleSettings(Section):
-    """How strongly the weights are held to equality (`pull_to_equal`: the metric's loss for all weight on one of many
-    models), and the Confidence to one for all patients (`confidence_penalty`)."""
+    """What holds the ensemble back: its weights to equality (`pull_to_equal`: the metric's loss for all weight on one
+    of many models), its Confidence to what is usual and to equal sexes (penalties of squared logarithms)."""
 
     pull_to_equal: float = Field(ge=0)
-    confidence_penalty: float = Field(ge=0)
+    usual_confidence: float = Field(ge=0)
+    equal_sexes: float = Field(ge=0)
 
     def penalties(self) -> Penalties:
         """As the ensemble takes them."""
-        return Penalties(**self.model_dump())
+        return Penalties(self.pull_to_equal, Hold(self.usual_confidence, self.equal_sexes))
 
 
 class PredictSettings(Section):

@@ -23,7 +23,6 @@ from pulmo.competitions.osic.ensemble import Ensemble
 from pulmo.errors import Fault, UserError
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantiles import QuantileModel
-from pulmo.models.robust_linear import Standardisation
 from pulmo.training.model_files import load_gbm, load_linear
 
 ENSEMBLE, STATISTICS, MODELS = "ensemble.json", "ct_statistics.parquet", "models"
@@ -76,11 +75,7 @@ def ensemble_record(names: Sequence[str], ensemble: Ensemble) -> dict[str, Any]:
     """An ensemble as JSON."""
     return {
         "weights": dict(zip(names, ensemble.weights.tolist(), strict=True)),
-        "confidence": {
-            **ensemble.confidence._asdict(),
-            "standardisation": ensemble.confidence.standardisation.as_lists(),
-            "log_factor": ensemble.confidence.log_factor.tolist(),
-        },
+        "confidence": ensemble.confidence._asdict(),
     }
 
 
@@ -101,7 +96,7 @@ def read_model(folder: Path) -> TrainedModel:
             str(error.filename or folder), "is missing from the model", "Copy the whole of model/, or train"
         )
         raise UserError(missing) from None
-    ensemble = Ensemble(np.array(list(record["weights"].values())), _confidence(record["confidence"]))
+    ensemble = Ensemble(np.array(list(record["weights"].values())), Confidence(**record["confidence"]))
     return TrainedModel(
         names=names,
         models=models,
@@ -111,15 +106,6 @@ def read_model(folder: Path) -> TrainedModel:
         slice_format=SliceFormat(**record["slice_format"]),
         ct_source=record["ct_source"],
         published=published,
-    )
-
-
-def _confidence(record: dict[str, Any]) -> Confidence:
-    return Confidence(
-        record["at_baseline_ml"],
-        record["ml_per_week"],
-        Standardisation.of_lists(record["standardisation"]),
-        np.array(record["log_factor"]),
     )
 
 
