@@ -2,8 +2,8 @@
 
 σ = (a + b·|weeks from the baseline|)·exp(c·(male − 0.8)). All three are held towards what is usual: a = 200 ml and
 b = 2 ml, which the competition's solutions settled on, and c = 0. Fitted freely to a hundred patients, a and b do worse
-than if left alone; so do terms for other columns, for the models' own spread or disagreement, and a free power of the time
-(see benchmarks/osic.md).
+than if left alone; terms for other columns, for the models' own spread or disagreement, and a free power of the time
+win nothing either (see benchmarks/osic.md).
 """
 
 import math
