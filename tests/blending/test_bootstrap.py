@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.bootstrap import Estimate, bootstrap_mean
 
 
 def test_whole_groups_are_drawn() -> None:
@@ -11,6 +11,7 @@ def test_whole_groups_are_drawn() -> None:
     estimate = bootstrap_mean(values, groups)
     assert estimate.mean == 1
     assert estimate.standard_error == pytest.approx(np.sqrt(0.5), abs=0.03)
+    assert (estimate.low, estimate.high) == (0, 2)  # a quarter of the draws each
 
 
 def test_a_group_counts_by_its_rows() -> None:
@@ -19,4 +20,4 @@ def test_a_group_counts_by_its_rows() -> None:
 
 
 def test_a_difference_without_spread_is_sure() -> None:
-    assert bootstrap_mean(np.full(6, 0.25), np.array(list("aabbcc"))) == (0.25, 0.0)
+    assert bootstrap_mean(np.full(6, 0.25), np.array(list("aabbcc"))) == Estimate(0.25, 0.0, 0.25, 0.25)

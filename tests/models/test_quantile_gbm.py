@@ -23,7 +23,9 @@ def examples_of_two_kinds() -> Examples:
     kind = np.repeat([0.0, 1.0], 200)
     spread = np.tile(np.linspace(0, 100, 200), 2)
     noise = np.where(np.arange(400) % 2, np.nan, np.arange(400) % 7)
-    return Examples(np.column_stack([kind, noise]), 1000 * kind + spread, np.ones(400))
+    return Examples(
+        np.column_stack([kind, noise]), 1000 * kind + spread, np.ones(400), np.arange(400), np.ones(400, bool)
+    )
 
 
 @pytest.fixture(scope="module")

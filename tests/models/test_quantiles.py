@@ -15,7 +15,7 @@ def test_laplace_sd_of_known_quantiles() -> None:
 
 
 def test_examples_are_taken_together() -> None:
-    examples = Examples(np.arange(6.0).reshape(3, 2), np.arange(3.0), np.ones(3))
+    examples = Examples(np.arange(6.0).reshape(3, 2), np.arange(3.0), np.ones(3), np.arange(3), np.ones(3, bool))
     taken = examples.take(np.array([True, False, True]))
     assert taken.features.tolist() == [[0, 1], [4, 5]]
     assert taken.target.tolist() == [0, 2]

@@ -5,7 +5,7 @@ from pulmo.models.quantiles import Examples
 from pulmo.models.robust_linear import KINDS, Kind, LinearParameters, fit_robust_linear
 
 ALMOST_FREE = LinearParameters(
-    huber_epsilon=1.1, huber_alpha=1e-6, elastic_net_alpha=1e-5, elastic_net_l1_ratio=0.5, quantile_alpha=0.0
+    huber_epsilon=1.1, huber_alpha=1e-6, elastic_net_alpha=1e-5, elastic_net_l1_ratio=0.5, lines_penalty=0.0
 )
 RNG = np.random.default_rng(0)
 WEEKS = RNG.uniform(0, 104, 300)
@@ -14,7 +14,7 @@ FEATURES = np.column_stack([WEEKS, SEVERITY])
 
 
 def examples(target: np.ndarray, features: np.ndarray = FEATURES) -> Examples:
-    return Examples(features, target, np.ones(len(target)))
+    return Examples(features, target, np.ones(len(target)), np.arange(len(target)), np.ones(len(target), bool))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -25,12 +25,12 @@ def test_a_rate_that_depends_on_the_patient_is_found(kind: Kind) -> None:
     assert quantiles[:, 1] == pytest.approx([-100, -280], rel=0.02)  # the two outer percents are held
 
 
-@pytest.mark.parametrize("kind", ["huber", "quantile"])
+@pytest.mark.parametrize("kind", ["huber", "lines"])
 def test_outliers_do_not_bend_it(kind: Kind) -> None:
     decline = -100 * WEEKS / 52
     decline[:15] += 3000
     model = fit_robust_linear(examples(decline), kind, ALMOST_FREE)
-    assert model.predict(np.array([[52.0, 0.0]]))[0, 1] == pytest.approx(-100, abs=2)
+    assert model.predict(np.array([[52.0, 0.0]]))[0, 1] == pytest.approx(-100, abs=4)
 
 
 def test_spread_is_that_of_a_laplace_distribution() -> None:

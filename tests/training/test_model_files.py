@@ -9,7 +9,9 @@ from pulmo.training.model_files import load_gbm, load_linear, save_gbm, save_lin
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(200, 3))
-EXAMPLES = Examples(FEATURES, FEATURES @ [3.0, 2.0, 1.0] + RNG.normal(size=200), np.ones(200))
+EXAMPLES = Examples(
+    FEATURES, FEATURES @ [3.0, 2.0, 1.0] + RNG.normal(size=200), np.ones(200), np.arange(200), np.ones(200, bool)
+)
 
 
 def test_boosters_come_back_exactly_and_are_written_alike(tmp_path: Path) -> None:

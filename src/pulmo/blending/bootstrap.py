@@ -8,10 +8,12 @@ DRAWS = 2000
 
 
 class Estimate(NamedTuple):
-    """A mean and its standard error."""
+    """A mean, its standard error, and the interval from `low` to `high` that holds 95 % of the means drawn."""
 
     mean: float
     standard_error: float
+    low: float
+    high: float
 
 
 def bootstrap_mean(values: np.ndarray, groups: np.ndarray, seed: int = 0, draws: int = DRAWS) -> Estimate:
@@ -32,4 +34,5 @@ def bootstrap_mean(values: np.ndarray, groups: np.ndarray, seed: int = 0, draws:
     sums, sizes = np.bincount(group_of_row, values), np.bincount(group_of_row)
     chosen = np.random.default_rng(seed).integers(len(sizes), size=(draws, len(sizes)))
     means = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
-    return Estimate(float(np.mean(values)), float(np.std(means, ddof=1)))
+    low, high = np.percentile(means, (2.5, 97.5))
+    return Estimate(float(np.mean(values)), float(np.std(means, ddof=1)), float(low), float(high))

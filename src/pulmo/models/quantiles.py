@@ -19,15 +19,19 @@ class Examples(NamedTuple):
         features: (rows, columns) float64, NaN where unknown.
         target: (rows,) float64.
         weight: (rows,) float64, positive; how much each row counts.
+        group: (rows,) who each row is of: rows of one patient are alike, so that only others can judge them.
+        scored: (rows,) bool, such as will be scored: those by which models are compared.
     """
 
     features: np.ndarray
     target: np.ndarray
     weight: np.ndarray
+    group: np.ndarray
+    scored: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Examples":
         """The examples that a mask or an array of row numbers chooses."""
-        return Examples(self.features[rows], self.target[rows], self.weight[rows])
+        return Examples(*(part[rows] for part in self))
 
 
 class QuantileModel(Protocol):

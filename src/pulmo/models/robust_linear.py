@@ -1,4 +1,4 @@
-"""Linear models of a change over time that outliers cannot bend: Huber, elastic net and quantile regression.
+"""Linear models of a change over time that few patients cannot bend: Huber, elastic net and averaged lines.
 
 All three become the same thing, one linear map from features to three quantiles. With t the time gone by in years and
 z the other features (medians where unknown, standardised), the terms are 1, t, t·z and z: a rate of change that differs
@@ -6,31 +6,32 @@ between patients, and what happens at once (a first measurement that was too hig
 """
 
 import warnings
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
-from sklearn.linear_model import ElasticNet, HuberRegressor, QuantileRegressor
+from sklearn.linear_model import ElasticNet, HuberRegressor
 
-from pulmo.models.quantiles import LAPLACE_REACH, QUANTILES, Examples, uncross
+from pulmo.models.averaged_lines import WEEKS_A_YEAR, AveragedLine, Changes, fit_averaged_line
+from pulmo.models.quantiles import LAPLACE_REACH, Examples, uncross
 
-WEEKS_A_YEAR = 52.0
 MOST_ITERATIONS = 5000
 HELD_BETWEEN_PERCENTILES = (2, 98)
 
-Kind = Literal["huber", "elastic_net", "quantile"]
-KINDS: tuple[Kind, ...] = ("huber", "elastic_net", "quantile")
+Kind = Literal["huber", "elastic_net", "lines"]
+KINDS: tuple[Kind, ...] = ("huber", "elastic_net", "lines")
 
 
 class LinearParameters(NamedTuple):
-    """Penalties as scikit-learn means them, for a target of standard deviation 1; `huber_epsilon` is where
-    squares become absolute values, in robust standard deviations."""
+    """Penalties as scikit-learn (and `averaged_lines`) means them, for a target of standard deviation 1;
+    `huber_epsilon` is where squares become absolute values, in robust standard deviations."""
 
     huber_epsilon: float
     huber_alpha: float
     elastic_net_alpha: float
     elastic_net_l1_ratio: float
-    quantile_alpha: float
+    lines_penalty: float
 
 
 class Standardisation(NamedTuple):
@@ -47,6 +48,15 @@ class Standardisation(NamedTuple):
         """Values (rows, columns), NaN where unknown → standardised, none of them NaN."""
         known = np.where(np.isnan(values), self.median, values)
         return np.asarray((np.clip(known, self.low, self.high) - self.mean) / self.sd)
+
+    def as_lists(self) -> dict[str, list[float]]:
+        """For JSON."""
+        return {name: array.tolist() for name, array in self._asdict().items()}
+
+    @classmethod
+    def of_lists(cls, lists: Mapping[str, list[float]]) -> "Standardisation":
+        """From what `as_lists` gave."""
+        return cls(**{name: np.array(values) for name, values in lists.items()})
 
 
 class LinearQuantiles(NamedTuple):
@@ -66,25 +76,27 @@ def fit_robust_linear(examples: Examples, kind: Kind, parameters: LinearParamete
 
     Args:
         examples: column 0 of the features is the time gone by in weeks, and is never unknown.
-        kind: Huber and elastic net give a centre, and their spread is that of a Laplace distribution whose mean
-            absolute deviation grows linearly with time; quantile regression gives each quantile by itself.
+        kind: how the centre is fitted; the spread is that of a Laplace distribution whose mean absolute deviation grows
+            linearly with time.
         parameters: penalties.
     """
-    standardisation = _standardise(examples.features[:, 1:])
+    standardisation = standardise(examples.features[:, 1:])
     terms = _terms(examples.features, standardisation)
     scale = float(np.std(examples.target)) or 1.0
     target = examples.target / scale
     weight = examples.weight / examples.weight.mean()
-    if kind == "quantile":
-        lines = [_fit(_quantile(parameters, quantile), terms, target, weight) for quantile in QUANTILES]
-        intercepts, coefficients = (np.array(part) for part in zip(*lines, strict=True))
+    if kind == "lines":
+        weeks, columns = examples.features[:, 0], standardisation.apply(examples.features[:, 1:])
+        changes = Changes(weeks, columns, target, weight, examples.group, examples.scored)
+        centre = _as_centre(fit_averaged_line(changes, parameters.lines_penalty))
     else:
         centre = _fit(_huber(parameters) if kind == "huber" else _elastic_net(parameters), terms, target, weight)
-        intercepts, coefficients = _with_spread(centre, terms, target, weight)
+    intercepts, coefficients = _with_spread(centre, terms, target, weight)
     return LinearQuantiles(standardisation, intercepts * scale, coefficients * scale)
 
 
-def _standardise(values: np.ndarray) -> Standardisation:
+def standardise(values: np.ndarray) -> Standardisation:
+    """The scale of values (rows, columns), NaN where unknown."""
     known = np.where(np.isnan(values).all(axis=0), 0.0, values)  # a column of which nothing is known says nothing
     median, low, high = np.nanpercentile(known, (50, *HELD_BETWEEN_PERCENTILES), axis=0)
     held = np.clip(np.where(np.isnan(known), median, known), low, high)
@@ -108,15 +120,13 @@ def _elastic_net(parameters: LinearParameters) -> ElasticNet:
     )
 
 
-def _quantile(parameters: LinearParameters, quantile: float) -> QuantileRegressor:
-    return QuantileRegressor(quantile=quantile, alpha=parameters.quantile_alpha, solver="highs")
+def _as_centre(line: AveragedLine) -> tuple[float, np.ndarray]:
+    by_column = line.per_year_by_column
+    return line.intercept, np.concatenate([[line.per_year], by_column, np.zeros_like(by_column)])
 
 
 def _fit(
-    regressor: HuberRegressor | ElasticNet | QuantileRegressor,
-    terms: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray,
+    regressor: HuberRegressor | ElasticNet, terms: np.ndarray, target: np.ndarray, weight: np.ndarray
 ) -> tuple[float, np.ndarray]:
     with warnings.catch_warnings():
         # scikit-learn 1.6, Kaggle's, still gives SciPy an option that later SciPy warns of.

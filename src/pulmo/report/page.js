@@ -67,12 +67,16 @@ function inTheme(text) {
 }
 function drawPlot(plot) {
   const { data, layout } = JSON.parse(inTheme(specifications.get(plot)));
+  layout.height = plot.clientHeight;
   layout.uirevision = 'kept';  // the reader's view outlives a change of theme
   return Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
 }
 async function show(plot) {
   await plotly();
   specifications.set(plot, await unpacked(plot.dataset.figure));
+  if (plot.dataset.turns !== undefined) {  // a body in a higher than wide picture would be cut at its sides
+    plot.style.height = `${Math.min(plot.clientHeight, plot.clientWidth)}px`;
+  }
   await drawPlot(plot);
   drawn.add(plot);
   if (plot.dataset.turns !== undefined) turn(plot);

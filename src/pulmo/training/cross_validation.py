@@ -1,6 +1,6 @@
-"""Fitting fold by fold: examples and folds → out-of-fold predictions, and a model a fold."""
+"""Fitting fold by fold: examples and folds → out-of-fold predictions, and a model of all."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,37 +15,33 @@ class CrossValidation(NamedTuple, Generic[Model]):
 
     Attributes:
         out_of_fold: (rows, 3); each row predicted by the model that has not seen its fold.
-        models: one a fold, in the folds' order.
+        whole: the model of all rows, for those that are in none. It knows more than the average of the folds' models,
+            which each lack a part.
     """
 
     out_of_fold: np.ndarray
-    models: tuple[Model, ...]
+    whole: Model
 
 
 def cross_validate(
-    examples: Examples,
-    fold: np.ndarray,
-    fit: Callable[[int, Examples], Model],
-    numbers: Iterable[int] | None = None,
+    examples: Examples, fold: np.ndarray, fit: Callable[[int, Examples], Model], numbers: Iterable[int] | None = None
 ) -> CrossValidation[Model]:
-    """Fit a model a fold on the rows of all the others.
+    """Fit a model a fold on the rows of all the others, and last one on all.
 
     Args:
         examples: all rows.
         fold: the fold of each row, (rows,) int, from 0 with none left out.
-        fit: number of the fold left out, and the examples outside it → model.
-        numbers: all folds, by default counted here; a progress bar over them, say.
+        fit: number of the fold left out, and the examples outside it → model; the number of folds stands for none.
+        numbers: those of `fits_of(fold)`, by default counted here; a progress bar over them, say.
     """
     out_of_fold = np.full((len(fold), 3), np.nan)
-    models = []
-    for number in numbers or range(int(fold.max()) + 1):
+    for number in numbers or fits_of(fold):
         held_out = fold == number
         model = fit(number, examples.take(~held_out))
         out_of_fold[held_out] = model.predict(examples.features[held_out])
-        models.append(model)
-    return CrossValidation(out_of_fold, tuple(models))
+    return CrossValidation(out_of_fold, model)
 
 
-def mean_prediction(models: Sequence[QuantileModel], features: np.ndarray) -> np.ndarray:
-    """The fold models' average for rows that none of them has seen: (rows, columns) → (rows, 3)."""
-    return np.asarray(np.mean([model.predict(features) for model in models], axis=0))
+def fits_of(fold: np.ndarray) -> range:
+    """The numbers of all fits: a fold each, and one more for the fit on all rows."""
+    return range(int(fold.max()) + 2)

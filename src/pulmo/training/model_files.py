@@ -27,7 +27,7 @@ def load_gbm(folder: Path) -> QuantileGbm:
 def save_linear(model: LinearQuantiles, path: Path) -> None:
     """Write a linear model as JSON."""
     values = {
-        "standardisation": {name: array.tolist() for name, array in model.standardisation._asdict().items()},
+        "standardisation": model.standardisation.as_lists(),
         "intercepts": model.intercepts.tolist(),
         "coefficients": model.coefficients.tolist(),
     }
@@ -38,7 +38,7 @@ def load_linear(path: Path) -> LinearQuantiles:
     """Read what `save_linear` wrote."""
     values = json.loads(path.read_text())
     return LinearQuantiles(
-        Standardisation(**{name: np.array(array) for name, array in values["standardisation"].items()}),
+        Standardisation.of_lists(values["standardisation"]),
         np.array(values["intercepts"]),
         np.array(values["coefficients"]),
     )

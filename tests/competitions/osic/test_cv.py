@@ -35,7 +35,7 @@ def test_the_protocol_holds_every_patient_out_once(finished: Run) -> None:
     assert len(ensemble) == len(later)
     assert predictions.groupby("patient")["fold"].nunique().max() == 1
     scores, table = load(output(finished, "cv/scores")), load(output(finished, "cv/table"))
-    assert table["model"].to_list() == [CONSTANT, LINEAR_DECAY, "gbm", "huber", "elastic_net", "quantile", ENSEMBLE]
+    assert table["model"].to_list() == [CONSTANT, LINEAR_DECAY, "gbm", "huber", "elastic_net", "lines", ENSEMBLE]
     assert scores["score"] == table.set_index("model").loc[ENSEMBLE, "B"]
     assert sum(scores["mean_weights"].values()) == pytest.approx(1)
     (again,) = run_stages(finished, [finished.competition.cv])

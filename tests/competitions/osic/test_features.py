@@ -33,12 +33,17 @@ def test_features_are_the_clinical_columns_and_no_week_is_before_the_baseline() 
 def test_ct_statistics_join_by_patient_and_fvc_over_volume_is_derived() -> None:
     statistics = pd.DataFrame({"lung_litres": [4.0], "hu_mean": [-700.0]}, index=pd.Index(["A"], name="patient"))
     features = model_features(PAIRS, statistics, ["hu_mean", "lung_litres"])
-    np.testing.assert_array_equal(features[:, 7:], np.array([[-700, 4, 500], [np.nan] * 3]))
+    # 2000 ml are half of the 4 litres.
+    np.testing.assert_allclose(features[:, 7:], np.array([[-700, 4, -np.log(2)], [np.nan] * 3]))
 
 
 def test_examples_carry_the_change() -> None:
-    examples = training_examples(PAIRS.assign(gap_weeks=np.array([10.0, 0.0])), pd.DataFrame(index=pd.Index([])), [])
+    from_baseline, last = np.array([True, False]), np.array([True, True])
+    pairs = PAIRS.assign(gap_weeks=np.array([10.0, 0.0]), is_baseline_pair=from_baseline, is_last_three=last)
+    examples = training_examples(pairs, pd.DataFrame(index=pd.Index([])), [])
     assert examples.target.tolist() == [-100, 0]
+    assert examples.group.tolist() == PAIRS["patient"].to_list()
+    assert examples.scored.tolist() == [True, False]
     assert examples.weight == pytest.approx([1 / 220, 1 / 200])
 
 

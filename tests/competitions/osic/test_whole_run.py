@@ -19,7 +19,7 @@ from playwright.sync_api import Browser
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competition import find_competition
-from pulmo.competitions.osic.ensemble import fit_confidence
+from pulmo.competitions.osic.confidence import Errors, Hold, fit_confidence
 from pulmo.competitions.osic.features import training_examples
 from pulmo.competitions.osic.out_of_fold import fold_of_pairs
 from pulmo.competitions.osic.phantom import EMPTY_FOLDER, NOT_DICOM, PhantomSettings, write_phantom
@@ -278,16 +278,16 @@ def test_ct_statistics_help_where_fibrosis_drives_the_decline(whole: Whole) -> N
     statistics = pd.read_parquet(features / "scan_statistics.parquet").set_index("patient")
     fold = fold_of_pairs(pairs, pd.read_parquet(features / "folds.parquet"))
     scored = (pairs["is_baseline_pair"] & pairs["is_last_three"]).to_numpy()
-    gap_weeks, change_ml = (pairs.loc[scored, name].to_numpy() for name in ("gap_weeks", "change_ml"))
+    gap_weeks, change_ml, male = (pairs.loc[scored, name].to_numpy() for name in ("gap_weeks", "change_ml", "male"))
     parameters = LinearParameters(
-        huber_epsilon=1.1, huber_alpha=20.0, elastic_net_alpha=0.05, elastic_net_l1_ratio=0.5, quantile_alpha=0.02
+        huber_epsilon=1.1, huber_alpha=20.0, elastic_net_alpha=0.05, elastic_net_l1_ratio=0.5, lines_penalty=0.1
     )
     scores = []
     for columns in ([], ["hu_mean", "share_ground_glass_reticular"]):
         examples = training_examples(pairs, statistics, columns)
         fitted = cross_validate(examples, fold, lambda _, known: fit_robust_linear(known, "huber", parameters))
         error_ml = change_ml - fitted.out_of_fold[scored, 1]
-        sigma = fit_confidence(error_ml, gap_weeks).at(gap_weeks)
+        sigma = fit_confidence(Errors(error_ml, gap_weeks, male), Hold(0, 0)).at(gap_weeks, male)
         scores.append(laplace_log_likelihood(error_ml, np.zeros_like(error_ml), sigma))
     gain = bootstrap_mean(scores[1] - scores[0], pairs.loc[scored, "patient"].to_numpy())
     assert gain.mean > 2 * gain.standard_error > 0

@@ -27,7 +27,7 @@ COMPETITION = Competition(
         ),
         StageSpec(
             "train_linear",
-            "Huber, elastic net and quantile regression on the change of FVC",
+            "Huber, elastic net and averaged lines on the change of FVC",
             reads=_FEATURES,
             writes=("out_of_fold", "models"),
         ),

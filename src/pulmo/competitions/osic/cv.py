@@ -1,7 +1,8 @@
 """The competition's protocol: a held-out patient shows only the first visit, and everything is fitted on the others.
 
 Inside each training part, folds of folds give the out-of-fold predictions on which weights and Confidence are fitted;
-the models of those inner folds are averaged, just as `predict` does it. Nothing is chosen by the rows it is scored on.
+the models that forecast are then fitted to all of it, just as for `predict`. Nothing is chosen by the rows it is scored
+on.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from pulmo.competitions.osic.trained_model import NETWORK, ensemble_record
 from pulmo.models.quantiles import Examples, QuantileModel, laplace_sd
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.scoring.laplace import laplace_log_likelihood
-from pulmo.training.cross_validation import cross_validate, mean_prediction
+from pulmo.training.cross_validation import cross_validate
 from pulmo.training.folds import folds_by_group
 
 REFERENCE_CONFIDENCE_ML = 225.0
@@ -73,9 +74,9 @@ def hold_out(
         One row a held-out later visit and model: `patient`, `visit_to`, `gap_weeks`, `is_last_three`, `fvc_true_ml`,
         `model`, `fvc_ml`, `confidence_ml`; and the ensemble as JSON.
     """
-    known, from_baseline = pairs[~held_out], pairs["is_baseline_pair"].to_numpy()
-    inner = folds_by_group(known["patient"].to_numpy(), settings.features.folds, seed)
-    asked = pairs[held_out & from_baseline]
+    from_baseline = pairs["is_baseline_pair"].to_numpy()
+    known, questions = ~held_out & from_baseline, held_out & from_baseline
+    inner = folds_by_group(pairs.loc[~held_out, "patient"].to_numpy(), settings.features.folds, seed)
     out_of_fold, quantiles = {}, {}
     fits: dict[str, Callable[[int, Examples], QuantileModel]] = {
         train_gbm.NAME: train_gbm.fitter(settings.train_gbm, seed),
@@ -83,26 +84,19 @@ def hold_out(
     }
     for name, fit in fits.items():
         result = cross_validate(examples.take(~held_out), inner, fit)
-        out_of_fold[name] = result.out_of_fold[known["is_baseline_pair"].to_numpy(), 1]
-        quantiles[name] = mean_prediction(result.models, examples.features[held_out & from_baseline])
-
+        out_of_fold[name] = result.out_of_fold[from_baseline[~held_out], 1]
+        quantiles[name] = result.whole.predict(examples.features[questions])
     if networks_say is not None:
-        out_of_fold[NETWORK] = networks_say[~held_out & from_baseline, 1]
-        quantiles[NETWORK] = networks_say[held_out & from_baseline]
-    learned = known[known["is_baseline_pair"]]
-    ensemble = fit_weights_and_confidence(
-        filled(np.stack(list(out_of_fold.values()))),
-        learned["change_ml"].to_numpy(),
-        learned["gap_weeks"].to_numpy(),
-        settings.fit_ensemble.pull_to_equal,
-    )
-    fvc_from_ml, gap_weeks = asked["fvc_from_ml"].to_numpy(), asked["gap_weeks"].to_numpy()
-    values_ml = filled(np.stack(list(quantiles.values())))
-    medians_ml = values_ml[:, :, 1]
-    forecasts = _references(learned, asked)
+        out_of_fold[NETWORK], quantiles[NETWORK] = networks_say[known, 1], networks_say[questions]
+
+    medians_ml = filled(np.stack(list(out_of_fold.values())))
+    ensemble = fit_weights_and_confidence(medians_ml, pairs[known], settings.fit_ensemble.penalties())
+    asked = pairs[questions]
+    fvc_from_ml, values_ml = asked["fvc_from_ml"].to_numpy(), filled(np.stack(list(quantiles.values())))
+    forecasts = _references(pairs[known], asked)
     for name, values in zip(quantiles, values_ml, strict=True):
         forecasts[name] = Forecast(forecast_fvc(fvc_from_ml, values[:, 1]), laplace_sd(values))
-    forecasts[ENSEMBLE] = ensemble.forecast(medians_ml, fvc_from_ml, gap_weeks)
+    forecasts[ENSEMBLE] = ensemble.forecast(values_ml[:, :, 1], asked)
     return _as_rows(asked, forecasts), ensemble_record(list(quantiles), ensemble)
 
 

@@ -1,33 +1,20 @@
 """Several models' quantiles of a change → one FVC and its Confidence; few constants, fitted by the metric.
 
-The Confidence is σ = a + b·|weeks from the baseline|. Terms for the models' own spread or disagreement, the size of the
-FVC or the predicted loss, and a free power of the time, were each tried out of fold on the competition's patients: none
-won. Nor did free weights, which do worse than equal ones there; so they are held towards equality.
+Free weights do worse than equal ones on the competition's patients; so they are held towards equality.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize, nnls
+import pandas as pd
 
 from pulmo.blending.simplex import fit_simplex
-from pulmo.scoring.laplace import LARGEST_ERROR_ML, SMALLEST_CONFIDENCE_ML, laplace_log_likelihood
+from pulmo.competitions.osic.confidence import Confidence, Errors, Hold, fit_confidence
+from pulmo.scoring.laplace import laplace_log_likelihood
 
 ROUNDS = 3  # weights for a Confidence, Confidence for the weights; the second round already changes next to nothing
 LEAST_SHARE_OF_BASELINE = 0.25
 """No forecast falls below this share of the first FVC, however late the week; among 140 real patients none did."""
-
-
-class Confidence(NamedTuple):
-    """The standard deviation of an FVC, ml: `at_baseline_ml` + `ml_per_week`·|weeks from the baseline|."""
-
-    at_baseline_ml: float
-    ml_per_week: float
-
-    def at(self, gap_weeks: np.ndarray) -> np.ndarray:
-        """For weeks from the baseline, of any shape and sign."""
-        return np.asarray(self.at_baseline_ml + self.ml_per_week * np.abs(gap_weeks))
 
 
 class Forecast(NamedTuple):
@@ -37,21 +24,28 @@ class Forecast(NamedTuple):
     confidence_ml: np.ndarray
 
 
+class Penalties(NamedTuple):
+    """What holds the ensemble back: see `config.toml`."""
+
+    pull_to_equal: float
+    confidence: Hold
+
+
 class Ensemble(NamedTuple):
     """What is fitted: `weights` (models,), not negative and of sum 1, and the Confidence."""
 
     weights: np.ndarray
     confidence: Confidence
 
-    def forecast(self, medians_ml: np.ndarray, fvc_from_ml: np.ndarray, gap_weeks: np.ndarray) -> Forecast:
-        """Forecast rows.
+    def forecast(self, medians_ml: np.ndarray, pairs: pd.DataFrame) -> Forecast:
+        """Forecast the later visits of pairs (rows,), known or only asked for.
 
         Args:
             medians_ml: each model's median change since the baseline, (models, rows).
-            fvc_from_ml: the baseline's FVC, (rows,).
-            gap_weeks: weeks from the baseline, (rows,); may be negative.
+            pairs: `fvc_from_ml`, `gap_weeks` (which may be negative) and `male`.
         """
-        return Forecast(forecast_fvc(fvc_from_ml, self.weights @ medians_ml), self.confidence.at(gap_weeks))
+        fvc_from_ml, gap_weeks, male = (pairs[name].to_numpy() for name in ("fvc_from_ml", "gap_weeks", "male"))
+        return Forecast(forecast_fvc(fvc_from_ml, self.weights @ medians_ml), self.confidence.at(gap_weeks, male))
 
 
 def filled(values_ml: np.ndarray) -> np.ndarray:
@@ -67,55 +61,29 @@ def forecast_fvc(fvc_from_ml: np.ndarray, change_ml: np.ndarray) -> np.ndarray:
     return np.maximum(fvc_from_ml + change_ml, LEAST_SHARE_OF_BASELINE * fvc_from_ml)
 
 
-def fit_weights_and_confidence(
-    medians_ml: np.ndarray, change_ml: np.ndarray, gap_weeks: np.ndarray, pull_to_equal: float
-) -> Ensemble:
+def fit_weights_and_confidence(medians_ml: np.ndarray, pairs: pd.DataFrame, penalties: Penalties) -> Ensemble:
     """Fit an ensemble to out-of-fold predictions by the competition's metric.
 
     Args:
         medians_ml: each model's median change, (models, rows).
-        change_ml: the change that was measured, (rows,).
-        gap_weeks: weeks from the baseline, (rows,).
-        pull_to_equal: loss added for the squared distance of the weights from equal ones.
+        pairs: the visit pairs that they are of, (rows,), from the baseline.
+        penalties: what holds weights and Confidence back.
     """
     count = len(medians_ml)
+    change_ml, gap_weeks, male = (pairs[name].to_numpy() for name in ("change_ml", "gap_weeks", "male"))
     weights = np.full(count, 1 / count)
-    confidence = fit_confidence(change_ml - weights @ medians_ml, gap_weeks)
+
+    def confidence_of(weights: np.ndarray) -> Confidence:
+        return fit_confidence(Errors(change_ml - weights @ medians_ml, gap_weeks, male), penalties.confidence)
+
+    confidence = confidence_of(weights)
     for _ in range(ROUNDS):
-        sigma = confidence.at(gap_weeks)
+        sigma = confidence.at(gap_weeks, male)
 
         def loss(weights: np.ndarray, sigma: np.ndarray = sigma) -> float:
-            pull = pull_to_equal * float(np.sum((weights - 1 / count) ** 2))
+            pull = penalties.pull_to_equal * float(np.sum((weights - 1 / count) ** 2))
             return pull - float(laplace_log_likelihood(change_ml, weights @ medians_ml, sigma).mean())
 
         weights = fit_simplex(loss, count)
-        confidence = fit_confidence(change_ml - weights @ medians_ml, gap_weeks)
+        confidence = confidence_of(weights)
     return Ensemble(weights, confidence)
-
-
-def fit_confidence(error_ml: np.ndarray, gap_weeks: np.ndarray) -> Confidence:
-    """The Confidence that scores best on these errors (rows,) at these weeks from the baseline (rows,).
-
-    Where it does not depend on time, σ = √2·mean|error| is the optimum of the Laplace likelihood, so a line through
-    √2·|error| is where the search starts.
-    """
-    weeks = np.abs(gap_weeks)
-    wide = math.sqrt(2) * np.minimum(np.abs(error_ml), LARGEST_ERROR_ML)
-    (start, slope), _ = nnls(np.column_stack([np.ones_like(weeks), weeks]), wide)
-    start = max(start, SMALLEST_CONFIDENCE_ML)
-
-    def loss(line: np.ndarray) -> float:
-        return -float(laplace_log_likelihood(error_ml, np.zeros_like(error_ml), line[0] + line[1] * weeks).mean())
-
-    found = minimize(
-        loss,
-        (start, slope),
-        method="Nelder-Mead",
-        bounds=[(SMALLEST_CONFIDENCE_ML, None), (0, None)],
-        options={
-            "initial_simplex": [(start, slope), (1.2 * start, slope), (start, slope + 1)],
-            "xatol": 1e-4,
-            "fatol": 1e-9,
-        },
-    )
-    return Confidence(float(found.x[0]), float(found.x[1]))

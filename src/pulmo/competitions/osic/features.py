@@ -16,8 +16,9 @@ from pulmo.pipeline.fingerprint import digest_file
 from pulmo.pipeline.stage import Stage
 from pulmo.training.folds import folds_by_group
 
-FVC_PER_LITRE = "fvc_ml_per_lung_litre"
-"""How much of the lung that the CT shows is breathed out: derived wherever `lung_litres` is among the columns."""
+FVC_PER_VOLUME = "log_fvc_per_lung_volume"
+"""How much of the lung that the CT shows is breathed out, as a logarithm, for twice as much counts like half as much:
+derived wherever `lung_litres` is among the columns."""
 
 
 def run(stage: Stage, settings: FeatureSettings) -> None:
@@ -57,20 +58,25 @@ def model_features(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Se
 
     Returns:
         (pairs, columns) float64, NaN where unknown: CLINICAL_COLUMNS, `ct_columns`, and where `lung_litres` is one
-        of these, FVC over it. Weeks before the baseline count as the baseline, the earliest that anything is known of.
+        of these, FVC_PER_VOLUME. Weeks before the baseline count as the baseline, before which nothing is known.
     """
     ct = statistics.reindex(index=pairs["patient"], columns=list(ct_columns)).reset_index(drop=True)
     table = pd.concat([pairs[list(CLINICAL_COLUMNS)].reset_index(drop=True), ct], axis=1)
     table["gap_weeks"] = table["gap_weeks"].clip(lower=0)
     if "lung_litres" in table:
-        table[FVC_PER_LITRE] = table["fvc_from_ml"] / table["lung_litres"]
+        table[FVC_PER_VOLUME] = np.log(table["fvc_from_ml"] / (1000 * table["lung_litres"]))
     return table.to_numpy(np.float64)
 
 
 def training_examples(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Sequence[str]) -> Examples:
-    """All pairs as the models learn from them: features, change in ml, weights."""
+    """All pairs as the models learn from them: features, change in ml, weights, patients; and which of them Kaggle
+    would score, those from the first visit to one of the last three."""
     return Examples(
-        model_features(pairs, statistics, ct_columns), pairs["change_ml"].to_numpy(np.float64), pair_weights(pairs)
+        model_features(pairs, statistics, ct_columns),
+        pairs["change_ml"].to_numpy(np.float64),
+        pair_weights(pairs),
+        pairs["patient"].to_numpy(str),
+        (pairs["is_baseline_pair"] & pairs["is_last_three"]).to_numpy(),
     )
 
 

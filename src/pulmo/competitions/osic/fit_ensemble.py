@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
-from pulmo.competitions.osic.ensemble import Forecast, fit_weights_and_confidence
+from pulmo.competitions.osic.ensemble import Forecast, Penalties, fit_weights_and_confidence
 from pulmo.competitions.osic.out_of_fold import fold_of_pairs, medians_of
 from pulmo.competitions.osic.settings import EnsembleSettings
 from pulmo.competitions.osic.trained_model import ensemble_record, write_model
@@ -19,7 +19,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     pairs = stage.read("features/visit_pairs").query("is_baseline_pair").reset_index(drop=True)
     fold = fold_of_pairs(pairs, stage.read("features/folds"))
     names, medians_ml = medians_of([stage.read(f"{family}/out_of_fold") for family in FAMILIES], pairs)
-    forecast = cross_fit(pairs, medians_ml, fold, settings.pull_to_equal)
+    forecast = cross_fit(pairs, medians_ml, fold, settings.penalties())
     out_of_fold = pairs[["patient", "visit_to", "week_to", "gap_weeks", "is_last_three"]].assign(
         fvc_true_ml=pairs["fvc_from_ml"] + pairs["change_ml"],
         fvc_ml=forecast.fvc_ml,
@@ -27,9 +27,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     )
     estimate = _estimate(out_of_fold)
     description = stage.read("features/description")
-    ensemble = fit_weights_and_confidence(
-        medians_ml, pairs["change_ml"].to_numpy(), pairs["gap_weeks"].to_numpy(), settings.pull_to_equal
-    )
+    ensemble = fit_weights_and_confidence(medians_ml, pairs, settings.penalties())
     record = {**ensemble_record(names, ensemble), **description, "estimate": estimate}
     published = None
     if description["ct_source"]["kind"] == "published":
@@ -39,24 +37,22 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     stage.write("estimate", estimate)
 
 
-def cross_fit(pairs: pd.DataFrame, medians_ml: np.ndarray, fold: np.ndarray, pull_to_equal: float) -> Forecast:
+def cross_fit(pairs: pd.DataFrame, medians_ml: np.ndarray, fold: np.ndarray, penalties: Penalties) -> Forecast:
     """Forecast each fold with weights and Confidence fitted on the other folds.
 
     Args:
         pairs: baseline pairs.
         medians_ml: each model's out-of-fold median change, (models, pairs).
         fold: of each pair, (pairs,).
-        pull_to_equal: see `fit_weights_and_confidence`.
+        penalties: see `fit_weights_and_confidence`.
     """
-    change_ml, gap_weeks, fvc_from_ml = (pairs[name].to_numpy() for name in ("change_ml", "gap_weeks", "fvc_from_ml"))
     forecast = Forecast(np.empty(len(pairs)), np.empty(len(pairs)))
     for number in np.unique(fold):
         inside, outside = fold == number, fold != number
-        ensemble = fit_weights_and_confidence(
-            medians_ml[:, outside], change_ml[outside], gap_weeks[outside], pull_to_equal
+        ensemble = fit_weights_and_confidence(medians_ml[:, outside], pairs[outside], penalties)
+        forecast.fvc_ml[inside], forecast.confidence_ml[inside] = ensemble.forecast(
+            medians_ml[:, inside], pairs[inside]
         )
-        part = ensemble.forecast(medians_ml[:, inside], fvc_from_ml[inside], gap_weeks[inside])
-        forecast.fvc_ml[inside], forecast.confidence_ml[inside] = part
     return forecast
 
 

@@ -19,7 +19,6 @@ from pulmo.competitions.osic.visit_pairs import asked_pairs
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.tables import place
-from pulmo.training.cross_validation import mean_prediction
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
@@ -62,13 +61,11 @@ def predict(
     features = model_features(pairs, statistics, model.ct_columns)
     slices = slices or no_slices(model.slice_format)
     quantiles_ml = [
-        _networks_say(model.networks, pairs, slices)
-        if name == NETWORK
-        else mean_prediction(model.models[name], features)
+        _networks_say(model.networks, pairs, slices) if name == NETWORK else model.models[name].predict(features)
         for name in model.names
     ]
     medians_ml = filled(np.stack(quantiles_ml)[:, :, 1])
-    forecast = model.ensemble.forecast(medians_ml, pairs["fvc_from_ml"].to_numpy(), pairs["gap_weeks"].to_numpy())
+    forecast = model.ensemble.forecast(medians_ml, pairs)
     return pd.DataFrame(
         {
             "Patient": pairs["patient"],

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from pulmo.competitions.osic.confidence import Hold
+from pulmo.competitions.osic.ensemble import Penalties
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantile_gbm import GbmParameters
 from pulmo.models.robust_linear import LinearParameters
@@ -49,13 +51,13 @@ class GbmSettings(Section):
 
 
 class LinearSettings(Section):
-    """Penalties of the linear models, as scikit-learn means them."""
+    """Penalties of the linear models, as scikit-learn and `models.averaged_lines` mean them."""
 
     huber_epsilon: float = Field(gt=1)
     huber_alpha: float = Field(ge=0)
     elastic_net_alpha: float = Field(gt=0)
     elastic_net_l1_ratio: float = Field(gt=0, le=1)
-    quantile_alpha: float = Field(ge=0)
+    lines_penalty: float = Field(ge=0)
 
     def parameters(self) -> LinearParameters:
         """As the models take them."""
@@ -90,9 +92,16 @@ class CnnSettings(Section):
 
 
 class EnsembleSettings(Section):
-    """How strongly the weights are held to equality: the metric's loss for all weight on one of many models."""
+    """What holds the ensemble back: its weights to equality (`pull_to_equal`: the metric's loss for all weight on one
+    of many models), its Confidence to what is usual and to equal sexes (penalties of squared logarithms)."""
 
     pull_to_equal: float = Field(ge=0)
+    usual_confidence: float = Field(ge=0)
+    equal_sexes: float = Field(ge=0)
+
+    def penalties(self) -> Penalties:
+        """As the ensemble takes them."""
+        return Penalties(self.pull_to_equal, Hold(self.usual_confidence, self.equal_sexes))
 
 
 class PredictSettings(Section):

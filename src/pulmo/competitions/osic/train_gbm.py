@@ -8,14 +8,14 @@ from pulmo.competitions.osic.settings import GbmSettings
 from pulmo.models.quantile_gbm import QuantileGbm, fit_quantile_gbm
 from pulmo.models.quantiles import Examples
 from pulmo.pipeline.stage import Stage
-from pulmo.training.cross_validation import cross_validate
+from pulmo.training.cross_validation import cross_validate, fits_of
 from pulmo.training.model_files import load_gbm, save_gbm
 
 NAME = "gbm"
 
 
 def run(stage: Stage, settings: GbmSettings) -> None:
-    """Write `out_of_fold` and the boosters of each fold into `models`."""
+    """Write `out_of_fold`, and the boosters of all patients into `models`."""
     pairs, examples = read_examples(stage)
     fold = fold_of_pairs(pairs, stage.read("features/folds"))
     fit = fitter(settings, stage.seed)
@@ -23,13 +23,11 @@ def run(stage: Stage, settings: GbmSettings) -> None:
     def fit_once(number: int, rows: Examples) -> QuantileGbm:
         return load_gbm(stage.keep(f"fold{number}", lambda folder: save_gbm(fit(number, rows), folder)))
 
-    numbers = stage.progress(range(fold.max() + 1), "LightGBM folds")
-    result = cross_validate(examples, fold, fit_once, numbers)
+    result = cross_validate(examples, fold, fit_once, stage.progress(fits_of(fold), "LightGBM folds"))
     stage.write("out_of_fold", to_table(pairs, {NAME: result.out_of_fold}))
     folder = stage.folder("models") / NAME
-    for number, model in enumerate(result.models):
-        (folder / f"fold{number}").mkdir(parents=True)
-        save_gbm(model, folder / f"fold{number}")
+    folder.mkdir()
+    save_gbm(result.whole, folder)
 
 
 def fitter(settings: GbmSettings, seed: int) -> Callable[[int, Examples], QuantileGbm]:

@@ -1,4 +1,4 @@
-"""Robust linear models of the change from one visit to a later one: pairs → out-of-fold quantiles, coefficients."""
+"""Linear models of the change from one visit to a later one: pairs → out-of-fold quantiles, coefficients."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from pulmo.training.model_files import load_linear, save_linear
 
 
 def run(stage: Stage, settings: LinearSettings) -> None:
-    """Write `out_of_fold` and the coefficients of each kind and fold into `models`."""
+    """Write `out_of_fold`, and the coefficients of each kind fitted to all patients into `models`."""
     pairs, examples = read_examples(stage)
     fold = fold_of_pairs(pairs, stage.read("features/folds"))
     fits = fitters(settings)
@@ -28,9 +28,7 @@ def run(stage: Stage, settings: LinearSettings) -> None:
 
         result = cross_validate(examples, fold, fit_once)
         out_of_fold[str(kind)] = result.out_of_fold
-        (folder / kind).mkdir()
-        for number, model in enumerate(result.models):
-            save_linear(model, folder / kind / f"fold{number}.json")
+        save_linear(result.whole, folder / f"{kind}.json")
     stage.write("out_of_fold", to_table(pairs, out_of_fold))
 
 

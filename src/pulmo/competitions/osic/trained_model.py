@@ -3,8 +3,9 @@
 ```
 ensemble.json            weights, Confidence, CT columns and their source, the estimate ± error
 ct_statistics.parquet    only when the statistics were published by others: nothing else could know them
-models/<name>/fold0…     a folder of LightGBM text, JSON with coefficients, medians for what is unknown, scales; or a
-                         Keras network
+models/gbm/              LightGBM text, a file a quantile
+models/<name>.json       a linear model: coefficients, medians for what is unknown, scales
+models/cnn/fold0.keras…  networks, one a fold
 ```
 """
 
@@ -17,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.osic.ensemble import Confidence, Ensemble
+from pulmo.competitions.osic.confidence import Confidence
+from pulmo.competitions.osic.ensemble import Ensemble
 from pulmo.errors import Fault, UserError
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantiles import QuantileModel
@@ -32,7 +34,7 @@ class TrainedModel(NamedTuple):
 
     Attributes:
         names: of all models, in the order of the ensemble's weights.
-        models: the fold models of those that learn from tables.
+        models: those that learn from tables.
         networks: files of the fold networks, if the ensemble has any; not yet read, for it takes Keras to do that.
         ensemble: weights and Confidence.
         ct_columns: the CT statistics that the models see.
@@ -42,7 +44,7 @@ class TrainedModel(NamedTuple):
     """
 
     names: tuple[str, ...]
-    models: dict[str, tuple[QuantileModel, ...]]
+    models: dict[str, QuantileModel]
     networks: tuple[Path, ...]
     ensemble: Ensemble
     ct_columns: tuple[str, ...]
@@ -59,7 +61,7 @@ def write_model(
     Args:
         folder: empty.
         record: `ensemble.json`, as `ensemble_record` makes it with whatever else is worth keeping.
-        families: folders that hold, by model name, the fold models.
+        families: folders that hold, by model name, the models.
         published: CT statistics by others, indexed by `patient`.
     """
     (folder / ENSEMBLE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
@@ -86,8 +88,9 @@ def read_model(folder: Path) -> TrainedModel:
     try:
         record = json.loads((folder / ENSEMBLE).read_text())
         published = pd.read_parquet(folder / STATISTICS) if record["ct_source"]["kind"] == "published" else None
-        files = {name: _fold_files(folder / MODELS / name) for name in record["weights"]}
-        models = {name: _fold_models(paths) for name, paths in files.items() if name != NETWORK}
+        names = tuple(record["weights"])
+        models = {name: _table_model(folder / MODELS, name) for name in names if name != NETWORK}
+        networks = _fold_files(folder / MODELS / NETWORK) if NETWORK in names else ()
     except FileNotFoundError as error:
         missing = Fault(
             str(error.filename or folder), "is missing from the model", "Copy the whole of model/, or train"
@@ -95,9 +98,9 @@ def read_model(folder: Path) -> TrainedModel:
         raise UserError(missing) from None
     ensemble = Ensemble(np.array(list(record["weights"].values())), Confidence(**record["confidence"]))
     return TrainedModel(
-        names=tuple(files),
+        names=names,
         models=models,
-        networks=files.get(NETWORK, ()),
+        networks=networks,
         ensemble=ensemble,
         ct_columns=tuple(record["ct_columns"]),
         slice_format=SliceFormat(**record["slice_format"]),
@@ -110,5 +113,5 @@ def _fold_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.iterdir(), key=lambda path: int(path.stem.removeprefix("fold"))))
 
 
-def _fold_models(files: tuple[Path, ...]) -> tuple[QuantileModel, ...]:
-    return tuple(load_gbm(path) if path.is_dir() else load_linear(path) for path in files)
+def _table_model(folder: Path, name: str) -> QuantileModel:
+    return load_gbm(folder / name) if (folder / name).is_dir() else load_linear(folder / f"{name}.json")
