@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulmo.__main__ import main
 from pulmo.competition import find_competition
 from pulmo.competitions.dsb.trained_model import read_model
 from pulmo.errors import UserError
@@ -32,15 +34,21 @@ class Whole:
 
     def __init__(self, data: Path, folder: Path) -> None:
         self.data, self.work, self.out = data, folder / "work", folder / "out"
-        self.ran = pulmo(words(data, self.work, self.out))
+        self.stdout, self.stderr = pulmo(words(data, self.work, self.out))
 
     @property
     def submission(self) -> pd.DataFrame:
         return pd.read_csv(self.out / "submission.csv")
 
 
-def pulmo(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "pulmo", *arguments], capture_output=True, text=True, check=True)
+def pulmo(arguments: list[str]) -> tuple[str, str]:
+    """What a command prints to stdout and stderr, run in this process: another one would load TensorFlow anew."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        patch.setattr(sys, "argv", ["pulmo", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert not ended.value.code, err.getvalue()
+    return out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +64,8 @@ def test_a_hidden_test_set_is_held_out_by_patient_and_predicted(whole: Whole) ->
     assert set(predictions["label"]) == {0, 1}
     assert whole.submission["id"].tolist() == predictions["id"].tolist()
     assert whole.submission["cancer"].between(0, 1).all()
-    assert "Held out as a test set: log loss" in whole.ran.stderr
-    assert "left out: a scout or survey (SURVEY)" in whole.ran.stderr
+    assert "Held out as a test set: log loss" in whole.stderr
+    assert "left out: a scout or survey (SURVEY)" in whole.stderr
 
 
 def test_training_and_test_are_told_apart_in_every_number(whole: Whole) -> None:
@@ -66,7 +74,7 @@ def test_training_and_test_are_told_apart_in_every_number(whole: Whole) -> None:
     scores = json.loads((whole.out / "score.json").read_text())
     assert scores["estimate"]["score"] == pytest.approx(metrics.loc["out of fold", "log_loss"])
     assert 0 <= scores["estimate"]["auc_low"] <= scores["estimate"]["auc"] <= scores["estimate"]["auc_high"] <= 1
-    assert "weights, " in whole.ran.stderr
+    assert "weights, " in whole.stderr
 
 
 def test_every_figure_of_a_finished_run_is_drawn(whole: Whole, tmp_path: Path) -> None:
@@ -107,10 +115,11 @@ def test_pictures_show_how_good_it_is_and_where_it_looked(whole: Whole) -> None:
     assert cams.max() <= 1 + 1e-6
 
 
-def test_a_second_run_does_nothing_again(whole: Whole) -> None:
-    again = pulmo(words(whole.data, whole.work, whole.out))
-    assert again.stderr.count("unchanged, skipped") == len(STAGES)
-    assert again.stdout == whole.ran.stdout
+def test_a_second_run_does_nothing_again(whole: Whole, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run_pulmo(capsys, *words(whole.data, whole.work, whole.out))
+    assert code == 0
+    assert err.count("unchanged, skipped") == len(STAGES)
+    assert out == whole.stdout
 
 
 def test_killed_amid_scans_and_amid_epochs_it_ends_with_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
@@ -238,6 +247,7 @@ def test_ct_in_kaggle_s_layout_from_labels_to_the_sample(
 
 
 def test_cross_validation_by_protocol(whole: Whole, tmp_path: Path) -> None:
+    shutil.copytree(whole.work / "features", tmp_path / "work/features")
     run = run_of(whole.data, tmp_path / "work", "cv.repeats=2")
     list(run_stages(run, [run.competition.stage("features"), run.competition.cv]))
     table, predictions = load(output(run, "cv/table")), load(output(run, "cv/predictions"))
