@@ -70,8 +70,9 @@ def _networks3d() -> dict[str, np.ndarray]:
     import keras
 
     from pulmo.models.grad_cam import cut
-    from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, VolumeScale, resnet3d
+    from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, resnet3d
     from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
+    from pulmo.models.volume_scale import VolumeScale
     from pulmo.training.device import gradient
     from pulmo.training.sequences import Rows
 

@@ -18,19 +18,12 @@ import keras
 from keras import layers, ops
 
 from pulmo.models.normalise import Normalise
+from pulmo.models.volume_scale import VolumeScale
 
 CLASSES = 2
 NEGATIVE_SLOPE = 0.1
 LOCALISED = "localised"
 """The layer whose maps tell where in the scan: the last that has places."""
-
-
-class VolumeScale(NamedTuple):
-    """What the stored values `low`…`high` of each channel mean: 0…1, around `mean`; (channels,) each."""
-
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    mean: tuple[float, ...]
 
 
 class ResNet3dParameters(NamedTuple):

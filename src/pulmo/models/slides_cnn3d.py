@@ -12,7 +12,8 @@ import keras
 from keras import layers
 
 from pulmo.models.normalise import Normalise
-from pulmo.models.resnet3d import CLASSES, LOCALISED, VolumeScale
+from pulmo.models.resnet3d import CLASSES, LOCALISED
+from pulmo.models.volume_scale import VolumeScale
 
 
 class SlidesCnn3dParameters(NamedTuple):

@@ -1,6 +1,8 @@
 """One reader a source, one table out."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +138,8 @@ def test_a_hidden_test_set_has_whole_patients_of_both_classes() -> None:
 def test_too_few_of_a_class_are_named() -> None:
     with pytest.raises(UserError, match="1 patients of class 1 cannot fill 2 folds"):
         balanced_folds(table_of([0.0, 0.0, 1.0], ["a", "b", "c"]), 2, seed=0)
+
+
+def test_processes_that_read_scans_load_no_learning_library() -> None:
+    script = "import sys, pulmo.competitions.dsb.features; sys.exit('keras' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

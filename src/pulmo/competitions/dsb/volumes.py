@@ -16,7 +16,7 @@ from pulmo.imaging.mr import BODY, mr_volume, read_mr
 from pulmo.imaging.network_volume import COMPACT_HU, LungFormat, network_volume
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.slices import NotASliceError, read_slice_header
-from pulmo.models.resnet3d import VolumeScale
+from pulmo.models.volume_scale import VolumeScale
 from pulmo.pipeline.stage import Stage
 
 MODALITIES = ("CT", "MR")
