@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
+import pulmo.models.osic_cnn  # noqa: F401  # its layers are known to Keras once it is imported
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competition import find_competition
 from pulmo.competitions.osic.confidence import Errors, Hold, fit_confidence
