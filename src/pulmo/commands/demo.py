@@ -55,7 +55,7 @@ def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
     data, solution = FOLDER / competition.name, FOLDER / f"{competition.name}-solution.csv"
     written = FOLDER / f"{competition.name}.written"
     digest = f"{digest_code(phantom.__name__)} {seed}"
-    if written.is_file() and written.read_text() == digest:
+    if written.is_file() and data.is_dir() and solution.is_file() and written.read_text() == digest:
         return data, solution
     written.unlink(missing_ok=True)
     shutil.rmtree(data, ignore_errors=True)
