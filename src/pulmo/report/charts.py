@@ -1,13 +1,14 @@
-"""Small charts of tables: histograms by group, bars of shares, a heat map of numbers."""
+"""Small charts of tables: histograms by group, bars of shares, estimates with their errors, a heat map of numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from pulmo.report.style import BLUE, INK, PAPER, panel
+from pulmo.report.style import BLUE, INK, PAPER, SKY, panel
 
 OVER_POINTS: dict[str, Any] = {
     "frameon": True,
@@ -81,6 +82,13 @@ def lengths(values: Mapping[str, float], label: str) -> Drawing:
         axes.margins(x=0.15)
         axes.grid(visible=False)
     return drawing
+
+
+def draw_estimates(axes: Axes, names: Sequence[str], values: Any, errors: Any) -> None:
+    """A point for each value, with twice its standard error to either side; from the first at the top."""
+    places = np.arange(len(names))[::-1]
+    axes.errorbar(values, places, xerr=2 * np.asarray(errors), fmt="o", color=BLUE, ecolor=SKY, capsize=3)
+    axes.set_yticks(places, list(names), color=INK)
 
 
 def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], groups: Groups) -> Drawing:

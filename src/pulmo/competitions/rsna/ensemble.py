@@ -19,7 +19,6 @@ from pulmo.scoring.boxes import Boxes, no_boxes
 
 SEGMENTER, DETECTOR = "segmenter", "detector"
 TRIED = 40
-ROUTES = (SEGMENTER, DETECTOR)
 KEPT, THRESHOLD = "kept", "threshold"
 """While knobs are turned, so many boxes a patient are kept, whatever their confidence; what is kept in the end is a
 threshold, for at prediction a patient may come alone."""

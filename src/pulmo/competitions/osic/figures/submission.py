@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from pulmo.competitions.osic.figures.forecasts import draw_course, score_of_patients, scored, spread
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.stage import load
-from pulmo.report.style import BLUE, GREY, SKY, figure
+from pulmo.report.charts import draw_estimates
+from pulmo.report.style import GREY, figure
 
 ROWS, COLUMNS = 2, 4
 
@@ -55,10 +55,9 @@ def draw_forecasts(out_of_fold: pd.DataFrame, path: Path) -> None:
 
 def draw_gains(axes: Axes, table: pd.DataFrame) -> None:
     """What each model gains on linear decay, with twice the paired standard error."""
-    rows = table.sort_values("B gain")
-    places = np.arange(len(rows))
+    rows = table.sort_values("B gain", ascending=False)
+    names = [f"{model} ({score:.3f})" for model, score in zip(rows["model"], rows["B"], strict=True)]
     axes.axvline(0, color=GREY, linewidth=1)
-    axes.errorbar(rows["B gain"], places, xerr=2 * rows["B gain error"], fmt="o", color=BLUE, ecolor=SKY, capsize=3)
-    axes.set_yticks(places, [f"{model} ({score:.3f})" for model, score in zip(rows["model"], rows["B"], strict=True)])
+    draw_estimates(axes, names, rows["B gain"], rows["B gain error"])
     axes.set_title("Last three visits of held-out patients: gain on linear decay, ± 2 paired standard errors")
     axes.set_xlabel("modified Laplace log likelihood, gain")

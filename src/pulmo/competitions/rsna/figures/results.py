@@ -12,9 +12,10 @@ from pulmo.competitions.rsna.figures.boxes import held_out
 from pulmo.competitions.rsna.trained_model import ENSEMBLE
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
+from pulmo.report.charts import draw_estimates
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out, read
-from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, panel
+from pulmo.report.style import BLUE, GREY, ORANGE, panel
 from pulmo.scoring.box_precision import THRESHOLDS, precision_by_threshold
 
 
@@ -66,9 +67,7 @@ def ways_to_boxes(run: Run) -> Figure:
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
-        places = range(len(table))[::-1]
-        axes.errorbar(table["score"], places, xerr=2 * table["error"], fmt="o", color=BLUE, ecolor=SKY, capsize=3)
-        axes.set_yticks(places, table["way"].to_list(), color=INK)
+        draw_estimates(axes, table["way"].to_list(), table["score"], table["error"])
         axes.set(xlabel="mean precision, ± 2 standard errors")
     first, last = table.iloc[0], table.iloc[-1]
     return Figure(

@@ -10,7 +10,8 @@ from matplotlib.patches import Rectangle
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.stage import load
-from pulmo.report.style import BLUE, SKY, VERMILION, figure
+from pulmo.report.charts import draw_estimates
+from pulmo.report.style import BLUE, VERMILION, figure
 from pulmo.scoring.boxes import SIDE
 
 ROWS, COLUMNS = 2, 5
@@ -56,12 +57,9 @@ def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
 
 def draw_ways(table: pd.DataFrame, path: Path) -> None:
     """What each way scores out of fold, with twice its standard error."""
-    rows = table.iloc[::-1]
-    places = np.arange(len(rows))
-    with figure(8, 0.8 + 0.42 * len(rows), path) as drawing:
+    with figure(8, 0.8 + 0.42 * len(table), path) as drawing:
         axes = drawing.subplots()
-        axes.errorbar(rows["score"], places, xerr=2 * rows["error"], fmt="o", color=BLUE, ecolor=SKY, capsize=3)
-        axes.set_yticks(places, rows["way"].to_list())
+        draw_estimates(axes, table["way"].to_list(), table["score"], table["error"])
         axes.set_title("Held-out patients, thresholds cross-fitted, ± 2 standard errors")
         axes.set_xlabel("mean precision over IoU 0.40 to 0.75")
 

@@ -5,9 +5,10 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from pulmo.pipeline.runner import Run
+from pulmo.report.charts import draw_estimates
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, read
-from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, panel
+from pulmo.report.style import BLUE, GREY, ORANGE, panel
 
 NAMES = {
     "high": "high: a pixel that says there is air",
@@ -88,9 +89,7 @@ def ways(run: Run) -> Figure:
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
-        places = range(len(table))[::-1]
-        axes.errorbar(table["dice"], places, xerr=2 * table["error"], fmt="o", color=BLUE, ecolor=SKY, capsize=3)
-        axes.set_yticks(places, table["way"].to_list(), color=INK)
+        draw_estimates(axes, table["way"].to_list(), table["dice"], table["error"])
         axes.set(xlabel="mean Dice, ± 2 standard errors")
         axes.tick_params(axis="x", colors=GREY)
     first, last = table.iloc[0], table.iloc[-1]
