@@ -132,7 +132,7 @@ def test_a_model_that_outgrows_its_memory_is_stopped(
     monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: alone)
     script = (
         "import multiprocessing, time\n"
-        "def fill():\n    held = bytearray(b'x' * 60_000_000); time.sleep(60)\n"
+        "def fill():\n    held = b'x' * 60_000_000; time.sleep(60)\n"
         "if __name__ == '__main__':\n"
         "    for _ in range(5):\n        multiprocessing.get_context('fork').Process(target=fill).start()\n"
     )
