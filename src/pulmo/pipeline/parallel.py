@@ -6,11 +6,14 @@ named, and nothing else is lost.
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for_end
+from threading import Thread
 from typing import Any, TypeVar
 
 from pulmo.errors import Fault, ScanError, UserError
@@ -40,7 +43,7 @@ def map_items(
 
 def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tuple[str, R | ScanError]]:
     waiting = dict(items)
-    workers = min(len(waiting), _cores())
+    workers = min(len(waiting), cores())
     suspects: dict[str, T] = {}
     while waiting:
         # One by one once a process has died, so that the death has a name.
@@ -72,7 +75,7 @@ def _in_pool(
     queue = iter(items.items())
     running: dict[Future[R], str] = {}
     # Spawned, because a forked child of a process with threads may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread_each) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=prepare_process) as pool:
         while True:
             with suppress(StopIteration):
                 while len(running) < workers + 1:
@@ -95,14 +98,31 @@ def _outcome(future: Any) -> Any:
         return error
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _one_thread_each() -> None:
-    # Each process has a core; libraries that start threads of their own would only fight over them.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
+def prepare_process(threads: int = 1) -> None:
+    """What a process of a pool does first: it takes its share of the cores, and ends when its parent does.
+
+    Args:
+        threads: its share; libraries that start as many as there are cores would only fight over them.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ[name] = str(threads)
+    # Ctrl-C reaches every process of the terminal: here it just ends, and the parent says what there is to say.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot tell its children; an orphan would go on with work that nobody waits for, while
+    the next run does it too."""
+    parent = parent_process()
+    if parent is not None:
+        wait_for_end([parent.sentinel])
+        os._exit(1)
 
 
 def _on_cluster(

@@ -87,8 +87,8 @@ class Stage:
         `make` fills a fresh folder, which counts once it is whole; if it was made before the stage was killed, it is
         returned as it is. Pieces go when the stage is done.
         """
-        folder = self.workspace / PIECES / name
-        if not folder.is_dir():
+        folder = self.kept(name)
+        if not self.is_kept(name):
             started = folder.with_name(folder.name + ".started")
             shutil.rmtree(started, ignore_errors=True)
             started.mkdir(parents=True)
@@ -96,9 +96,17 @@ class Stage:
             started.rename(folder)
         return folder
 
+    def is_kept(self, name: str) -> bool:
+        """Whether a piece of that name has been made."""
+        return self.kept(name).is_dir()
+
+    def kept(self, name: str) -> Path:
+        """The folder of a piece, made or not."""
+        return self.workspace / PIECES / name
+
     def scratch(self, name: str) -> Path:
         """A folder for unfinished work: it outlives a kill, and goes when the stage is done."""
-        folder = self.workspace / PIECES / name
+        folder = self.kept(name)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pulmo.training import passes
 from pulmo.training.checkpoint import Progress, Values, assign, load_progress, save_progress, values_of
 from pulmo.training.learner import Learner, Measure
-from pulmo.training.schedule import warm_up_then_cosine
+from pulmo.training.schedule import WarmUpThenCosine
 from pulmo.training.sequences import OrderedBatches, TrainingBatches
 
 LARGEST_GRADIENT = 1.0
@@ -126,7 +126,7 @@ class Trainer:
 
 
 def _optimizer(plan: Plan) -> Any:
-    schedule = warm_up_then_cosine(plan.learning_rate, plan.epochs * plan.steps, plan.warm_up_epochs * plan.steps)
+    schedule = WarmUpThenCosine(plan.learning_rate, plan.epochs * plan.steps, plan.warm_up_epochs * plan.steps)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=plan.weight_decay, global_clipnorm=LARGEST_GRADIENT)
     half = keras.config.dtype_policy().name == "mixed_float16"
     return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer

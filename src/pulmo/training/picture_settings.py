@@ -58,6 +58,18 @@ class RecipeSettings(Section):
         return Recipe(plan, self.batch, moves, self.first_positive_share)
 
 
+class FoldSettings(Section):
+    """A family of networks, one for each of the first so many `folds`; on a CPU, `folds_at_once` of them are trained
+    side by side, see `fold_networks`.
+
+    With `mirrored`, a picture's mirror image is asked about too, and both answers are averaged.
+    """
+
+    folds: int = Field(ge=0)
+    folds_at_once: int = Field(ge=1)
+    mirrored: bool
+
+
 class SegmenterSettings(RecipeSettings):
     """A network that outlines something.
 
@@ -118,3 +130,7 @@ class SegmenterSettings(RecipeSettings):
         from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 
         return SegmentationLoss(Terms(self.cross_entropy, self.focal, self.dice, self.iou, self.any))
+
+
+class FoldSegmenterSettings(FoldSettings, SegmenterSettings):
+    """Networks that outline something, one a fold."""

@@ -1,18 +1,31 @@
 """How the learning rate goes: up from nothing, then down along a cosine."""
 
+import math
 from typing import Any
 
 import keras
+from keras import ops
 
 
-def warm_up_then_cosine(peak: float, steps: int, warm_up_steps: int) -> Any:
-    """A Keras schedule: linear from 0 to `peak` in the first `warm_up_steps` of `steps`, then half a cosine to 0.
+class WarmUpThenCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear from 0 to `peak` in the first `warm_up_steps` of `steps`, then half a cosine to 0.
+
+    Optimizers write it into the compiled step once a weight, and Keras' own schedule as a branch each time: of a small
+    network that took a third of the time to compile. Here it is the lesser of two curves, so that nothing branches.
 
     Source: Loshchilov and Hutter, ICLR 2017; the warm-up is that of Goyal et al. 2017 (arXiv 1706.02677).
     """
-    warm_up_steps = min(warm_up_steps, steps - 1)
-    if warm_up_steps == 0:
-        return keras.optimizers.schedules.CosineDecay(peak, decay_steps=steps)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, decay_steps=steps - warm_up_steps, warmup_target=peak, warmup_steps=warm_up_steps
-    )
+
+    def __init__(self, peak: float, steps: int, warm_up_steps: int) -> None:
+        self._peak, self._steps, self._warm_up_steps = peak, steps, min(warm_up_steps, steps - 1)
+
+    def __call__(self, step: Any) -> Any:
+        """The rate at a step, counted from 0; a scalar."""
+        step = ops.cast(step, "float32")
+        share = ops.clip((step - self._warm_up_steps) / (self._steps - self._warm_up_steps), 0, 1)
+        cosine = 0.5 * self._peak * (1 + ops.cos(math.pi * share))
+        return ops.minimum(self._peak / self._warm_up_steps * step, cosine) if self._warm_up_steps else cosine
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, by name."""
+        return {"peak": self._peak, "steps": self._steps, "warm_up_steps": self._warm_up_steps}

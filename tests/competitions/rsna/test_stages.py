@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.rsna.fold_networks import XRays
+from pulmo.competitions.rsna.x_rays import XRays
 from pulmo.competitions.rsna.phantom import IMPOSSIBLE_AGE
 from pulmo.competitions.rsna.train_detector import box_target
 from pulmo.competitions.rsna.trained_model import read_model

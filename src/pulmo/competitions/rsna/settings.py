@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from pulmo.pipeline.settings import Section
-from pulmo.training.picture_settings import RecipeSettings, SegmenterSettings
+from pulmo.training.picture_settings import FoldSegmenterSettings, FoldSettings, RecipeSettings
 
 
 class FeatureSettings(Section):
@@ -15,17 +15,7 @@ class FeatureSettings(Section):
     folds: int = Field(ge=2)
 
 
-class TrainingSettings(Section):
-    """A family of networks: none where `folds` is 0, else one for each of the first so many folds.
-
-    With `mirrored`, a picture's mirror image is asked about too, and both answers are averaged.
-    """
-
-    folds: int = Field(ge=0)
-    mirrored: bool
-
-
-class OutlineSettings(TrainingSettings, SegmenterSettings):
+class OutlineSettings(FoldSegmenterSettings):
     """The report's way: boxes painted as masks, outlined, and read back at each of `cuts` (of 255).
 
     A `head` stands in for the classifier where that is left out.
@@ -34,11 +24,11 @@ class OutlineSettings(TrainingSettings, SegmenterSettings):
     cuts: tuple[int, ...] = Field(min_length=1)
 
 
-class ClassifierSettings(TrainingSettings, SegmenterSettings):
+class ClassifierSettings(FoldSegmenterSettings):
     """Is there pneumonia at all? A network that outlines too learns that from fewer pictures; it needs a `head`."""
 
 
-class LungSettings(TrainingSettings, SegmenterSettings):
+class LungSettings(FoldSegmenterSettings):
     """Where are the lungs? Learned from the masks in `lung_rle.csv`, where it is in the data folder.
 
     `model` names a network trained elsewhere on pictures of the same size, which is then asked instead.
@@ -47,7 +37,7 @@ class LungSettings(TrainingSettings, SegmenterSettings):
     model: Path | None = None
 
 
-class DetectorSettings(TrainingSettings, RecipeSettings):
+class DetectorSettings(FoldSettings, RecipeSettings):
     """The one-stage detector; see `models.detector`."""
 
     start: int = Field(ge=1)

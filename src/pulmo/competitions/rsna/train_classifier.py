@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.fold_networks import (
-    XRays,
-    joined,
-    mask_networks,
-    nothing_trained,
-    read_x_rays,
-    train_folds,
-)
 from pulmo.competitions.rsna.settings import ClassifierSettings
+from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, outlining, read_x_rays, train_networks
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage, save
+from pulmo.training.fold_networks import joined
+from pulmo.training.picture_folds import PictureFolds
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
@@ -34,15 +29,17 @@ def run(stage: Stage, settings: ClassifierSettings) -> None:
         raise UserError(
             Fault("setting train_classifier.network", fault, "Set network = 'unet' or 'encoder', and head = true")
         )
+    pieces = train_networks(stage, settings, partial(_trainer, settings))
+    stage.write("out_of_fold", joined(pieces, "probability"))
+
+
+def _trainer(settings: ClassifierSettings, stage: Stage) -> PictureFolds:
     x_rays = read_x_rays(stage)
-    target = stage.read("features/masks")
-    with mask_networks(stage, settings, x_rays, target, settings.mirrored) as (trainer, predictor):
-        ask = partial(_ask, predictor, x_rays)
-        folders = train_folds(stage, settings, trainer, x_rays.fold, x_rays.readable, ask)
-    stage.write("out_of_fold", joined(folders, "probability"))
+    masks = stage.read("features/masks")
+    return outlining(stage, settings, x_rays, masks, x_rays.readable, partial(_ask, x_rays))
 
 
-def _ask(predictor: "MaskPredictor", x_rays: XRays, held: np.ndarray, folder: Path) -> None:
+def _ask(x_rays: XRays, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
     said = predictor.predict(x_rays.images, held)
     patients = x_rays.patients.iloc[held][["patient", "fold"]].reset_index(drop=True)
     save(folder / "probability", patients.assign(probability=said.any.astype(np.float64)))

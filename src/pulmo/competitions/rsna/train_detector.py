@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.rsna.candidates import candidate_table
-from pulmo.competitions.rsna.fold_networks import XRays, joined, nothing_trained, read_x_rays, train_folds
 from pulmo.competitions.rsna.painting import scaled
 from pulmo.competitions.rsna.settings import DetectorSettings
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
+from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, read_x_rays, train_networks
 from pulmo.pipeline.stage import Stage, save
 from pulmo.scoring.boxes import corners
+from pulmo.training.fold_networks import joined
+from pulmo.training.picture_folds import PictureFolds, learned_from
 
 if TYPE_CHECKING:
     from pulmo.training.boxes import BoxPredictor
@@ -28,24 +30,25 @@ def run(stage: Stage, settings: DetectorSettings) -> None:
         nothing_trained(stage, "The detector is left out: train_detector.folds is 0")
         stage.write("out_of_fold", candidate_table())
         return
+    pieces = train_networks(stage, settings, partial(_trainer, settings))
+    stage.write("out_of_fold", joined(pieces, "boxes"))
+
+
+def _trainer(settings: DetectorSettings, stage: Stage) -> PictureFolds:
     # Loading Keras takes seconds: only where there is something to train.
     from pulmo.models.detection_loss import DetectionLoss
     from pulmo.models.detector import DetectorParameters, detector
     from pulmo.training.boxes import BoxPredictor, Keeping
-    from pulmo.training.device import computing_on
     from pulmo.training.image_trainer import ImageTrainer, Pictures
 
     x_rays = read_x_rays(stage)
     parameters = DetectorParameters(settings.start, settings.depth, settings.momentum, settings.cell)
     pictures = Pictures(x_rays.images, box_target(x_rays, stage.read("features/boxes")), "boxes", x_rays.positive)
-    with computing_on(stage.device):
-        build = partial(detector, parameters, x_rays.pixels)
-        recipe = settings.recipe(x_rays.learned_from)
-        trainer = ImageTrainer(build, DetectionLoss(settings.cell), pictures, recipe, stage.seed)
-        predictor = BoxPredictor(trainer.network, Keeping(MOST, LEAST), settings.mirrored)
-        ask = partial(_ask, predictor, x_rays)
-        folders = train_folds(stage, settings, trainer, x_rays.fold, x_rays.readable, ask)
-    stage.write("out_of_fold", joined(folders, "boxes"))
+    recipe = settings.recipe(learned_from(x_rays.fold, x_rays.readable))
+    build = partial(detector, parameters, x_rays.pixels)
+    trainer = ImageTrainer(build, DetectionLoss(settings.cell), pictures, recipe, stage.seed)
+    predictor = BoxPredictor(trainer.network, Keeping(MOST, LEAST), settings.mirrored)
+    return PictureFolds(trainer, x_rays.fold, x_rays.readable, partial(_ask, predictor, x_rays))
 
 
 def box_target(x_rays: XRays, boxes: pd.DataFrame) -> np.ndarray:

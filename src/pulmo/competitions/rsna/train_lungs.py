@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.fold_networks import XRays, mask_networks, nothing_trained, read_x_rays, train_folds
 from pulmo.competitions.rsna.settings import LungSettings
+from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, outlining, read_x_rays, train_networks
 from pulmo.errors import Fault, UserError
 from pulmo.imaging.radiograph import shrunk
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.scoring import rle
 from pulmo.scoring.boxes import SIDE
 from pulmo.scoring.tables import place, read_table
+from pulmo.training.picture_folds import PictureFolds
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
@@ -44,16 +45,23 @@ def run(stage: Stage, settings: LungSettings) -> None:
         )
         stage.write("masks", np.zeros((0, x_rays.pixels, x_rays.pixels), np.uint8))
         return
-    with mask_networks(stage, settings, x_rays, target, settings.mirrored) as (trainer, predictor):
-        ask = partial(_ask, predictor, x_rays)
-        folders = train_folds(stage, settings, trainer, x_rays.fold, x_rays.readable & known, ask)
+    # Read once, and not by every process that trains.
+    save(stage.scratch("lungs") / "target", target)
+    save(stage.scratch("lungs") / "known", known)
+    pieces = train_networks(stage, settings, partial(_trainer, settings))
     masks = np.load(stage.array("masks", x_rays.images.shape, "uint8"), mmap_mode="r+")
-    for number, folder in enumerate(folders):
-        masks[x_rays.fold == number] = load(folder / "lungs.npy")
+    for number, piece in enumerate(pieces):
+        masks[x_rays.fold == number] = load(piece / "lungs.npy")
     masks.flush()
 
 
-def _ask(predictor: "MaskPredictor", x_rays: XRays, held: np.ndarray, folder: Path) -> None:
+def _trainer(settings: LungSettings, stage: Stage) -> PictureFolds:
+    x_rays = read_x_rays(stage)
+    target, known = (load(stage.scratch("lungs") / f"{name}.npy") for name in ("target", "known"))
+    return outlining(stage, settings, x_rays, target, np.asarray(known), partial(_ask, x_rays))
+
+
+def _ask(x_rays: XRays, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
     save(folder / "lungs", predictor.predict(x_rays.images, held).probability)
 
 

@@ -12,17 +12,12 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.rsna.candidates import candidate_table
-from pulmo.competitions.rsna.fold_networks import (
-    XRays,
-    joined,
-    mask_networks,
-    nothing_trained,
-    read_x_rays,
-    train_folds,
-)
 from pulmo.competitions.rsna.painting import outlines
 from pulmo.competitions.rsna.settings import OutlineSettings
+from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, outlining, read_x_rays, train_networks
 from pulmo.pipeline.stage import Stage, save
+from pulmo.training.fold_networks import joined
+from pulmo.training.picture_folds import PictureFolds
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
@@ -37,19 +32,21 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
         stage.write("out_of_fold", candidate_table())
         stage.write("pictures", pd.DataFrame({"patient": [], "fold": [], "any": []}))
         return
+    pieces = train_networks(stage, settings, partial(_trainer, settings))
+    stage.write("out_of_fold", joined(pieces, "boxes"))
+    stage.write("pictures", joined(pieces, "pictures"))
+
+
+def _trainer(settings: OutlineSettings, stage: Stage) -> PictureFolds:
     x_rays, masks = read_x_rays(stage), stage.read("features/masks")
-    with mask_networks(stage, settings, x_rays, masks, settings.mirrored) as (trainer, predictor):
-        ask = partial(_ask, predictor, x_rays, masks, settings.cuts)
-        folders = train_folds(stage, settings, trainer, x_rays.fold, x_rays.readable, ask)
-    stage.write("out_of_fold", joined(folders, "boxes"))
-    stage.write("pictures", joined(folders, "pictures"))
+    return outlining(stage, settings, x_rays, masks, x_rays.readable, partial(_ask, x_rays, masks, settings.cuts))
 
 
 def _ask(
-    predictor: "MaskPredictor",
     x_rays: XRays,
     masks: np.ndarray,
     cuts: tuple[int, ...],
+    predictor: "MaskPredictor",
     held: np.ndarray,
     folder: Path,
 ) -> None:

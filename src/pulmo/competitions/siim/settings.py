@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from pulmo.pipeline.settings import Section
-from pulmo.training.picture_settings import SegmenterSettings
+from pulmo.training.picture_settings import FoldSegmenterSettings
 
 
 class FeatureSettings(Section):
@@ -15,14 +15,10 @@ class FeatureSettings(Section):
     folds: int = Field(ge=2)
 
 
-class OutlineSettings(SegmenterSettings):
-    """The network, and how many `folds` of those dealt it is trained for, from the first on (at least 2).
-
-    With `mirrored`, a picture's mirror image is asked about too, and both answers are averaged.
-    """
+class OutlineSettings(FoldSegmenterSettings):
+    """The network; of two folds at least, for the thresholds of one are fitted on the others."""
 
     folds: int = Field(ge=2)
-    mirrored: bool
 
 
 class EnsembleSettings(Section):

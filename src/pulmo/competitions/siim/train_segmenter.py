@@ -1,7 +1,5 @@
 """A network a fold that outlines the air → what each says of the X-rays it has not learned from."""
 
-import math
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +10,10 @@ import pandas as pd
 from pulmo.competitions.siim.settings import OutlineSettings
 from pulmo.competitions.siim.trained_model import NETWORK
 from pulmo.pipeline.stage import Stage, load, save
+from pulmo.training.fold_networks import HISTORY, Folds, copy_networks, joined, train_folds
+from pulmo.training.picture_folds import PictureFolds, mask_folds
 
 if TYPE_CHECKING:
-    from pulmo.training.image_trainer import ImageTrainer
     from pulmo.training.masks import MaskPredictor
 
 
@@ -23,61 +22,39 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
     `out_of_fold`, a row each in order of folds (`row` in `features/x_rays`, `fold`, `any`), and `probability`, uint8
     (rows, pixels, pixels).
     """
+    fold = stage.read("features/x_rays")["fold"].to_numpy()
+    count = min(settings.folds, int(fold.max()) + 1)
+    pieces = train_folds(stage, Folds(partial(_trainer, settings), count, settings.folds_at_once))
+    models = stage.folder("models") / NETWORK
+    models.mkdir()
+    copy_networks(pieces, models)
+    stage.write("history", joined(pieces, HISTORY))
+    stage.write("description", {"mirrored": settings.mirrored})
+    _gather(stage, pieces, fold)
+
+
+def _trainer(settings: OutlineSettings, stage: Stage) -> PictureFolds:
     # Loading Keras takes seconds: `pulmo` starts without it.
-    from pulmo.training.device import computing_on
-    from pulmo.training.image_trainer import ImageTrainer, Pictures
-    from pulmo.training.masks import MaskPredictor
+    from pulmo.training.image_trainer import Pictures
 
     x_rays, images = stage.read("features/x_rays"), stage.read("features/images")
     fold = x_rays["fold"].to_numpy()
-    folds = min(settings.folds, int(fold.max()) + 1)
-    learned = math.floor((fold >= 0).sum() * fold.max() / (fold.max() + 1))
     pictures = Pictures(images, stage.read("features/masks"), "mask", (x_rays["area"] > 0).to_numpy())
-    with computing_on(stage.device):
-        build = settings.builder(images.shape[1], stage.note)
-        trainer = ImageTrainer(build, settings.objective(), pictures, settings.recipe(learned), stage.seed)
-        predictor = MaskPredictor(trainer.network, settings.mirrored)
-        kept = [
-            stage.keep(f"fold{number}", partial(_fold, stage, trainer, predictor, images, fold, number))
-            for number in stage.progress(range(folds), "network folds")
-        ]
-    _gather(stage, kept, fold, images.shape[1])
-    stage.write("description", {"mirrored": settings.mirrored})
+    return mask_folds(stage, settings, pictures, fold, fold >= 0, partial(_ask, images))
 
 
-def _fold(
-    stage: Stage,
-    trainer: "ImageTrainer",
-    predictor: "MaskPredictor",
-    images: np.ndarray,
-    fold: np.ndarray,
-    number: int,
-    folder: Path,
-) -> None:
-    """Train on the other folds; the network, its history and what it says of this one into the folder."""
-    learned, held = np.flatnonzero((fold >= 0) & (fold != number)), np.flatnonzero(fold == number)
-    checkpoint = stage.scratch("checkpoints") / f"fold{number}.npz"
-    history = trainer.train(learned, number, checkpoint, held_out=held)
+def _ask(images: np.ndarray, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
     said = predictor.predict(images, held)
-    trainer.network.save(folder / "network.keras")
-    save(folder / "history", history.assign(fold=number))
     save(folder / "probability", said.probability)
     save(folder / "any", said.any)
 
 
-def _gather(stage: Stage, kept: list[Path], fold: np.ndarray, pixels: int) -> None:
-    """The folds' pieces as the stage's outputs."""
-    held = [np.flatnonzero(fold == number) for number in range(len(kept))]
-    row = np.concatenate(held)
-    models = stage.folder("models") / NETWORK
-    models.mkdir()
-    probability = np.load(stage.array("probability", (len(row), pixels, pixels), "uint8"), mmap_mode="r+")
-    end = 0
-    for number, folder in enumerate(kept):
-        shutil.copy(folder / "network.keras", models / f"fold{number}.keras")
-        start, end = end, end + len(held[number])
-        probability[start:end] = load(folder / "probability.npy")
+def _gather(stage: Stage, pieces: list[Path], fold: np.ndarray) -> None:
+    """What the folds' networks have said, as the stage's outputs."""
+    said = [load(piece / "probability.npy") for piece in pieces]
+    row = np.concatenate([np.flatnonzero(fold == number) for number in range(len(pieces))])
+    probability = np.load(stage.array("probability", (len(row), *said[0].shape[1:]), "uint8"), mmap_mode="r+")
+    np.concatenate(said, out=probability)
     probability.flush()
-    anything = np.concatenate([load(folder / "any.npy") for folder in kept])
+    anything = np.concatenate([load(piece / "any.npy") for piece in pieces])
     stage.write("out_of_fold", pd.DataFrame({"row": row, "fold": fold[row], "any": anything}))
-    stage.write("history", pd.concat([load(folder / "history.parquet") for folder in kept], ignore_index=True))

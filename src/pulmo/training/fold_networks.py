@@ -1,0 +1,159 @@
+"""A network a fold, each kept as soon as it is trained: one after the other, or on a CPU several at once.
+
+A small network leaves most cores idle: its steps are too short to be shared out. Trained at once, each in a process
+of its own with its share of the cores, the folds of such a network are ready in half the time on two cores, and in a
+fifth on ten. On a GPU they are trained one after the other, in this process.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pandas as pd
+
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.parallel import cores, prepare_process
+from pulmo.pipeline.progress import track
+from pulmo.pipeline.stage import Stage, load, save
+from pulmo.training.device import computing_on
+
+NETWORK, HISTORY = "network.keras", "history"
+
+
+class FoldTrainer(Protocol):
+    """A network compiled once, to be trained without any of the folds; inside a device's scope (`computing_on`)."""
+
+    @property
+    def network(self) -> Any:
+        """The Keras model, with the weights of the last training."""
+
+    def train(self, number: int, checkpoint: Path) -> pd.DataFrame:
+        """Train anew without a fold; the history. For the checkpoint see `Trainer.fit`."""
+
+    def say(self, number: int, folder: Path) -> None:
+        """Save into the folder what the network says of the fold it has not learned from."""
+
+
+class Folds(NamedTuple):
+    """What is to be trained.
+
+    Attributes:
+        trainer: makes it from the stage's inputs; a module's function or a partial of one, for it is sent to other
+            processes. What it notes is noted once.
+        networks: how many; the folds from 0 on are left out, one by one.
+        at_once: so many on a CPU.
+        name: what a fold's piece is called, with its number; see `Stage.keep`.
+    """
+
+    trainer: Callable[[Stage], FoldTrainer]
+    networks: int
+    at_once: int = 1
+    name: str = "fold"
+
+
+def train_folds(stage: Stage, folds: Folds) -> list[Path]:
+    """Train those that are not kept yet.
+
+    Returns:
+        A folder a fold, with NETWORK, the table HISTORY (its `fold` included) and what the trainer has said.
+
+    Raises:
+        UserError: a process died, or what its trainer raised.
+    """
+    left = [number for number in range(folds.networks) if not stage.is_kept(f"{folds.name}{number}")]
+    if left:
+        with computing_on(stage.device) as device:
+            processes = min(folds.at_once, folds.networks, cores()) if device.kind == "cpu" else 1
+            if processes == 1:
+                trainer = folds.trainer(stage)
+                for number in stage.progress(left, _title(stage)):
+                    _train(stage, trainer, folds.name, number)
+            else:
+                _train_at_once(stage, folds, left, processes)
+    return [stage.kept(f"{folds.name}{number}") for number in range(folds.networks)]
+
+
+def copy_networks(pieces: Sequence[Path], folder: Path) -> None:
+    """The networks in the folds' folders, into one that is there: `fold<number>.keras`."""
+    for number, piece in enumerate(pieces):
+        shutil.copy(piece / NETWORK, folder / f"fold{number}.keras")
+
+
+def joined(pieces: Sequence[Path], name: str) -> pd.DataFrame:
+    """The tables of that name in the folds' folders, one below the other."""
+    tables: list[pd.DataFrame] = [load(piece / f"{name}.parquet") for piece in pieces]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _title(stage: Stage) -> str:
+    return f"{stage.spec.name}, folds"
+
+
+def _train(stage: Stage, trainer: FoldTrainer, name: str, number: int) -> None:
+    checkpoint = stage.scratch("checkpoints") / f"{name}{number}.npz"
+    stage.keep(f"{name}{number}", partial(_fill, trainer, checkpoint, number))
+    checkpoint.unlink(missing_ok=True)  # of a large network, as large as three of it
+
+
+def _fill(trainer: FoldTrainer, checkpoint: Path, number: int, folder: Path) -> None:
+    history = trainer.train(number, checkpoint)
+    trainer.network.save(folder / NETWORK)
+    save(folder / HISTORY, history.assign(fold=number))
+    trainer.say(number, folder)
+
+
+def _train_at_once(stage: Stage, folds: Folds, left: Sequence[int], processes: int) -> None:
+    """In processes that have the same number of threads however many folds are left, so that a training which goes on
+    after a kill ends with the weights it would have had."""
+    futures = [_crew(processes).submit(_train_in_crew, stage, folds, number) for number in left]
+    try:
+        for future in track(as_completed(futures), _title(stage), len(futures)):
+            _take_notes(stage, future)
+    except BrokenProcessPool:
+        _crew.cache_clear()
+        setting = f"{stage.spec.section}.folds_at_once=1"
+        raise UserError(
+            Fault(
+                f"stage {stage.spec.name}",
+                f"one of {processes} processes that trained networks has died, most likely for want of memory",
+                f"Run it again with --set {setting}; folds that are done are kept",
+            )
+        ) from None
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _take_notes(stage: Stage, future: Future[list[str]]) -> None:
+    for note in future.result():
+        if note not in stage.notes:
+            stage.note(note)
+
+
+@cache
+def _crew(processes: int) -> ProcessPoolExecutor:
+    """Processes that stay until this one ends: to load Keras takes as long as some trainings."""
+    # Spawned, because a forked child of a process with threads may hang.
+    return ProcessPoolExecutor(processes, get_context("spawn"), prepare_process, (max(1, cores() // processes),))
+
+
+_compiled: dict[tuple[Path, str], FoldTrainer] = {}  # in a process of the crew: what it has trained last
+
+
+def _train_in_crew(stage: Stage, folds: Folds, number: int) -> list[str]:
+    """Train a fold in a process of the crew; the stage's notes."""
+    import keras
+
+    with computing_on("cpu"):
+        work = (stage.workspace, folds.name)
+        if work not in _compiled:
+            _compiled.clear()
+            keras.backend.clear_session()
+            _compiled[work] = folds.trainer(stage)
+        _train(stage, _compiled[work], folds.name, number)
+    return stage.notes
