@@ -26,15 +26,37 @@ def network_of(heads: str) -> Any:
 @pytest.mark.parametrize("heads", ["one", "several", "named"])
 def test_predictions_keep_the_order_of_rows(heads: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = network_of(heads)
-    batches = OrderedBatches(Rows({"image": IMAGES}), 8)
-    batch_by_batch = passes.predict(network, batches)
+    rows = Rows({"image": IMAGES})
+    batch_by_batch = passes.predict(network, rows, 8)
     monkeypatch.setattr(passes, "on_cpu", lambda: False)
-    by_keras = passes.predict(network, batches)
+    by_keras = passes.predict(network, rows, 8)
     names = list(by_keras) if heads == "named" else range(len(by_keras) if heads == "several" else 0)
     pairs = [(batch_by_batch[name], by_keras[name]) for name in names] or [(batch_by_batch, by_keras)]
     for one, other in pairs:
         assert one.shape == (21, 1)
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 21])
+def test_every_batch_is_of_one_size_and_what_fills_it_up_is_dropped(count: int) -> None:
+    network, which = network_of("one"), np.arange(21)[::-1][:count]
+    sizes: set[int] = set()
+    asked = network.predict_on_batch
+
+    def ask(batch: dict[str, np.ndarray]) -> np.ndarray:
+        sizes.add(len(batch["image"]))
+        return np.asarray(asked(batch))
+
+    network.predict_on_batch = ask
+    said = passes.predict(network, Rows({"image": IMAGES}), 8, which)
+    assert sizes == {{1: 1, 7: 7, 8: 8, 9: 5, 21: 7}[count]}
+    np.testing.assert_allclose(said, network({"image": IMAGES[which]}), rtol=1e-5)
+
+
+@pytest.mark.parametrize("heads", ["one", "several", "named"])
+def test_nothing_is_said_of_no_rows(heads: str) -> None:
+    said = passes.predict(network_of(heads), Rows({"image": IMAGES[:0]}), 8)
+    assert {output.shape for output in keras.tree.flatten(said)} == {(0, 1)}
 
 
 def test_losses_and_what_is_learned_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +69,7 @@ def test_losses_and_what_is_learned_agree(monkeypatch: pytest.MonkeyPatch) -> No
         losses = [passes.train(learner, TrainingBatches(ROWS, 7, seed=0))["loss"] for _ in range(2)]
         # The last batch is smaller: the mean is over rows, not over batches.
         checked = passes.evaluate(learner, OrderedBatches(ROWS, 8))["loss"]
-        said = passes.predict(network, OrderedBatches(Rows({"image": IMAGES}), 8))
+        said = passes.predict(network, Rows({"image": IMAGES}), 8)
         assert checked == pytest.approx(np.mean((said - ROWS.target) ** 2), rel=1e-5)
         found.append((losses, values_of(network.weights)))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)

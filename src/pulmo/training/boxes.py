@@ -10,9 +10,10 @@ from keras import ops
 from scipy.ndimage import maximum_filter
 
 from pulmo.scoring.boxes import Boxes, sizes
-from pulmo.training.image_trainer import load_networks
+from pulmo.training.masks import both_views
 from pulmo.training.passes import predict
-from pulmo.training.sequences import OrderedBatches, Rows
+from pulmo.training.saved_networks import SavedNetworks
+from pulmo.training.sequences import Rows
 
 
 class Keeping(NamedTuple):
@@ -38,19 +39,15 @@ class BoxPredictor:
 
     def predict(self, images: np.ndarray, which: np.ndarray | None = None) -> Boxes:
         """Boxes in pixels of `images`, uint8 (n, pixels, pixels), or of those of the numbers `which`, in that order."""
-        said = predict(self._answer, OrderedBatches(Rows({"image": images}), self._batch, which))
+        said = predict(self._answer, Rows({"image": images}), self._batch, which)
         return boxes_of(said["heat"], said["boxes"], images.shape[1:], self._keeping)
 
 
 def predict_folds(files: Sequence[Path], images: np.ndarray, keeping: Keeping, flip: bool = True) -> list[Boxes]:
     """What the network in each of the files says of all images: to be fused."""
-    network, weights = load_networks(list(files))
-    predictor = BoxPredictor(network, keeping, flip)
-    found = []
-    for values in weights:
-        network.set_weights(values)
-        found.append(predictor.predict(images))
-    return found
+    networks = SavedNetworks(files)
+    predictor = BoxPredictor(networks.network, keeping, flip)
+    return [predictor.predict(images) for _ in networks.each()]
 
 
 def boxes_of(heat: np.ndarray, boxes: np.ndarray, shape: tuple[int, ...], keeping: Keeping) -> Boxes:
@@ -79,7 +76,8 @@ def boxes_of(heat: np.ndarray, boxes: np.ndarray, shape: tuple[int, ...], keepin
 def _with_mirrored_view(network: Any) -> Any:
     """Heat averaged, boxes by their heat."""
     image = keras.Input(network.inputs[0].shape[1:], dtype="uint8", name="image")
-    here, there = network({"image": image}), network({"image": ops.flip(image, 2)})
+    views = both_views(network, image)
+    here, there = ({name: said[:, view] for name, said in views.items()} for view in (0, 1))
     heat, boxes = ops.flip(there["heat"], 2), ops.flip(there["boxes"], 2)
     width = float(image.shape[2])
     boxes = ops.stack([width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], -1)

@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault, UserError
@@ -37,6 +38,39 @@ class FoldTrainer(Protocol):
 
     def say(self, number: int, folder: Path) -> None:
         """Save into the folder what the network says of the fold it has not learned from."""
+
+
+class LeavesOut(Protocol):
+    """A trainer that is told whom to leave out."""
+
+    @property
+    def network(self) -> Any:
+        """The Keras model, with the weights of the last training."""
+
+    def train(self, left_out: np.ndarray, number: int, checkpoint: Path) -> pd.DataFrame:
+        """Train anew without some, (examples,) bool; the history."""
+
+
+class LeavingFoldsOut:
+    """A `FoldTrainer` of such a trainer.
+
+    Args:
+        trainer: of all examples.
+        fold: of each, (examples,).
+        say: number of a fold and a folder → what the network says is saved there.
+    """
+
+    def __init__(self, trainer: LeavesOut, fold: np.ndarray, say: Callable[[int, Path], None]) -> None:
+        self._trainer, self._fold, self.say = trainer, fold, say
+
+    @property
+    def network(self) -> Any:
+        """The Keras model, with the weights of the last training."""
+        return self._trainer.network
+
+    def train(self, number: int, checkpoint: Path) -> pd.DataFrame:
+        """Train anew without a fold; the history."""
+        return self._trainer.train(self._fold == number, number, checkpoint)
 
 
 class Folds(NamedTuple):

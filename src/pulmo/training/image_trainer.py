@@ -8,11 +8,9 @@ import keras
 import numpy as np
 import pandas as pd
 
-import pulmo.models.detector
-import pulmo.models.normalise  # noqa: F401 - a saved network is not read before its layers have been
 from pulmo.models.measures import dice_of_masks
 from pulmo.training.augment import Augment, Moves
-from pulmo.training.checkpoint import Values, values_of
+from pulmo.training.checkpoint import values_of
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.sampler import PositiveShare, a_few, evenly
 from pulmo.training.sequences import OrderedBatches, Rows, Sampler, TrainingBatches
@@ -105,9 +103,3 @@ class ImageTrainer:
     def _new_network(self, seed: int) -> Any:
         keras.utils.set_random_seed(seed)
         return self._build()
-
-
-def load_networks(files: list[Path]) -> tuple[Any, list[Values]]:
-    """One Keras model, and the weights of each of the files in turn: compiling takes longer than predicting."""
-    network = keras.models.load_model(files[0], compile=False)
-    return network, [keras.models.load_model(file, compile=False).get_weights() for file in files]

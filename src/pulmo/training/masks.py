@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from pulmo.training.image_trainer import load_networks
 from pulmo.training.passes import predict
-from pulmo.training.sequences import OrderedBatches, Rows
+from pulmo.training.saved_networks import SavedNetworks
+from pulmo.training.sequences import Rows
 
 CERTAIN = 255
 
@@ -42,23 +42,21 @@ class MaskPredictor:
 
     def predict(self, images: np.ndarray, which: np.ndarray | None = None) -> Masks:
         """Images uint8 (n, pixels, pixels), or those of the numbers `which`, in that order."""
-        rows = Rows({"image": images})
-        said = predict(self._answer, OrderedBatches(rows, self._batch, which))
+        said = predict(self._answer, Rows({"image": images}), self._batch, which)
         none = np.full(len(said["mask"]), np.nan, np.float32)
         return Masks(said["mask"], said.get("any", none))
 
 
 def predict_folds(files: Sequence[Path], images: np.ndarray, flip: bool = True) -> Masks:
     """The mean over the networks in `files` of what each says of all images; see `Masks`."""
-    network, weights = load_networks(list(files))
-    predictor = MaskPredictor(network, flip)
+    networks = SavedNetworks(files)
+    predictor = MaskPredictor(networks.network, flip)
     total, anything = np.zeros(images.shape, np.uint16), np.zeros(len(images), np.float32)
-    for values in weights:
-        network.set_weights(values)
+    for _ in networks.each():
         said = predictor.predict(images)
         total += said.probability
         anything += said.any
-    count = len(weights)
+    count = len(files)
     return Masks(((total + count // 2) // count).astype(np.uint8), anything / count)
 
 
@@ -71,10 +69,19 @@ def enlarged(probability: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _in_bytes(network: Any, flip: bool) -> Any:
     """The network with its mirrored view; a byte a pixel leaves the device."""
     image = keras.Input(network.inputs[0].shape[1:], dtype="uint8", name="image")
-    views = [network({"image": image})]
     if flip:
-        mirrored = network({"image": ops.flip(image, 2)})
-        views.append({**mirrored, "mask": ops.flip(mirrored["mask"], 2)})
-    said = {name: sum(view[name] for view in views) / len(views) for name in views[0]}
+        views = both_views(network, image)
+        views["mask"] = ops.stack([views["mask"][:, 0], ops.flip(views["mask"][:, 1], 2)], 1)
+        said = {name: ops.mean(view, 1) for name, view in views.items()}
+    else:
+        said = network({"image": image})
     said["mask"] = ops.cast(ops.round(CERTAIN * said["mask"]), "uint8")
     return keras.Model({"image": image}, said)
+
+
+def both_views(network: Any, image: Any) -> dict[str, Any]:
+    """What a network of named outputs says of pictures (batch, rows, columns) and their mirror images, left for right:
+    (batch, 2, …) each. Asked in one batch, for the network is compiled for each time it is asked."""
+    shape = image.shape[1:]
+    views = ops.reshape(ops.stack([image, ops.flip(image, 2)], 1), (-1, *shape))
+    return {name: ops.reshape(said, (-1, 2, *said.shape[1:])) for name, said in network({"image": views}).items()}

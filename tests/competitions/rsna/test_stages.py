@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.rsna.x_rays import XRays
 from pulmo.competitions.rsna.phantom import IMPOSSIBLE_AGE
 from pulmo.competitions.rsna.train_detector import box_target
 from pulmo.competitions.rsna.trained_model import read_model
+from pulmo.competitions.rsna.x_rays import XRays
 from pulmo.errors import UserError
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load

@@ -1,6 +1,6 @@
 """The three-dimensional network, from volumes to logits: what it learns, what it says, and where it looked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pulmo.training.fit import Plan, Trainer
 from pulmo.training.folds import folds_by_group
 from pulmo.training.passes import predict
 from pulmo.training.sampler import a_few
+from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
 
 PREDICTION_BATCH = 16
@@ -117,7 +118,7 @@ def class_weights(label: np.ndarray, learned: np.ndarray) -> np.ndarray:
 
 def logits_of(network: Any, volumes: np.ndarray) -> np.ndarray:
     """Score of class 1 less that of class 0: int16 (scans, …) → (scans,) float64."""
-    scores = predict(network, OrderedBatches(Rows({"image": volumes}), PREDICTION_BATCH))
+    scores = predict(network, Rows({"image": volumes}), PREDICTION_BATCH)
     return np.asarray(scores[:, 1] - scores[:, 0], np.float64)
 
 
@@ -125,30 +126,23 @@ class FoldNetworks:
     """The networks in `files`, asked together; inside a device's scope."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        networks = [keras.models.load_model(file, compile=False) for file in files]
-        # One network with each one's weights in turn, for compiling takes longer than predicting.
-        self._network, self._weights = networks[0], [network.get_weights() for network in networks]
+        self._networks, self._count = SavedNetworks(files), len(files)
 
     def logits(self, volumes: np.ndarray) -> np.ndarray:
         """The mean of what they say of int16 volumes, (scans,)."""
-        return np.asarray(np.mean([logits_of(network, volumes) for network in self._each()], axis=0))
+        return np.asarray(np.mean([logits_of(network, volumes) for network in self._networks.each()], axis=0))
 
     def look(self, volumes: np.ndarray) -> np.ndarray:
         """Where they saw class 1, on average: float32 (scans, slices, rows, columns), 0 … 1 in each scan."""
         slices, rows, columns = volumes.shape[1:4]
-        halves = cut(self._network, LOCALISED)
+        halves = cut(self._networks.network, LOCALISED)
         total = np.zeros(volumes.shape[:4], np.float32)
-        for _ in self._each():
+        for _ in self._networks.each():
             for place in range(len(volumes)):
                 maps = keras.ops.convert_to_numpy(halves.maps(volumes[place : place + 1], training=False))
                 cam = magnified(grad_cam(maps, gradient(halves.head, maps)), (slices, rows, columns))[0]
                 total[place] += cam / max(float(cam.max()), 1e-12)
-        return total / len(self._weights)
-
-    def _each(self) -> Iterator[Any]:
-        for weights in self._weights:
-            self._network.set_weights(weights)
-            yield self._network
+        return total / self._count
 
 
 def _moves(s: CnnSettings, wanted: VolumeFormat) -> Moves:

@@ -13,28 +13,25 @@ from pulmo.competitions.dsb.data import balanced_folds
 from pulmo.competitions.dsb.evaluation import evaluate
 from pulmo.competitions.dsb.fit_ensemble import calibrate, cross_calibrate
 from pulmo.competitions.dsb.settings import Settings
-from pulmo.competitions.dsb.train_cnn import train_folds, trainer_of
+from pulmo.competitions.dsb.train_cnn import volume_folds
 from pulmo.models.logits import sigmoid
 from pulmo.pipeline.stage import Stage, load
 from pulmo.scoring.log_loss import log_loss
+from pulmo.training.fold_networks import train_folds
 
 BASE_RATE, PLAIN, CALIBRATED = "base rate", "network", "network, calibrated"
 
 
 def run(stage: Stage, settings: Settings) -> None:
     """Write `predictions` of every scan by every model and repeat, the `table` of scores, and `scores` as JSON."""
-    from pulmo.training.device import computing_on
-
     scans = stage.read("features/scans")
     parts = []
-    with computing_on(stage.device):
-        for repeat in range(settings.cv.repeats):
-            seed = stage.seed + repeat
-            fold = balanced_folds(scans, settings.features.folds, seed)
-            trainer = trainer_of(stage, settings.train_cnn, seed)
-            pieces = train_folds(stage, trainer, fold, f"repeat{repeat}_fold")
-            logit = np.stack([load(piece / "logits.npy") for piece in pieces])[fold, np.arange(len(fold))]
-            parts.append(_predictions(scans, logit, fold).assign(repeat=repeat))
+    for repeat in range(settings.cv.repeats):
+        seed = stage.seed + repeat
+        fold = balanced_folds(scans, settings.features.folds, seed)
+        pieces = train_folds(stage, volume_folds(settings.train_cnn, fold, seed, f"repeat{repeat}_fold"))
+        logit = np.stack([load(piece / "logits.npy") for piece in pieces])[fold, np.arange(len(fold))]
+        parts.append(_predictions(scans, logit, fold).assign(repeat=repeat))
     predictions = pd.concat(parts, ignore_index=True)
     table = score_table(predictions)
     stage.write("predictions", predictions)

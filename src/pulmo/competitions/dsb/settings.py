@@ -49,9 +49,11 @@ class CnnSettings(Section):
 
     Training: `batch`, and the fields of `fit.Plan`. Scans are mirrored left and right by `flip`, turned in their planes
     by up to `rotation` degrees, moved by shares `zoom` and `shift` of their side; values are moved by up to `offset`.
-    A `validation_share` of the patients learned from, if any, chooses the best epoch.
+    A `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `folds_at_once` of the
+    networks are trained side by side, see `fold_networks`.
     """
 
+    folds_at_once: int = Field(ge=1)
     network: Literal["residual", "slides"]
     stem: int = Field(ge=1)
     filters: tuple[int, ...] = Field(min_length=1)

@@ -26,6 +26,7 @@ from pulmo.training.checkpoint import Values, values_of
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.folds import folds_by_group
 from pulmo.training.passes import predict
+from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
 
 WEEKS, ML = 52.0, 200.0
@@ -167,7 +168,7 @@ def slice_rows(hu: np.ndarray, numbers: np.ndarray, target: np.ndarray | None = 
 def predict_lines(network: Any, hu: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """The mean over each patient's slices: int16 (patients, slices, …) and (patients, NUMBERS) → (patients, 2, 3)."""
     rows = slice_rows(hu, numbers)
-    lines = predict(network, OrderedBatches(rows, PREDICTION_BATCH))
+    lines = predict(network, rows, PREDICTION_BATCH)
     return np.asarray(lines.reshape(len(hu), hu.shape[1], 2, len(QUANTILES)).mean(axis=1), np.float64)
 
 
@@ -206,9 +207,5 @@ def predict_pairs(files: Sequence[Path], pairs: pd.DataFrame, slices: PatientSli
     if not slices.patients:
         return np.full((len(pairs), len(QUANTILES)), np.nan)
     numbers = patient_numbers(pairs, slices.patients)
-    network = keras.models.load_model(files[0], compile=False)
-    lines = []
-    for file in files:  # one network with each one's weights, for compiling takes longer than predicting
-        network.set_weights(keras.models.load_model(file, compile=False).get_weights())
-        lines.append(predict_lines(network, slices.hu, numbers))
+    lines = [predict_lines(network, slices.hu, numbers) for network in SavedNetworks(files).each()]
     return quantiles_of_pairs(pairs, slices.patients, np.mean(lines, axis=0))

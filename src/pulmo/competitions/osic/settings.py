@@ -69,9 +69,11 @@ class CnnSettings(Section):
 
     Size: `stem`, `filters` a residual block, `dense`, `dropout`. Training: `batch`, and the fields of `fit.Plan`.
     Slices are turned by up to `rotation` degrees, and moved by shares `zoom` and `shift` of their side. A
-    `validation_share` of the patients learned from, if any, chooses the best epoch.
+    `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `folds_at_once` of the
+    networks are trained side by side, see `fold_networks`.
     """
 
+    folds_at_once: int = Field(ge=1)
     minimum_scans: int = Field(ge=1)
     stem: int = Field(ge=1)
     filters: tuple[int, ...] = Field(min_length=1)

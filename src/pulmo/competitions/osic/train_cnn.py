@@ -4,7 +4,6 @@ Patients whose scan is missing or has no lungs found are not among those it lear
 NaN in `out_of_fold`. Where too few are left it is not trained at all, and the ensemble goes on without it.
 """
 
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from pulmo.competitions.osic.slices import PatientSlices
 from pulmo.competitions.osic.trained_model import NETWORK
 from pulmo.models.quantiles import QUANTILES
 from pulmo.pipeline.stage import Stage, load, save
+from pulmo.training.fold_networks import HISTORY, Folds, LeavingFoldsOut, copy_networks, joined, train_folds
 
 if TYPE_CHECKING:
     from pulmo.competitions.osic.cnn import CnnTrainer
@@ -32,12 +32,21 @@ def run(stage: Stage, settings: CnnSettings) -> None:
         stage.write("out_of_fold", to_table(pairs, {NETWORK: np.full((len(pairs), len(QUANTILES)), np.nan)}).iloc[:0])
         stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))
         return
+    # Loading Keras takes seconds: only where there is something to train.
+    from pulmo.competitions.osic.cnn import quantiles_of_pairs
+
     everybody = pairs["patient"].nunique()
     stage.note(f"The network learns from the scans of {len(slices.patients)} of {everybody} patients")
     fold = pd.Series(slices.patients).map(stage.read("features/folds").set_index("patient")["fold"]).to_numpy(np.int64)
-    quantiles, history = _cross_validate(stage, settings, pairs, slices, fold, models / NETWORK)
-    stage.write("out_of_fold", to_table(pairs, {NETWORK: quantiles}))
-    stage.write("history", history)
+    folds = Folds(partial(_trainer, settings, fold), int(fold.max()) + 1, settings.folds_at_once)
+    pieces = train_folds(stage, folds)
+    (models / NETWORK).mkdir()
+    copy_networks(pieces, models / NETWORK)
+    stage.write("history", joined(pieces, HISTORY))
+    lines = np.empty((len(fold), 2, len(QUANTILES)))
+    for number, piece in enumerate(pieces):
+        lines[fold == number] = load(piece / "lines.npy")
+    stage.write("out_of_fold", to_table(pairs, {NETWORK: quantiles_of_pairs(pairs, slices.patients, lines)}))
 
 
 def read_patient_slices(stage: Stage) -> PatientSlices:
@@ -57,32 +66,13 @@ def enough_slices(stage: Stage, slices: PatientSlices, settings: CnnSettings) ->
     return enough
 
 
-def _cross_validate(
-    stage: Stage, settings: CnnSettings, pairs: pd.DataFrame, slices: PatientSlices, fold: np.ndarray, models: Path
-) -> tuple[np.ndarray, pd.DataFrame]:
-    """Out-of-fold quantiles of the pairs in ml (pairs, 3), NaN for patients without slices; and the histories."""
-    # Loading Keras takes seconds: only where there is something to train.
-    from pulmo.competitions.osic.cnn import CnnTrainer, cohort, quantiles_of_pairs
-    from pulmo.training.device import computing_on
+def _trainer(settings: CnnSettings, fold: np.ndarray, stage: Stage) -> LeavingFoldsOut:
+    from pulmo.competitions.osic.cnn import CnnTrainer, cohort
 
-    known = cohort(pairs, slices)
-    lines = np.full((len(fold), 2, len(QUANTILES)), np.nan)
-    histories = []
-    models.mkdir()
-    with computing_on(stage.device):
-        trainer = CnnTrainer(known, settings, stage.seed)
-        for number in stage.progress(range(int(fold.max()) + 1), "network folds"):
-            held_out = fold == number
-            kept = stage.keep(f"fold{number}", partial(_train, stage, trainer, held_out, number))
-            lines[held_out] = load(kept / "lines.npy")
-            histories.append(load(kept / "history.parquet"))
-            shutil.copy(kept / "network.keras", models / f"fold{number}.keras")
-    return quantiles_of_pairs(pairs, slices.patients, lines), pd.concat(histories, ignore_index=True)
+    known = cohort(stage.read("features/visit_pairs"), read_patient_slices(stage))
+    trainer = CnnTrainer(known, settings, stage.seed)
+    return LeavingFoldsOut(trainer, fold, partial(_say, trainer, fold))
 
 
-def _train(stage: Stage, trainer: "CnnTrainer", held_out: np.ndarray, number: int, folder: Path) -> None:
-    """One fold: its network, its history, and what it says of those held out."""
-    history = trainer.train(held_out, number, stage.scratch("checkpoints") / f"fold{number}.npz")
-    trainer.network.save(folder / "network.keras")
-    save(folder / "lines", trainer.lines()[held_out])
-    save(folder / "history", history.assign(fold=number))
+def _say(trainer: "CnnTrainer", fold: np.ndarray, number: int, folder: Path) -> None:
+    save(folder / "lines", trainer.lines()[fold == number])

@@ -68,11 +68,11 @@ def _ask(x_rays: XRays, predictor: "MaskPredictor", held: np.ndarray, folder: Pa
 def _ask_elsewhere(stage: Stage, model: Path, x_rays: XRays, mirrored: bool) -> None:
     """Masks by a network trained on other patients."""
     from pulmo.training.device import computing_on
-    from pulmo.training.image_trainer import load_networks
     from pulmo.training.masks import predict_folds
+    from pulmo.training.saved_networks import SavedNetworks
 
     with computing_on(stage.device):
-        pixels = load_networks([model])[0].inputs[0].shape[1]
+        pixels = SavedNetworks([model]).network.inputs[0].shape[1]
         if pixels != x_rays.pixels:
             what = f"the network takes pictures of {pixels} pixels a side, not {x_rays.pixels}"
             raise UserError(Fault(str(model), what, f"Set features.pixels={pixels}, or train another"))
