@@ -10,7 +10,9 @@ import pandas as pd
 
 from pulmo.training import passes
 from pulmo.training.checkpoint import Progress, Values, assign, load_progress, save_progress, values_of
+from pulmo.training.device import on_cpu
 from pulmo.training.learner import Learner, Measure
+from pulmo.training.one_vector import OneVector
 from pulmo.training.schedule import WarmUpThenCosine
 from pulmo.training.sequences import OrderedBatches, TrainingBatches
 
@@ -128,6 +130,8 @@ class Trainer:
 def _optimizer(plan: Plan) -> Any:
     schedule = WarmUpThenCosine(plan.learning_rate, plan.epochs * plan.steps, plan.warm_up_epochs * plan.steps)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=plan.weight_decay, global_clipnorm=LARGEST_GRADIENT)
+    if on_cpu():
+        optimizer = OneVector(optimizer)
     half = keras.config.dtype_policy().name == "mixed_float16"
     return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
 

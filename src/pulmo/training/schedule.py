@@ -10,8 +10,8 @@ from keras import ops
 class WarmUpThenCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Linear from 0 to `peak` in the first `warm_up_steps` of `steps`, then half a cosine to 0.
 
-    Optimizers write it into the compiled step once a weight, and Keras' own schedule as a branch each time: of a small
-    network that took a third of the time to compile. Here it is the lesser of two curves, so that nothing branches.
+    Keras' own schedule branches, and on a GPU would do so once a weight, for weight decay; this is the lesser of two
+    curves.
 
     Source: Loshchilov and Hutter, ICLR 2017; the warm-up is that of Goyal et al. 2017 (arXiv 1706.02677).
     """
