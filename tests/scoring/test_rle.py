@@ -107,6 +107,11 @@ def test_touching_runs_become_one_in_a_union() -> None:
     assert to_text(union(parse(["0 2", "2 3", "7 1"]), np.zeros(3, int), 1)) == ["0 5 2 1"]
 
 
+def test_runs_too_long_to_be_packed_are_united_too() -> None:
+    cells = [f"5 {2**39}", f"{2**38} {2**39}", "3 1"]
+    assert to_text(union(parse(cells), np.array([0, 0, 1]), 2)) == [f"5 {2**38 + 2**39 - 5}", "3 1"]
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [

@@ -16,6 +16,8 @@ import numpy as np
 EMPTY = "-1"
 LARGEST = 2**40
 """No image has as many pixels; larger numbers count as this one, so that sums of them stay exact."""
+BITS = 63
+"""Of an int64 that is not negative."""
 PIXELS_AT_ONCE = 1 << 20  # in a processor's cache
 ROUNDING = 1e-9
 
@@ -149,7 +151,18 @@ def union(masks: Masks, groups: np.ndarray, count: int) -> Masks:
         groups: (masks,) the group of each, from 0.
         count: how many groups; one without masks is empty.
     """
-    return _where_enough(masks, groups, np.zeros(len(groups), np.int64), np.ones(1), 1.0, count)
+    stride, lengths = _stride(masks), masks.ends - masks.starts
+    length_bits = int(lengths.max(initial=0)).bit_length()
+    if (count * stride).bit_length() + length_bits > BITS:
+        return _where_enough(masks, groups, np.zeros(len(groups), np.int64), np.ones(1), 1.0, count)
+    # Each run becomes one number, its place on the line and then its length: so they are sorted by themselves.
+    line = np.repeat(np.asarray(groups, np.int64) * stride, np.diff(masks.offsets)) + masks.starts
+    line = (line << length_bits) + lengths
+    line.sort(kind="stable")  # quick, for each mask is sorted already
+    starts = line >> length_bits
+    reach = np.maximum.accumulate(starts + (line & (1 << length_bits) - 1))
+    new = np.append(True, starts[1:] > reach[:-1])[: len(starts)]
+    return _from_line(starts[new], reach[np.roll(new, -1)], count, stride)
 
 
 def vote(masks: Sequence[Masks], weights: Sequence[float], threshold: float) -> Masks:
