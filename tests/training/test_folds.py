@@ -24,6 +24,15 @@ def test_too_few_groups_are_refused() -> None:
         folds_by_group(["a", "b", "a"], 3, seed=0)
 
 
+def test_every_kind_is_shared_out_to_within_one() -> None:
+    groups, kinds = np.array([f"p{number}" for number in range(203)]), np.random.default_rng(0).integers(0, 6, 203)
+    fold = stratified_folds(groups, kinds, 5, seed=0)
+    assert np.ptp(np.bincount(fold)) <= 1
+    for kind in range(6):
+        counts = np.bincount(fold[kinds == kind], minlength=5)
+        assert counts.max() - counts.min() <= 1
+
+
 def test_stratified_folds_keep_groups_together_and_share_out_every_kind() -> None:
     groups = np.array([f"p{number // 2}" for number in range(120)])
     kinds = np.where(np.arange(120) // 2 < 15, 5.0, 0.0)
@@ -31,7 +40,7 @@ def test_stratified_folds_keep_groups_together_and_share_out_every_kind() -> Non
     assert (fold[::2] == fold[1::2]).all()
     assert np.bincount(fold).tolist() == [30, 30, 30, 30]
     ill = np.bincount(fold[kinds > 0])
-    assert ill.max() - ill.min() <= 2
+    assert ill.max() - ill.min() <= 2  # one group of two rows
     order = np.random.default_rng(0).permutation(120)
     assert (stratified_folds(groups[order], kinds[order], 4, seed=3) == fold[order]).all()
     assert (stratified_folds(groups, kinds, 4, seed=4) != fold).any()

@@ -19,37 +19,41 @@ def folds_by_group(groups: Sequence[str] | np.ndarray, count: int, seed: int) ->
     Raises:
         ValueError: there are fewer groups than folds.
     """
-    names, group_of_row = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    if len(names) < count:
-        raise ValueError(f"{len(names)} groups cannot fill {count} folds")
-    fold_of_group = np.empty(len(names), np.int64)
-    fold_of_group[np.random.default_rng(seed).permutation(len(names))] = np.arange(len(names)) % count
-    return np.asarray(fold_of_group[group_of_row])
+    names, group_of_row = _groups(groups, count)
+    return np.asarray(_dealt(np.random.default_rng(seed).permutation(len(names)), count)[group_of_row])
 
 
 def stratified_folds(
     groups: Sequence[str] | np.ndarray, kinds: Sequence[float] | np.ndarray, count: int, seed: int
 ) -> np.ndarray:
-    """As `folds_by_group`, and each fold has its share of every kind.
+    """As `folds_by_group`, and each fold has its share of every kind, to within one group.
 
     Args:
         groups: the group of each row, (rows,).
-        kinds: a number for each row, (rows,): like rows have near ones. A group is of its largest kind.
+        kinds: a number for each row, (rows,); a group is of its largest.
         count: number of folds.
         seed: another seed, another dealing.
 
     Raises:
         ValueError: there are fewer groups than folds.
     """
+    names, group_of_row = _groups(groups, count)
+    kind = np.full(len(names), -np.inf)
+    np.maximum.at(kind, group_of_row, np.asarray(kinds, np.float64))
+    deck = np.random.default_rng(seed).permutation(len(names))
+    deck = deck[np.argsort(kind[deck], kind="stable")]  # like lies beside like, and is dealt one by one
+    return np.asarray(_dealt(deck, count)[group_of_row])
+
+
+def _groups(groups: Sequence[str] | np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     names, group_of_row = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     if len(names) < count:
         raise ValueError(f"{len(names)} groups cannot fill {count} folds")
-    kind = np.full(len(names), -np.inf)
-    np.maximum.at(kind, group_of_row, np.asarray(kinds, np.float64))
-    rng = np.random.default_rng(seed)
-    deck = rng.permutation(len(names))
-    deck = deck[np.argsort(kind[deck], kind="stable")]  # like lies beside like, and is dealt one by one
-    rounds = [rng.permutation(count) for _ in range(-(-len(names) // count))]
-    fold_of_group = np.empty(len(names), np.int64)
-    fold_of_group[deck] = np.concatenate(rounds)[: len(names)]
-    return np.asarray(fold_of_group[group_of_row])
+    return names, group_of_row
+
+
+def _dealt(deck: np.ndarray, count: int) -> np.ndarray:
+    """The fold of each group, the deck being dealt from its top."""
+    fold = np.empty(len(deck), np.int64)
+    fold[deck] = np.arange(len(deck)) % count
+    return fold

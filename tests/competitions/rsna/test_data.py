@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,7 +8,6 @@ from pulmo.competitions.rsna.data import (
     impossible_ages,
     read_labels,
     read_sample,
-    stratified_folds,
 )
 from pulmo.errors import UserError
 
@@ -61,21 +59,6 @@ def test_a_sample_that_repeats_itself_is_refused(tmp_path: Path) -> None:
         read_sample(tmp_path / "sample.csv")
 
 
-def test_folds_have_their_share_of_each_class_and_number_of_boxes() -> None:
-    rng = np.random.default_rng(0)
-    kind = rng.choice(["Normal", "Lung Opacity", "Other"], 200)
-    boxes = np.where(kind == "Lung Opacity", rng.integers(1, 4, 200), 0)
-    patients = pd.DataFrame({"patient": [f"p{number}" for number in range(200)], "class": kind, "boxes": boxes})
-    fold = stratified_folds(patients, 5, seed=0)
-    assert np.bincount(fold).tolist() == [40] * 5
-    counts = pd.crosstab([patients["class"], patients["boxes"]], fold)
-    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
-    mixed = patients.sample(frac=1, random_state=1)
-    by_patient = pd.Series(stratified_folds(mixed, 5, seed=0), index=mixed["patient"])
-    assert by_patient.loc[patients["patient"]].tolist() == fold.tolist()
-    assert (stratified_folds(patients, 5, seed=1) != fold).any()
-
-
 def test_some_patients_are_hidden(files: Path) -> None:
     cut = cut_hidden_test(files, ["a"])
     assert cut.labels["patientId"].tolist() == ["b", "c"]
@@ -95,10 +78,6 @@ def test_the_real_labels_and_classes(rsna_data: Path) -> None:
         "Normal": 8_851,
         "Lung Opacity": 6_012,
     }
-    fold = stratified_folds(labels.patients, 10, seed=0)
-    positive = labels.patients["boxes"].to_numpy() > 0
-    assert np.ptp(np.bincount(fold)) <= 1
-    assert np.ptp(np.bincount(fold[positive])) <= 4
 
 
 def test_the_real_ages_that_nobody_has_reached(rsna_data: Path) -> None:

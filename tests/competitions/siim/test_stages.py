@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulmo.competitions.siim.features import kinds_of_area
 from pulmo.competitions.siim.phantom import CUT_SHORT, PhantomSettings, cohort
 from pulmo.competitions.siim.settings import Settings
 from pulmo.competitions.siim.trained_model import read_model
@@ -55,6 +56,10 @@ def test_folds_part_patients_and_share_out_the_ill(finished: Run) -> None:
     assert len(x_rays[["patient", "fold"]].drop_duplicates()) == x_rays["patient"].nunique()
     ill = x_rays.assign(ill=x_rays["area"] > 0).groupby("fold")["ill"].sum()
     assert abs(ill[0] - ill[1]) <= 1
+
+
+def test_x_rays_are_of_one_kind_by_how_much_air_they_show() -> None:
+    assert kinds_of_area(np.array([0, 60, 10, 0, 20, 30, 40, 50])).tolist() == [0, 3, 1, 0, 1, 2, 2, 3]
 
 
 def test_every_readable_x_ray_is_held_out_once(finished: Run) -> None:

@@ -20,7 +20,7 @@ from pulmo.errors import Fault, ScanError, UserError
 from pulmo.imaging.listing import SeriesFolder, list_series
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.tables import read_table
-from pulmo.training.folds import folds_by_group
+from pulmo.training.folds import stratified_folds
 
 SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
 """What Kaggle asks for, the later first, and where those scans lie."""
@@ -152,14 +152,12 @@ def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
         UserError: a class has fewer patients than there are folds.
     """
     of_patient = scans.groupby("patient")["label"].max()
-    fold = pd.Series(-1, index=of_patient.index)
-    for label in (0.0, 1.0):
-        patients = of_patient.index[of_patient == label].to_numpy(str)
-        if len(patients) < count:
-            what = f"{len(patients)} patients of class {label:.0f} cannot fill {count} folds"
+    for label in (0, 1):
+        patients = int((of_patient == label).sum())
+        if patients < count:
+            what = f"{patients} patients of class {label} cannot fill {count} folds"
             raise UserError(Fault("the labelled scans", what, "Give more of them, or set features.folds lower"))
-        fold[patients] = folds_by_group(patients, count, seed + int(label))
-    return scans["patient"].map(fold).to_numpy(np.int64)
+    return stratified_folds(scans["patient"].to_numpy(str), scans["label"].to_numpy(), count, seed)
 
 
 def _volumes(folder: Path) -> tuple[list[SeriesFolder], list[str]]:

@@ -109,26 +109,6 @@ def impossible_ages(age_years: pd.Series) -> pd.Series:
     return (age_years > OLDEST_YEARS) | (age_years < 0)
 
 
-def stratified_folds(patients: pd.DataFrame, count: int, seed: int) -> np.ndarray:
-    """Deal patients into folds so that each has its share of every class and number of boxes.
-
-    Args:
-        patients: `patient`, `class` and `boxes`, a row each; their order does not matter.
-        count: of folds.
-        seed: another seed, another dealing.
-
-    Returns:
-        (patients,) int64, from 0; folds are of equal size, to within one.
-    """
-    order = np.random.default_rng(seed).permutation(len(patients))
-    by_name = np.argsort(patients["patient"].to_numpy(str), kind="stable")
-    dealt = patients.iloc[by_name[order]]
-    # Dealt one by one from a deck in which like lies beside like.
-    by_kind = dealt.sort_values(["class", "boxes"], kind="stable").index
-    fold = pd.Series(np.arange(len(patients)) % count, index=by_kind)
-    return fold.loc[patients.index].to_numpy(np.int64)
-
-
 class HiddenTest(NamedTuple):
     """Training data cut in two, in Kaggle's columns; `solution` is what only Kaggle would know."""
 

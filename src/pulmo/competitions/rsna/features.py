@@ -15,7 +15,6 @@ from pulmo.competitions.rsna.data import (
     image_files,
     impossible_ages,
     read_labels,
-    stratified_folds,
 )
 from pulmo.competitions.rsna.painting import paint, scaled
 from pulmo.competitions.rsna.settings import FeatureSettings
@@ -23,6 +22,7 @@ from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import SIDE
+from pulmo.training.folds import stratified_folds
 from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
@@ -41,7 +41,8 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     patients = patients.assign(**{name: headers.loc[patients["patient"], name].to_numpy() for name in HEADER})
     patients["impossible_age"] = impossible_ages(patients["age_years"].astype(np.float64))
     _enough(patients, settings.folds, str(stage.data / LABELS))
-    patients["fold"] = stratified_folds(patients, settings.folds, stage.seed)
+    kinds = patients.groupby(["class", "boxes"]).ngroup().to_numpy()
+    patients["fold"] = stratified_folds(patients["patient"].to_numpy(str), kinds, settings.folds, stage.seed)
     _paint_all(stage, patients, boxes, settings.pixels)
     stage.write("patients", patients)
     stage.write("boxes", boxes)

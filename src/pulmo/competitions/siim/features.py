@@ -37,12 +37,16 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     _check(x_rays, settings.folds, str(table))
     readable = x_rays["error"].isna().to_numpy()
     x_rays["fold"] = np.int64(-1)
-    x_rays.loc[readable, "fold"] = stratified_folds(
-        x_rays["patient"].to_numpy(str)[readable], x_rays["area"].to_numpy()[readable], settings.folds, stage.seed
-    )
+    patients, kinds = x_rays["patient"].to_numpy(str), kinds_of_area(x_rays["area"].to_numpy())
+    x_rays.loc[readable, "fold"] = stratified_folds(patients[readable], kinds[readable], settings.folds, stage.seed)
     _shrink_masks(stage, x_rays, settings.pixels)
     stage.write("x_rays", x_rays)
     stage.write("description", _description(x_rays, settings))
+
+
+def kinds_of_area(area: np.ndarray) -> np.ndarray:
+    """No air, little, some or much of it: 0 to 3, thirds of the X-rays that have any, (images,) int."""
+    return np.searchsorted(np.quantile(area[area > 0], (0, 1 / 3, 2 / 3)), area, side="right")
 
 
 def read_pictures(stage: Stage, files: Mapping[str, Path], pixels: int, contrast: float) -> pd.DataFrame:
