@@ -1,6 +1,11 @@
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from pulmo.errors import Fault, ScanError, UserError
@@ -26,6 +31,11 @@ def die_on_three(number: int) -> int:
 
 def fail(number: int) -> int:
     raise ZeroDivisionError(number)
+
+
+def sleep_and_tell(file: str) -> None:
+    Path(file).write_text(str(os.getpid()))
+    time.sleep(60)
 
 
 def test_every_item_gets_its_result() -> None:
@@ -61,3 +71,22 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("pulmo.pipeline.parallel.CLUSTER_TIMEOUT_SECONDS", 0.2)
     with pytest.raises(UserError, match=r"tcp://127\.0\.0\.1:9.*dask scheduler"):
         list(map_items(double, {"1": 1}, "tcp://127.0.0.1:9"))
+
+
+def test_processes_end_with_the_one_that_was_killed(tmp_path: Path) -> None:
+    script = f"""
+from pulmo.pipeline.parallel import map_items
+from tests.pipeline.test_parallel import sleep_and_tell
+if __name__ == "__main__":
+    list(map_items(sleep_and_tell, {{"only": {str(tmp_path / "pid")!r}}}))
+"""
+    (tmp_path / "script.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    parent = subprocess.Popen([sys.executable, tmp_path / "script.py"], env=environment)
+    while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text():
+        assert parent.poll() is None
+        time.sleep(0.02)
+    child = psutil.Process(int((tmp_path / "pid").read_text()))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    child.wait(timeout=20)

@@ -5,6 +5,7 @@ of its own with its share of the cores, the folds of such a network are ready in
 fifth on ten. On a GPU they are trained one after the other, in this process.
 """
 
+import pickle
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -176,7 +177,7 @@ def _crew(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, get_context("spawn"), prepare_process, (max(1, cores() // processes),))
 
 
-_compiled: dict[tuple[Path, str], FoldTrainer] = {}  # in a process of the crew: what it has trained last
+_compiled: dict[bytes, FoldTrainer] = {}  # in a process of the crew: what it has trained last
 
 
 def _train_in_crew(stage: Stage, folds: Folds, number: int) -> list[str]:
@@ -184,7 +185,7 @@ def _train_in_crew(stage: Stage, folds: Folds, number: int) -> list[str]:
     import keras
 
     with computing_on("cpu"):
-        work = (stage.workspace, folds.name)
+        work = pickle.dumps((stage.workspace, folds))
         if work not in _compiled:
             _compiled.clear()
             keras.backend.clear_session()
