@@ -1,8 +1,8 @@
 """A network a fold, each kept as soon as it is trained: one after the other, or on a CPU several at once.
 
-A small network leaves most cores idle: its steps are too short to be shared out. Trained at once, each in a process
-of its own with its share of the cores, the folds of such a network are ready in half the time on two cores, and in a
-fifth on ten. On a GPU they are trained one after the other, in this process.
+A small network leaves most cores idle, for its steps are too short to be shared out; so its folds can be trained at
+once, each in a process of its own with its share of the cores. On a GPU they are trained one after the other, in this
+process.
 """
 
 import pickle
@@ -151,12 +151,11 @@ def _train_at_once(stage: Stage, folds: Folds, left: Sequence[int], processes: i
             _take_notes(stage, future)
     except BrokenProcessPool:
         _crew.cache_clear()
-        setting = f"{stage.spec.section}.folds_at_once=1"
         raise UserError(
             Fault(
                 f"stage {stage.spec.name}",
                 f"one of {processes} processes that trained networks has died, most likely for want of memory",
-                f"Run it again with --set {setting}; folds that are done are kept",
+                "Run it again: folds that are done are kept; or set folds_at_once of these networks lower",
             )
         ) from None
     finally:
