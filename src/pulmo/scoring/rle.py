@@ -156,13 +156,17 @@ def union(masks: Masks, groups: np.ndarray, count: int) -> Masks:
     if (count * stride).bit_length() + length_bits > BITS:
         return _where_enough(masks, groups, np.zeros(len(groups), np.int64), np.ones(1), 1.0, count)
     # Each run becomes one number, its place on the line and then its length: so they are sorted by themselves.
-    line = np.repeat(np.asarray(groups, np.int64) * stride, np.diff(masks.offsets)) + masks.starts
-    line = (line << length_bits) + lengths
+    line = np.repeat(np.asarray(groups, np.int64) * stride, np.diff(masks.offsets))
+    line += masks.starts
+    line <<= length_bits
+    line += lengths
     line.sort(kind="stable")  # quick, for each mask is sorted already
     starts = line >> length_bits
-    reach = np.maximum.accumulate(starts + (line & (1 << length_bits) - 1))
-    new = np.append(True, starts[1:] > reach[:-1])[: len(starts)]
-    return _from_line(starts[new], reach[np.roll(new, -1)], count, stride)
+    line &= (1 << length_bits) - 1
+    line += starts
+    reach = np.maximum.accumulate(line, out=line)
+    first = np.append(0, np.flatnonzero(starts[1:] > reach[:-1]) + 1)[: len(starts)]
+    return _from_line(starts[first], reach[np.roll(first, -1) - 1], count, stride)
 
 
 def vote(masks: Sequence[Masks], weights: Sequence[float], threshold: float) -> Masks:
