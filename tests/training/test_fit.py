@@ -70,6 +70,7 @@ def test_killed_between_epochs_it_ends_with_equal_weights(
             if len(saved) == 2:
                 raise KeyboardInterrupt
 
+        monkeypatch.setattr(fit_module, "SECONDS_BETWEEN_CHECKPOINTS", 0)
         monkeypatch.setattr(fit_module, "save_progress", save_then_die)
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path / "killed", validation=validation)
@@ -77,6 +78,14 @@ def test_killed_between_epochs_it_ends_with_equal_weights(
     assert len(saved) == PLAN.epochs
     assert history.equals(again)
     assert equal(weights, resumed)
+
+
+def test_short_epochs_are_not_written_down_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(fit_module, "save_progress", lambda path, progress, variables: saved.append(progress.epoch))
+    with computing_on("cpu"):
+        train(tmp_path / "whole")
+    assert saved == [1]  # all of them take less than ten seconds
 
 
 def test_a_trainer_used_before_trains_as_a_fresh_one(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class BoxPredictor:
         batch: pictures at a time.
     """
 
-    def __init__(self, network: Any, keeping: Keeping, flip: bool = True, batch: int = 32) -> None:
+    def __init__(self, network: Any, keeping: Keeping, flip: bool = True, batch: int = 16) -> None:
         self._answer = _with_mirrored_view(network) if flip else network
         self._keeping, self._batch = keeping, batch
 

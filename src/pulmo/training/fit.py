@@ -1,5 +1,7 @@
 """Fitting a network epoch by epoch: schedule, weight averaging, early stopping, and going on after a kill."""
 
+import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,8 @@ from pulmo.training.schedule import WarmUpThenCosine
 from pulmo.training.sequences import OrderedBatches, TrainingBatches
 
 LARGEST_GRADIENT = 1.0
+SECONDS_BETWEEN_CHECKPOINTS = 10
+"""Of a small network, an epoch takes little longer than to write it down."""
 
 
 class Plan(NamedTuple):
@@ -76,8 +80,9 @@ class Trainer:
         Args:
             initial: values of `network.variables` to start from.
             train: of `plan.steps` batches an epoch.
-            checkpoint: a file written after each epoch; where it is, the training that was killed goes on and, on a
-                CPU, ends with the weights it would have had. It stays: remove it when what was learned is kept.
+            checkpoint: a file written after the first epoch and then every ten seconds or, where they are longer, after
+                each; where it is, the training that was killed goes on and, on a CPU, ends with the weights it would
+                have had. It stays: remove it when what was learned is kept.
             validation: chooses the best epoch and ends the training; without it, the plan is followed to its end.
             watched: rows held out, for the history alone: nothing is chosen by them.
 
@@ -91,9 +96,12 @@ class Trainer:
             progress = load_progress(checkpoint, self._variables)
         else:
             progress = Progress(values_of(self.network.weights), values_of(self.network.weights))
+        saved = -math.inf
         while progress.epoch < self.plan.epochs and progress.epoch - progress.best_epoch <= self.plan.patience:
             self._one_epoch(progress, train, validation, watched)
-            save_progress(checkpoint, progress, self._variables)
+            if time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
+                save_progress(checkpoint, progress, self._variables)
+                saved = time.monotonic()
         assign(self.network.weights, progress.best)
         history = pd.DataFrame(progress.history)
         return history.assign(best=history["epoch"] == progress.best_epoch)

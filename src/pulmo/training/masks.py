@@ -37,7 +37,7 @@ class MaskPredictor:
         batch: pictures at a time.
     """
 
-    def __init__(self, network: Any, flip: bool = True, batch: int = 32) -> None:
+    def __init__(self, network: Any, flip: bool = True, batch: int = 16) -> None:
         self._answer, self._batch = _in_bytes(network, flip), batch
 
     def predict(self, images: np.ndarray, which: np.ndarray | None = None) -> Masks:
