@@ -10,10 +10,10 @@ from keras import ops
 from scipy.ndimage import maximum_filter
 
 from pulmo.scoring.boxes import Boxes, sizes
-from pulmo.training.masks import both_views
 from pulmo.training.passes import predict
 from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import Rows
+from pulmo.training.views import both_views
 
 
 class Keeping(NamedTuple):

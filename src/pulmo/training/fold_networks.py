@@ -90,6 +90,10 @@ class Folds(NamedTuple):
     at_once: int = 1
     name: str = "fold"
 
+    def pieces(self) -> list[str]:
+        """The name of each fold's piece."""
+        return [f"{self.name}{number}" for number in range(self.networks)]
+
 
 def train_folds(stage: Stage, folds: Folds) -> list[Path]:
     """Train those that are not kept yet.
@@ -100,17 +104,17 @@ def train_folds(stage: Stage, folds: Folds) -> list[Path]:
     Raises:
         UserError: a process died, or what its trainer raised.
     """
-    left = [number for number in range(folds.networks) if not stage.is_kept(f"{folds.name}{number}")]
+    left = [number for number, piece in enumerate(folds.pieces()) if not stage.is_kept(piece)]
     if left:
         with computing_on(stage.device) as device:
             processes = min(folds.at_once, folds.networks, cores()) if device.kind == "cpu" else 1
             if processes == 1:
                 trainer = folds.trainer(stage)
                 for number in stage.progress(left, _title(stage)):
-                    _train(stage, trainer, folds.name, number)
+                    _train(stage, trainer, folds.pieces()[number], number)
             else:
                 _train_at_once(stage, folds, left, processes)
-    return [stage.kept(f"{folds.name}{number}") for number in range(folds.networks)]
+    return [stage.kept(piece) for piece in folds.pieces()]
 
 
 def copy_networks(pieces: Sequence[Path], folder: Path) -> None:
@@ -129,9 +133,9 @@ def _title(stage: Stage) -> str:
     return f"{stage.spec.name}, folds"
 
 
-def _train(stage: Stage, trainer: FoldTrainer, name: str, number: int) -> None:
-    checkpoint = stage.scratch("checkpoints") / f"{name}{number}.npz"
-    stage.keep(f"{name}{number}", partial(_fill, trainer, checkpoint, number))
+def _train(stage: Stage, trainer: FoldTrainer, piece: str, number: int) -> None:
+    checkpoint = stage.scratch("checkpoints") / f"{piece}.npz"
+    stage.keep(piece, partial(_fill, trainer, checkpoint, number))
     checkpoint.unlink(missing_ok=True)  # of a large network, as large as three of it
 
 
@@ -189,5 +193,5 @@ def _train_in_crew(stage: Stage, folds: Folds, number: int) -> list[str]:
             _compiled.clear()
             keras.backend.clear_session()
             _compiled[work] = folds.trainer(stage)
-        _train(stage, _compiled[work], folds.name, number)
+        _train(stage, _compiled[work], folds.pieces()[number], number)
     return stage.notes

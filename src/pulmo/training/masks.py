@@ -12,6 +12,7 @@ from keras import ops
 from pulmo.training.passes import predict
 from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import Rows
+from pulmo.training.views import both_views
 
 CERTAIN = 255
 
@@ -77,11 +78,3 @@ def _in_bytes(network: Any, flip: bool) -> Any:
         said = network({"image": image})
     said["mask"] = ops.cast(ops.round(CERTAIN * said["mask"]), "uint8")
     return keras.Model({"image": image}, said)
-
-
-def both_views(network: Any, image: Any) -> dict[str, Any]:
-    """What a network of named outputs says of pictures (batch, rows, columns) and their mirror images, left for right:
-    (batch, 2, …) each. Asked in one batch, for the network is compiled for each time it is asked."""
-    shape = image.shape[1:]
-    views = ops.reshape(ops.stack([image, ops.flip(image, 2)], 1), (-1, *shape))
-    return {name: ops.reshape(said, (-1, 2, *said.shape[1:])) for name, said in network({"image": views}).items()}

@@ -16,11 +16,11 @@ class SavedNetworks:
     """One Keras model, which takes the weights of each of `files` in turn: to compile takes longer than to predict."""
 
     def __init__(self, files: Sequence[Path]) -> None:
+        self.files = files
         self.network = keras.models.load_model(files[0], compile=False)
-        self._files = files
 
     def each(self) -> Iterator[Any]:
         """The model, with the weights of one file after the other."""
-        for file in self._files:
+        for file in self.files:
             self.network.load_weights(file)
             yield self.network

@@ -126,7 +126,7 @@ class FoldNetworks:
     """The networks in `files`, asked together; inside a device's scope."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._networks, self._count = SavedNetworks(files), len(files)
+        self._networks = SavedNetworks(files)
 
     def logits(self, volumes: np.ndarray) -> np.ndarray:
         """The mean of what they say of int16 volumes, (scans,)."""
@@ -142,7 +142,7 @@ class FoldNetworks:
                 maps = keras.ops.convert_to_numpy(halves.maps(volumes[place : place + 1], training=False))
                 cam = magnified(grad_cam(maps, gradient(halves.head, maps)), (slices, rows, columns))[0]
                 total[place] += cam / max(float(cam.max()), 1e-12)
-        return total / self._count
+        return total / len(self._networks.files)
 
 
 def _moves(s: CnnSettings, wanted: VolumeFormat) -> Moves:
