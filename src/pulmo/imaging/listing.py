@@ -5,13 +5,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from pydicom.datadict import tag_for_keyword
-
-from pulmo.imaging.elements import NotDicomError, read_elements
-from pulmo.imaging.slices import Values
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 
 _KEYWORDS = ("Modality", "SeriesDescription", "ProtocolName", "ImageType", "PatientID", "SeriesInstanceUID")
-_WANTED = frozenset(tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS)
 _OVERVIEW = re.compile(r"scout|locali[sz]er|topogram|scanogram|surview|survey|tripilot|plane[ _-]?loc", re.IGNORECASE)
 _X_RAY = re.compile(r"x-?ray|radiograph|chest[ _-]?(pa|ap|lat)\b", re.IGNORECASE)
 _X_RAY_MODALITIES = ("CR", "DX", "DR", "RF", "XA", "MG")
@@ -49,10 +46,10 @@ def list_series(folder: Path) -> list[SeriesFolder]:
 def _described(folder: Path, files: list[Path]) -> SeriesFolder:
     for path in files:
         try:
-            values = Values(read_elements(path, _WANTED))
-        except (NotDicomError, OSError):
+            header = dcmread(path, stop_before_pixels=True, specific_tags=list(_KEYWORDS))
+        except (InvalidDicomError, OSError):
             continue
-        text = {keyword: values.text(keyword) for keyword in _KEYWORDS}
+        text = {keyword: str(header.get(keyword) or "") for keyword in _KEYWORDS}
         names = (text["SeriesDescription"], text["ProtocolName"], folder.name)
         return SeriesFolder(
             folder, text["Modality"], text["PatientID"], text["SeriesInstanceUID"], _overview(text, names)
