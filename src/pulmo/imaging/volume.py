@@ -9,9 +9,9 @@ import numpy as np
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.hounsfield import HIGHEST_HU, PADDING_HU, constant_frame, to_hounsfield
 from pulmo.imaging.pixels import read_pixels
-from pulmo.imaging.series import Stack, slice_normal
+from pulmo.imaging.placing import slice_normal
+from pulmo.imaging.series import FEWEST_SLICES, Stack
 
-_FEWEST_SLICES = 3
 _MOST_VOXELS = 1 << 31
 _MOST_THREADS = 8
 _AIR_HU = -850
@@ -123,7 +123,7 @@ def _threads() -> int:
 def _check(stack: Stack) -> None:
     first, count = stack.slices[0], len(stack.slices)
     folder = str(first.path.parent)
-    if count < _FEWEST_SLICES:
+    if count < FEWEST_SLICES:
         raise ScanError(
             Fault(
                 folder,
@@ -131,7 +131,7 @@ def _check(stack: Stack) -> None:
                 "Give the whole series",
             )
         )
-    if not first.pixel_spacing_mm or min(first.pixel_spacing_mm) <= 0:
+    if not first.pixel_spacing_mm:
         what = "no PixelSpacing, so that nothing can be measured"
         raise ScanError(Fault(str(first.path), what, "Export the series again"))
     if count * first.rows * first.columns > _MOST_VOXELS:
