@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.elements import NotDicomError, read_elements
+from pulmo.imaging.elements import read_elements
 
 META_KEYWORDS = (
     *("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID", "ImplementationClassUID"),
@@ -44,10 +44,10 @@ def header_table(folder: Path) -> pd.DataFrame:
             warnings.simplefilter("ignore")  # about values that break the standard
             try:
                 read_elements(path, frozenset())
-                dataset = dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(KEYWORDS))
-            except (NotDicomError, OSError):
+                row = _row(dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(KEYWORDS)))
+            except Exception:  # arbitrary bytes lead pydicom to raise anything
                 continue
-            rows.append({"file": str(path.relative_to(folder)), **_row(dataset)})
+            rows.append({"file": str(path.relative_to(folder)), **row})
     if not rows:
         raise ScanError(Fault(str(folder), "holds no DICOM file", "Give a folder of DICOM files"))
     return pd.DataFrame(rows)
