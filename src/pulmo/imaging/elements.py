@@ -96,7 +96,12 @@ def _meta(head: bytes) -> tuple[str, int]:
     if (group, element, kind) != (2, 0, b"UL") or found < 0:
         return "", 0
     (size,) = struct.unpack_from("<H", head, found + 6)
-    return head[found + 8 : found + 8 + size].decode("ascii", "replace").strip("\0 "), start
+    return readable(head[found + 8 : found + 8 + size].decode("latin-1").strip("\0 ")), start
+
+
+def readable(text: str) -> str:
+    """Damaged text in one line for messages, what cannot be printed escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 @dataclass
@@ -151,9 +156,11 @@ def _read_by_pydicom(file: BinaryIO, wanted: frozenset[int]) -> Elements:
         try:
             dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(wanted))
             values = {tag: _raw(dataset, tag) for tag in wanted if tag in dataset}
+            syntax = readable(str(dataset.file_meta.get("TransferSyntaxUID", "")))
         except Exception as error:  # arbitrary bytes lead pydicom to raise anything
-            raise NotDicomError(f"not a readable DICOM file ({error})") from error
-    syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
+            raise NotDicomError(
+                f"not a readable DICOM file ({readable(str(error) or type(error).__name__)})"
+            ) from error
     implicit, little = dataset.original_encoding
     order = "<" if little else ">"
     if syntax in DEFLATED:

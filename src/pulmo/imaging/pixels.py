@@ -9,7 +9,7 @@ import numpy as np
 from pydicom import dcmread
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.elements import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED
+from pulmo.imaging.elements import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED, readable
 from pulmo.imaging.slices import SliceHeader
 from pulmo.imaging.stored_bits import stored_values
 
@@ -37,7 +37,8 @@ def read_pixels(header: SliceHeader) -> np.ndarray:
         raise ScanError(Fault(str(header.path), what, "Download the file again")) from reason
     except Exception as reason:  # each decoder has exceptions of its own
         said = str(reason).strip().splitlines() or [type(reason).__name__]
-        what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {said[-1].strip()})"
+        why = readable(said[-1].strip())
+        what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {why})"
         raise ScanError(Fault(str(header.path), what, "Convert the series to uncompressed DICOM")) from reason
     return pixels
 
