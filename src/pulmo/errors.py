@@ -7,6 +7,8 @@ without one, every fault with its place, its value and its remedy.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pulmo.files import printable
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -19,6 +21,11 @@ class Fault:
     where: str
     what: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        # Any of them may hold a file's name, which need not be UTF-8, and goes on to terminals, tables and pages.
+        for name in ("where", "what", "remedy"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     def __str__(self) -> str:
         end = "" if self.remedy.endswith((".", "?", "…")) else "."
