@@ -11,6 +11,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
 from pulmo.errors import Fault, ScanError
+from pulmo.files import files_below, printable
 
 META_KEYWORDS = (
     *("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID", "ImplementationClassUID"),
@@ -38,12 +39,12 @@ def header_table(folder: Path) -> pd.DataFrame:
     have no row. Raises ScanError if none is.
     """
     rows = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in files_below(folder):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about values that break the standard, which are shown as they are
             try:
                 dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(KEYWORDS))
-                rows.append({"file": str(path.relative_to(folder)), **_row(dataset)})
+                rows.append({"file": printable(path.relative_to(folder)), **_row(dataset)})
             except InvalidDicomError:
                 continue
     if not rows:

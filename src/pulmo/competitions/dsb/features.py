@@ -17,6 +17,8 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     for note in found.notes:
         stage.note(note)
     labelled = found.table[found.table["label"].notna()].reset_index(drop=True)
+    if unlabelled := int(found.table["label"].isna().sum() - found.table["asked"].sum()):
+        stage.note(f"{unlabelled} scans without a label are not learned from")
     if labelled["label"].nunique() < 2:
         remedy = "Give scans of two classes: Kaggle's files, LIDC-IDRI with its XML, or a folder a class"
         raise UserError(Fault(str(stage.data), "holds no labelled scans of two classes", remedy))
