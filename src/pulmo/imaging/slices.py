@@ -20,13 +20,17 @@ SLICE_TAGS = frozenset(
     for keyword in (
         *("ImageType", "Modality", "PatientID", "SeriesInstanceUID", "AcquisitionNumber"),
         *("SOPClassUID", "SOPInstanceUID", "SeriesNumber", "RescaleType"),
-        *("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored"),
-        *("PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit"),
+        *("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
+        *("PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "PhotometricInterpretation"),
         *QUANTITIES,
         *PHASE_KEYWORDS,
     )
 )
 _WHOLE_BYTES = (8, 16, 32)
+_DIGITS = 12
+"""An integer string is no longer."""
+_PALETTE = "PALETTE COLOR"
+"""Its pixels are numbers of colours, not grey levels."""
 _CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": ("CT", "CT Image Storage"),
     "1.2.840.10008.5.1.4.1.1.4": ("MR", "MR Image Storage"),
@@ -49,12 +53,13 @@ class SliceHeader:
 
     `position_mm` is the centre of the first pixel and `orientation` the directions along a row and down a column, in
     the patient's coordinates (x to the left, y to the back, z to the head); `pixel_spacing_mm` is (between rows,
-    between columns). Empty where the file does not say. `padding` is the range of stored values that mean "not
-    measured". `dtype` is NumPy's type of a stored value, of whose bits `bits_stored` count; `pixels` is (first byte,
-    length) of the pixels in the file. `step_mm` is SpacingBetweenSlices, 0 as `thickness_mm` where the file does not
-    say. `marks` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of each value that cannot be true with what
-    is wrong with it; such a value stands here as if the file did not say it, see `require`. `notes` say in words what
-    was assumed.
+    between columns). Empty where the file does not say. `has_intercept` is whether it says a RescaleIntercept.
+    `padding` is the range of stored values that mean "not measured". `dtype` is NumPy's type of a stored value, of
+    whose bits `bits_stored` count, from `high_bit` down; `swapped` where every two 8-bit pixels lie in one big-endian
+    word. `pixels` is (first byte, length) of the pixels in the file. `step_mm` is SpacingBetweenSlices, 0 as
+    `thickness_mm` where the file does not say. `marks` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of
+    each value that cannot be true with what is wrong with it; such a value stands here as if the file did not say it,
+    see `require`. `notes` say in words what was assumed.
     """
 
     path: Path
@@ -73,11 +78,14 @@ class SliceHeader:
     location_mm: float | None
     slope: float
     intercept: float
+    has_intercept: bool
     padding: tuple[int, int] | None
     syntax: str
     dtype: str
     bits_allocated: int
     bits_stored: int
+    high_bit: int
+    swapped: bool
     pixels: tuple[int, int] | None
     sop: str = ""
     series_number: str = ""
@@ -93,9 +101,14 @@ class SliceHeader:
                 raise ScanError(Fault(str(self.path), what, "Correct the tag, or export the series again"))
 
     @property
+    def in_whole_bytes(self) -> bool:
+        """Each pixel is allocated 1, 2 or 4 bytes."""
+        return self.bits_allocated in _WHOLE_BYTES
+
+    @property
     def is_native(self) -> bool:
         """Pixels lie in the file as they are, in whole bytes."""
-        return self.pixels is not None and self.syntax in NATIVE and self.bits_allocated in _WHOLE_BYTES
+        return self.pixels is not None and self.syntax in NATIVE and self.in_whole_bytes
 
     @property
     def is_encapsulated(self) -> bool:
@@ -106,12 +119,15 @@ class SliceHeader:
 def read_slice_header(path: Path) -> SliceHeader:
     """The header of the slice in `path`, its pixels untouched.
 
-    Raises NotASliceError for a file that is not DICOM, or is DICOM but not one grey single-frame picture.
+    Raises NotASliceError for a file that cannot be read, is not DICOM, or is DICOM but not one grey single-frame
+    picture.
     """
     try:
         elements = read_elements(path, SLICE_TAGS)
     except NotDicomError as reason:
         raise NotASliceError(str(reason)) from reason
+    except OSError as reason:
+        raise NotASliceError(f"cannot be read ({reason.strerror or reason})") from reason
     return slice_header(path, elements)
 
 
@@ -124,15 +140,19 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
     rows, columns = values.integer("Rows", 0), values.integer("Columns", 0)
     if not rows or not columns:
         raise NotASliceError("a DICOM file without a picture")
-    if values.integer("SamplesPerPixel", 1) != 1:
-        raise NotASliceError("a colour picture")
-    if (values.measured("NumberOfFrames").values or (1,))[0] > 1:
-        raise NotASliceError("several frames in one file")
+    photometric = values.text("PhotometricInterpretation")
+    if values.integer("SamplesPerPixel", 1) != 1 or photometric == _PALETTE:
+        raise NotASliceError(f"a colour picture ({photometric or 'several samples a pixel'})")
+    frames = int((values.measured("NumberOfFrames").values or (1,))[0])
+    if frames > 1:
+        split = "split it into one file a slice, for example with dcm4che's `emf2sf`"
+        raise NotASliceError(f"several frames in one file ({frames}): {split}")
     return _header(path, values, rows, columns)
 
 
 def _header(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
     signed = values.integer("PixelRepresentation", 0) == 1
+    bits_allocated, bits_stored, high_bit = values.bits()
     modality, notes = modality_of(values)
     found = {keyword: values.measured(keyword) for keyword in QUANTITIES}
     numbers = {keyword: value.values for keyword, value in found.items()}
@@ -159,11 +179,14 @@ def _header(path: Path, values: "Values", rows: int, columns: int) -> SliceHeade
         location_mm=(numbers["SliceLocation"] or (None,))[0],
         slope=slope or 1.0,
         intercept=intercept,
-        padding=values.padding(signed),
+        has_intercept=bool(values.text("RescaleIntercept")),
+        padding=values.padding(signed, bits_stored),
         syntax=values.elements.syntax,
         dtype=values.dtype(signed),
-        bits_allocated=values.integer("BitsAllocated", 16),
-        bits_stored=values.integer("BitsStored", 16),
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        high_bit=high_bit,
+        swapped=values.elements.in_words and values.elements.order == ">" and bits_allocated == 8,
         pixels=values.elements.pixels,
         sop=values.text("SOPInstanceUID"),
         series_number=values.text("SeriesNumber"),
@@ -229,21 +252,39 @@ class Values:
         return measured(keyword, self._raw(keyword))
 
     def integer(self, keyword: str, default: int, signed: bool = False) -> int:
-        """A binary 16-bit integer."""
-        raw = self._raw(keyword)[:2]
-        return int.from_bytes(raw, "little" if self.elements.order == "<" else "big", signed=signed) if raw else default
+        """A binary 16-bit integer; if its type is misread and it stands there in digits, these."""
+        raw = self._raw(keyword)
+        if not raw:
+            return default
+        if 2 < len(raw) <= _DIGITS and (digits := raw.strip(b"\0 ")).removeprefix(b"-").isdigit():
+            value = int(digits) & 0xFFFF
+            return value - 0x10000 if signed and value > 0x7FFF else value
+        return int.from_bytes(raw[:2], "little" if self.elements.order == "<" else "big", signed=signed)
 
-    def padding(self, signed: bool) -> tuple[int, int] | None:
+    def bits(self) -> tuple[int, int, int]:
+        """Bits Allocated, Bits Stored and High Bit; one that no pixel could have is that of most files."""
+        allocated = self.integer("BitsAllocated", 16)
+        stored = self.integer("BitsStored", allocated)
+        high = self.integer("HighBit", stored - 1)
+        return allocated, stored, high if stored <= high + 1 <= allocated else stored - 1
+
+    def padding(self, signed: bool, bits_stored: int) -> tuple[int, int] | None:
         """The range of stored values that stand for nothing measured."""
         # Its type follows the pixels', whatever the file declares: 63536 written for signed pixels is −2000.
         if not self._raw("PixelPaddingValue"):
             return None
         value = self.integer("PixelPaddingValue", 0, signed)
         limit = self.integer("PixelPaddingRangeLimit", value, signed)
-        return min(value, limit), max(value, limit)
+        ends = [_extended(end, bits_stored) if signed else end for end in (value, limit)]
+        return min(ends), max(ends)
 
     def dtype(self, signed: bool) -> str:
         """NumPy's type of a stored value."""
         bits = self.integer("BitsAllocated", 16)
         order = NATIVE.get(self.elements.syntax, "<")
         return f"{order}{'i' if signed else 'u'}{bits // 8 if bits in _WHOLE_BYTES else 2}"
+
+
+def _extended(value: int, bits: int) -> int:
+    """A signed number of so many bits that was written without the sign's extension: 2096 of 12 bits is −2000."""
+    return value - (1 << bits) if 1 << (bits - 1) <= value < 1 << bits else value
