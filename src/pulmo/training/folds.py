@@ -23,6 +23,15 @@ def folds_by_group(groups: Sequence[str] | np.ndarray, count: int, seed: int) ->
     return np.asarray(_dealt(np.random.default_rng(seed).permutation(len(names)), count)[group_of_row])
 
 
+def validation_part(groups: Sequence[str] | np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which rows choose the best epoch, bool (rows,): those of about that `share` of the groups, of one at least; none
+    where `share` is 0, or where there is one group alone, for then nothing would be left to learn from."""
+    count = len(np.unique(np.asarray(groups, dtype=str)))
+    if not share or count < 2:
+        return np.zeros(len(groups), bool)
+    return np.asarray(folds_by_group(groups, min(round(1 / share), count), seed) == 0)
+
+
 def stratified_folds(
     groups: Sequence[str] | np.ndarray, kinds: Sequence[float] | np.ndarray, count: int, seed: int
 ) -> np.ndarray:

@@ -26,6 +26,7 @@ SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.c
 """What Kaggle asks for, the later first, and where those scans lie."""
 LABELS, LATER_LABELS = "stage1_labels.csv", "stage1_solution.csv"
 MOST_NAMES = 5
+FEWER_FOLDS = "Give more of them, or set features.folds lower"
 
 
 class Scans(NamedTuple):
@@ -138,14 +139,35 @@ def read_unlabelled(folder: Path, series: Sequence[SeriesFolder]) -> Scans:
     return Scans(_table(rows), ("0", "1"), ())
 
 
+def labels_of_classes(found: Scans, classes: tuple[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """The table of scans with labels that count `classes`, those of a model, which may have them the other way round.
+
+    Returns:
+        The table, and notes: one where the source's classes are others: then no label is known.
+    """
+    if found.classes == classes or not found.table["label"].notna().any():
+        return found.table, []
+    if found.classes[::-1] == classes:
+        return found.table.assign(label=1 - found.table["label"]), []
+    note = (
+        f"The labels are not looked at: the classes here are {_either(found.classes)}, the model's {_either(classes)}"
+    )
+    return found.table.assign(label=np.nan), [note]
+
+
+def _either(classes: tuple[str, str]) -> str:
+    return f"{classes[0]!r} and {classes[1]!r}"
+
+
 def hidden_test(scans: pd.DataFrame, share: float, seed: int) -> np.ndarray:
     """Which scans are held out as a test set, bool (scans,): that share of the patients of each class."""
     if not share:
         return np.zeros(len(scans), bool)
-    return np.asarray(balanced_folds(scans, round(1 / share), seed) == 0)
+    remedy = "Give more of them, set features.test_share higher, or 0 to hold none out"
+    return np.asarray(balanced_folds(scans, round(1 / share), seed, remedy) == 0)
 
 
-def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+def balanced_folds(scans: pd.DataFrame, count: int, seed: int, remedy: str = FEWER_FOLDS) -> np.ndarray:
     """Folds by patient, (scans,) int, over which each class is spread evenly.
 
     Raises:
@@ -156,7 +178,7 @@ def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
         patients = int((of_patient == label).sum())
         if patients < count:
             what = f"{patients} patients of class {label} cannot fill {count} folds"
-            raise UserError(Fault("the labelled scans", what, "Give more of them, or set features.folds lower"))
+            raise UserError(Fault("the labelled scans", what, remedy))
     return stratified_folds(scans["patient"].to_numpy(str), scans["label"].to_numpy(), count, seed)
 
 

@@ -29,4 +29,12 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     fold = balanced_folds(scans, settings.folds, stage.seed)
     stage.write("scans", scans[["id", "patient"]].assign(label=scans["label"].astype(np.int64), fold=fold))
     stage.write("volumes", volumes)
-    stage.write("description", {"classes": list(found.classes), "volumes": wanted.to_json()})
+    stage.write(
+        "description",
+        {
+            "classes": list(found.classes),
+            "min_readers": settings.min_readers,
+            "volumes": wanted.to_json(),
+            "training_scans": labelled["id"].to_list(),
+        },
+    )

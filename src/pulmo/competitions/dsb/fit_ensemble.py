@@ -35,7 +35,6 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     record = {
         "calibration": calibration._asdict(),
         **description,
-        "learned": out_of_fold["id"].to_list(),
         "estimate": estimate,
     }
     write_model(stage.folder("model"), record, stage.input("train_cnn/models"))

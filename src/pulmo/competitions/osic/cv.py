@@ -20,6 +20,7 @@ from pulmo.competitions.osic.features import read_examples
 from pulmo.competitions.osic.nested_networks import NestedNetworks
 from pulmo.competitions.osic.settings import Settings
 from pulmo.competitions.osic.trained_model import NETWORK, ensemble_record
+from pulmo.errors import DivergedError
 from pulmo.models.quantiles import Examples, QuantileModel, laplace_sd
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.scoring.laplace import laplace_log_likelihood
@@ -42,7 +43,11 @@ def run(stage: Stage, settings: Settings) -> None:
         dealt = folds_by_group(pairs["patient"].to_numpy(), settings.cv.folds, seed)
         say = None if networks is None else networks.quantiles(dealt, fold, seed)
         make = partial(_keep_part, pairs, examples, dealt == fold, settings, seed, say)
-        piece = stage.keep(f"repeat{repeat}_fold{fold}", make)
+        name = f"repeat{repeat}_fold{fold}"
+        try:
+            piece = stage.keep(name, make)
+        except DivergedError as error:
+            raise error.within(name) from None
         parts.append(load(piece / "predictions.parquet").assign(repeat=repeat, fold=fold))
         ensembles.append(load(piece / "ensemble.json"))
     predictions = pd.concat(parts, ignore_index=True)

@@ -24,9 +24,12 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     scores = box_precision(said.truth, found, said.evidence.patients)
     estimate = estimate_of(scores, said.patients["patient"])
     values = fit_values(said.evidence, said.truth, knobs)
-    networks = {name: stage.input(f"{family}/models") for name, family in FAMILIES.items()}
+    families = {
+        name: (stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
+        for name, family in FAMILIES.items()
+    }
     pixels = stage.read("features/description")["pixels"]
-    write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, networks)
+    write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, families)
     names = said.patients["patient"]
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
     stage.write("pictures", pd.DataFrame({"patient": names, "fold": said.fold, "score": scores}))
