@@ -20,7 +20,7 @@ from pulmo.errors import Fault, ScanError, UserError
 from pulmo.imaging.listing import SeriesFolder, list_series
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.tables import read_table
-from pulmo.training.folds import stratified_folds
+from pulmo.training.folds import patients_of, stratified_folds
 
 SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
 """What Kaggle asks for, the later first, and where those scans lie."""
@@ -62,7 +62,8 @@ def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
         scans = read_unlabelled(folder, series)
     if scans.table.empty:
         raise UserError(Fault(str(folder), "holds no scan", "Name a folder of DICOM series, or of Kaggle's files"))
-    return scans._replace(notes=(*notes, *scans.notes))
+    patients, unnamed = patients_of(scans.table["id"].to_list(), scans.table["patient"].to_list(), "scans")
+    return scans._replace(table=scans.table.assign(patient=patients), notes=(*notes, *scans.notes, *unnamed))
 
 
 def read_kaggle(folder: Path) -> Scans:
@@ -178,6 +179,9 @@ def balanced_folds(scans: pd.DataFrame, count: int, seed: int, remedy: str = FEW
         patients = int((of_patient == label).sum())
         if patients < count:
             what = f"{patients} patients of class {label} cannot fill {count} folds"
+            scans_of = scans["patient"].value_counts()
+            if len(scans) and scans_of.iloc[0] > len(scans) / 2:
+                what += f": {scans_of.iloc[0]} of {len(scans)} scans are of one patient, {scans_of.index[0]!r}"
             raise UserError(Fault("the labelled scans", what, remedy))
     return stratified_folds(scans["patient"].to_numpy(str), scans["label"].to_numpy(), count, seed)
 
@@ -236,7 +240,6 @@ def _asked(path: Path) -> list[str]:
 
 def _table(rows: Sequence[tuple[str, str, str, float]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["id", "patient", "folder", "label"])
-    table["patient"] = table["patient"].where(table["patient"] != "", table["id"])
     return _ordered(table.assign(asked=False))
 
 

@@ -15,6 +15,7 @@ from pulmo.competitions.rsna.train_detector import LEAST, MOST
 from pulmo.competitions.rsna.trained_model import TrainedModel, read_model
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
+from pulmo.training.file_ids import dicom_files
 
 _NAMED = 3
 FOLDS_IOU = 0.5
@@ -86,4 +87,4 @@ def _asked(stage: Stage) -> list[str]:
     if path.is_file():
         return read_sample(path)
     stage.note(f"There is no {path}: every X-ray in {TEST_IMAGES} is asked about")
-    return sorted(file.stem for file in (stage.data / TEST_IMAGES).glob("*.dcm"))
+    return list(dicom_files(stage.data / TEST_IMAGES))
