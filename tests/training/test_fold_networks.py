@@ -21,6 +21,7 @@ from pulmo.training.fold_networks import (
     copy_networks,
     joined,
     train_folds,
+    train_piece,
 )
 
 FOLD = np.array([0, 1, 1, 2])
@@ -133,3 +134,20 @@ def test_a_fold_that_diverges_is_named_and_starts_anew(
         train_folds(stage, folds_of(tmp_path, at_once, "diverges"))
     assert not stage.is_kept("fold1")
     assert not (stage.scratch("checkpoints") / "fold1.npz").exists()
+
+
+def test_a_checkpoint_goes_when_the_results_are_kept(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path)
+    seen: list[Path] = []
+
+    def fill(checkpoint: Path, folder: Path) -> None:
+        checkpoint.touch()
+        seen.append(checkpoint)
+        save(folder / "lines", np.zeros(1))
+
+    folder = train_piece(stage, "networks_seed0_without_0_1", fill)
+    assert seen == [stage.scratch("checkpoints") / "networks_seed0_without_0_1.npz"]
+    assert not seen[0].exists()
+    assert load(folder / "lines.npy") == 0
+    train_piece(stage, "networks_seed0_without_0_1", fill)
+    assert len(seen) == 1

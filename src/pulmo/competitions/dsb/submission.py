@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.knobs import Knob
+from pulmo.blending.knobs import Knob, shares_of
 from pulmo.errors import UserError
 from pulmo.models.logits import logit, sigmoid
 from pulmo.scoring import log_loss
@@ -63,7 +63,7 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFr
         A submission in the order of the first table.
     """
     ids = tables[0]["id"]
-    share = np.asarray(weights, np.float64) / np.sum(weights)
+    share = shares_of(weights)
     cells = np.stack([pd.to_numeric(table.set_index("id")["cancer"].loc[ids]).to_numpy(np.float64) for table in tables])
     blended = pd.DataFrame({"id": ids.to_numpy(), "probability": sigmoid(share @ logit(cells, log_loss.CLIP))})
     return to_submission(blended)

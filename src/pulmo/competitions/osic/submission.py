@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.knobs import Knob
+from pulmo.blending.knobs import Knob, shares_of
 from pulmo.errors import UserError
 from pulmo.scoring import laplace
 from pulmo.scoring.tables import read_table, to_numbers
@@ -92,7 +92,7 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFr
         A submission in the order of the first table.
     """
     ids = tables[0]["Patient_Week"]
-    share = np.asarray(weights, np.float64) / np.sum(weights)
+    share = shares_of(weights)
     cells = np.stack([_cells(table).loc[ids].to_numpy() for table in tables])
     mean = np.tensordot(share, cells, axes=1)
     return pd.DataFrame({"Patient_Week": ids.to_numpy(), "FVC": mean[:, 0], "Confidence": mean[:, 1]})

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
-from pulmo.blending.knobs import Knob
+from pulmo.blending.knobs import Knob, check_knob, shares_of
 from pulmo.errors import Fault, UserError
 from pulmo.scoring import box_precision
 from pulmo.scoring.boxes import COLUMN, Boxes, check_cells, format_boxes, parse_boxes
@@ -109,7 +109,14 @@ def blend(
 
     Returns:
         A submission in the order of the first table.
+
+    Raises:
+        UserError: a weight or another parameter is out of range.
     """
+    weights = shares_of(weights).tolist()
+    for name, value in (("iou", iou), ("threshold", threshold), ("solo", solo)):
+        check_knob(name, value, 0.0, 1.0)
+    check_knob("shrink", shrink, 0.1, 10.0)
     patients = tables[0]["patientId"].to_list()
     kept = [place for place, weight in enumerate(weights) if weight > 0]
     sources = [_boxes_of(tables[place], patients) for place in kept]
