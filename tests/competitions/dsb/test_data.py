@@ -11,7 +11,7 @@ import pandas as pd
 import pydicom
 import pytest
 
-from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test
+from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test, labels_of_classes
 from pulmo.errors import UserError
 
 
@@ -168,6 +168,32 @@ def test_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing here")
     with pytest.raises(UserError, match="holds no scan"):
         find_scans(tmp_path)
+
+
+def test_labels_mean_what_they_mean_to_the_model(rats: Path) -> None:
+    found = find_scans(rats)
+    assert found.classes == ("BN-175", "R1")
+    same, notes = labels_of_classes(found, ("BN-175", "R1"))
+    assert same["label"].equals(found.table["label"])
+    assert not notes
+    swapped, notes = labels_of_classes(found, ("R1", "BN-175"))
+    assert (swapped["label"] == 1 - found.table["label"]).all()
+    assert not notes
+    others, notes = labels_of_classes(found, ("no cancer", "cancer"))
+    assert others["label"].isna().all()
+    assert notes == [
+        "The labels are not looked at: the classes here are 'BN-175' and 'R1', the model's 'no cancer' and 'cancer'"
+    ]
+
+
+def test_scans_without_a_name_are_patients_of_their_own(lidc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pulmo.competitions.dsb import data
+
+    real = data.list_series
+    monkeypatch.setattr(data, "list_series", lambda folder: [s._replace(patient="ANONYMOUS") for s in real(folder)])
+    found = find_scans(lidc)
+    assert found.table["patient"].tolist() == found.table["id"].tolist()
+    assert f"Of {len(found.table)} scans, all have the same PatientID 'ANONYMOUS'" in found.notes[-1]
 
 
 def table_of(labels: list[float], patients: list[str]) -> pd.DataFrame:

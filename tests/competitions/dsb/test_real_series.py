@@ -31,7 +31,8 @@ def model(tmp_path: Path) -> Path:
         "calibration": Calibration(1.0, 0.0, 0.3)._asdict(),
         "classes": ["no cancer", "cancer"],
         "volumes": wanted.to_json(),
-        "learned": [],
+        "min_readers": 1,
+        "training_scans": [],
     }
     write_model(tmp_path / "model", record, tmp_path / "models")
     return tmp_path / "model"

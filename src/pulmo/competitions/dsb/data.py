@@ -20,12 +20,13 @@ from pulmo.imaging.listing import SeriesFolder, list_series
 from pulmo.imaging.slices import NotASliceError, read_slice_header
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.tables import read_table
-from pulmo.training.folds import stratified_folds
+from pulmo.training.folds import patients_of, stratified_folds
 
 SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
 """What Kaggle asks for, the later first, and where those scans lie."""
 LABELS, LATER_LABELS = "stage1_labels.csv", "stage1_solution.csv"
 MOST_NAMES = 5
+FEWER_FOLDS = "Give more of them, or set features.folds lower"
 
 
 class Scans(NamedTuple):
@@ -72,7 +73,8 @@ def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
         scans = read_unlabelled(folder, series)
     if scans.table.empty:
         raise UserError(Fault(str(folder), "holds no scan", "Name a folder of DICOM series, or of Kaggle's files"))
-    return scans._replace(notes=(*notes, *strange, *scans.notes))
+    patients, unnamed = patients_of(scans.table["id"].to_list(), scans.table["patient"].to_list(), "scans")
+    return scans._replace(table=scans.table.assign(patient=patients), notes=(*notes, *strange, *scans.notes, *unnamed))
 
 
 def read_kaggle(folder: Path) -> Scans:
@@ -152,14 +154,35 @@ def read_unlabelled(folder: Path, series: Sequence[SeriesFolder]) -> Scans:
     return Scans(_table(rows), ("0", "1"), ())
 
 
+def labels_of_classes(found: Scans, classes: tuple[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """The table of scans with labels that count `classes`, those of a model, which may have them the other way round.
+
+    Returns:
+        The table, and notes: one where the source's classes are others: then no label is known.
+    """
+    if found.classes == classes or not found.table["label"].notna().any():
+        return found.table, []
+    if found.classes[::-1] == classes:
+        return found.table.assign(label=1 - found.table["label"]), []
+    note = (
+        f"The labels are not looked at: the classes here are {_either(found.classes)}, the model's {_either(classes)}"
+    )
+    return found.table.assign(label=np.nan), [note]
+
+
+def _either(classes: tuple[str, str]) -> str:
+    return f"{classes[0]!r} and {classes[1]!r}"
+
+
 def hidden_test(scans: pd.DataFrame, share: float, seed: int) -> np.ndarray:
     """Which scans are held out as a test set, bool (scans,): that share of the patients of each class."""
     if not share:
         return np.zeros(len(scans), bool)
-    return np.asarray(balanced_folds(scans, round(1 / share), seed) == 0)
+    remedy = "Give more of them, set features.test_share higher, or 0 to hold none out"
+    return np.asarray(balanced_folds(scans, round(1 / share), seed, remedy) == 0)
 
 
-def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+def balanced_folds(scans: pd.DataFrame, count: int, seed: int, remedy: str = FEWER_FOLDS) -> np.ndarray:
     """Folds by patient, (scans,) int, over which each class is spread evenly.
 
     Raises:
@@ -170,7 +193,10 @@ def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
         patients = int((of_patient == label).sum())
         if patients < count:
             what = f"{patients} patients of class {label} cannot fill {count} folds"
-            raise UserError(Fault("the labelled scans", what, "Give more of them, or set features.folds lower"))
+            scans_of = scans["patient"].value_counts()
+            if len(scans) and scans_of.iloc[0] > len(scans) / 2:
+                what += f": {scans_of.iloc[0]} of {len(scans)} scans are of one patient, {scans_of.index[0]!r}"
+            raise UserError(Fault("the labelled scans", what, remedy))
     return stratified_folds(scans["patient"].to_numpy(str), scans["label"].to_numpy(), count, seed)
 
 
@@ -251,7 +277,6 @@ def _asked(path: Path) -> list[str]:
 
 def _table(rows: Sequence[tuple[str, str, str, float]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["id", "patient", "folder", "label"])
-    table["patient"] = table["patient"].where(table["patient"] != "", table["id"])
     return _ordered(table.assign(asked=False))
 
 

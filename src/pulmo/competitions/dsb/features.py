@@ -25,10 +25,21 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     if not found.table["asked"].any():
         held_out = hidden_test(labelled, settings.test_share, stage.seed)
         labelled = labelled[~held_out].reset_index(drop=True)
-        stage.note(f"{held_out.sum()} scans are held out as a test set, by patient; {len(labelled)} are learned from")
+        if held_out.any():
+            stage.note(
+                f"{held_out.sum()} scans are held out as a test set, by patient; {len(labelled)} are learned from"
+            )
     wanted = VolumeFormat(modality_of([Path(folder) for folder in labelled["folder"]]), settings.lung_format())
     scans, volumes = make_volumes(stage, labelled, wanted)
     fold = balanced_folds(scans, settings.folds, stage.seed)
     stage.write("scans", scans[["id", "patient"]].assign(label=scans["label"].astype(np.int64), fold=fold))
     stage.write("volumes", volumes)
-    stage.write("description", {"classes": list(found.classes), "volumes": wanted.to_json()})
+    stage.write(
+        "description",
+        {
+            "classes": list(found.classes),
+            "min_readers": settings.min_readers,
+            "volumes": wanted.to_json(),
+            "training_scans": labelled["id"].to_list(),
+        },
+    )
