@@ -68,3 +68,12 @@ def test_all_of_one_patient_cannot_be_shared_out() -> None:
     names = [f"scan{number}" for number in range(20)]
     with pytest.raises(UserError, match=r"has only 20, of 1 patients, to hide some of"):
         choose_hidden(names, 0, 0, Path("train.csv"), dict.fromkeys(names, "p"))
+
+
+def test_a_folder_with_links_in_a_circle_is_placed_once(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "a").mkdir(parents=True)
+    (source / "a" / "1.dcm").write_bytes(b"12345678")
+    (source / "a" / "up").symlink_to(source)
+    place_images({"a": source / "a"}, [], tmp_path / "train", tmp_path / "test")
+    assert [path.name for path in (tmp_path / "train").rglob("*") if path.is_file()] == ["1.dcm"]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pulmo.competition import StageSpec, find_competition
-from pulmo.errors import DivergedError, UserError
+from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, StageResult, output, run_stages
@@ -280,3 +280,16 @@ def test_a_training_that_diverges_names_its_stage(toy: Path, tmp_path: Path, mon
     monkeypatch.setattr(square, "run", lambda *_: (_ for _ in ()).throw(told))
     with pytest.raises(UserError, match="stage square, fold1, epoch 3: the training has diverged: the loss is nan"):
         run_in_process(make_run(tmp_path), monkeypatch)
+
+
+def test_what_was_noted_is_told_when_a_stage_fails(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(stage: Stage, settings: object) -> None:
+        stage.note("13 is left out: it is unlucky")
+        raise UserError(Fault("numbers", "too few are left", "Give more"))
+
+    monkeypatch.setattr(find_competition("toy").module("square"), "run", fail)
+    with pytest.raises(UserError, match="too few are left"):
+        run_in_process(make_run(tmp_path), monkeypatch)
+    assert "note: 13 is left out: it is unlucky" in capsys.readouterr().err

@@ -4,13 +4,13 @@ Every eighth goes, with all that its patient has, and never as many as the publi
 the image, the second's is cut short: so it is on Kaggle too.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pulmo.errors import Fault, UserError
+from pulmo.files import files_below
 from pulmo.pipeline.linking import link_or_copy
 
 ONE_OF = 8
@@ -68,10 +68,13 @@ def place_images(images: Mapping[str, Path], hidden: Sequence[str], train: Path,
 
 
 def _place(source: Path, target: Path, whole: bool) -> None:
+    place = link_or_copy if whole else _cut_short
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=link_or_copy if whole else _cut_short)
+        for file in files_below(source):
+            (target / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            place(file, target / file.relative_to(source))
     else:
-        (link_or_copy if whole else _cut_short)(source, target)
+        place(source, target)
 
 
 def _cut_short(source: str | Path, target: str | Path) -> None:

@@ -15,6 +15,7 @@ from pulmo.pipeline.manifest import Manifest, load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.settings import Section
 from pulmo.pipeline.stage import PIECES, Stage, find_output
+from pulmo.pipeline.telling import tell
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
             module.run(stage, section)
         except DivergedError as error:
             raise error.within(f"stage {spec.name}") from None
+        except UserError:
+            for note in stage.notes:  # what was left out before may be the reason
+                tell(f"note: {note}")
+            raise
         made = {name: digest_output(_made(partial, name)) for name in spec.writes}
         Manifest(
             stage=spec.name,

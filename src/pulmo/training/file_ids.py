@@ -1,10 +1,10 @@
 """Images that are found by the name of their file, and a table's ids: where none has a file, the reason."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from pulmo.errors import Fault, UserError
+from pulmo.files import files_below
 
 
 def dicom_files(folder: Path) -> dict[str, Path]:
@@ -16,24 +16,15 @@ def dicom_files(folder: Path) -> dict[str, Path]:
     """
     files: dict[str, Path] = {}
     faults = []
-    for path in sorted(_below(folder)):
+    for path in files_below(folder):
+        if path.suffix.lower() != ".dcm" or path.name.startswith("._"):
+            continue
         if path.stem in files:
             faults.append(Fault(str(path), f"is there again as {files[path.stem]}", "Remove one of them"))
         files[path.stem] = path
     if faults:
         raise UserError(faults)
     return dict(sorted(files.items()))
-
-
-def _below(folder: Path) -> list[Path]:
-    found, seen = list[Path](), set[str]()
-    for where, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(where)) in seen:  # a link in a circle, or a second one to the same folder
-            folders.clear()
-            continue
-        seen.add(real)
-        found += [Path(where) / name for name in names if name.lower().endswith(".dcm") and not name.startswith("._")]
-    return found
 
 
 def check_same_ids(ids: Sequence[str], files: Sequence[str], table: str, folder: str) -> None:

@@ -93,7 +93,7 @@ def read_kaggle(folder: Path) -> Scans:
     rows += [(scan, SAMPLES[sample or ""], np.nan, True) for scan in asked] if sample else []
     table = pd.DataFrame(rows, columns=["id", "stage", "label", "asked"])
     table["patient"] = table["id"]
-    of_stage = {stage: folders_of(part["id"], folder / stage) for stage, part in table.groupby("stage")}
+    of_stage = {str(stage): folders_of(part["id"], folder / str(stage)) for stage, part in table.groupby("stage")}
     table["folder"] = [
         str(of_stage[stage].get(scan, folder / stage / scan))
         for stage, scan in zip(table["stage"], table["id"], strict=True)
@@ -227,8 +227,9 @@ def _not_named(folder: Path, table: pd.DataFrame) -> list[str]:
     """Folders of scans that no table of Kaggle's names, in words."""
     notes = []
     for stage, part in table.groupby("stage"):
-        known = {*part["id"], *(Path(place).parent.name for place in part["folder"])}
-        there = sorted((folder / stage).iterdir()) if (folder / stage).is_dir() else []
+        known = {*part["id"], *(Path(scan).parent.name for scan in part["folder"])}
+        place = folder / str(stage)
+        there = sorted(place.iterdir()) if place.is_dir() else []
         if others := [printable(child.name) for child in there if child.is_dir() and child.name not in known]:
             notes.append(f"{_listed(others, 'scans')} of {stage}/ left out: neither labels nor a sample name them")
     return notes
