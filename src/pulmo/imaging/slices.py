@@ -153,7 +153,7 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
 def _header(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
     signed = values.integer("PixelRepresentation", 0) == 1
     bits_allocated, bits_stored, high_bit = values.bits()
-    modality, notes = _modality(values)
+    modality, notes = modality_of(values)
     found = {keyword: values.measured(keyword) for keyword in QUANTITIES}
     numbers = {keyword: value.values for keyword, value in found.items()}
     wrong = [(keyword, value.wrong) for keyword, value in found.items() if value.wrong]
@@ -211,8 +211,11 @@ def _wrong_for_ct(slope: float, intercept: float) -> list[tuple[str, str]]:
     return wrong
 
 
-def _modality(values: "Values") -> tuple[str, tuple[str, ...]]:
-    """CT, MR …; where the file does not say, by its SOP class, or CT if its values are rescaled to Hounsfield units."""
+def modality_of(values: "Values") -> tuple[str, tuple[str, ...]]:
+    """CT, MR …, and what was assumed, in words; empty where nothing says it.
+
+    Where Modality is missing, the SOP class tells, or values that are rescaled to Hounsfield units: these are of CT.
+    """
     told = values.text("Modality").upper()
     if told:
         return told, ()
