@@ -48,7 +48,8 @@ class KaggleServer:
         self.archive, self.file_count, self.cut_after = b"", 0, 0
         self.ranges: list[str] = []
         self.datasets: dict[str, list[dict[str, Any]]] = {}
-        self.dataset_lag = 0  # requests for which the newest version is not shown yet
+        self.dataset_lag = 0  # requests for which a new version, once made, is not shown yet
+        self.dataset_hidden = 0
         self.kernels: list[dict[str, Any]] = []
         self.kernel_states = ["QUEUED", "RUNNING", "COMPLETE"]
         self.kernel_output: dict[str, bytes] = {}
@@ -95,11 +96,13 @@ class KaggleServer:
 
     create_code_submission = create_submission
 
-    def list_submissions(self, _: dict[str, Any]) -> dict[str, Any]:
+    def list_submissions(self, body: dict[str, Any]) -> dict[str, Any]:
         known = self.submissions[:-1] if self.list_lag else self.submissions
         self.list_lag = max(0, self.list_lag - 1)
         listed = [{"ref": one["ref"], "description": one["description"], "status": "PENDING"} for one in known]
-        return {"submissions": listed}
+        start, size = int(body.get("pageToken") or 0), body.get("pageSize") or 20
+        more = start + size < len(listed)
+        return {"submissions": listed[start : start + size], "nextPageToken": str(start + size) if more else ""}
 
     def get_submission(self, body: dict[str, Any]) -> dict[str, Any]:
         verdict = self.verdicts.pop(0) if len(self.verdicts) > 1 else self.verdicts[0]
@@ -114,8 +117,8 @@ class KaggleServer:
 
     def get_dataset(self, body: dict[str, Any]) -> dict[str, Any] | Answer:
         versions = len(self.datasets.get(f"{body['ownerSlug']}/{body['datasetSlug']}", []))
-        if versions and self.dataset_lag:
-            self.dataset_lag -= 1
+        if self.dataset_hidden:
+            self.dataset_hidden -= 1
             versions -= 1
         return {"currentVersionNumber": versions} if versions else Answer(404, "Dataset not found")
 
@@ -125,6 +128,7 @@ class KaggleServer:
 
     def create_dataset_version(self, body: dict[str, Any]) -> dict[str, Any]:
         self.datasets[f"{body['ownerSlug']}/{body['datasetSlug']}"].append(body["body"])
+        self.dataset_hidden = self.dataset_lag
         return {"status": "ok"}
 
     def save_kernel(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -194,6 +198,9 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
         if asked and self.headers["If-Range"] != self._version():
             start = 0
+        if start > len(kaggle.archive):
+            self._bytes(416, b"", headers={"Content-Range": f"bytes */{len(kaggle.archive)}"})
+            return
         rest = kaggle.archive[start:]
         cut, kaggle.cut_after = kaggle.cut_after, 0
         self._bytes(206 if start else 200, rest, rest[:cut] if cut else rest)

@@ -145,10 +145,12 @@ def _mount(session: requests.Session, statuses: tuple[int, ...], *addresses: str
     retry = _AnnouncedRetry(
         total=TRIES - 1,
         read=False,  # no second try: whether Kaggle has got the request is not known then
+        other=0,  # the same, through a proxy
         backoff_factor=PAUSE_SECONDS,
         status_forcelist=statuses,
         allowed_methods=None,
         raise_on_status=False,
+        respect_retry_after_header=bool(statuses),  # or a 429 that names a time would count among them
     )
     for address in addresses or ("https://", "http://"):
         session.mount(address, _Adapter(max_retries=retry))
