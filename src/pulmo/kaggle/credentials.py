@@ -237,8 +237,9 @@ def _read(path: Path) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content.decode(encoding, "replace")
-    if b"\0" in content:
-        return content.decode("utf-16-be" if content.startswith(b"\0") else "utf-16-le", "replace")
+    first, second = content[::2].count(0), content[1::2].count(0)
+    if first or second:  # no mark, but half of the bytes are zero: the upper ones of plain letters
+        return content.decode("utf-16-be" if first > second else "utf-16-le", "replace")
     try:
         return content.decode()
     except UnicodeDecodeError:

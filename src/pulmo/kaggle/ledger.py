@@ -181,7 +181,7 @@ def _read(path: Path) -> tuple[list[Entry], list[_Damaged]]:
 
 
 def _text(path: Path, content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
         raise UserError(Fault(str(path), "is saved as UTF-16, not as UTF-8", _RESTORE))
     try:
         return content.decode("utf-8-sig")
