@@ -14,8 +14,9 @@ import pytest
 from pulmo.errors import UserError
 from pulmo.kaggle import download
 from pulmo.kaggle import unpack as unpack_module
+from pulmo.kaggle.locking import only_one
 from pulmo.kaggle.unpack import DamagedArchiveError, unpack
-from tests.kaggle.server import Answer, KaggleServer
+from tests.kaggle.server import KaggleServer
 from tests.support import run_pulmo
 
 SLUG = "osic-pulmonary-fibrosis-progression"
@@ -37,6 +38,10 @@ FILES = {"train.csv": b"Patient\n", "train/a/1.dcm": bytes(range(256)) * 40, "tr
 def offered(kaggle: KaggleServer) -> KaggleServer:
     kaggle.archive, kaggle.file_count = zipped(FILES), len(FILES)
     return kaggle
+
+
+def raise_no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def unpacked(folder: Path) -> dict[str, bytes]:
@@ -132,17 +137,47 @@ def test_the_users_own_archive_is_left_alone(offered: KaggleServer, capsys: pyte
     assert own.read_bytes() == b"the user's"
 
 
-def test_two_downloads_at_once(offered: KaggleServer) -> None:
+def start_download() -> "subprocess.Popen[str]":
     words = [sys.executable, "-m", "pulmo", "osic", "download"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    offered.fail("GET", Answer(503, seconds=1.5, headers={"Retry-After": "0"}))
-    both = [subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = "".join(process.communicate()[1] for process in both)
-    assert [process.returncode for process in both] == [0, 0], said
-    assert "Another process is downloading" in said
+    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["that ends well", "that is stopped"])
+def test_a_second_download_waits_for_the_first(offered: KaggleServer, done: bool) -> None:
+    lock = FOLDER.with_name(f"{SLUG}.lock")
+    with only_one(lock, ""):
+        second = start_download()
+        assert second.stderr is not None
+        assert "Another process is downloading into" in second.stderr.readline()
+        (FOLDER / "train/a").mkdir(parents=True)
+        for name in FILES if done else list(FILES)[:2]:
+            (FOLDER / name).write_bytes(FILES[name])
+    out, err = second.communicate()
+    assert (second.returncode, out) == (0, f"{FOLDER}: 3 files\n"), err
     assert unpacked(FOLDER) == FILES
-    assert offered.ranges == [""]
+    assert offered.ranges == ([] if done else [""])
     assert [path.name for path in Path("data").iterdir()] == [SLUG]
+
+
+def test_two_downloads_at_once(offered: KaggleServer) -> None:
+    both = [start_download() for _ in range(2)]
+    said = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert unpacked(FOLDER) == FILES
+    assert [path.name for path in Path("data").iterdir()] == [SLUG]
+
+
+def test_a_disk_that_fills_while_it_fetches(
+    offered: KaggleServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "_write", raise_no_space)
+        code, _, err = run_pulmo(capsys, "osic", "download")
+    assert code == 1
+    assert "No space is left on the disk" in err
+    assert run_pulmo(capsys, "osic", "download")[0] == 0
+    assert unpacked(FOLDER) == FILES
 
 
 def test_a_full_disk_is_foreseen_before_the_download(
@@ -238,10 +273,7 @@ def test_a_folder_in_the_way_of_a_file(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_while_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("shutil.copyfileobj", full)
+    monkeypatch.setattr("shutil.copyfileobj", raise_no_space)
     with pytest.raises(OSError, match="No space"):  # a sentence of the command line's
         unpack(archive_of(tmp_path, ("a", b"a")), tmp_path / "folder")
     assert unpacked(tmp_path / "folder") == {}

@@ -65,7 +65,7 @@ def push_kernel(competition: Competition, train: bool) -> None:
 def _newest_run(competition: Competition) -> str:
     """The run whose model was made last."""
     work = RunPaths.of(competition.name, "", Path()).work
-    models = sorted(work.glob(f"*/{MODEL}"), key=lambda path: (path.parent / "manifest.json").stat().st_mtime)
+    models = sorted(work.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime)
     if not models:
         remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
         raise UserError(Fault(str(work), "there is no run with a trained model", remedy))

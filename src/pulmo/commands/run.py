@@ -147,8 +147,8 @@ def prepare(request: Request) -> Run:
     if not data.is_dir():
         remedy = f"Put Kaggle's files of {competition.kaggle_slug} there, or name their folder with --data"
         raise UserError(Fault(str(data), "there is no such folder", remedy))
-    paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
     inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}
+    paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
     return Run(competition, paths, settings, request.seed, request.cluster, inputs, request.device)
 
 

@@ -1,7 +1,6 @@
 """A kernel built: the single-file script with its metadata, and the dataset it reads with the model and the wheels."""
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -14,6 +13,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import hide
 from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, read_metadata, source_folder
 from pulmo.kaggle.limits import Limit, limits_of
+from pulmo.kaggle.locking import only_one
 from pulmo.kaggle.packages import kernel_libraries, missing_packages
 from pulmo.kaggle.private import check_private as _check_private
 from pulmo.kaggle.script import build_script
@@ -57,7 +57,15 @@ def build(competition: Competition, kind: str, model: Path | None, owner: str) -
     source = source_folder(competition, kind)
     metadata = _metadata(competition, source, owner)
     place = built_kernel(competition, kind).parent
-    partial = place.with_name(f"{place.name}.{os.getpid()}.partial")
+    with only_one(place.with_name(f"{place.name}.lock"), f"Another process is building {place}: waiting for it …"):
+        return _build(competition, source, metadata, place, model)
+
+
+def _build(competition: Competition, source: Path, metadata: dict[str, Any], place: Path, model: Path | None) -> Built:
+    """Build beside its place, check all of it, then put it there."""
+    kind = place.name
+    partial = place.with_name(f"{place.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a build that was killed
     kernel, dataset = (partial / path(competition, kind).name for path in (built_kernel, built_dataset))
     try:
         kernel.mkdir(parents=True)
@@ -75,12 +83,13 @@ def build(competition: Competition, kind: str, model: Path | None, owner: str) -
 
 
 def _put_in_place(partial: Path, place: Path) -> None:
-    """Rename the checked folder to its place; what was there is deleted, as is what killed builds left."""
+    """Rename the checked folder to its place; what was there is deleted."""
+    old = place.with_name(f"{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
     if place.exists():
-        place.rename(place.with_name(f"{place.name}.old.partial"))
+        place.rename(old)
     partial.rename(place)
-    for stale in place.parent.glob(f"{place.name}.*.partial"):
-        shutil.rmtree(stale, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _fill_dataset(
