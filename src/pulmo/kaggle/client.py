@@ -192,7 +192,7 @@ def _refusal(where: str, error: requests.HTTPError) -> Fault:
     if status == 404:
         return Fault(where, f"there is no such thing{said}", "Check the competition, the owner and the names")
     if status == 429:
-        return Fault(where, f"too many requests, after {TRIES} tries{said}", "Try again in an hour; nothing is lost")
+        return Fault(where, f"too many requests{said}", "Try again in an hour; nothing is lost")
     if status >= 500:
         return Fault(where, f"an error of its own (HTTP {status}){said}", "Try again later; nothing is lost")
     return Fault(where, f"the request was refused (HTTP {status}){said}", "Do as it says, then try again")
