@@ -188,11 +188,14 @@ def _competition_app(competition: Competition) -> typer.Typer:
             Path | None,
             typer.Option(help="Kaggle's sample submission. Default: the one in data/<slug>.", show_default=False),
         ] = None,
+        resend: Annotated[
+            bool, typer.Option("--resend", help="Send the file although Kaggle has it, or may have it.")
+        ] = False,
     ) -> None:
         """Validate a file, send it, wait for its score, and note it in the ledger."""
         from pulmo.commands.submissions import submit_file
 
-        submit_file(competition, submission, message, kernel_version, sample)
+        submit_file(competition, submission, message, kernel_version, sample, resend)
 
     group.add_typer(_kernel_app(competition), name="kernel")
     _add_pipeline_command(group, competition, "run", "All stages: train, fit the ensemble, predict, validate.")

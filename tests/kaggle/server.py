@@ -5,6 +5,8 @@ It stands as an HTTP proxy, so that requests to any address end here: none leave
 
 import json
 import re
+import socket
+import struct
 import threading
 import time
 from collections import defaultdict
@@ -27,6 +29,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     done: bool = False  # whether Kaggle has done what was asked all the same
+    cut: bool = False  # whether the connection is reset in place of an answer
 
 
 class KaggleServer:
@@ -35,15 +38,19 @@ class KaggleServer:
     def __init__(self, token: str) -> None:
         self.token = token
         self.asked: list[str] = []
+        self.open_requests: tuple[str, ...] = ()  # those that need no credentials
         self.faults: dict[str, list[Answer]] = defaultdict(list)
         self.competition: dict[str, Any] = {"isKernelsSubmissionsOnly": False, "submissionsDisabled": False}
         self.submissions: list[dict[str, Any]] = []
+        self.tells_ref, self.list_lag = True, 0  # requests for which the newest submission is not listed yet
         self.verdicts: list[dict[str, Any]] = [{"status": "COMPLETE", "publicScore": "-6.9", "privateScore": "-6.8"}]
         self.blobs: dict[str, bytes] = {}
         self.blob_names: dict[str, str] = {}
         self.archive, self.file_count, self.cut_after = b"", 0, 0
         self.ranges: list[str] = []
         self.datasets: dict[str, list[dict[str, Any]]] = {}
+        self.dataset_lag = 0  # requests for which a new version, once made, is not shown yet
+        self.dataset_hidden = 0
         self.kernels: list[dict[str, Any]] = []
         self.kernel_states = ["QUEUED", "RUNNING", "COMPLETE"]
         self.kernel_output: dict[str, bytes] = {}
@@ -85,15 +92,18 @@ class KaggleServer:
         self.submissions.append(
             {"ref": 100 + len(self.submissions), "description": body["submissionDescription"], **body}
         )
-        return {"message": "Successfully submitted", "ref": self.submissions[-1]["ref"]}
+        answer = {"message": "Successfully submitted", "ref": self.submissions[-1]["ref"]}
+        return answer if self.tells_ref else {"message": answer["message"]}
 
     create_code_submission = create_submission
 
-    def list_submissions(self, _: dict[str, Any]) -> dict[str, Any]:
-        listed = [
-            {"ref": one["ref"], "description": one["description"], "status": "PENDING"} for one in self.submissions
-        ]
-        return {"submissions": listed}
+    def list_submissions(self, body: dict[str, Any]) -> dict[str, Any]:
+        known = self.submissions[:-1] if self.list_lag else self.submissions
+        self.list_lag = max(0, self.list_lag - 1)
+        listed = [{"ref": one["ref"], "description": one["description"], "status": "PENDING"} for one in known]
+        start, size = int(body.get("pageToken") or 0), body.get("pageSize") or 20
+        more = start + size < len(listed)
+        return {"submissions": listed[start : start + size], "nextPageToken": str(start + size) if more else ""}
 
     def get_submission(self, body: dict[str, Any]) -> dict[str, Any]:
         verdict = self.verdicts.pop(0) if len(self.verdicts) > 1 else self.verdicts[0]
@@ -106,23 +116,35 @@ class KaggleServer:
         name = f"{body['ownerSlug']}/{body['datasetSlug']}"
         return {"status": "READY"} if name in self.datasets else Answer(404, "Dataset not found")
 
+    def get_dataset(self, body: dict[str, Any]) -> dict[str, Any] | Answer:
+        versions = len(self.datasets.get(f"{body['ownerSlug']}/{body['datasetSlug']}", []))
+        if self.dataset_hidden:
+            self.dataset_hidden -= 1
+            versions -= 1
+        return {"currentVersionNumber": versions} if versions else Answer(404, "Dataset not found")
+
     def create_dataset(self, body: dict[str, Any]) -> dict[str, Any]:
         self.datasets[f"{body['ownerSlug']}/{body['slug']}"] = [body]
         return {"status": "ok"}
 
     def create_dataset_version(self, body: dict[str, Any]) -> dict[str, Any]:
         self.datasets[f"{body['ownerSlug']}/{body['datasetSlug']}"].append(body["body"])
+        self.dataset_hidden = self.dataset_lag
         return {"status": "ok"}
 
     def save_kernel(self, body: dict[str, Any]) -> dict[str, Any]:
         self.kernels.append(body)
         return {"ref": body["slug"], "versionNumber": len(self.kernels)}
 
-    def get_kernel_session_status(self, _: dict[str, Any]) -> dict[str, Any]:
+    def get_kernel_session_status(self, body: dict[str, Any]) -> dict[str, Any] | Answer:
+        if body.get("versionLabel") != f"v{len(self.kernels)}":
+            return Answer(404, "Kernel version not found")
         state = self.kernel_states.pop(0) if len(self.kernel_states) > 1 else self.kernel_states[0]
         return {"status": state, "failureMessage": "" if state != "ERROR" else "No module named 'cc3d'"}
 
-    def list_kernel_session_output(self, _: dict[str, Any]) -> dict[str, Any]:
+    def list_kernel_session_output(self, body: dict[str, Any]) -> dict[str, Any] | Answer:
+        if body.get("versionLabel") != f"v{len(self.kernels)}":
+            return Answer(404, "Kernel version not found")
         files = [{"fileName": name, "url": f"{SERVER}/output/{name}?signature=s3cr3t"} for name in self.kernel_output]
         return {"files": files, "log": "a line of the log\n"}
 
@@ -140,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.kaggle.asked.append(name)
         if self._out_of_order(name, body):
             return
-        if self.headers.get("Authorization") != f"Bearer {self.kaggle.token}":
+        if name not in self.kaggle.open_requests and self.headers.get("Authorization") != f"Bearer {self.kaggle.token}":
             self._json(401, {"code": 401, "message": f"Unauthorized: {self.headers.get('Authorization')}"})
         elif name == "DownloadDataFiles":
             self.send_response(302)
@@ -177,6 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
         if asked and self.headers["If-Range"] != self._version():
             start = 0
+        if start > len(kaggle.archive):
+            self._bytes(416, b"", headers={"Content-Range": f"bytes */{len(kaggle.archive)}"})
+            return
         rest = kaggle.archive[start:]
         cut, kaggle.cut_after = kaggle.cut_after, 0
         self._bytes(206 if start else 200, rest, rest[:cut] if cut else rest)
@@ -191,7 +216,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.done:
             getattr(self.kaggle, _snake(name))(body)
         time.sleep(fault.seconds)
-        self._answer(fault)
+        if fault.cut:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True  # with nothing left to linger for, that is a reset
+        else:
+            self._answer(fault)
         return True
 
     def _answer(self, value: dict[str, Any] | Answer) -> None:

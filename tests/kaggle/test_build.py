@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,27 @@ def test_the_script_brings_its_own_package(tmp_path: Path) -> None:
     answer = subprocess.run([sys.executable, "-I", script], env=environment, capture_output=True, text=True, check=True)
     assert answer.stdout.startswith(f"{tmp_path}/pulmo-")
     assert answer.stdout.strip().endswith(".zip/pulmo/errors.py")
+    (package,) = tmp_path.glob("pulmo-*.zip")
+    right = package.read_bytes()
+    for wrong in (b"", right[:-1], right.replace(b"pulmo/errors.py", b"pulmo/errxrs.py")):
+        package.write_bytes(wrong)
+        subprocess.run([sys.executable, "-I", script], env=environment, check=True, capture_output=True)
+        assert package.read_bytes() == right
+    assert list(tmp_path.glob("pulmo-*")) == [package]
+
+
+def test_a_package_that_cannot_be_put_right_is_not_used(tmp_path: Path) -> None:
+    kernel, script = tmp_path / "kernel.py", tmp_path / "script.py"
+    kernel.write_text("import pulmo.errors\nprint(pulmo.errors.__file__)\n")
+    script.write_text(build_script("osic", kernel))
+    name = re.search(r"pulmo-[0-9a-f]{16}\.zip", script.read_text())
+    assert name is not None
+    (tmp_path / name[0] / "pulmo").mkdir(parents=True)  # as another user's file, it cannot be replaced
+    (tmp_path / name[0] / "pulmo/errors.py").write_text("raise SystemExit('taken in')\n")
+    environment = {"TMPDIR": str(tmp_path)}
+    answer = subprocess.run([sys.executable, "-I", script], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip().endswith(".zip/pulmo/errors.py")
+    assert name[0] not in answer.stdout
 
 
 @pytest.mark.usefixtures("sources")
@@ -210,6 +232,37 @@ def test_nothing_secret_or_of_this_machine_goes_out(
     ) as caught:
         build(OSIC, "infer", model, "ada")
     assert "a-secret" not in str(caught.value)
+    assert list(Path("kernels/osic/build").iterdir()) == []
+
+
+def test_a_build_that_is_refused_leaves_the_one_before(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = build(OSIC, "infer", None, "ada")
+    before = {path: path.read_bytes() for path in Path("kernels/osic/build").rglob("*") if path.is_file()}
+    assert built.kernel / "kernel.py" in before
+    monkeypatch.setenv("KAGGLE_KEY", "a-secret-key\r\n")
+    kernel = repository / "kernels/osic/infer/kernel.py"
+    kernel.write_text(kernel.read_text() + "KEY = 'a-secret-key'\n")
+    with pytest.raises(UserError, match=r"kernel\.py: holds the value of KAGGLE_KEY"):
+        build(OSIC, "infer", None, "ada")
+    assert {path: path.read_bytes() for path in Path("kernels/osic/build").rglob("*") if path.is_file()} == before
+    monkeypatch.setenv("KAGGLE_KEY", "another-key")
+    build(OSIC, "infer", None, "ada")
+    assert [path.name for path in Path("kernels/osic/build").iterdir()] == ["infer"]
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize("owner", ['a"b', "a/b", "", "ada lovelace", "ädä"])
+def test_a_name_that_no_user_has(owner: str) -> None:
+    with pytest.raises(UserError, match=r"--owner: .* is no name of a user on Kaggle"):
+        build(OSIC, "infer", None, owner)
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": '])
+def test_metadata_that_are_no_json(text: str) -> None:
+    Path("kernels/osic/infer/kernel-metadata.json").write_text(text)
+    with pytest.raises(UserError, match=r"kernel-metadata\.json"):
+        build(OSIC, "infer", None, "ada")
 
 
 @pytest.mark.usefixtures("repository")

@@ -1,7 +1,11 @@
 """`pulmo osic download`: whole archives, broken connections, and archives that are not to be trusted."""
 
+import errno
 import io
+import os
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,7 +14,8 @@ import pytest
 from pulmo.errors import UserError
 from pulmo.kaggle import download
 from pulmo.kaggle import unpack as unpack_module
-from pulmo.kaggle.unpack import unpack
+from pulmo.kaggle.locking import only_one
+from pulmo.kaggle.unpack import DamagedArchiveError, unpack
 from tests.kaggle.server import KaggleServer
 from tests.support import run_pulmo
 
@@ -33,6 +38,10 @@ FILES = {"train.csv": b"Patient\n", "train/a/1.dcm": bytes(range(256)) * 40, "tr
 def offered(kaggle: KaggleServer) -> KaggleServer:
     kaggle.archive, kaggle.file_count = zipped(FILES), len(FILES)
     return kaggle
+
+
+def raise_no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def unpacked(folder: Path) -> dict[str, bytes]:
@@ -86,6 +95,100 @@ def test_a_damaged_archive(offered: KaggleServer, capsys: pytest.CaptureFixture[
     assert code == 1
     assert "is damaged" in err
     assert not (FOLDER / "train/a/2.dcm").exists()
+    offered.archive = zipped(FILES)
+    assert run_pulmo(capsys, "osic", "download")[0] == 0  # what was damaged is fetched again
+    assert unpacked(FOLDER) == FILES
+
+
+@pytest.mark.parametrize("mark", ["", "nul", '"cut', "[1]", "null", '""'])
+def test_a_damaged_mark_starts_over(
+    offered: KaggleServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setattr(download, "CHUNK_BYTES", 1024)
+    offered.cut_after = 4096
+    run_pulmo(capsys, "osic", "download")
+    path = FOLDER.with_name(f"{SLUG}.zip.part.json")
+    assert path.is_file()
+    path.write_text(mark)
+    assert run_pulmo(capsys, "osic", "download")[0] == 0
+    assert offered.ranges == ["", ""]
+    assert unpacked(FOLDER) == FILES
+    assert [path.name for path in Path("data").iterdir()] == [SLUG]
+
+
+def test_more_than_kaggle_has_starts_over(
+    offered: KaggleServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "CHUNK_BYTES", 1024)
+    offered.cut_after = 4096
+    run_pulmo(capsys, "osic", "download")
+    part = FOLDER.with_name(f"{SLUG}.zip.part")
+    part.write_bytes(bytes(len(offered.archive) + 5))
+    assert run_pulmo(capsys, "osic", "download")[0] == 0
+    assert unpacked(FOLDER) == FILES
+
+
+def test_the_users_own_archive_is_left_alone(offered: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    own = FOLDER.with_name(f"{SLUG}.zip")
+    own.parent.mkdir()
+    own.write_bytes(b"the user's")
+    assert run_pulmo(capsys, "osic", "download")[0] == 0
+    assert unpacked(FOLDER) == FILES
+    assert own.read_bytes() == b"the user's"
+
+
+def start_download() -> "subprocess.Popen[str]":
+    words = [sys.executable, "-m", "pulmo", "osic", "download"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["that ends well", "that is stopped"])
+def test_a_second_download_waits_for_the_first(offered: KaggleServer, done: bool) -> None:
+    lock = FOLDER.with_name(f"{SLUG}.lock")
+    with only_one(lock, ""):
+        second = start_download()
+        assert second.stderr is not None
+        assert "Another process is downloading into" in second.stderr.readline()
+        (FOLDER / "train/a").mkdir(parents=True)
+        for name in FILES if done else list(FILES)[:2]:
+            (FOLDER / name).write_bytes(FILES[name])
+    out, err = second.communicate()
+    assert (second.returncode, out) == (0, f"{FOLDER}: 3 files\n"), err
+    assert unpacked(FOLDER) == FILES
+    assert offered.ranges == ([] if done else [""])
+    assert [path.name for path in Path("data").iterdir()] == [SLUG]
+
+
+def test_two_downloads_at_once(offered: KaggleServer) -> None:
+    both = [start_download() for _ in range(2)]
+    said = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert unpacked(FOLDER) == FILES
+    assert [path.name for path in Path("data").iterdir()] == [SLUG]
+
+
+def test_a_disk_that_fills_while_it_fetches(
+    offered: KaggleServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "_write", raise_no_space)
+        code, _, err = run_pulmo(capsys, "osic", "download")
+    assert code == 1
+    assert "No space is left on the disk" in err
+    assert run_pulmo(capsys, "osic", "download")[0] == 0
+    assert unpacked(FOLDER) == FILES
+
+
+def test_a_full_disk_is_foreseen_before_the_download(
+    offered: KaggleServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type("Usage", (), {"free": 100})
+    monkeypatch.setattr("pulmo.kaggle.download.shutil.disk_usage", lambda _: usage)
+    code, _, err = run_pulmo(capsys, "osic", "download")
+    assert code == 1
+    assert "Free some space" in err
+    assert unpacked(Path("data")) == {}
 
 
 def archive_of(tmp_path: Path, *members: tuple[zipfile.ZipInfo | str, bytes]) -> Path:
@@ -127,7 +230,50 @@ def test_a_full_disk_is_foreseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_is_there_is_not_unpacked_again(tmp_path: Path) -> None:
     path, folder = archive_of(tmp_path, ("a", b"new"), ("b", b"new")), tmp_path / "folder"
     folder.mkdir()
-    (folder / "a").write_bytes(b"old")  # as large: it counts as whole
+    (folder / "a").write_bytes(b"new")
+    (folder / "a").touch()
+    before = (folder / "a").stat().st_ino
     (folder / "b.started").write_bytes(b"n")
     assert unpack(path, folder) == 2
-    assert unpacked(folder) == {"a": b"old", "b": b"new"}
+    assert unpacked(folder) == {"a": b"new", "b": b"new"}
+    assert (folder / "a").stat().st_ino == before
+
+
+def test_a_changed_file_of_the_same_size_is_unpacked(tmp_path: Path) -> None:
+    path, folder = archive_of(tmp_path, ("a", b"new")), tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"old")
+    assert unpack(path, folder) == 1
+    assert unpacked(folder) == {"a": b"new"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_members_end_in_a_sentence(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w", method) as opened:
+        opened.writestr("a", bytes(range(256)) * 4)
+    sound = path.read_bytes()
+    for place in range(40, 60):  # the member's packed bytes begin after 30 bytes and its name
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 0xFF]) + sound[place + 1 :])
+        with pytest.raises(DamagedArchiveError, match="is damaged"):
+            unpack(path, tmp_path / "folder")
+        assert unpacked(tmp_path / "folder") == {}
+
+
+def test_a_folder_in_the_way_of_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "a").mkdir(parents=True)
+    with pytest.raises(UserError, match="'a' cannot be written"):
+        unpack(archive_of(tmp_path, ("a", b"a")), folder)
+    (folder / "b").write_bytes(b"a file")
+    with pytest.raises(UserError, match="'b/c' cannot be written"):
+        unpack(archive_of(tmp_path, ("b/c", b"a")), folder)
+    with pytest.raises(UserError, match="cannot be written"):
+        unpack(archive_of(tmp_path, ("n" * 300, b"a")), folder)
+
+
+def test_a_disk_that_fills_while_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.copyfileobj", raise_no_space)
+    with pytest.raises(OSError, match="No space"):  # a sentence of the command line's
+        unpack(archive_of(tmp_path, ("a", b"a")), tmp_path / "folder")
+    assert unpacked(tmp_path / "folder") == {}

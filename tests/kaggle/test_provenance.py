@@ -26,7 +26,9 @@ def submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.parent.mkdir(parents=True)
     path.write_text("Patient_Week,FVC,Confidence\n")
     estimate = {"score": -6.9, "standard_error": 0.07}
-    (path.parent / "score.json").write_text(json.dumps({"run": "night", "estimate": estimate}))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    scores = {"run": "night", "estimate": estimate, "submission_sha256": digest}
+    (path.parent / "score.json").write_text(json.dumps(scores))
     return path
 
 
@@ -53,6 +55,37 @@ def test_a_file_from_nowhere(submission: Path) -> None:
     (submission.parent / "score.json").unlink()
     entry = entry_of(OSIC, submission, "")
     assert (entry.run, entry.settings, entry.cv_mean) == ("", "", "")
+
+
+def test_another_file_takes_no_estimate(submission: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest("train_gbm", {"trees": 100})
+    other = submission.with_name("blend.csv")
+    other.write_text("Patient_Week,FVC,Confidence\na_1,2000,70\n")
+    entry = entry_of(OSIC, other, "")
+    assert (entry.run, entry.settings, entry.cv_mean, entry.cv_error) == ("", "", "", "")
+    assert "score.json: is of another file, not of blend.csv" in capsys.readouterr().err
+    submission.write_text("Patient_Week,FVC,Confidence\nchanged,2000,70\n")
+    assert entry_of(OSIC, submission, "").cv_mean == ""
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"run": "night", "estima', "null"])
+def test_a_damaged_score_is_no_estimate(submission: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (submission.parent / "score.json").write_text(text)
+    assert entry_of(OSIC, submission, "").cv_mean == ""
+    assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("estimate", [None, [], {"score": "good"}, {"score": float("nan"), "standard_error": 1}])
+def test_an_estimate_that_is_no_number(submission: Path, estimate: object) -> None:
+    path = submission.parent / "score.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "estimate": estimate}))
+    assert entry_of(OSIC, submission, "").cv_mean == ""
+
+
+def test_a_damaged_manifest_leaves_the_settings_unknown(submission: Path) -> None:
+    write_manifest("train_gbm", {"trees": 100})
+    Path("work/osic/night/train_gbm/manifest.json").write_text('{"settings"')
+    assert entry_of(OSIC, submission, "").settings == ""
 
 
 def test_the_commit_and_whether_the_tree_was_clean(submission: Path) -> None:

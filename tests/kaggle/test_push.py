@@ -1,5 +1,6 @@
 """`pulmo osic kernel push` against a Kaggle on loopback."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def test_dataset_and_kernel_are_sent_and_the_output_fetched(
     assert kernel["dockerImagePinningType"] == "original"
     assert (FOLDER / "submission.csv").read_bytes() == built.kernel_output["submission.csv"]
     assert (FOLDER / "kernel.log").read_text() == "a line of the log\n"
-    assert json.loads((FOLDER / "score.json").read_text()) == {"run": "full"}
+    digest = hashlib.sha256(built.kernel_output["submission.csv"]).hexdigest()
+    assert json.loads((FOLDER / "score.json").read_text()) == {"run": "full", "submission_sha256": digest}
     assert "--kernel-version 1" in out
 
 
@@ -76,6 +78,55 @@ def test_a_known_dataset_gets_a_new_version(built: KaggleServer, capsys: pytest.
     assert run_pulmo(capsys, "osic", "kernel", "push")[0] == 0
     assert len(built.datasets["ada/pulmo-osic-model"]) == 2
     assert len(built.kernels) == 2
+
+
+def test_the_kernel_starts_on_the_datasets_new_version(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    run_pulmo(capsys, "osic", "kernel", "push")
+    del built.asked[:]
+    built.dataset_lag = 3
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 0
+    assert "ada/pulmo-osic-model, version 2: sent" in err
+    made = built.asked.index("CreateDatasetVersion")
+    waited = built.asked[made + 1 : built.asked.index("SaveKernel")]
+    assert waited == ["GetDataset"] * 4 + ["GetDatasetStatus"]
+
+
+def test_status_and_output_are_those_of_the_version_pushed(
+    built: KaggleServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built.kernels.append({})  # somebody's version 1; Kaggle here answers 404 to any label but that of the newest
+    code, out, _ = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 0
+    assert "version 2: done" in out
+
+
+@pytest.mark.parametrize(
+    "place", ["kernel/kernel.py", "kernel/kernel-metadata.json", "dataset/model/ensemble.json", "score.json"]
+)
+def test_a_secret_added_after_the_build_is_not_sent(
+    built: KaggleServer, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    path = Path("kernels/osic/build/infer") / place
+    path.write_text(path.read_text().replace("{", '{"x": "KGAT_0123456789abcdef",', 1) + "# KGAT_0123456789abcdef")
+    if place.endswith("metadata.json"):
+        path.write_text(json.dumps({**METADATA, "title": f"pulmo {built.token}"}))
+    code, out, err = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 1
+    assert f"{path}: holds the value of KAGGLE_API_TOKEN" in err
+    assert built.token not in out + err
+    assert built.asked == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"id": 3}', '{"id": "ada"}', "\x00"])
+def test_damaged_metadata(built: KaggleServer, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    path = Path("kernels/osic/build/infer/kernel/kernel-metadata.json")
+    path.write_text(text)
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
+    assert code == 1
+    assert str(path) in err
+    assert "Traceback" not in err
+    assert built.asked == []
 
 
 def test_waiting_bears_errors_that_pass(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,8 @@ class Sender:
         self.file = run / "submission.csv"
         self.file.write_text(GOOD)
         estimate = {"score": -6.9, "standard_error": 0.07}
-        (run / "score.json").write_text(json.dumps({"run": "full", "estimate": estimate}))
+        scores = {"run": "full", "estimate": estimate, "submission_sha256": DIGEST}
+        (run / "score.json").write_text(json.dumps(scores))
         self._run = partial(run_pulmo, capsys, "osic", "submit", self.file, "-m", "first, with CT")
 
     def __call__(self, *options: str) -> tuple[int, str, str]:
@@ -129,7 +130,7 @@ def test_what_kaggle_says_is_told_without_the_token(kaggle: KaggleServer, send: 
 
 def test_the_rate_limit_is_waited_for(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.fail("GetCompetition", *[Answer(429, headers={"Retry-After": "0"})] * 2)
-    kaggle.fail("CreateSubmission", Answer(503))
+    kaggle.fail("StartSubmissionUpload", Answer(503))
     kaggle.fail("PUT", Answer(500))
     assert send()[0] == 0
     assert kaggle.asked[:3] == ["GetCompetition"] * 3
@@ -167,13 +168,93 @@ def test_after_a_server_error_kaggle_is_asked_whether_the_file_arrived(kaggle: K
     assert send.statuses == ["sending", "pending", "complete"]
 
 
-def test_a_server_error_before_the_file_arrived(kaggle: KaggleServer, send: Sender) -> None:
-    kaggle.fail("CreateSubmission", Answer(502))
-    assert send()[0] == 1
+IN_DOUBT = {
+    "too many requests, done": Answer(429, headers={"Retry-After": "0"}, done=True),
+    "too many requests": Answer(429, headers={"Retry-After": "0"}),
+    "unavailable, done": Answer(503, done=True),
+    "an error, done": Answer(500, done=True),
+    "an error": Answer(502),
+    "refused": Answer(400, "You have submitted too often today"),
+    "reset, done": Answer(200, cut=True, done=True),
+    "reset": Answer(200, cut=True),
+}
+
+
+@pytest.mark.parametrize("answer", IN_DOUBT.values(), ids=IN_DOUBT.keys())
+def test_what_kaggle_may_have_is_never_sent_again_by_itself(kaggle: KaggleServer, send: Sender, answer: Answer) -> None:
+    kaggle.fail("CreateSubmission", answer)
+    kaggle.list_lag = 2
     code, _, err = send()
-    assert code == 0
-    assert "It did not: it is sent again" in err
+    assert code == 1
+    assert "--resend" in err
+    assert "Traceback" not in err
+    assert kaggle.asked.count("CreateSubmission") == 1
+    for _ in range(2):  # the list does not show it yet
+        code, _, err = send()
+        assert code == 1
+        assert "may have this file" in err
+        assert send.statuses == ["sending"]
+    assert kaggle.asked.count("CreateSubmission") == 1
+    if answer.done:  # now the list shows it
+        assert send()[0] == 0
+        assert send.statuses == ["sending", "pending", "complete"]
+    else:  # it never will: the user has looked, and decides
+        assert send("--resend")[0] == 0
+        assert send.statuses == ["sending", "sending", "pending", "complete"]
     assert len(kaggle.submissions) == 1
+
+
+@pytest.mark.parametrize("error", [429, 500, 503])
+def test_an_answer_without_a_number_is_looked_up(kaggle: KaggleServer, send: Sender, error: int) -> None:
+    kaggle.tells_ref, kaggle.list_lag = False, 2
+    kaggle.fail("ListSubmissions", *[Answer(error, headers={"Retry-After": "0"})] * 3)
+    assert send()[0] == 0
+    assert send.statuses == ["sending", "pending", "complete"]
+    assert len(kaggle.submissions) == 1
+
+
+def test_a_submission_that_is_not_listed_for_long_is_not_failed(kaggle: KaggleServer, send: Sender) -> None:
+    kaggle.tells_ref, kaggle.list_lag = False, 100
+    code, _, err = send()
+    assert code == 1
+    assert "answered without a number (Successfully submitted)" in err
+    assert send.statuses == ["sending"]
+    assert send()[0] == 1
+    kaggle.list_lag = 0
+    assert send()[0] == 0
+    assert len(kaggle.submissions) == 1
+
+
+def test_stopped_during_the_upload_nothing_was_sent(
+    kaggle: KaggleServer, send: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(path: Path, url: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pulmo.kaggle.submit.put_file", stop)
+        assert send()[0] != 0
+    assert send.statuses == ["sending", "failed"]
+    assert send()[0] == 0
+    assert len(kaggle.submissions) == 1
+
+
+def test_what_was_noted_as_failed_is_looked_up_all_the_same(kaggle: KaggleServer, send: Sender) -> None:
+    """Ledgers of before may call a submission failed that Kaggle has."""
+    kaggle.fail("CreateSubmission", Answer(500, done=True))
+    send()
+    append(LEDGER, read(LEDGER)[0]._replace(status="failed"))
+    assert send()[0] == 0
+    assert send.statuses == ["sending", "failed", "pending", "complete"]
+    assert len(kaggle.submissions) == 1
+
+
+def test_a_submission_is_found_on_any_page_of_kaggles_list(kaggle: KaggleServer, send: Sender) -> None:
+    kaggle.fail("CreateSubmission", Answer(500, done=True))
+    send()
+    kaggle.submissions[:0] = [{"ref": number, "description": "another"} for number in range(250)]
+    assert send()[0] == 0
+    assert read(LEDGER)[-1].ref == "100"
 
 
 def test_no_answer(kaggle: KaggleServer, send: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +362,11 @@ def test_the_table_shows_each_submission_once(
 def test_an_empty_ledger(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, _ = run_pulmo(capsys, "submissions")
-    assert (code, out) == (0, "Nothing has been sent yet: submissions/ledger.csv is empty.\n")
+    assert (code, out) == (0, "There is no submissions/ledger.csv: nothing has been sent from this folder.\n")
+    LEDGER.parent.mkdir()
+    LEDGER.write_text(f"{','.join(Entry._fields)}\n")
+    code, out, _ = run_pulmo(capsys, "submissions")
+    assert (code, out) == (0, "submissions/ledger.csv holds no submission.\n")
 
 
 def test_the_ledger_is_a_plain_table(send: Sender) -> None:

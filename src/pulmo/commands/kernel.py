@@ -1,5 +1,6 @@
 """The solution as a Kaggle kernel: built, rehearsed here, pushed."""
 
+import json
 from pathlib import Path
 
 from pulmo.commands.console import show_table, tell
@@ -7,25 +8,26 @@ from pulmo.commands.demo import DEMO, demo_data
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import user_name
-from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
+from pulmo.kaggle.folders import INFER, OWNER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
 from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.scores import write_scores
 
 MODEL = Path("fit_ensemble") / "model"
 
 
 def build_kernel(competition: Competition, train: bool, run: str | None, owner: str | None) -> None:
     """Build it from a run's model, and say what became how large."""
-    from pulmo.kaggle.build import OWNER, build
+    from pulmo.kaggle.build import build
 
     kind = TRAIN if train else INFER
     run = None if train else run or _newest_run(competition)
     model = None if run is None else _model(competition, run)
     built = build(competition, kind, model, owner or user_name() or OWNER)
-    if run is not None:
+    if run is not None and model is not None:
         tell(f"The model is that of run {run!r}.")
-        _keep_estimate(competition, run, built_kernel(competition, kind).parent)
+        _keep_estimate(competition, run, model, built_kernel(competition, kind).parent)
     show_table(
         [{"package": name, "version": version, "licence": licence} for name, version, licence in built.packages]
         or [{"package": "none", "version": "–", "licence": "–"}]
@@ -63,7 +65,7 @@ def push_kernel(competition: Competition, train: bool) -> None:
 def _newest_run(competition: Competition) -> str:
     """The run whose model was made last."""
     work = RunPaths.of(competition.name, "", Path()).work
-    models = sorted(work.glob(f"*/{MODEL}"), key=lambda path: (path.parent / "manifest.json").stat().st_mtime)
+    models = sorted(work.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime)
     if not models:
         remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
         raise UserError(Fault(str(work), "there is no run with a trained model", remedy))
@@ -78,11 +80,15 @@ def _model(competition: Competition, run: str) -> Path:
     return model
 
 
-def _keep_estimate(competition: Competition, run: str, folder: Path) -> None:
-    """Beside the built kernel, so that the ledger knows later what was expected of it."""
-    scores = RunPaths.of(competition.name, run, Path()).out / "score.json"
-    if scores.is_file():
-        (folder / scores.name).write_bytes(scores.read_bytes())
+def _keep_estimate(competition: Competition, run: str, model: Path, folder: Path) -> None:
+    """The model's own estimate beside the built kernel, so that the ledger knows later what was expected of it."""
+    try:
+        estimate = json.loads((model / "ensemble.json").read_text()).get("estimate")
+    except (OSError, ValueError, AttributeError):
+        estimate = None
+    if estimate is not None:
+        about = {"competition": competition.name, "run": run, "metric": competition.metric}
+        write_scores(folder, about | {"estimate": estimate})
 
 
 def _budget(done: Rehearsal) -> list[dict[str, str]]:

@@ -1,6 +1,5 @@
 """Pages to look at: one a run of a competition, and an index of all runs."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from pulmo.commands.console import tell
 from pulmo.commands.run import Request, prepare
 from pulmo.competition import competition_names, find_competition
 from pulmo.pipeline.runner import Run
+from pulmo.pipeline.scores import SCORES, SUBMISSION, read_scores, scores_of
 from pulmo.report.page import Figure, Section, write_page
 from pulmo.report.pictures import Link
 from pulmo.report.sections import SECTIONS, draw_section
@@ -41,7 +41,7 @@ def write_index(out: Path | None = None) -> Path:
         _index_row(find_competition(name).title, folder, path.parent)
         for name in competition_names()
         for folder in sorted((SUBMISSIONS / name).glob("*/"))
-        if (folder / "score.json").is_file() or (folder / PAGE).is_file()
+        if (folder / SCORES).is_file() or (folder / PAGE).is_file()
     ]
     columns = ["competition", "run", "metric", "estimate", "standard error", "made", "page", "submission"]
     runs = Figure(
@@ -57,7 +57,7 @@ def write_index(out: Path | None = None) -> Path:
 
 def _lead(run: Run, request: Request) -> str:
     competition, folder = run.competition, run.paths.out
-    score = _read_score(folder)
+    score = _known_scores(folder)
     if "estimate" in score:
         estimate = score["estimate"]
         return (
@@ -71,10 +71,10 @@ def _lead(run: Run, request: Request) -> str:
 
 
 def _index_row(title: str, folder: Path, beside: Path) -> dict[str, Any]:
-    score = _read_score(folder)
+    score = _known_scores(folder)
     estimate = score.get("estimate", {})
-    links = {"page": folder / PAGE, "submission": folder / "submission.csv"}
-    made = max(path.stat().st_mtime for path in (folder / "score.json", folder / PAGE) if path.is_file())
+    links = {"page": folder / PAGE, "submission": folder / SUBMISSION}
+    made = max(path.stat().st_mtime for path in (folder / SCORES, folder / PAGE) if path.is_file())
     return {
         "competition": title,
         "run": folder.name,
@@ -90,7 +90,7 @@ def _link(text: str, path: Path, beside: Path) -> Link:
     return Link(text, Path(os.path.relpath(path, beside)).as_posix())
 
 
-def _read_score(folder: Path) -> dict[str, Any]:
-    path = folder / "score.json"
-    score: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    return score
+def _known_scores(folder: Path) -> dict[str, Any]:
+    """What `score.json` holds, if it is of the submission beside it, or there is none."""
+    submission = folder / SUBMISSION
+    return scores_of(submission) if submission.is_file() else read_scores(folder)

@@ -1,9 +1,9 @@
 """A competition's stages, from the command's words to a submission, its score.json and a summary."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import Fault, UserError
+from pulmo.pipeline.cross_validation import CV_DIFFERS, differing_from_cv
+from pulmo.pipeline.fingerprint import digest_file, digest_output
 from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages
+from pulmo.pipeline.scores import SHA256, SUBMISSION, read_scores, write_scores
 from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
 from pulmo.pipeline.stage import load
 from pulmo.scoring.tables import read_table
@@ -40,10 +43,13 @@ class Request:
     json: bool = False
     device: str = "auto"
 
-    @property
+    @cached_property
     def run_name(self) -> str:
-        """The run's name: by default the preset's, so that the same command again resumes or skips."""
-        return self.run or self.preset
+        """The run's name: by default the preset's, so that the same command again resumes or skips.
+
+        A model from elsewhere has a run of its own, named by its digest: no other run's submission is overwritten.
+        """
+        return self.run or (self.preset if self.model is None else f"model-{digest_output(self.model)[:8]}")
 
 
 @dataclass(frozen=True)
@@ -61,17 +67,19 @@ class Summary:
 def run_all(request: Request) -> Summary:
     """Every stage; then the submission is validated and put, with `score.json`, where it may be sent from."""
     run = prepare(request)
+    _check_folders(run, request)
     _run(run, request.competition.stages)
-    submission = _publish(run)
+    submission, scores = _publish(run, request)
     model = output(run, MODEL)
     estimate = load(model / "ensemble.json")["estimate"]
-    scores = _update_scores(run, request, {"estimate": estimate})
     return Summary(submission, scores, model, draw(run), estimate["score"], estimate["standard_error"])
 
 
 def draw(run: Run) -> tuple[Path, ...]:
     """The competition's pictures of what the run has made so far."""
     pictures: list[Path] = run.competition.module("figures").draw(run.paths)
+    if pictures and (differing := differing_from_cv(run)):
+        tell(f"  note: cross-validation, in its picture too, differs from the run in {', '.join(differing)}")
     return tuple(pictures)
 
 
@@ -95,13 +103,14 @@ def run_and_show(request: Request) -> None:
 def run_stage(request: Request, name: str) -> None:
     """One stage alone, on the outputs of those before it."""
     run = prepare(request)
+    _check_folders(run, request)
     spec = request.competition.stage(name)
     for note in idle_settings(run, request, spec):
         tell(f"  note: {note}")
     _run(run, [spec])
     result: dict[str, Any] = {"stage": name, "folder": str(run.paths.stage(name))}
     if name == "predict":
-        result |= {"submission": str(_publish(run)), "pictures": draw(run)}
+        result |= {"submission": str(_publish(run, request)[0]), "pictures": draw(run)}
     if request.json:
         show_json(result)
     else:
@@ -130,6 +139,7 @@ def idle_settings(run: Run, request: Request, spec: StageSpec) -> list[str]:
 def run_cv(request: Request) -> None:
     """The competition's own protocol of cross-validation, with what it needs before it; the table goes to stdout."""
     run = prepare(request)
+    _check_folders(run, request)
     needed = {name.partition("/")[0] for name in request.competition.cv.reads}
     before = [spec for spec in request.competition.stages if spec.name in needed]
     _run(run, [*before, request.competition.cv])
@@ -158,9 +168,25 @@ def prepare(request: Request) -> Run:
     if not data.is_dir():
         remedy = f"Put Kaggle's files of {competition.kaggle_slug} there, or name their folder with --data"
         raise UserError(Fault(str(data), "there is no such folder", remedy))
-    paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
     inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}
+    paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
     return Run(competition, paths, settings, request.seed, request.cluster, inputs, request.device)
+
+
+def _check_folders(run: Run, request: Request) -> None:
+    """No run writes into another one's folders, where its files would stand beside the other's estimate.
+
+    Raises:
+        UserError: it would.
+    """
+    theirs = read_scores(run.paths.out).get("run", request.run_name)
+    if theirs != request.run_name:
+        remedy = f"Choose another folder with --out, or that run with --run {theirs}"
+        raise UserError(Fault(str(run.paths.out), f"holds the submission of run {theirs!r}", remedy))
+    trained = run.paths.work / MODEL
+    if request.model is not None and trained.is_dir() and not trained.samefile(request.model):
+        remedy = f"Leave out --run and --work, or predict with the run's own model: --model {trained}"
+        raise UserError(Fault(str(run.paths.work), f"is a run with a model of its own, not {request.model}", remedy))
 
 
 def _checked_model(folder: Path) -> Path:
@@ -185,8 +211,12 @@ def _run(run: Run, specs: Sequence[StageSpec]) -> None:
         tell(f"  note: {note}")
 
 
-def _publish(run: Run) -> Path:
-    """Validate the submission against Kaggle's sample and copy it to where it may be sent from."""
+def _publish(run: Run, request: Request) -> tuple[Path, Path]:
+    """Validate the submission against Kaggle's sample and copy it to where it may be sent from, with its estimate.
+
+    Returns:
+        The submission and its `score.json`.
+    """
     competition = run.competition
     made = output(run, "predict/submission")
     sample = run.paths.data / competition.sample
@@ -194,21 +224,25 @@ def _publish(run: Run) -> Path:
     expected = read_table(sample, [competition.row_id]) if sample.is_file() else submission
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
     run.paths.out.mkdir(parents=True, exist_ok=True)
-    published = run.paths.out / "submission.csv"
+    published = run.paths.out / SUBMISSION
     shutil.copyfile(made, published.with_suffix(".started"))
     published.with_suffix(".started").replace(published)
-    return published
+    estimate = load(output(run, MODEL) / "ensemble.json").get("estimate")
+    known = {} if estimate is None else {"estimate": estimate}
+    return published, _update_scores(run, request, {SHA256: digest_file(published), **known})
 
 
 def _update_scores(run: Run, request: Request, scores: dict[str, Any]) -> Path:
-    """Put scores into the run's score.json, beside those that are there."""
-    path = run.paths.out / "score.json"
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    """Put scores into the run's score.json, beside those there; cross-validation of other settings is marked."""
+    known = read_scores(run.paths.out)
+    if SHA256 in scores:
+        known.pop("estimate", None)  # that of another file
     about = {"competition": run.competition.name, "run": request.run_name, "metric": run.competition.metric}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".started").write_text(json.dumps({**about, **known, **scores}, indent=2) + "\n")
-    path.with_suffix(".started").replace(path)
-    return path
+    scores = {**known, **about, **scores}
+    scores.pop(CV_DIFFERS, None)
+    if "cv" in scores and (differing := differing_from_cv(run)):
+        scores[CV_DIFFERS] = differing
+    return write_scores(run.paths.out, scores)
 
 
 def _cell(value: Any) -> str:

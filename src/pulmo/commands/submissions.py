@@ -6,6 +6,7 @@ from pulmo.commands.console import show_json, show_table, tell
 from pulmo.commands.score import validate_file
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
+from pulmo.kaggle.credentials import hide
 from pulmo.kaggle.ledger import LEDGER, Entry, latest, read
 
 PLOT = Path("work") / "submissions.png"
@@ -21,9 +22,16 @@ def download_data(competition: Competition, data: Path | None) -> None:
 
 
 def submit_file(
-    competition: Competition, path: Path, message: str, kernel_version: int | None, sample: Path | None
+    competition: Competition,
+    path: Path,
+    message: str,
+    kernel_version: int | None,
+    sample: Path | None,
+    resend: bool = False,
 ) -> None:
     """Validate, send, wait for the score, and note all of it in the ledger."""
+    if hide(message) != message:
+        raise UserError(Fault("--message", "holds one of your secrets", "Write it without: Kaggle keeps the message"))
     expected = sample or Path("data") / competition.kaggle_slug / competition.sample
     if not expected.is_file():
         remedy = f"Run `pulmo {competition.name} download`, or name Kaggle's sample submission with --sample"
@@ -34,20 +42,22 @@ def submit_file(
     from pulmo.kaggle.submit import submit
 
     kernel = "" if kernel_version is None else f"{_built_kernel(competition)}/{kernel_version}"
-    done = submit(competition.kaggle_slug, path, entry_of(competition, path, message, kernel))
+    done = submit(competition.kaggle_slug, path, entry_of(competition, path, message, kernel), resend)
     tell(f"Kept in {LEDGER}")
     show_table([_row(done)])
 
 
 def show_submissions(as_json: bool, plot: bool) -> None:
     """The ledger as a table, one row a submission; and, if asked, our estimates against Kaggle's scores."""
-    entries = latest(read(LEDGER))
+    entries = [Entry(*map(hide, entry)) for entry in latest(read(LEDGER))]
     if as_json:
         show_json([entry._asdict() for entry in entries])
     elif entries:
         show_table([_row(entry) for entry in entries])
+    elif LEDGER.exists():
+        print(f"{LEDGER} holds no submission.")
     else:
-        print(f"Nothing has been sent yet: {LEDGER} is empty.")
+        print(f"There is no {LEDGER}: nothing has been sent from this folder.")
     if plot:
         from pulmo.report.leaderboard import draw_leaderboard
 

@@ -1,7 +1,6 @@
 """A kernel built: the single-file script with its metadata, and the dataset it reads with the model and the wheels."""
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -11,16 +10,19 @@ from typing import Any, NamedTuple
 
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.credentials import secrets
-from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, source_folder
+from pulmo.kaggle.credentials import hide
+from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, read_metadata, source_folder
 from pulmo.kaggle.limits import Limit, limits_of
+from pulmo.kaggle.locking import only_one
 from pulmo.kaggle.packages import kernel_libraries, missing_packages
-from pulmo.kaggle.script import build_script, package_files
+from pulmo.kaggle.private import check_private as _check_private
+from pulmo.kaggle.script import build_script
 from pulmo.kaggle.wheels import bring_wheels
 
-OWNER = "OWNER"  # what stands for the user in the metadata as they are written
 KAGGLE_PYTHONS = ("3.12", "3.13")
 DATASET_METADATA = "dataset-metadata.json"
+
+_USER = re.compile(r"[A-Za-z0-9_-]+")
 
 # Written out, all of them: what is left out would be chosen by Kaggle's client, and it chooses internet.
 _KEYS = (
@@ -54,17 +56,40 @@ def build(competition: Competition, kind: str, model: Path | None, owner: str) -
     """
     source = source_folder(competition, kind)
     metadata = _metadata(competition, source, owner)
-    kernel, dataset = built_kernel(competition, kind), built_dataset(competition, kind)
-    shutil.rmtree(kernel.parent, ignore_errors=True)
-    kernel.mkdir(parents=True)
-    script = source / metadata["code_file"]
-    (kernel / SCRIPT).write_text(build_script(competition.name, script))
-    _write_json(kernel / METADATA, metadata | {"code_file": SCRIPT})
-    packages = _fill_dataset(competition, script, dataset, model, metadata["dataset_sources"][0])
-    built = Built(kernel, dataset, (kernel / SCRIPT).stat().st_size, _size(dataset), packages)
-    _check_limits(competition, built)
-    _check_private(kernel.parent)
-    return built
+    place = built_kernel(competition, kind).parent
+    with only_one(place.with_name(f"{place.name}.lock"), f"Another process is building {place}: waiting for it …"):
+        return _build(competition, source, metadata, place, model)
+
+
+def _build(competition: Competition, source: Path, metadata: dict[str, Any], place: Path, model: Path | None) -> Built:
+    """Build beside its place, check all of it, then put it there."""
+    kind = place.name
+    partial = place.with_name(f"{place.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a build that was killed
+    kernel, dataset = (partial / path(competition, kind).name for path in (built_kernel, built_dataset))
+    try:
+        kernel.mkdir(parents=True)
+        script = source / metadata["code_file"]
+        (kernel / SCRIPT).write_text(build_script(competition.name, script))
+        _write_json(kernel / METADATA, metadata | {"code_file": SCRIPT})
+        packages = _fill_dataset(competition, script, dataset, model, metadata["dataset_sources"][0])
+        sizes = (kernel / SCRIPT).stat().st_size, _size(dataset)
+        _check_limits(competition, *sizes)
+        _check_private(partial)
+        _put_in_place(partial, place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)  # what was refused stays nowhere
+    return Built(built_kernel(competition, kind), built_dataset(competition, kind), *sizes, packages)
+
+
+def _put_in_place(partial: Path, place: Path) -> None:
+    """Rename the checked folder to its place; what was there is deleted."""
+    old = place.with_name(f"{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    partial.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _fill_dataset(
@@ -85,7 +110,10 @@ def _metadata(competition: Competition, source: Path, owner: str) -> dict[str, A
     path = source / METADATA
     if not path.is_file():
         raise UserError(Fault(str(path), "there is no such file", "Run the command in pulmo's repository"))
-    metadata: dict[str, Any] = json.loads(path.read_text().replace(f"{OWNER}/", f"{owner}/"))
+    if not _USER.fullmatch(owner):
+        what = f"{hide(owner)!r} is no name of a user on Kaggle"
+        raise UserError(Fault("--owner", what, "Take it from the address of your profile: kaggle.com/NAME"))
+    metadata = read_metadata(path, owner)
     faults = [
         Fault(f"{path}, {key}", "is not written out", "Kaggle's client would choose it: say what it shall be")
         for key in _KEYS
@@ -118,9 +146,9 @@ def slug_of(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def _check_limits(competition: Competition, built: Built) -> None:
+def _check_limits(competition: Competition, script_bytes: int, dataset_bytes: int) -> None:
     limits = limits_of(competition)
-    sizes = {"script_mb": built.script_bytes / 1e6, "dataset_gb": built.dataset_bytes / 1e9}
+    sizes = {"script_mb": script_bytes / 1e6, "dataset_gb": dataset_bytes / 1e9}
     faults = [_over(name, size, limits[name]) for name, size in sizes.items() if size > limits[name].amount]
     if faults:
         raise UserError(faults)
@@ -129,22 +157,6 @@ def _check_limits(competition: Competition, built: Built) -> None:
 def _over(name: str, size: float, limit: Limit) -> Fault:
     what = f"is {size:.2f} {limit.unit}; {limit.certainty} limit: {limit.amount:g} {limit.unit}"
     return Fault(f"the {name.partition('_')[0]}", what, "Leave something out")
-
-
-def _check_private(folder: Path) -> None:
-    """Nothing goes out that is secret, or true on this machine alone; wheels are others' and left unread."""
-    places = {f"{Path.cwd()}{os.sep}": "this folder's path", f"{Path.home()}{os.sep}": "the home folder's path"}
-    strangers = {stranger.encode(): what for stranger, what in (places | secrets()).items()}
-    built = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".whl"]
-    faults = [
-        Fault(str(path), f"holds {what}", "Take it out of the sources or the model, and build again")
-        for path in [*built, *package_files()]  # the package's are packed in the script, where nothing can be seen
-        for content in [path.read_bytes()]
-        for stranger, what in strangers.items()
-        if stranger in content
-    ]
-    if faults:
-        raise UserError(faults)
 
 
 def _write_json(path: Path, value: Any) -> None:

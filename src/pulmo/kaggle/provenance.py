@@ -1,26 +1,29 @@
 """Where a submission comes from: its run, the settings, the estimate made before it was sent, and the commit."""
 
 import json
+import math
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from pulmo.competition import Competition
 from pulmo.kaggle.ledger import LEDGER, Entry
 from pulmo.pipeline.fingerprint import digest_file, digest_value
 from pulmo.pipeline.manifest import MANIFEST
 from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.scores import scores_of
 
 
 def entry_of(competition: Competition, submission: Path, message: str, kernel: str = "") -> Entry:
     """A ledger's row for a file that is about to be sent.
 
-    Run and estimate come from the `score.json` beside it, the settings from that run's manifests; what is not known
-    stays empty.
+    Run and estimate come from the `score.json` beside it, if that is of this very file, and the settings from that
+    run's manifests; what is not known stays empty.
     """
-    scores = submission.parent / "score.json"
-    known = json.loads(scores.read_text()) if scores.is_file() else {}
+    known = scores_of(submission)
     run = str(known.get("run", ""))
-    estimate = known.get("estimate", {})
+    estimate = known.get("estimate")
+    estimate = estimate if isinstance(estimate, dict) else {}
     commit, clean = _commit()
     return Entry(
         when="",
@@ -43,9 +46,16 @@ def entry_of(competition: Competition, submission: Path, message: str, kernel: s
 
 def _settings_digest(competition: Competition, run: str) -> str:
     work = RunPaths.of(competition.name, run, Path()).work
-    manifests = sorted(work.glob(f"*/{MANIFEST}")) if run else []
-    settings = {path.parent.name: json.loads(path.read_text())["settings"] for path in manifests}
+    folders = [work / spec.name for spec in competition.stages] if run else []
+    settings = {folder.name: found for folder in folders if (found := _settings_in(folder / MANIFEST)) is not None}
     return digest_value(settings)[:16] if settings else ""
+
+
+def _settings_in(manifest: Path) -> Any:
+    try:
+        return json.loads(manifest.read_text())["settings"]
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged: then they are not known
+        return None
 
 
 def _commit() -> tuple[str, str]:
@@ -63,5 +73,5 @@ def _git(*words: str) -> str:
     return answer.stdout.strip()
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
+def _number(value: Any) -> str:
+    return f"{value:.6f}" if isinstance(value, int | float) and math.isfinite(value) else ""

@@ -1,7 +1,5 @@
 """A built kernel sent to Kaggle with its dataset, waited for, and its output fetched."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ from kagglesdk.datasets.types.dataset_api_service import (
     ApiCreateDatasetVersionRequest,
     ApiCreateDatasetVersionRequestBody,
     ApiDatasetNewFile,
+    ApiGetDatasetRequest,
     ApiGetDatasetStatusRequest,
     ApiUploadDirectoryInfo,
 )
@@ -25,12 +24,15 @@ from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.build import DATASET_METADATA, OWNER
+from pulmo.kaggle.build import DATASET_METADATA
 from pulmo.kaggle.client import connected, status_of
 from pulmo.kaggle.download import fetch
-from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, kernel_id
+from pulmo.kaggle.folders import METADATA, OWNER, SCRIPT, built_dataset, built_kernel, kernel_id, read_metadata
+from pulmo.kaggle.private import check_private
 from pulmo.kaggle.upload import put_file
 from pulmo.kaggle.waiting import wait_for
+from pulmo.pipeline.fingerprint import digest_file
+from pulmo.pipeline.scores import SHA256, SUBMISSION, read_scores, write_scores
 from pulmo.pipeline.telling import tell
 
 _NO_SUCH = (403, 404)  # what Kaggle answers about a dataset that is not there, or is another's
@@ -54,28 +56,35 @@ def push(competition: Competition, kind: str) -> Pushed:
     name = kernel_id(competition, kind)
     if name.startswith(f"{OWNER}/"):
         remedy = f"Run `pulmo {competition.name} kernel build --owner USER` with your name on Kaggle"
-        raise UserError(Fault(name, "the kernel was built for nobody", remedy))
-    metadata = json.loads((built_kernel(competition, kind) / METADATA).read_text())
+        raise UserError(Fault(name, "no Kaggle user name is set in the built kernel", remedy))
+    kernel = built_kernel(competition, kind)
+    check_private(kernel.parent)  # it may have been changed, or a secret added, since it was built
+    metadata = read_metadata(kernel / METADATA)
     with connected() as client:
         _send_dataset(client, built_dataset(competition, kind))
-        version = _save_kernel(client, metadata, (built_kernel(competition, kind) / SCRIPT).read_text())
+        version = _save_kernel(client, metadata, (kernel / SCRIPT).read_text())
         tell(f"{name}, version {version}: sent")
-        _wait_for_kernel(client, name)
+        _wait_for_kernel(client, name, version)
         folder = Path("submissions") / competition.name / f"{name.rpartition('/')[2]}-v{version}"
-        files = _fetch_output(client, name, folder)
-    scores = built_kernel(competition, kind).parent / "score.json"
-    if scores.is_file():
-        shutil.copyfile(scores, folder / scores.name)
+        files = _fetch_output(client, name, version, folder)
+    _keep_scores(kernel.parent, folder)
     return Pushed(name, version, folder, files)
 
 
+def _keep_scores(built: Path, folder: Path) -> None:
+    """The estimate of the model that the kernel has brought, as that of the submission that it made."""
+    scores, submission = read_scores(built), folder / SUBMISSION
+    if scores and submission.is_file():
+        write_scores(folder, scores | {SHA256: digest_file(submission)})
+
+
 def _send_dataset(client: Any, folder: Path) -> None:
-    metadata = json.loads((folder / DATASET_METADATA).read_text())
+    metadata = read_metadata(folder / DATASET_METADATA)
     owner, slug = metadata["id"].split("/")
     datasets = client.datasets.dataset_api_client
-    known = _status(datasets, owner, slug) is not None
+    before = _newest_version(datasets, owner, slug)
     content = _send_folder(client, folder)
-    if known:
+    if before:
         request: Any = ApiCreateDatasetVersionRequest()
         request.owner_slug, request.dataset_slug = owner, slug
         request.body = ApiCreateDatasetVersionRequestBody()
@@ -90,7 +99,8 @@ def _send_dataset(client: Any, folder: Path) -> None:
         answer = datasets.create_dataset(request)
     if answer.error:
         raise UserError(Fault(metadata["id"], f"Kaggle refused the dataset: {answer.error}", "Do as it says"))
-    wait_for("Kaggle unpacks the dataset", lambda: _ready(datasets, owner, slug))
+    version = wait_for("Kaggle unpacks the dataset", lambda: _ready(datasets, owner, slug, before))
+    tell(f"{metadata['id']}, version {version}: sent")
 
 
 def _send_folder(client: Any, folder: Path) -> Any:
@@ -121,22 +131,29 @@ def _send_blob(client: Any, path: Path) -> Any:
     return file
 
 
-def _status(datasets: Any, owner: str, slug: str) -> Any:
-    request = ApiGetDatasetStatusRequest()
+def _newest_version(datasets: Any, owner: str, slug: str) -> int:
+    """The number of a dataset's newest version; 0 where there is no such dataset."""
+    request = ApiGetDatasetRequest()
     request.owner_slug, request.dataset_slug = owner, slug
     try:
-        return datasets.get_dataset_status(request).status
+        return max(1, int(datasets.get_dataset(request).current_version_number or 0))
     except requests.HTTPError as error:
         if status_of(error) in _NO_SUCH:
-            return None
+            return 0
         raise
 
 
-def _ready(datasets: Any, owner: str, slug: str) -> bool | None:
-    status = _status(datasets, owner, slug)
+def _ready(datasets: Any, owner: str, slug: str, before: int) -> int | None:
+    """The number of the version that came after `before`, once Kaggle has unpacked it; None until then."""
+    version = _newest_version(datasets, owner, slug)
+    if version <= before:
+        return None
+    request = ApiGetDatasetStatusRequest()
+    request.owner_slug, request.dataset_slug = owner, slug
+    status = datasets.get_dataset_status(request).status
     if status == DatabundleVersionStatus.FAILED:
         raise UserError(Fault(f"{owner}/{slug}", "Kaggle could not unpack the dataset", "Push it again"))
-    return True if status == DatabundleVersionStatus.READY else None
+    return version if status == DatabundleVersionStatus.READY else None
 
 
 def _save_kernel(client: Any, metadata: dict[str, Any], script: str) -> int:
@@ -157,10 +174,10 @@ def _save_kernel(client: Any, metadata: dict[str, Any], script: str) -> int:
     return int(answer.version_number)
 
 
-def _wait_for_kernel(client: Any, name: str) -> None:
-    owner, slug = name.split("/")
+def _wait_for_kernel(client: Any, name: str, version: int) -> None:
     request = ApiGetKernelSessionStatusRequest()
-    request.user_name, request.kernel_slug = owner, slug
+    request.user_name, request.kernel_slug = name.split("/")
+    request.version_label = _label(version)
 
     def done() -> bool | None:
         answer = client.kernels.kernels_api_client.get_kernel_session_status(request)
@@ -172,10 +189,16 @@ def _wait_for_kernel(client: Any, name: str) -> None:
     wait_for("Kaggle runs the kernel", done)
 
 
-def _fetch_output(client: Any, name: str, folder: Path) -> list[Path]:
-    """All files of a finished kernel's output, and its log."""
+def _label(version: int) -> str:
+    """How Kaggle's requests name a kernel's version; to the number alone they answer 404."""
+    return f"v{version}"
+
+
+def _fetch_output(client: Any, name: str, version: int, folder: Path) -> list[Path]:
+    """All files of a finished kernel version's output, and its log."""
     request = ApiListKernelSessionOutputRequest()
     request.user_name, request.kernel_slug = name.split("/")
+    request.version_label = _label(version)
     files = []
     while True:
         answer = client.kernels.kernels_api_client.list_kernel_session_output(request)

@@ -16,7 +16,6 @@ _SCRIPT = '''\
 # Built by `pulmo {name} kernel build`, not to be edited: this block brings the package pulmo {version}, as a zip;
 # after it comes {source} as it is written.
 import base64
-import hashlib
 import os
 import sys
 import tempfile
@@ -27,13 +26,28 @@ PULMO = """
 
 
 def bring_pulmo() -> None:
+    package = base64.b85decode("".join(PULMO.split()))
     path = os.path.join(tempfile.gettempdir(), "pulmo-{digest}.zip")
-    if not os.path.exists(path):
-        with open(path + ".started", "wb") as file:
-            file.write(base64.b85decode("".join(PULMO.split())))
-        os.replace(path + ".started", path)
+    if not holds(path, package):
+        # Whatever lies there is not the package: it is replaced, or left alone where it is another user's.
+        handle, started = tempfile.mkstemp(prefix="pulmo-", suffix=".zip")
+        with open(handle, "wb") as file:
+            file.write(package)
+        try:
+            os.replace(started, path)
+        except OSError:
+            path = started
     if path not in sys.path:
         sys.path.insert(0, path)
+
+
+def holds(path: str, package: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            own = os.fstat(file.fileno()).st_uid == os.geteuid()  # or its owner may change it afterwards
+            return own and file.read() == package
+    except OSError:
+        return False
 
 
 bring_pulmo()

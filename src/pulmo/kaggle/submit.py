@@ -4,6 +4,8 @@ What was sent carries the first digits of its SHA-256 in its description, by whi
 send that was cut off has arrived.
 """
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +21,46 @@ from kagglesdk.competitions.types.competition_api_service import (
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle import ledger
-from pulmo.kaggle.client import connected, status_of
+from pulmo.kaggle import ledger, waiting
+from pulmo.kaggle.client import connected, fault_of, tried_once
 from pulmo.kaggle.ledger import LEDGER, Entry
 from pulmo.kaggle.upload import put_file
 from pulmo.kaggle.waiting import wait_for
 from pulmo.pipeline.telling import tell
 
-LISTED = 100
+LISTED = 100  # submissions asked for at a time
+LISTED_WITHIN = 6  # looks into Kaggle's list, which shows a new submission a little late
+_ASKED_FIRST = (
+    "The same command asks Kaggle first whether it has the file, and sends nothing twice. If your submissions' page on "
+    "Kaggle does not show it, send it with --resend"
+)
+
+COMPETITIONS = "competitions.CompetitionApiService"
 
 
-def submit(slug: str, path: Path, entry: Entry) -> Entry:
+def submit(slug: str, path: Path, entry: Entry, resend: bool = False) -> Entry:
     """Send a validated file, or the kernel version that made it, and wait for its score.
 
     Args:
         slug: the competition's on Kaggle.
         path: the file.
         entry: what the ledger shall say of it; with a `kernel`, that version is submitted and `path` is its output.
+        resend: send it although Kaggle has it or may have it.
 
     Returns:
         Its last row in the ledger.
 
     Raises:
-        UserError: Kaggle refuses or rejects it, or cannot be reached; the ledger says how far it came.
+        UserError: Kaggle refuses or rejects it, or cannot be reached, or may have it already; the ledger says how far
+            it came.
     """
     with connected() as client:
         competitions = client.competitions.competition_api_client
         with ledger.sending(LEDGER):
-            sent = _sent_before(competitions, slug, entry)
+            sent = None if resend else _sent_before(competitions, slug, entry)
             if sent is None:
                 _check_kind(competitions, slug, entry)
-                sent = _send(competitions, slug, path, ledger.append(LEDGER, entry._replace(status=ledger.SENDING)))
+                sent = _send(client, slug, path, ledger.append(LEDGER, entry._replace(status=ledger.SENDING)))
         return _scored(competitions, sent)
 
 
@@ -59,19 +70,30 @@ def _tag(entry: Entry) -> str:
 
 
 def _sent_before(competitions: Any, slug: str, entry: Entry) -> Entry | None:
-    """The ledger's row of the same file if Kaggle has it, with its number there."""
+    """The ledger's row of the same file if Kaggle has it, with its number there.
+
+    Raises:
+        UserError: Kaggle may have it, and does not list it.
+    """
     known = ledger.find(LEDGER, entry)
-    if known is None or known.status == ledger.FAILED:
+    if known is None:
         return None
     if not known.ref:
         tell(f"The ledger says that this file was being sent on {known.when}: asking Kaggle whether it arrived …")
         ref = _ref_in_list(competitions, slug, known)
-        if not ref:
+        if not ref and known.status == ledger.FAILED:
             tell("It did not: it is sent again.")
             return None
+        if not ref:
+            raise UserError(_may_have_arrived(slug, f"the send of {known.when} was cut off"))
         known = ledger.append(LEDGER, known._replace(ref=ref, status=ledger.PENDING))
     tell(f"This very file was sent on {known.when} (“{known.message}”): it is not sent again.")
     return known
+
+
+def _may_have_arrived(slug: str, why: str) -> Fault:
+    what = f"may have this file: {why}, and Kaggle's list of your submissions does not show it yet"
+    return Fault(slug, what, _ASKED_FIRST)
 
 
 def _check_kind(competitions: Any, slug: str, entry: Entry) -> None:
@@ -88,21 +110,28 @@ def _check_kind(competitions: Any, slug: str, entry: Entry) -> None:
         raise UserError(Fault(slug, "takes files, not kernels", "Leave --kernel-version out"))
 
 
-def _send(competitions: Any, slug: str, path: Path, entry: Entry) -> Entry:
+def _send(client: Any, slug: str, path: Path, entry: Entry) -> Entry:
+    competitions = client.competitions.competition_api_client
     try:
-        ref = (
-            _send_kernel(competitions, slug, path, entry)
-            if entry.kernel
-            else _send_file(competitions, slug, path, entry)
-        )
-    except (UserError, requests.HTTPError) as error:
-        if isinstance(error, UserError) or status_of(error) < 500:
-            ledger.append(LEDGER, entry._replace(status=ledger.FAILED))  # refused: it is certain that Kaggle has it not
+        token = "" if entry.kernel else _upload(competitions, slug, path)
+    except BaseException:
+        ledger.append(LEDGER, entry._replace(status=ledger.FAILED))  # bytes alone are no submission
         raise
+    # From here on Kaggle may have it, whatever is answered: only its own list or the user can tell that it has not.
+    try:
+        with tried_once(client, COMPETITIONS, "CreateCodeSubmission" if entry.kernel else "CreateSubmission"):
+            response = _create(competitions, slug, path, entry, token)
+    except requests.RequestException as error:
+        fault = fault_of("Kaggle", error)
+        raise UserError(Fault(fault.where, fault.what, f"{fault.remedy}. {_ASKED_FIRST}")) from None
+    ref = str(response.ref or "") or _ref_when_listed(competitions, slug, entry)
+    if not ref:
+        raise UserError(_may_have_arrived(slug, f"Kaggle answered without a number ({response.message or 'no words'})"))
     return ledger.append(LEDGER, entry._replace(ref=ref, status=ledger.PENDING))
 
 
-def _send_file(competitions: Any, slug: str, path: Path, entry: Entry) -> str:
+def _upload(competitions: Any, slug: str, path: Path) -> str:
+    """Send a file's bytes; the token by which Kaggle knows them."""
     start = ApiStartSubmissionUploadRequest()
     start.competition_name = slug
     start.file_name = path.name
@@ -110,30 +139,31 @@ def _send_file(competitions: Any, slug: str, path: Path, entry: Entry) -> str:
     start.last_modified_epoch_seconds = int(path.stat().st_mtime)
     place = competitions.start_submission_upload(start)
     put_file(path, place.create_url)
-    request = ApiCreateSubmissionRequest()
+    return str(place.token)
+
+
+def _create(competitions: Any, slug: str, path: Path, entry: Entry, token: str) -> Any:
+    """Make the submission: of the bytes sent before, or of a kernel's version."""
+    request: Any = ApiCreateCodeSubmissionRequest() if entry.kernel else ApiCreateSubmissionRequest()
     request.competition_name = slug
-    request.blob_file_tokens = place.token
     request.submission_description = f"{entry.message} {_tag(entry)}"
-    return _ref(competitions.create_submission(request), competitions, slug, entry)
-
-
-def _send_kernel(competitions: Any, slug: str, path: Path, entry: Entry) -> str:
-    owner, kernel, version = entry.kernel.split("/")
-    request = ApiCreateCodeSubmissionRequest()
-    request.competition_name = slug
-    request.kernel_owner = owner
-    request.kernel_slug = kernel
+    if not entry.kernel:
+        request.blob_file_tokens = token
+        return competitions.create_submission(request)
+    request.kernel_owner, request.kernel_slug, version = entry.kernel.split("/")
     request.kernel_version = int(version)
     request.file_name = path.name
-    request.submission_description = f"{entry.message} {_tag(entry)}"
-    return _ref(competitions.create_code_submission(request), competitions, slug, entry)
+    return competitions.create_code_submission(request)
 
 
-def _ref(response: Any, competitions: Any, slug: str, entry: Entry) -> str:
-    ref = str(response.ref) if response.ref else _ref_in_list(competitions, slug, entry)
-    if not ref:
-        raise UserError(Fault(slug, f"Kaggle took no submission: {response.message}", "Do as it says, then try again"))
-    return ref
+def _ref_when_listed(competitions: Any, slug: str, entry: Entry) -> str:
+    """A submission's number, once Kaggle's list shows it; empty if it does not for some time."""
+    for _ in range(LISTED_WITHIN):
+        with suppress(requests.RequestException):
+            if ref := _ref_in_list(competitions, slug, entry):
+                return ref
+        time.sleep(waiting.POLL_SECONDS)
+    return ""
 
 
 def _ref_in_list(competitions: Any, slug: str, entry: Entry) -> str:
@@ -141,8 +171,14 @@ def _ref_in_list(competitions: Any, slug: str, entry: Entry) -> str:
     request = ApiListSubmissionsRequest()
     request.competition_name = slug
     request.page_size = LISTED
-    submissions = competitions.list_submissions(request).submissions or []
-    return next((str(one.ref) for one in submissions if (one.description or "").endswith(_tag(entry))), "")
+    while True:
+        answer = competitions.list_submissions(request)
+        for one in answer.submissions or []:
+            if _tag(entry) in (one.description or ""):
+                return str(one.ref)
+        if not answer.next_page_token or answer.next_page_token == request.page_token:
+            return ""
+        request.page_token = answer.next_page_token
 
 
 def _scored(competitions: Any, entry: Entry) -> Entry:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pulmo.errors import Fault, UserError
+from pulmo.pipeline.cross_validation import differing_from_cv
 from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.settings import Section as Settings
@@ -33,9 +34,13 @@ def read(run: Run, name: str) -> Any:
     """An output of a stage, `stage/output`: a table, an array (memory-mapped) or a JSON value.
 
     Raises:
-        UserError: the stage has not been run.
+        UserError: the stage has not been run; or it is cross-validation, and of other settings than the run's.
     """
-    return load(output(run, name))
+    path = output(run, name)
+    if name.startswith(f"{run.competition.cv.name}/") and (differing := differing_from_cv(run)):
+        what = f"cross-validation differs from the run in {', '.join(differing)}"
+        raise left_out(str(path.parent), what, f"Run `pulmo {run.competition.name} cv` again")
+    return load(path)
 
 
 def settings_of(run: Run, stage: str) -> Any:

@@ -1,7 +1,9 @@
 """OSIC from raw files to a submission, on phantoms with scans: as a user runs it, and as it is killed."""
 
 import errno
+import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -88,6 +90,7 @@ def test_the_estimate_is_kept_with_its_error(whole: Whole) -> None:
     assert -8 < scores["estimate"]["score"] < -5
     assert 0 < scores["estimate"]["standard_error"] < 1
     assert f"{scores['estimate']['score']:.4f}" in whole.ran.stdout
+    assert scores["submission_sha256"] == hashlib.sha256((whole.out / "submission.csv").read_bytes()).hexdigest()
 
 
 def test_scans_that_cannot_be_read_are_named_and_stop_nothing(whole: Whole) -> None:
@@ -230,6 +233,32 @@ def test_a_model_predicts_from_anywhere(whole: Whole, tmp_path: Path, capsys: py
     )
     assert (code, out.strip()) == (0, str(tmp_path / "o/submission.csv"))
     assert (tmp_path / "o/submission.csv").read_bytes() == (whole.out / "submission.csv").read_bytes()
+    scores, theirs = (json.loads((folder / "score.json").read_text()) for folder in (tmp_path / "o", whole.out))
+    assert scores["run"].startswith("model-")
+    for name in ("estimate", "submission_sha256"):
+        assert scores[name] == theirs[name]
+
+
+def test_a_model_from_elsewhere_writes_into_no_other_runs_folders(
+    whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(whole.work / "fit_ensemble/model", model)
+    before = contents(whole.work), contents(whole.out)
+    predict = ("osic", "predict", "--preset", "demo", "--data", whole.data, "--model", model)
+    for folders, what in (
+        (("--out", whole.out, "--work", tmp_path / "w"), "holds the submission of run 'demo'"),
+        (("--out", tmp_path / "o", "--work", whole.work), "is a run with a model of its own"),
+    ):
+        code, _, err = run_pulmo(capsys, *predict, *folders)
+        assert code == 1
+        assert what in err
+        assert (contents(whole.work), contents(whole.out)) == before
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run_pulmo(capsys, *predict)
+    assert code == 0
+    assert re.fullmatch(r"submissions/osic/model-[0-9a-f]{8}/submission\.csv", out.splitlines()[0])
+    assert (contents(whole.work), contents(whole.out)) == before
 
 
 def test_the_real_scan_goes_through_predict(

@@ -1,0 +1,44 @@
+"""`score.json`: the estimate that was made of a submission, and the SHA-256 of the very file that it is of."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pulmo.pipeline.fingerprint import digest_file
+from pulmo.pipeline.telling import tell
+
+SCORES, SUBMISSION = "score.json", "submission.csv"
+SHA256 = "submission_sha256"
+
+
+def read_scores(folder: Path) -> dict[str, Any]:
+    """What a folder's `score.json` holds; empty where there is none, or none that can be read."""
+    path = folder / SCORES
+    if not path.is_file():
+        return {}
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        scores = None
+    if not isinstance(scores, dict):
+        tell(f"{path}: is damaged and is not read; the run's `predict` writes it again")
+        return {}
+    return scores
+
+
+def write_scores(folder: Path, scores: dict[str, Any]) -> Path:
+    """Write a folder's `score.json`, whole or not at all."""
+    path = folder / SCORES
+    folder.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".started").write_text(json.dumps(scores, indent=2) + "\n")
+    path.with_suffix(".started").replace(path)
+    return path
+
+
+def scores_of(submission: Path) -> dict[str, Any]:
+    """What is known of a submission by the `score.json` beside it; empty if that is of another file, which is told."""
+    scores = read_scores(submission.parent)
+    if not scores or scores.get(SHA256) == digest_file(submission):
+        return scores
+    tell(f"{submission.parent / SCORES}: is of another file, not of {submission.name}: no estimate is taken from it")
+    return {}
