@@ -119,7 +119,7 @@ class SegmenterSettings(RecipeSettings):
         """Of what the side of an image must be a multiple, for the network halves it that often."""
         if self.network == "encoder":
             return ENCODER_STRIDE
-        return 2**self.depth * (self.shrink if self.network == "unet" else 1)
+        return int(2**self.depth) * (self.shrink if self.network == "unet" else 1)
 
     @property
     def has_head(self) -> bool:

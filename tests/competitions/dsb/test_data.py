@@ -13,6 +13,7 @@ import pytest
 
 from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test, labels_of_classes
 from pulmo.errors import UserError
+from pulmo.imaging.listing import SeriesFolder, list_series
 
 
 def truth(data: Path) -> dict[str, int]:
@@ -187,10 +188,10 @@ def test_labels_mean_what_they_mean_to_the_model(rats: Path) -> None:
 
 
 def test_scans_without_a_name_are_patients_of_their_own(lidc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pulmo.competitions.dsb import data
+    def list_nameless(folder: Path) -> list[SeriesFolder]:
+        return [series._replace(patient="ANONYMOUS") for series in list_series(folder)]
 
-    real = data.list_series
-    monkeypatch.setattr(data, "list_series", lambda folder: [s._replace(patient="ANONYMOUS") for s in real(folder)])
+    monkeypatch.setattr("pulmo.competitions.dsb.data.list_series", list_nameless)
     found = find_scans(lidc)
     assert found.table["patient"].tolist() == found.table["id"].tolist()
     assert f"Of {len(found.table)} scans, all have the same PatientID 'ANONYMOUS'" in found.notes[-1]

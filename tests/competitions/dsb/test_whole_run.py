@@ -188,7 +188,9 @@ def test_one_new_scan_from_anywhere(whole: Whole, tmp_path: Path, capsys: pytest
     probability = predictions["probability"].iloc[0]
     assert code == 0
     assert f"new rat: probability of R1 {probability:.4f}" in err
-    assert (tmp_path / "o/submission.csv").read_text() == f"id,cancer\nnew rat,{round(probability, 6)}\n"
+    submission = pd.read_csv(tmp_path / "o/submission.csv")
+    assert submission["id"].tolist() == ["new rat"]
+    assert submission["cancer"].item() == pytest.approx(probability, abs=1e-6)
     assert (tmp_path / "o/figures/looked_at_new_rat.png").is_file()
     assert "looked_at_new_rat.png" in out
 
@@ -213,7 +215,7 @@ def test_a_scan_of_another_kind_or_none_is_said_and_gets_the_base_rate(
 def test_a_model_with_a_part_missing_is_refused_by_name(whole: Whole, tmp_path: Path) -> None:
     shutil.copytree(whole.work / "fit_ensemble/model", tmp_path / "model")
     shutil.rmtree(tmp_path / "model/models")
-    with pytest.raises(UserError, match="cnn: is missing from the model"):
+    with pytest.raises(UserError, match=r"fold0\.keras: is missing from the model"):
         read_model(tmp_path / "model")
 
 

@@ -74,7 +74,8 @@ def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
     if scans.table.empty:
         raise UserError(Fault(str(folder), "holds no scan", "Name a folder of DICOM series, or of Kaggle's files"))
     patients, unnamed = patients_of(scans.table["id"].to_list(), scans.table["patient"].to_list(), "scans")
-    return scans._replace(table=scans.table.assign(patient=patients), notes=(*notes, *strange, *scans.notes, *unnamed))
+    table = scans.table.assign(patient=np.array(patients, object))
+    return scans._replace(table=table, notes=(*notes, *strange, *scans.notes, *unnamed))
 
 
 def read_kaggle(folder: Path) -> Scans:

@@ -33,7 +33,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     scores = scores_by_fold(evidence, held["fold"].to_numpy(), by_fold)
     tried, dice = try_thresholds(evidence, choices)
     thresholds = tried[int(np.argmax(dice))]
-    estimate = _estimate(scores, held)
+    estimate = estimate_of(scores, held)
     for note in far_worse(estimate["folds"], "mean Dice", greater_is_better=True):
         stage.note(note)
     stage.write("out_of_fold", held[["image", "patient", "fold", "any", "area", "row"]].assign(dice=scores))
@@ -91,7 +91,13 @@ def mean_of(scores: np.ndarray) -> float | None:
     return float(scores.mean()) if len(scores) else None
 
 
-def _estimate(scores: np.ndarray, held: pd.DataFrame) -> dict[str, Any]:
+def estimate_of(scores: np.ndarray, held: pd.DataFrame) -> dict[str, Any]:
+    """What goes into `score.json`: the mean Dice and its bootstrap error, of all images and apart, and by fold.
+
+    Args:
+        scores: cross-fitted Dice of each image, (images,).
+        held: see `read_evidence`.
+    """
     patients, positive = held["patient"].to_numpy(), (held["area"] > 0).to_numpy()
     every = bootstrap_mean(scores, patients)
     ranked = None if held["any"].isna().any() else Ranked(positive, held["any"].to_numpy())
