@@ -37,9 +37,17 @@ class UserError(Exception):
         return type(self), (self.faults,)
 
 
+class CommandLineError(UserError):
+    """An option or a name on the command line is wrong, whatever the data: exit code 2."""
+
+
 class ParticipantVisibleError(UserError):
     """A submission cannot be scored: the participant's mistake, in words that Kaggle may show to them."""
 
 
 class ScanError(UserError):
     """One scan cannot be read or measured. It stops `pulmo scan`, but never a competition."""
+
+
+class FigureWarning(UserWarning):
+    """A figure of a page could not be drawn for a reason that is ours; the page has a remark in its place."""

@@ -16,7 +16,7 @@ from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
 from pulmo.pipeline.stage import load
-from pulmo.scoring.tables import read_table
+from pulmo.scoring.tables import read_submission, read_table
 from pulmo.scoring.validation import validate
 
 MODEL = "fit_ensemble/model"
@@ -169,7 +169,7 @@ def _publish(run: Run) -> Path:
     competition = run.competition
     made = output(run, "predict/submission")
     sample = run.paths.data / competition.sample
-    submission = read_table(made, competition.submission_columns)
+    submission = read_submission(made, competition.submission_columns)
     expected = read_table(sample, [competition.row_id]) if sample.is_file() else submission
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
     run.paths.out.mkdir(parents=True, exist_ok=True)

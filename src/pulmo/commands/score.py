@@ -10,8 +10,8 @@ from pulmo.blending.knobs import Knob, defaults_of
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
 from pulmo.errors import Fault, ParticipantVisibleError, UserError
-from pulmo.scoring.ids import missing_ids, repeated_ids, shared_rows, unknown_ids
-from pulmo.scoring.tables import name_of, notes_of, read_table
+from pulmo.scoring.ids import SCORE_SUBSET, id_faults, shared_rows
+from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
 from pulmo.scoring.validation import validate
 
 
@@ -40,7 +40,7 @@ def validate_file(competition: Competition, path: Path, sample: Path) -> None:
 
 def _read(competition: Competition, path: Path) -> pd.DataFrame:
     """A submission; what was put right in it is said."""
-    table = read_table(path, competition.submission_columns, competition.also_called)
+    table = read_submission(path, competition.submission_columns, competition.also_called)
     for note in notes_of(table):
         tell(f"note: {note}")
     return table
@@ -146,8 +146,7 @@ def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) ->
     row_id = competition.row_id
     faults: list[Fault] = []
     for table in tables:
-        faults += repeated_ids(table, row_id) + competition.module("submission").check_cells(table)
-        faults += missing_ids(table, tables[0], row_id) + unknown_ids(table, tables[0], row_id)
+        faults += id_faults(table, tables[0], row_id, SCORE_SUBSET) + competition.module("submission").check_cells(table)
     if faults:
         raise ParticipantVisibleError(faults)
 
