@@ -129,6 +129,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         ("inf", "is not a finite number"),
         ("nan", "is not a finite number"),
         ("1e999", "is too large for a number"),
+        ("9" * 20, "is too large for a number"),
         ("2488,5", "has a decimal comma"),
         (",5", "has a decimal comma"),
         ("1,234,567.5", "has a comma between thousands, or a decimal comma"),

@@ -14,7 +14,7 @@ from typing import Any
 from pulmo.errors import CommandLineError, FigureWarning, ParticipantVisibleError, UserError
 from pulmo.pipeline.telling import tell as tell
 
-MOST_FAULTS_SHOWN, FAULTS_OF_A_KIND = 50, 5
+MOST_FAULTS_SHOWN, FAULTS_OF_A_KIND = 50, 2
 USER_AT_FAULT, COMMAND_LINE_WRONG = 1, 2
 
 
@@ -75,7 +75,9 @@ def sentence(error: OSError) -> str:
     if error.errno is None:
         # Libraries' own: of a network's only the name, for its text may hold what was sent.
         network = type(error).__module__.partition(".")[0] in ("requests", "urllib3")
-        return f"{type(error).__name__}{'' if network else f': {error}'}: the same command goes on from what is finished."
+        return (
+            f"{type(error).__name__}{'' if network else f': {error}'}: the same command goes on from what is finished."
+        )
     place = str(error.filename) if error.filename else "a file"
     what, remedy = _REASONS.get(error.errno, (error.strerror or "the system refused it", "look at it, and try again"))
     return f"{place}: {what}; {remedy}."

@@ -10,6 +10,7 @@ from pulmo.commands.console import show_table, tell
 from pulmo.commands.report import write_index, write_report
 from pulmo.commands.run import Request, run_all
 from pulmo.competition import Competition
+from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.fingerprint import digest_code
 from pulmo.pipeline.progress import bar
 from pulmo.scoring.tables import read_submission
@@ -59,7 +60,7 @@ def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
         return data, solution
     written.unlink(missing_ok=True)
     shutil.rmtree(data, ignore_errors=True)
-    with bar() as display:
+    with writing_to(FOLDER), bar() as display:
         task = display.add_task("phantom patients")
         phantom.write_phantom(
             data,

@@ -10,7 +10,9 @@ from pulmo.kaggle.credentials import user_name
 from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
-from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.disk import writing_to
+from pulmo.pipeline.manifest import MANIFEST
+from pulmo.pipeline.paths import RunPaths, works_of
 
 MODEL = Path("fit_ensemble") / "model"
 
@@ -22,7 +24,8 @@ def build_kernel(competition: Competition, train: bool, run: str | None, owner: 
     kind = TRAIN if train else INFER
     run = None if train else run or _newest_run(competition)
     model = None if run is None else _model(competition, run)
-    built = build(competition, kind, model, owner or user_name() or OWNER)
+    with writing_to(built_kernel(competition, kind).parent):
+        built = build(competition, kind, model, owner or user_name() or OWNER)
     if run is not None:
         tell(f"The model is that of run {run!r}.")
         _keep_estimate(competition, run, built_kernel(competition, kind).parent)
@@ -62,8 +65,11 @@ def push_kernel(competition: Competition, train: bool) -> None:
 
 def _newest_run(competition: Competition) -> str:
     """The run whose model was made last."""
-    work = RunPaths.of(competition.name, "", Path()).work
-    models = sorted(work.glob(f"*/{MODEL}"), key=lambda path: (path.parent / "manifest.json").stat().st_mtime)
+    work = works_of(competition.name)
+    made = (model.parent / MANIFEST for model in work.glob(f"*/{MODEL}"))
+    models = sorted(
+        (manifest for manifest in made if manifest.is_file()), key=lambda manifest: manifest.stat().st_mtime
+    )
     if not models:
         remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
         raise UserError(Fault(str(work), "there is no run with a trained model", remedy))

@@ -12,6 +12,7 @@ from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import Fault, UserError
+from pulmo.pipeline.parallel import check_cluster
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
@@ -42,7 +43,7 @@ class Request:
     @property
     def run_name(self) -> str:
         """The run's name: by default the preset's, so that the same command again resumes or skips."""
-        return self.run or self.preset
+        return self.preset if self.run is None else self.run
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def prepare(request: Request) -> Run:
     """Settings read and folders named.
 
     Raises:
-        UserError: the data folder is not there, or a setting is wrong.
+        CommandLineError: a setting, the run's name or the cluster's address is wrong.
+        UserError: the data folder is not there, or no cluster answers.
     """
     competition = request.competition
     config = (resources.files(f"pulmo.competitions.{competition.name}") / "config.toml").read_text()
@@ -138,6 +140,8 @@ def prepare(request: Request) -> Run:
         remedy = f"Put Kaggle's files of {competition.kaggle_slug} there, or name their folder with --data"
         raise UserError(Fault(str(data), "there is no such folder", remedy))
     paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
+    if request.cluster is not None:
+        check_cluster(request.cluster)
     inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}
     return Run(competition, paths, settings, request.seed, request.cluster, inputs, request.device)
 

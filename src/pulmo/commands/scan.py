@@ -10,6 +10,7 @@ from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.statistics import lung_statistics
 from pulmo.imaging.volume import Volume
+from pulmo.pipeline.disk import writing_to
 from pulmo.report.scan import draw_histogram, draw_montage, write_turning_lungs
 
 
@@ -50,9 +51,11 @@ def _facts(volume: Volume, mask: LungMask) -> dict[str, Any]:
 def _draw(volume: Volume, mask: LungMask, folder: Path) -> list[Path]:
     tell(f"Drawing into {folder} …")
     montage, histogram, turning = (folder / name for name in ("montage.png", "histogram.png", "lungs.html"))
-    draw_montage(volume, mask, montage)
-    draw_histogram(volume, mask, histogram)
-    write_turning_lungs(volume, mask, turning)
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        draw_montage(volume, mask, montage)
+        draw_histogram(volume, mask, histogram)
+        write_turning_lungs(volume, mask, turning)
     return [montage, histogram, turning]
 
 

@@ -10,6 +10,7 @@ from pulmo.blending.knobs import Knob, defaults_of
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
 from pulmo.errors import Fault, ParticipantVisibleError, UserError
+from pulmo.pipeline.disk import atomically, writing_to
 from pulmo.scoring.ids import SCORE_SUBSET, id_faults, shared_rows
 from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
 from pulmo.scoring.validation import validate
@@ -30,12 +31,15 @@ def score_file(competition: Competition, path: Path, solution: Path, subset: boo
         print(f"{value:.6f}")
 
 
-def validate_file(competition: Competition, path: Path, sample: Path) -> None:
-    """Say whether Kaggle would take the file; every fault is named."""
+def validate_file(competition: Competition, path: Path, sample: Path, as_json: bool = False) -> None:
+    """Check a submission against Kaggle's format; every fault is named."""
     submission = _read(competition, path)
     expected = read_table(sample, [competition.row_id], competition.also_called)
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
-    print(f"{path}: valid, {len(submission)} rows")
+    if as_json:
+        show_json({"submission": str(path), "valid": True, "rows": len(submission)})
+    else:
+        print(f"{path}: valid, {len(submission)} rows")
 
 
 def _read(competition: Competition, path: Path) -> pd.DataFrame:
@@ -59,6 +63,7 @@ class BlendRequest:
     solution: Path | None = None
     subset: bool = False
     knobs: Sequence[str] = field(default=())
+    json: bool = False
 
 
 def blend_files(competition: Competition, request: BlendRequest) -> None:
@@ -79,9 +84,13 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
         for path, weight in zip(request.paths, weights, strict=True):
             tell(f"{weight / sum(weights):8.4f}  {path}")
     combined = cells.blend(tables, weights, **knobs)
-    request.out.parent.mkdir(parents=True, exist_ok=True)
-    combined.to_csv(request.out, index=False, lineterminator="\n")
-    print(f"{request.out}: {len(combined)} rows")
+    with writing_to(request.out.parent):
+        request.out.parent.mkdir(parents=True, exist_ok=True)
+        atomically(request.out, lambda path: combined.to_csv(path, index=False, lineterminator="\n"))
+    if request.json:
+        show_json({"submission": str(request.out), "rows": len(combined), "weights": weights, "knobs": knobs})
+    else:
+        print(f"{request.out}: {len(combined)} rows")
 
 
 def _fit(
@@ -107,6 +116,8 @@ def _fit(
         return sign * float(cells.score(truths[which], table, row_id))
 
     fit = fit_blend(halves, cells.blend, score, cells.KNOBS)
+    if request.json:
+        return fit.weights.tolist(), fit.knobs
     names = [*map(str, request.paths), "blend"]
     columns = zip(names, [*fit.weights, 1.0], sign * fit.first, sign * fit.second, strict=True)
     show_table(
@@ -146,7 +157,9 @@ def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) ->
     row_id = competition.row_id
     faults: list[Fault] = []
     for table in tables:
-        faults += id_faults(table, tables[0], row_id, SCORE_SUBSET) + competition.module("submission").check_cells(table)
+        faults += id_faults(table, tables[0], row_id, SCORE_SUBSET) + competition.module("submission").check_cells(
+            table
+        )
     if faults:
         raise ParticipantVisibleError(faults)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import CommandLineError, Fault
 
 DEFAULT_PRESET = "full"
 
@@ -38,13 +38,15 @@ def load_settings(
         overrides: `section.key=value` as given to `--set`; values are TOML, or plain text where they are not.
 
     Raises:
-        UserError: unknown preset, key or type, each named with what is valid.
+        CommandLineError: unknown preset, key or type, each named with what is valid.
     """
     values = tomllib.loads(config)
     presets = values.pop("presets", {})
     if preset not in {*presets, DEFAULT_PRESET}:
         known = ", ".join(sorted({*presets, DEFAULT_PRESET}))
-        raise UserError(Fault("--preset", f"{preset!r} is not a preset", f"Choose from {known}"))
+        close = difflib.get_close_matches(preset, [*presets, DEFAULT_PRESET], n=1)
+        instead = f"Did you mean {close[0]}? There are" if close else "Choose from"
+        raise CommandLineError(Fault("--preset", f"{preset!r} is not a preset", f"{instead} {known}"))
     values = _merge(values, presets.get(preset, {}))
     for override in overrides:
         values = _merge(values, _parse_override(override))
@@ -52,7 +54,7 @@ def load_settings(
         # Through JSON, because strict mode reads TOML's lists and paths only from there.
         return model.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        raise UserError(_fault(model, problem) for problem in error.errors()) from None
+        raise CommandLineError(_fault(model, problem) for problem in error.errors()) from None
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def _parse_override(override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise UserError(
+        raise CommandLineError(
             Fault(f"--set {override}", "is not of the form section.key=value", "Write e.g. --set features.folds=5")
         )
     try:

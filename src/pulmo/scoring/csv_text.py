@@ -93,7 +93,9 @@ def _check_encoding(path: Path, content: bytes) -> None:
         raise UserError(Fault(str(path), "is not a CSV table in UTF-8 but in UTF-16", _UTF_8))
     if b"\0" in content:
         row = _row_at(content, content.index(b"\0"))
-        raise UserError(Fault(f"{path}, row {row}", "holds NUL bytes: the file is damaged", "Write or download it again"))
+        raise UserError(
+            Fault(f"{path}, row {row}", "holds NUL bytes: the file is damaged", "Write or download it again")
+        )
     try:
         content.decode()
     except UnicodeDecodeError as error:

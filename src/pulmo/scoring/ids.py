@@ -1,7 +1,7 @@
 """Which rows belong together: the ids of a submission against those of a sample or a solution."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -17,21 +17,29 @@ SCORE_SUBSET = f"{SAME_STAGE}; --subset takes the ids that both have"
 _ENDING = re.compile(r"\.(dcm|dicom|png|jpe?g|npy|npz|csv|nii|gz|zip)$", re.IGNORECASE)
 
 
-class _Difference(NamedTuple):
+class Difference(NamedTuple):
+    """A way in which some ids differ from others: of how many that is, "have the ending '.dcm'", and the remedy."""
+
+    count: int
+    what: str
+    remedy: str
+
+
+class _Variation(NamedTuple):
     """A way in which the same ids are written differently: what some of them have more, and the id without it."""
 
     name: str
     without: Callable[[str], str]
 
 
-_DIFFERENCES = (
-    _Difference("white space around them", lambda text: text.strip(INVISIBLE + " ").strip()),
-    _Difference("quotation marks around them", lambda text: text.strip("\"'")),
-    _Difference("a folder before them", lambda text: re.split(r"[/\\]", text)[-1]),
-    _Difference("the ending {ending!r}", lambda text: _ENDING.sub("", text)),
-    _Difference("capital letters", str.lower),
-    _Difference("'.0' at their end", lambda text: text.removesuffix(".0")),
-    _Difference("zeros at their start", lambda text: text.lstrip("0")),
+_VARIATIONS = (
+    _Variation("white space around them", lambda text: text.strip(INVISIBLE + " ").strip()),
+    _Variation("quotation marks around them", lambda text: text.strip("\"'")),
+    _Variation("a folder before them", lambda text: re.split(r"[/\\]", text)[-1]),
+    _Variation("the ending {ending!r}", lambda text: _ENDING.sub("", text)),
+    _Variation("capital letters", str.lower),
+    _Variation("'.0' at their end", lambda text: text.removesuffix(".0")),
+    _Variation("zeros at their start", lambda text: text.lstrip("0")),
 )
 
 
@@ -89,6 +97,17 @@ def shared_rows(solution: pd.DataFrame, submission: pd.DataFrame, row_id: str) -
     return solution[solution[row_id].astype(str).isin(both)], submission[submission[row_id].astype(str).isin(both)]
 
 
+def difference(own: Sequence[str], other: Sequence[str]) -> Difference | None:
+    """In which one way ids are written differently from others; None where no such way makes any of them the same."""
+    found, pairs = max(((one, _pairs(one, own, other)) for one in _VARIATIONS), key=lambda found: len(found[1]))
+    if not pairs:
+        return None
+    mine, right = pairs[0]
+    verb = "have" if found.without(mine) != mine else "lack"
+    name = found.name.format(ending=PurePath(mine if verb == "have" else right).suffix)
+    return Difference(len(pairs), f"{verb} {name}", f"Write {right!r} for {mine!r}")
+
+
 def _how_many_match(submission: pd.DataFrame, wanted: pd.DataFrame, row_id: str, remedy: str) -> Fault:
     ours, theirs = (dict.fromkeys(table[row_id].astype(str)) for table in (submission, wanted))
     file, source = name_of(submission, "submission"), name_of(wanted, "the solution")
@@ -97,19 +116,14 @@ def _how_many_match(submission: pd.DataFrame, wanted: pd.DataFrame, row_id: str,
     own, other = ([one for one in ids if one not in rest] for ids, rest in ((ours, theirs), (theirs, ours)))
     if not own or not other:
         return Fault(file, what, remedy)
-    difference, pairs = max(((one, _pairs(one, own, other)) for one in _DIFFERENCES), key=lambda found: len(found[1]))
-    if not pairs:
-        look = f"the others look like {own[0]!r}, there like {other[0]!r}"
-        return Fault(file, f"{what}; {next(filter(None, map(odd_word, own)), look)}", remedy)
-    mine, right = pairs[0]
-    verb = "have" if difference.without(mine) != mine else "lack"
-    longer = mine if verb == "have" else right
-    name = difference.name.format(ending=PurePath(longer).suffix)
-    return Fault(file, f"{what}; {len(pairs):,} more would be but {verb} {name}", f"Write {right!r} for {mine!r}")
+    if found := difference(own, other):
+        return Fault(file, f"{what}; {found.count:,} more would be, but they {found.what}", found.remedy)
+    look = f"the others look like {own[0]!r}, there like {other[0]!r}"
+    return Fault(file, f"{what}; {next(filter(None, map(odd_word, own)), look)}", remedy)
 
 
-def _pairs(difference: _Difference, own: list[str], other: list[str]) -> list[tuple[str, str]]:
+def _pairs(variation: _Variation, own: Sequence[str], other: Sequence[str]) -> list[tuple[str, str]]:
     """Ids that are the same but for one difference."""
-    known = {difference.without(identity): identity for identity in other}
-    plain = ((identity, difference.without(identity)) for identity in own)
+    known = {variation.without(identity): identity for identity in other}
+    plain = ((identity, variation.without(identity)) for identity in own)
     return [(identity, known[text]) for identity, text in plain if text in known]

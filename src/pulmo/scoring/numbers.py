@@ -12,6 +12,8 @@ import numpy as np
 
 from pulmo.scoring.characters import odd_character
 
+LARGEST = 1e18
+"""Of longer whole numbers pandas makes no number; nothing that is predicted or measured comes near."""
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _OF_PLAIN = b"0123456789+-.eE "
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
@@ -32,6 +34,12 @@ def parse_numbers(words: Sequence[str]) -> np.ndarray:
         float64 (words,); NaN where a word is no plain decimal number, infinite where one is too large. Spaces around a
         number are left out, as pandas does.
     """
+    values = _converted(words)
+    values[np.abs(values) > LARGEST] = np.inf
+    return values
+
+
+def _converted(words: Sequence[str]) -> np.ndarray:
     if only_of_numbers(" ".join(words)):
         with suppress(ValueError):
             return np.array(words, np.float64)

@@ -23,6 +23,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import SIDE
 from pulmo.training.folds import stratified_folds
+from pulmo.training.image_files import no_image
 from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
@@ -33,6 +34,8 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     """Write all that `__init__` declares; `images` and `masks` are in the order of `patients`."""
     labels = read_labels(stage.data)
     files = image_files(stage.data / TRAIN_IMAGES, labels.patients["patient"])
+    if not files:
+        raise UserError(no_image(stage.data / TRAIN_IMAGES, labels.patients["patient"]))
     if len(files) < len(labels.patients):
         stage.note(f"{len(labels.patients) - len(files)} of {len(labels.patients)} labelled patients have no X-ray")
     patients = labels.patients[labels.patients["patient"].isin(files)].reset_index(drop=True)

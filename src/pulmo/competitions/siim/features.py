@@ -13,6 +13,7 @@ from pulmo.imaging.radiograph import shrunk
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.rle import area, decode, parse
 from pulmo.training.folds import stratified_folds
+from pulmo.training.image_files import no_image
 from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["patient", "age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
@@ -28,6 +29,8 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     """
     table = train_table(stage.data)
     masks, files = read_masks(table), image_files(stage.data / TRAIN_IMAGES)
+    if not masks["image"].isin(files).any():
+        raise UserError(no_image(stage.data / TRAIN_IMAGES, masks["image"]))
     _note_partners(stage, masks, files)
     x_rays = masks[masks["image"].isin(files)].reset_index(drop=True)
     theirs = {image: files[image] for image in x_rays["image"]}

@@ -15,7 +15,7 @@ from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out
 from pulmo.report.shares import shares_across
-from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel
+from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
 from pulmo.scoring.rle import Masks, area, decode, parse
 
@@ -40,6 +40,7 @@ def masks_and_rows(run: Run) -> Figure:
         bars = axes.bar(names, counts, color=[GREY if number == 0 else BLUE for number in counts.index])
         axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
         axes.set(xlabel="masks in an image's rows", ylabel="images", yscale="log", ylim=(0.7, 3 * counts.max()))
+        plain_powers(axes.yaxis)
         axes.grid(visible=False, axis="x")
     share = empty / len(per_image)
     return Figure(
