@@ -14,7 +14,7 @@ from typing import Any
 from pulmo.errors import CommandLineError, FigureWarning, ParticipantVisibleError, UserError
 from pulmo.pipeline.telling import tell as tell
 
-MOST_FAULTS_SHOWN, FAULTS_OF_A_KIND = 50, 2
+MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all, of a single kind, of each of several kinds
 USER_AT_FAULT, COMMAND_LINE_WRONG = 1, 2
 
 
@@ -58,11 +58,13 @@ def quietly(command: Callable[[], None], as_json: bool = False) -> None:
 
 def _tell_faults(error: UserError) -> None:
     """The first faults of each kind, which is told by its remedy."""
+    kinds = Counter(fault.remedy for fault in error.faults)
+    few = max(FEW // max(1, len(kinds)), FEWEST)
     seen: Counter[str] = Counter()
     shown = 0
     for fault in error.faults:
         seen[fault.remedy] += 1
-        if seen[fault.remedy] <= FAULTS_OF_A_KIND and shown < MOST_FAULTS_SHOWN:
+        if seen[fault.remedy] <= few and shown < MOST:
             tell(str(fault))
             shown += 1
     if shown < len(error.faults):
@@ -75,9 +77,7 @@ def sentence(error: OSError) -> str:
     if error.errno is None:
         # Libraries' own: of a network's only the name, for its text may hold what was sent.
         network = type(error).__module__.partition(".")[0] in ("requests", "urllib3")
-        return (
-            f"{type(error).__name__}{'' if network else f': {error}'}: the same command goes on from what is finished."
-        )
+        return f"{type(error).__name__}{'' if network else f': {error}'}; {_GOES_ON}."
     place = str(error.filename) if error.filename else "a file"
     what, remedy = _REASONS.get(error.errno, (error.strerror or "the system refused it", "look at it, and try again"))
     return f"{place}: {what}; {remedy}."

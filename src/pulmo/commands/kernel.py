@@ -66,14 +66,11 @@ def push_kernel(competition: Competition, train: bool) -> None:
 def _newest_run(competition: Competition) -> str:
     """The run whose model was made last."""
     work = works_of(competition.name)
-    made = (model.parent / MANIFEST for model in work.glob(f"*/{MODEL}"))
-    models = sorted(
-        (manifest for manifest in made if manifest.is_file()), key=lambda manifest: manifest.stat().st_mtime
-    )
-    if not models:
+    made = [model.parent / MANIFEST for model in work.glob(f"*/{MODEL}") if (model.parent / MANIFEST).is_file()]
+    if not made:
         remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
         raise UserError(Fault(str(work), "there is no run with a trained model", remedy))
-    return models[-1].parents[1].name
+    return max(made, key=lambda manifest: manifest.stat().st_mtime).parents[1].name
 
 
 def _model(competition: Competition, run: str) -> Path:

@@ -157,9 +157,8 @@ def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) ->
     row_id = competition.row_id
     faults: list[Fault] = []
     for table in tables:
-        faults += id_faults(table, tables[0], row_id, SCORE_SUBSET) + competition.module("submission").check_cells(
-            table
-        )
+        faults += id_faults(table, tables[0], row_id, SCORE_SUBSET)
+        faults += competition.module("submission").check_cells(table)
     if faults:
         raise ParticipantVisibleError(faults)
 

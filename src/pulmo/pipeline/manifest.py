@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from pulmo.pipeline.disk import atomically
 from pulmo.pipeline.fingerprint import digest_output, stamp_of
 from pulmo.pipeline.settings import Section
@@ -15,7 +17,8 @@ class Manifest(Section):
     """The record of one finished stage.
 
     `digest` says what went in (`inputs`, `settings`, `code`, `seed`); `outputs` gives the SHA-256 of each output,
-    `stamps` the sizes and times of its files; `notes` are the sentences for the run's summary (scans that could not be read, models left out).
+    `stamps` the sizes and times of its files; `notes` are the sentences for the run's summary (scans that could not be
+    read, models left out).
     """
 
     stage: str
@@ -25,7 +28,7 @@ class Manifest(Section):
     settings: dict[str, Any]
     code: str
     outputs: dict[str, str]
-    stamps: dict[str, str] = {}
+    stamps: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...]
     seconds: float
 

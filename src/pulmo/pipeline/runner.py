@@ -130,13 +130,12 @@ def _unchanged(folder: Path, digest: str, spec: StageSpec) -> bool:
         tell(f"{folder / MANIFEST}: it is damaged; {spec.name} is made again")
     if manifest is None or manifest.digest != digest:
         return False
-    outputs = {name: find_output(folder, name) for name in spec.writes}
-    damaged = [
-        path or folder / name for name, path in outputs.items() if path is None or not manifest.holds(name, path)
-    ]
-    for path in damaged:
-        tell(f"{path}: it is damaged, missing or changed; {spec.name} is made again")
-    return not damaged
+    for name in spec.writes:
+        path = find_output(folder, name)
+        if path is None or not manifest.holds(name, path):
+            tell(f"{path or folder / name}: it is damaged, missing or changed; {spec.name} is made again")
+            return False
+    return True
 
 
 def _manifest(folder: Path) -> Manifest:

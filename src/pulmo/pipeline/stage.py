@@ -210,7 +210,7 @@ def find_output(folder: Path, name: str) -> Path | None:
 def _save_array(path: Path, value: np.ndarray) -> None:
     with path.open("wb") as file:
         # Not a real file to NumPy, whose own way of writing into one keeps silent about what the disk said.
-        np.save(SimpleNamespace(write=file.write), value, allow_pickle=False)  # type: ignore[arg-type]
+        np.save(SimpleNamespace(write=file.write), value, allow_pickle=False)
 
 
 def _make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:

@@ -27,7 +27,7 @@ def odd_character(text: str) -> str | None:
 
 
 def odd_word(text: str) -> str | None:
-    """The first of the words between spaces that has an odd character, as a clause: "'1\xa0' holds a no-break space"."""
+    """The first word, between spaces, that has an odd character, as a clause: "'1\\t' holds a tab"."""
     odd = ((word, odd_character(word)) for word in text.split(" "))
     return next((f"{_short(word)!r} holds {name}" for word, name in odd if name), None)
 

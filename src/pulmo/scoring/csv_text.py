@@ -1,7 +1,7 @@
-"""The bytes of a CSV file → its header and cells as text, split as `pandas.read_csv` splits them, or why they cannot be.
+"""The bytes of a CSV file → its header and cells as text, as `pandas.read_csv` parts them; or why they cannot be read.
 
-What pandas would read in another way than the person who wrote the file meant is a fault here: other separators, a comma
-at the end of each row (of which pandas makes an index), another encoding, rows of more cells than the header.
+What pandas would read in another way than the person who wrote the file meant is a fault here: other separators, a
+comma at the end of each row (of which pandas makes an index), another encoding, rows of more cells than the header.
 """
 
 import gzip

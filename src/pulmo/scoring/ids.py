@@ -20,7 +20,7 @@ _ENDING = re.compile(r"\.(dcm|dicom|png|jpe?g|npy|npz|csv|nii|gz|zip)$", re.IGNO
 class Difference(NamedTuple):
     """A way in which some ids differ from others: of how many that is, "have the ending '.dcm'", and the remedy."""
 
-    count: int
+    ids: int
     what: str
     remedy: str
 
@@ -117,7 +117,7 @@ def _how_many_match(submission: pd.DataFrame, wanted: pd.DataFrame, row_id: str,
     if not own or not other:
         return Fault(file, what, remedy)
     if found := difference(own, other):
-        return Fault(file, f"{what}; {found.count:,} more would be, but they {found.what}", found.remedy)
+        return Fault(file, f"{what}; {found.ids:,} more would be, but they {found.what}", found.remedy)
     look = f"the others look like {own[0]!r}, there like {other[0]!r}"
     return Fault(file, f"{what}; {next(filter(None, map(odd_word, own)), look)}", remedy)
 

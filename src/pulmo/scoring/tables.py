@@ -96,10 +96,10 @@ def _checked(
     if twice:
         raise UserError(Fault(f"{path}, row 1", f"names column {name!r} twice", "Keep one of them") for name in twice)
     others = {name: column for name, column in (also_called or {}).items() if column not in table}
-    notes = notes + [f"{path}: column {name!r} is taken for {others[name]!r}" for name in table if name in others]
+    notes = notes + [f"{path}: column {name!r} is taken for {others[name]!r}" for name in others if name in table]
     table = table.rename(columns=others)
     if columns and _is_data(list(table.columns), columns):
-        first = ",".join(name for name in table if not name.startswith("Unnamed: "))
+        first = ",".join(name for name in map(str, table) if not name.startswith("Unnamed: "))
         what = f"has no header: its first row is {first!r}"
         raise UserError(Fault(f"{path}, row 1", what, f"Write {','.join(columns)} above it"))
     missing = require_columns(table, columns, str(path))
