@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pulmo.errors import CommandLineError, FigureWarning, ParticipantVisibleError, UserError
+from pulmo.pipeline.disk import STARTED
 from pulmo.pipeline.telling import tell as tell
 
 MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all, of a single kind, of each of several kinds
@@ -78,7 +79,7 @@ def sentence(error: OSError) -> str:
         # Libraries' own: of a network's only the name, for its text may hold what was sent.
         network = type(error).__module__.partition(".")[0] in ("requests", "urllib3")
         return f"{type(error).__name__}{'' if network else f': {error}'}; {_GOES_ON}."
-    place = str(error.filename) if error.filename else "a file"
+    place = str(error.filename).removesuffix(STARTED) if error.filename else "a file"
     what, remedy = _REASONS.get(error.errno, (error.strerror or "the system refused it", "look at it, and try again"))
     return f"{place}: {what}; {remedy}."
 
@@ -86,6 +87,7 @@ def sentence(error: OSError) -> str:
 _GOES_ON = "what is finished is kept, and the same command goes on"
 _NO_SPACE = ("no space is left on the disk", f"free some: {_GOES_ON}")
 _NOT_ALLOWED = ("it may not be read or written", "change its permissions, or name another place")
+_FILE_IN_THE_WAY = ("a file stands where a folder is needed", "move it away, or name another place")
 _REASONS = {
     errno.ENOSPC: _NO_SPACE,
     errno.EDQUOT: ("the disk quota is used up", f"free some: {_GOES_ON}"),
@@ -93,8 +95,8 @@ _REASONS = {
     errno.EROFS: ("the disk is read-only", "name a folder on another disk"),
     errno.EACCES: _NOT_ALLOWED,
     errno.EPERM: _NOT_ALLOWED,
-    errno.ENOTDIR: ("a file stands where a folder is needed", "move it away, or name another place"),
-    errno.EEXIST: ("something stands there already", "move it away, or name another place"),
+    errno.ENOTDIR: _FILE_IN_THE_WAY,
+    errno.EEXIST: _FILE_IN_THE_WAY,
     errno.EISDIR: ("it is a folder, and a file is needed", "name a file"),
     errno.ENOENT: ("there is no such file or folder", "check the path, or make it again"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),

@@ -12,6 +12,7 @@ from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import Fault, UserError
+from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.parallel import check_cluster
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages
@@ -61,6 +62,7 @@ class Summary:
 def run_all(request: Request) -> Summary:
     """Every stage; then the submission is validated and put, with `score.json`, where it may be sent from."""
     run = prepare(request)
+    writable_folder(run.paths.out)
     _run(run, request.competition.stages)
     submission = _publish(run)
     model = output(run, MODEL)
@@ -110,6 +112,7 @@ def run_stage(request: Request, name: str) -> None:
 def run_cv(request: Request) -> None:
     """The competition's own protocol of cross-validation, with what it needs before it; the table goes to stdout."""
     run = prepare(request)
+    writable_folder(run.paths.out)
     needed = {name.partition("/")[0] for name in request.competition.cv.reads}
     before = [spec for spec in request.competition.stages if spec.name in needed]
     _run(run, [*before, request.competition.cv])

@@ -9,7 +9,7 @@ import pandas as pd
 from pulmo.blending.knobs import Knob, defaults_of
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
-from pulmo.errors import Fault, ParticipantVisibleError, UserError
+from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, UserError
 from pulmo.pipeline.disk import atomically, writing_to
 from pulmo.scoring.ids import SCORE_SUBSET, id_faults, shared_rows
 from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
@@ -70,7 +70,7 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
     """Combine submission files."""
     if request.solution is not None and (request.weights is not None or request.knobs):
         remedy = "Give weights and knobs, or let them be fitted"
-        raise UserError(Fault("--solution and --weights or --set", "were both given", remedy))
+        raise CommandLineError(Fault("--solution and --weights or --set", "were both given", remedy))
     cells = competition.module("submission")
     tables = [_read(competition, path) for path in request.paths]
     if request.subset:
@@ -167,10 +167,10 @@ def _parse_weights(text: str, count: int) -> list[float]:
     try:
         weights = [float(part) for part in text.split(",")]
     except ValueError:
-        raise UserError(Fault(f"--weights {text}", "are not numbers", "Write e.g. --weights 0.7,0.3")) from None
+        raise CommandLineError(Fault(f"--weights {text}", "are not numbers", "Write e.g. --weights 0.7,0.3")) from None
     if len(weights) != count or min(weights) < 0 or sum(weights) <= 0:
         remedy = f"Give {count} of them, none negative and not all zero"
-        raise UserError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
+        raise CommandLineError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
     return weights
 
 
@@ -180,10 +180,10 @@ def _parse_knobs(texts: Sequence[str], known: Mapping[str, Knob]) -> dict[str, f
         name, _, value = text.partition("=")
         if name not in known:
             remedy = f"Choose from {', '.join(known)}" if known else "This competition's blend has weights alone"
-            raise UserError(Fault(f"--set {text}", f"there is no knob {name!r}", remedy))
+            raise CommandLineError(Fault(f"--set {text}", f"there is no knob {name!r}", remedy))
         try:
             knobs[name] = float(value)
         except ValueError:
             remedy = f"Write e.g. --set {name}={known[name].default:g}"
-            raise UserError(Fault(f"--set {text}", f"{value!r} is no number", remedy)) from None
+            raise CommandLineError(Fault(f"--set {text}", f"{value!r} is no number", remedy)) from None
     return knobs

@@ -4,11 +4,12 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pulmo.errors import UserError
 
+STARTED = ".started"  # the ending of a file's name until it is whole
 _FULL_BYTES = 1 << 16
 
 
@@ -39,7 +40,23 @@ def _is_full(folder: Path) -> bool:
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file beside its name, then rename it: it is there whole or not at all."""
-    started = path.with_name(path.name + ".started")
+    started = path.with_name(path.name + STARTED)
     with writing_to(path.parent):
-        write(started)
-        started.replace(path)
+        try:
+            write(started)
+            started.replace(path)
+        except OSError:
+            with suppress(OSError):
+                started.unlink(missing_ok=True)
+            raise
+
+
+def writable_folder(folder: Path) -> None:
+    """Make a folder if need be, before any work whose results go there.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))

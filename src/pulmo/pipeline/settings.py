@@ -6,6 +6,7 @@ of them. A key that is unknown or of the wrong type is an error naming the key, 
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -89,7 +90,38 @@ def _fault(model: type[Section], problem: Any) -> Fault:
         return Fault(f"setting {key}", "there is no such setting", _nearest(model, key))
     if problem["type"] == "missing":
         return Fault(f"setting {key}", "has no value", "Give it one in config.toml or with --set")
-    return Fault(f"setting {key}", f"{problem['input']!r} will not do: {problem['msg'].lower()}", "Correct its value")
+    return _wrong_value(key, problem)
+
+
+def _wrong_value(key: str, problem: Any) -> Fault:
+    kind, given, limits = problem["type"], problem["input"], problem.get("ctx", {})
+    where = f"setting {key}"
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", limits["expected"])
+        close = difflib.get_close_matches(str(given), known, n=1)
+        remedy = f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(known)}"
+        return Fault(where, f"must be {limits['expected']} (got {given!r})", remedy)
+    if kind == "model_type":
+        return Fault(where, f"is a section, not a setting (got {given!r})", f"Name one of its keys: {key}.key=value")
+    for named, words in _LIMITS.items():
+        if named in limits and not isinstance(given, str):
+            return Fault(where, f"must be {words} {limits[named]:g} (got {given!r})", "Correct its value")
+    expected = next((words for start, words in _KINDS.items() if kind.startswith(start)), None)
+    what = f"must be {expected}" if expected else problem["msg"].lower()
+    return Fault(where, f"{what} (got {given!r})", "Correct its value")
+
+
+_LIMITS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text in quotation marks",
+    "tuple": "a list in brackets, such as [1, 2]",
+    "list": "a list in brackets, such as [1, 2]",
+    "path": "the path of a file",
+}
+"""How pydantic's types of errors begin, and what each wants in words."""
 
 
 def _nearest(model: type[Section], key: str) -> str:
