@@ -9,7 +9,7 @@ def main() -> None:
     from pulmo.cli import build_app
     from pulmo.commands.console import quietly
 
-    quietly(partial(build_app(), args=sys.argv[1:], prog_name="pulmo"))
+    quietly(partial(build_app(), args=sys.argv[1:], prog_name="pulmo"), as_json="--json" in sys.argv)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from pulmo.competition import Competition, competition_names, find_competition
 
 # The modules behind the commands are imported inside them, so that `score` does not wait for what `run` needs.
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+LARGEST_SEED = 32_767
+"""The seeds of folds within folds, which follow from it, are below 2³²."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; of faults, all.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Kaggle's files. Default: data/<slug>.", show_default=False)]
 Out = Annotated[
     Path | None,
@@ -30,7 +33,9 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Replace a setting: section.key=value. May be repeated.", show_default=False),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Every random choice follows from it.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed: the same one gives the same results.")
+]
 Cluster = Annotated[
     str | None, typer.Option("--cluster", help="A Dask scheduler for the scans: tcp://host:port.", show_default=False)
 ]
@@ -113,11 +118,12 @@ def _competition_app(competition: Competition) -> typer.Typer:
     def validate(
         submission: Submission,
         sample: Annotated[Path, typer.Option(help="Kaggle's sample submission.", show_default=False)],
+        as_json: Json = False,
     ) -> None:
-        """Would Kaggle take this file? Every fault is named."""
+        """Check a submission against Kaggle's format; the faults are named."""
         from pulmo.commands.score import validate_file
 
-        validate_file(competition, submission, sample)
+        validate_file(competition, submission, sample, as_json)
 
     @group.command()
     def score(
@@ -147,11 +153,12 @@ def _competition_app(competition: Competition) -> typer.Typer:
             list[str] | None,
             typer.Option("--set", help="A knob of the blend: name=value. May be repeated.", show_default=False),
         ] = None,
+        as_json: Json = False,
     ) -> None:
         """Combine several submissions, or turn the knobs of one."""
         from pulmo.commands.score import BlendRequest, blend_files
 
-        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, knobs or ()))
+        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, knobs or (), as_json))
 
     @group.command()
     def report(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import CommandLineError, Fault
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def find_competition(name: str) -> Competition:
     """The competition of that name.
 
     Raises:
-        UserError: there is none.
+        CommandLineError: there is none.
     """
     names = competition_names()
     if name not in names:
-        raise UserError(Fault(name, "is not one of the competitions", f"Choose from {', '.join(names)}"))
+        raise CommandLineError(Fault(name, "is not one of the competitions", f"Choose from {', '.join(names)}"))
     competition: Competition = importlib.import_module(f"pulmo.competitions.{name}").COMPETITION
     return competition

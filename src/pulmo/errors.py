@@ -44,6 +44,10 @@ class UserError(Exception):
         return type(self), (self.faults,)
 
 
+class CommandLineError(UserError):
+    """An option or a name on the command line is wrong, whatever the data: exit code 2."""
+
+
 class ParticipantVisibleError(UserError):
     """A submission cannot be scored: the participant's mistake, in words that Kaggle may show to them."""
 
@@ -64,3 +68,7 @@ class DivergedError(UserError):
     def within(self, where: str) -> "DivergedError":
         """The same, told with what it is part of: a fold, a stage."""
         return type(self)(Fault(f"{where}, {fault.where}", fault.what, fault.remedy) for fault in self.faults)
+
+
+class FigureWarning(UserWarning):
+    """A figure of a page could not be drawn for a reason that is ours; the page has a remark in its place."""

@@ -1,8 +1,10 @@
 import re
+from typing import Literal
 
 import pytest
+from pydantic import Field
 
-from pulmo.errors import UserError
+from pulmo.errors import CommandLineError
 from pulmo.pipeline.settings import Section, load_settings
 
 CONFIG = """
@@ -17,8 +19,9 @@ trees = 10
 
 
 class Booster(Section):
-    trees: int
-    rate: float
+    trees: int = Field(ge=1)
+    rate: float = Field(lt=1)
+    loss: Literal["squared", "absolute"] = "squared"
     quantiles: tuple[float, ...]
 
 
@@ -46,20 +49,32 @@ def test_an_override_wins_over_the_preset() -> None:
         ("booster.tress=5", r"booster\.tress.*no such setting.*booster\.trees"),
         ("boster.trees=5", r"boster.*no such setting.*booster\.trees"),
         ("trees=5", r"trees.*no such setting.*booster\.trees"),
-        ("booster.trees=many", r"booster\.trees.*'many'"),
-        ("booster.trees=1.5", r"booster\.trees.*1\.5"),
+        ("booster.trees=many", r"booster\.trees: must be a whole number \(got 'many'\)"),
+        ("booster.trees=1.5", r"booster\.trees: must be a whole number \(got 1\.5\)"),
+        ("booster.trees=0", r"booster\.trees: must be at least 1 \(got 0\)"),
+        ("booster.rate=1", r"booster\.rate: must be less than 1 \(got 1"),
+        ("booster.rate='fast'", r"booster\.rate: must be a number \(got 'fast'\)"),
+        ("booster.quantiles=0.5", r"booster\.quantiles: must be a list in brackets, such as \[1, 2\] \(got 0\.5\)"),
+        (
+            "booster.loss=squred",
+            r"booster\.loss: must be 'squared' or 'absolute' \(got 'squred'\). Did you mean squared\?",
+        ),
+        ("booster.loss=x", r"booster\.loss.* Choose from squared, absolute"),
+        ("booster=3", r"booster: is a section, not a setting \(got 3\)"),
         ("booster.trees", r"section\.key=value"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_is_near(override: str, words: str) -> None:
-    with pytest.raises(UserError) as error:
+    with pytest.raises(CommandLineError) as error:
         load_settings(Settings, CONFIG, overrides=[override])
     assert re.search(words, str(error.value), re.DOTALL)
 
 
 def test_an_unknown_preset_lists_the_known() -> None:
-    with pytest.raises(UserError, match="fast, full"):
+    with pytest.raises(CommandLineError, match=r"Choose from fast, full\."):
         load_settings(Settings, CONFIG, "slow")
+    with pytest.raises(CommandLineError, match=r"Did you mean fast\? There are fast, full"):
+        load_settings(Settings, CONFIG, "fats")
 
 
 def test_settings_are_frozen() -> None:

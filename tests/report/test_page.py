@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import Fault, FigureWarning, UserError
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Shown, image_panels
 from pulmo.report.page import Figure, Section, write_page
@@ -113,9 +113,11 @@ def test_a_figure_that_fails_costs_itself_alone(finished_nothing: Run) -> None:
     def broken(run: Run) -> Figure:
         raise ZeroDivisionError("by zero")
 
-    with pytest.warns(RuntimeWarning, match="broken failed: ZeroDivisionError"):
+    with pytest.warns(FigureWarning, match="broken failed: ZeroDivisionError"):
         section = draw_section(finished_nothing, "errors", [broken])
-    assert section.remarks == ["Broken: left out. It could not be drawn (ZeroDivisionError('by zero'))."]
+    assert section.remarks == [
+        "Broken: left out. It could not be drawn from these data (ZeroDivisionError('by zero'))."
+    ]
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ def test_every_mistake_is_named_in_the_order_of_the_rows() -> None:
     [
         (["a", "b", "b"], "row 4, patientId: 'b' stands there again"),
         (["a", "b", "d"], "no row for patientId 'c'"),
-        (["a", "b", "d"], "row 4, patientId: 'd' is not asked for"),
+        (["a", "b", "d"], "row 4, patientId: 'd' is an unknown id"),
     ],
 )
 def test_ids_must_match(ids: list[str], words: str) -> None:

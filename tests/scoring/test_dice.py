@@ -47,7 +47,7 @@ def test_the_frames_are_left_as_they_are() -> None:
     ("submission", "words"),
     [
         (table(a="0 4"), "no row for ImageId 'b'"),
-        (table(a="0 4", b="-1", c="-1"), "'c' is not asked for"),
+        (table(a="0 4", b="-1", c="-1"), "'c' is an unknown id"),
         (pd.concat([table(a="0 4", b="-1"), table(a="0 4")]), "stands there again"),
         (table(a="0 4", b="1"), "row 3, EncodedPixels: holds 1 numbers"),
         (table(a="0 4", b="1048575 2"), "ends at pixel 1048577, an image has 1048576"),

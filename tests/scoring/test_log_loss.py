@@ -58,7 +58,7 @@ def test_rows_are_matched_by_id_and_the_frames_stay_as_they_are() -> None:
         ({"cancer": [0.1, math.nan, 0.2]}, "row 3, cancer: 'nan' is not a finite number"),
         ({"cancer": ["high", 0.1, 0.2]}, "row 2, cancer: 'high'"),
         ({"id": ["c", "a", "a"]}, "'a' stands there again"),
-        ({"id": ["c", "a", "d"]}, "'d' is not asked for"),
+        ({"id": ["c", "a", "d"]}, "'d' is an unknown id"),
         ({"id": ["c", "a", "d"]}, "has no row for id 'b'"),
     ],
 )

@@ -55,10 +55,6 @@ def test_a_run_over_the_last_pixel_does_not_reach_the_next_image() -> None:
     assert to_text(masks) == ["0 4", "0 4", "0 4"]
 
 
-def test_runs_of_length_0_say_nothing() -> None:
-    assert to_text(parse(["2 0 3 1"])) == ["5 1"]
-
-
 @given(paintings())
 def test_there_and_back_again(masks: np.ndarray) -> None:
     runs = encode(masks)
@@ -125,13 +121,22 @@ def test_runs_too_long_to_be_packed_are_united_too() -> None:
         ("1 99999999999999999999999", "an image has 100"),
         ("a 1", "'a' is not a whole number"),
         ("1.0 2", "'1.0' is not a whole number"),
-        ("1 2²", "'2²' is not a whole number"),
+        ("1 2²", "'2²' holds '²' (superscript two)"),
+        ("1 ２", "'２' holds '２' (fullwidth digit two)"),
+        ("1 2\u00a0", "holds a no-break space"),
+        ("1 2_0", "'2_0' is not a whole number"),
+        ("1 +2", "'+2' is not a whole number"),
+        ("--1 2", "'--1' is not a whole number"),
+        ("1,2", "'1,2' is not a whole number"),
+        ("1 2 3 0", "run 2 has length 0"),
+        ("0 0", "run 1 has length 0"),
+        ("1 " + "9" * 5000, "an image has 100"),
         ("nan", "'nan' is not a whole number"),
         ("-1 3 4", "has more than the -1"),
         ("-1 -1", "has more than the -1"),
         ("1 2 -1", "overlaps"),
-        ("1\t2", "is not a whole number"),
-        ("1 2\n3 4", "is not a whole number"),
+        ("1\t2", "'1\\t2' holds a tab"),
+        ("1 2\n3 4", "'2\\n3' holds a line break"),
         ("", "is empty"),
         ("  ", "is empty"),
     ],

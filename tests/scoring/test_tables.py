@@ -1,11 +1,14 @@
+import gzip
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.errors import UserError
-from pulmo.scoring.tables import read_table, to_numbers
+from pulmo.errors import ParticipantVisibleError, UserError
+from pulmo.scoring.tables import notes_of, read_submission, read_table, to_numbers
 
 
 @pytest.mark.parametrize(
@@ -30,20 +33,85 @@ def test_files_as_people_save_them(content: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "not a CSV table"),
-        (b"id,value\na,1,5\nb,2\n", "not a CSV table"),
-        (b"id,value\na,1,5\nb,2,5\n", "not a CSV table"),
-        (b"\xff\xfe\x00", "not a CSV table"),
-        (b"id,Value\na,1\n", r"no column 'value'; is 'Value' meant for it"),
+        (b"", "it is empty"),
+        (b"\n\n", "it is empty"),
+        (b"id,value\na,1,5\nb,2\n", "row 2: has 3 cells, the header 2. Write numbers with a point"),
+        (b"id,value\na,1\nb,0,5\n", "row 3: has 3 cells, the header 2. Write numbers with a point"),
+        (b"id,value\na,1,\n\nb,2,\n", "row 2: has 3 cells, the header 2: a comma at the end is one too many"),
+        (b"id;value\na;0,5\n", "cells are separated by semicolons, not by commas"),
+        (b"id\tvalue\na\t1\n", "cells are separated by tabs"),
+        (b"id|value\na|1\n", "cells are separated by vertical bars"),
+        (b"id,value\na;1\n", "row 2: cells are separated by semicolons"),
+        (b"id,value\na;0,5\n", "row 2: cells are separated by semicolons"),
+        ("id,value\na,1\n".encode("utf-16"), "in UTF-16"),
+        ("id,value\na,1\n".encode("utf-16-le"), "in UTF-16"),
+        (b"id,value\na,1\nb,\0\0\n", "row 3: holds NUL bytes"),
+        (b"id,value\na,1\n\xe9,2\n", "row 3: is not UTF-8 (byte 0xE9)"),
+        (b'id,value\na,1\nb,"2\nc,3\n', 'row 3: a quotation mark (") is opened and never closed'),
+        (b"PK\x03\x04\x14\0", "a zip archive or an Excel workbook"),
+        (b"\x1f\x8b\x08\0", "a gzip archive"),
+        (b"id,Value\na,1\n", "no column 'value'; is 'Value' meant for it"),
+        (b"id,VALUE\na,1\n", "no column 'value'; is 'VALUE' meant for it"),
+        (b"id,value,value\na,1,2\n", "row 1: names column 'value' twice"),
+        (b"a,1\nb,2\n", "row 1: has no header: its first row is 'a,1'. Write id,value above it"),
     ],
-    ids=["empty", "a cell too many", "a cell too many in each row", "UTF-16", "missing column"],
 )
-def test_what_is_no_such_table_is_said(content: bytes, words: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", [read_table, read_submission])
+def test_what_is_no_such_table_is_named_for_what_it_is(
+    read: Callable[[Path, list[str]], pd.DataFrame], content: bytes, words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=words) as error:
-        read_table(path, ["id", "value"])
+    with pytest.raises(UserError) as error:
+        read(path, ["id", "value"])
+    assert words in str(error.value)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"id, value\na,1\n", "column ' value' has spaces around its name"),
+        (b",id,value\n0,a,1\n", "column 1 has no name"),
+        (b"Unnamed: 0,id,value\n0,a,1\n", "column 1 has no name ('Unnamed: 0')"),
+        (b"id,value,\na,1,\n", "column 3 has no name"),
+        (b"\xef\xbb\xbf\xef\xbb\xbfid,value\na,1\n", "holds a byte order mark"),
+        (b"id,value\xc2\xa0\na,1\n", "holds a no-break space"),
+    ],
+)
+def test_a_header_that_pandas_reads_otherwise_is_a_submissions_fault_alone(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(ParticipantVisibleError) as error:
+        read_submission(path, ["id", "value"])
+    assert words in str(error.value)
+
+
+def test_ids_of_a_submission_are_not_put_right(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes("id,value\n a, 1\nb\u00a0,2 \n".encode())
+    table = read_submission(path, ["id", "value"])
+    assert table.to_numpy().tolist() == [[" a", "1"], ["b\u00a0", "2"]]
+    assert notes_of(table) == [f"{path}: spaces around cells are ignored"]
+    assert read_table(path, ["id"])["id"].tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("read", [read_table, read_submission])
+def test_a_table_of_no_rows_and_one_that_is_packed(
+    read: Callable[[Path, list[str]], pd.DataFrame], tmp_path: Path
+) -> None:
+    (tmp_path / "none.csv").write_text("id,value\n")
+    assert read(tmp_path / "none.csv", ["id", "value"]).shape == (0, 2)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,value\na,1\n"))
+    with zipfile.ZipFile(tmp_path / "a.csv.zip", "w") as archive:
+        archive.writestr("a.csv", "id,value\na,1\n")
+    for name in ("a.csv.gz", "a.csv.zip"):
+        assert read(tmp_path / name, ["id", "value"]).to_numpy().tolist() == [["a", "1"]]
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"id,value\na,1\n")[:-9])
+    with pytest.raises(UserError, match="cannot be unpacked"):
+        read(tmp_path / "cut.csv.gz", ["id"])
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
@@ -53,12 +121,54 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         read_table(tmp_path, [])
 
 
-def test_what_is_no_number_is_named_by_row() -> None:
-    table = pd.DataFrame({"value": ["1", "x", "", "inf", "-2.5e3"]})
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("x", "is not a finite number"),
+        ("", "is empty"),
+        ("inf", "is not a finite number"),
+        ("nan", "is not a finite number"),
+        ("1e999", "is too large for a number"),
+        ("9" * 20, "is too large for a number"),
+        ("2488,5", "has a decimal comma"),
+        (",5", "has a decimal comma"),
+        ("1,234,567.5", "has a comma between thousands, or a decimal comma"),
+        ("1_0", "has an underscore between digits"),
+        ("0x1p3", "is hexadecimal"),
+        ("0x1F", "is hexadecimal"),
+        ("\uff11\uff10", "holds '\uff11' (fullwidth digit one)"),
+        ("\u22125", "holds '\u2212' (minus sign)"),
+        ("5\u00a0", "holds a no-break space"),
+        ("5\t", "holds a tab"),
+        ("5\u200b", "holds a zero-width space"),
+        ("5\x1a", "holds the control character 0x1a"),
+        ("5;6", "has a semicolon in it"),
+        ("1 2", "is not a finite number"),
+        ("5%", "is not a finite number"),
+        ("1e", "is not a finite number"),
+        ("--5", "is not a finite number"),
+        (".", "is not a finite number"),
+    ],
+)
+def test_what_is_no_number_is_named_by_row(word: str, reason: str) -> None:
+    values, faults = to_numbers(pd.DataFrame({"value": ["1", word, "-2.5e3"]}), "value", "table.csv")
+    np.testing.assert_array_equal(values, [1, np.nan, -2500])
+    wanted = f"table.csv, row 3, value: {word!r} {reason}. Write a plain number, such as 1234.5."
+    assert list(map(str, faults)) == [wanted]
+
+
+def test_plain_numbers_are_read_as_pandas_reads_them() -> None:
+    words = ["1", "-2", "+3", "4.", ".5", "-.5", "6e2", "7E+2", "8e-2", "007", " 9 ", "1234.5678", "-0"]
+    values, faults = to_numbers(pd.DataFrame({"value": words}), "value", "table.csv")
+    assert not faults
+    assert values.tolist() == [1, -2, 3, 4, 0.5, -0.5, 600, 700, 0.08, 7, 9, 1234.5678, 0]
+    assert pd.to_numeric(pd.Series(words)).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "Int64", "float64"])
+def test_columns_of_numbers_stay_numbers(dtype: str) -> None:
+    table = pd.DataFrame({"value": pd.Series([1, 2], dtype=dtype)})
     values, faults = to_numbers(table, "value", "table.csv")
-    np.testing.assert_array_equal(values, [1, np.nan, np.nan, np.nan, -2500])
-    assert [str(fault) for fault in faults] == [
-        "table.csv, row 3, value: 'x' is not a finite number. Write a number.",
-        "table.csv, row 4, value: '' is not a finite number. Write a number.",
-        "table.csv, row 5, value: 'inf' is not a finite number. Write a number.",
-    ]
+    assert (values.tolist(), faults) == ([1.0, 2.0], [])
+    values[0] = 9
+    assert table["value"].tolist() == [1, 2]

@@ -1,18 +1,22 @@
 """What the user sees: results on stdout, everything else on stderr, faults without a traceback."""
 
 import errno
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from pulmo.errors import UserError
+from pulmo.errors import CommandLineError, FigureWarning, ParticipantVisibleError, UserError
+from pulmo.pipeline.disk import STARTED
 from pulmo.pipeline.telling import tell as tell
 
-MOST_FAULTS_SHOWN = 50
-USER_AT_FAULT = 1
+MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all, of a single kind, of each of several kinds
+USER_AT_FAULT, COMMAND_LINE_WRONG = 1, 2
 
 
 def show_json(value: Any) -> None:
@@ -29,27 +33,74 @@ def show_table(rows: Sequence[dict[str, str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def quietly(command: Callable[[], None]) -> None:
-    """Run a command for the person in front of it: their mistakes without a traceback, exit code 1."""
+def quietly(command: Callable[[], None], as_json: bool = False) -> None:
+    """Run a command for the person in front of it: what is wrong is told without a traceback, and the exit code says
+    whose mistake it is. A few faults of each kind are shown; `as_json` prints all of them on stdout."""
     # TensorFlow logs to stderr from C++ as soon as it is loaded, unless this is set before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FigureWarning, append=True)  # the page tells it; tests, which come first, fail
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name need not be text
     try:
-        with _no_space_left_explained():
-            command()
+        command()
     except UserError as error:
-        tell("\n".join(str(fault) for fault in error.faults[:MOST_FAULTS_SHOWN]))
-        if len(error.faults) > MOST_FAULTS_SHOWN:
-            tell(f"… and {len(error.faults) - MOST_FAULTS_SHOWN} more faults.")
-        sys.exit(USER_AT_FAULT)
-
-
-@contextmanager
-def _no_space_left_explained() -> Iterator[None]:
-    try:
-        yield
+        if as_json:
+            show_json({"faults": [asdict(fault) for fault in error.faults]})
+        _tell_faults(error)
+        sys.exit(COMMAND_LINE_WRONG if isinstance(error, CommandLineError) else USER_AT_FAULT)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        place = f" for {error.filename}" if error.filename else ""
-        tell(f"No space is left on the disk{place}. Free some: what is finished is kept, the same command goes on.")
+        if isinstance(error, BrokenPipeError):  # whoever read the output has had enough of it
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - Python writes the rest there as it ends
+        else:
+            tell(sentence(error))
         sys.exit(USER_AT_FAULT)
+
+
+def _tell_faults(error: UserError) -> None:
+    """The first faults of each kind, which is told by its remedy."""
+    kinds = Counter(fault.remedy for fault in error.faults)
+    few = max(FEW // max(1, len(kinds)), FEWEST)
+    seen: Counter[str] = Counter()
+    shown = 0
+    for fault in error.faults:
+        seen[fault.remedy] += 1
+        if seen[fault.remedy] <= few and shown < MOST:
+            tell(str(fault))
+            shown += 1
+    if shown < len(error.faults):
+        all_of_them = ": `validate --json` lists all" if isinstance(error, ParticipantVisibleError) else ""
+        tell(f"… and {len(error.faults) - shown:,} more faults like these{all_of_them}.")
+
+
+def sentence(error: OSError) -> str:
+    """What the system refused, where, and what to do, in one sentence."""
+    if error.errno is None:
+        # Libraries' own: of a network's only the name, for its text may hold what was sent.
+        network = type(error).__module__.partition(".")[0] in ("requests", "urllib3")
+        return f"{type(error).__name__}{'' if network else f': {error}'}; {_GOES_ON}."
+    place = str(error.filename).removesuffix(STARTED) if error.filename else "a file"
+    what, remedy = _REASONS.get(error.errno, (error.strerror or "the system refused it", "look at it, and try again"))
+    return f"{place}: {what}; {remedy}."
+
+
+_GOES_ON = "what is finished is kept, and the same command goes on"
+_NO_SPACE = ("no space is left on the disk", f"free some: {_GOES_ON}")
+_NOT_ALLOWED = ("it may not be read or written", "change its permissions, or name another place")
+_FILE_IN_THE_WAY = ("a file stands where a folder is needed", "move it away, or name another place")
+_REASONS = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: ("the disk quota is used up", f"free some: {_GOES_ON}"),
+    errno.EFBIG: ("a file would be larger than is allowed", f"raise the limit (ulimit -f): {_GOES_ON}"),
+    errno.EROFS: ("the disk is read-only", "name a folder on another disk"),
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.ENOTDIR: _FILE_IN_THE_WAY,
+    errno.EEXIST: _FILE_IN_THE_WAY,
+    errno.EISDIR: ("it is a folder, and a file is needed", "name a file"),
+    errno.ENOENT: ("there is no such file or folder", "check the path, or make it again"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),
+    errno.EMFILE: ("too many files are open", f"raise the limit (ulimit -n): {_GOES_ON}"),
+    errno.EIO: ("the disk failed to read or write", f"check the disk: {_GOES_ON}"),
+}
+"""What the commonest errors of the system mean for a person, and what to do."""

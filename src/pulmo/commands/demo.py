@@ -10,9 +10,10 @@ from pulmo.commands.console import show_table, tell
 from pulmo.commands.report import write_index, write_report
 from pulmo.commands.run import Request, run_all
 from pulmo.competition import Competition
+from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.fingerprint import digest_code
 from pulmo.pipeline.progress import bar
-from pulmo.scoring.tables import read_table
+from pulmo.scoring.tables import read_submission
 
 DEMO = "demo"  # the preset and the run's name
 FOLDER = Path("work") / "demo"
@@ -29,7 +30,7 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
         request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed)
         summary = run_all(request)
         cells = competition.module("submission")
-        submission = read_table(summary.submission, competition.submission_columns)
+        submission = read_submission(summary.submission, competition.submission_columns)
         hidden = cells.score(cells.read_solution(solution), submission, competition.row_id)
         pages.append(write_report(request))
         rows.append(
@@ -59,7 +60,7 @@ def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
         return data, solution
     written.unlink(missing_ok=True)
     shutil.rmtree(data, ignore_errors=True)
-    with bar() as display:
+    with writing_to(FOLDER), bar() as display:
         task = display.add_task("phantom patients")
         phantom.write_phantom(
             data,

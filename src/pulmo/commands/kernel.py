@@ -11,7 +11,9 @@ from pulmo.kaggle.credentials import user_name
 from pulmo.kaggle.folders import INFER, OWNER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
-from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.disk import writing_to
+from pulmo.pipeline.manifest import MANIFEST
+from pulmo.pipeline.paths import RunPaths, works_of
 from pulmo.pipeline.scores import write_scores
 
 MODEL = Path("fit_ensemble") / "model"
@@ -24,7 +26,8 @@ def build_kernel(competition: Competition, train: bool, run: str | None, owner: 
     kind = TRAIN if train else INFER
     run = None if train else run or _newest_run(competition)
     model = None if run is None else _model(competition, run)
-    built = build(competition, kind, model, owner or user_name() or OWNER)
+    with writing_to(built_kernel(competition, kind).parent):
+        built = build(competition, kind, model, owner or user_name() or OWNER)
     if run is not None and model is not None:
         tell(f"The model is that of run {run!r}.")
         _keep_estimate(competition, run, model, built_kernel(competition, kind).parent)
@@ -64,12 +67,12 @@ def push_kernel(competition: Competition, train: bool) -> None:
 
 def _newest_run(competition: Competition) -> str:
     """The run whose model was made last."""
-    work = RunPaths.of(competition.name, "", Path()).work
-    models = sorted(work.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime)
-    if not models:
+    work = works_of(competition.name)
+    made = [model.parent / MANIFEST for model in work.glob(f"*/{MODEL}") if (model.parent / MANIFEST).is_file()]
+    if not made:
         remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
         raise UserError(Fault(str(work), "there is no run with a trained model", remedy))
-    return models[-1].parents[1].name
+    return max(made, key=lambda manifest: manifest.stat().st_mtime).parents[1].name
 
 
 def _model(competition: Competition, run: str) -> Path:

@@ -10,6 +10,7 @@ import pandas as pd
 from pulmo.commands.console import tell
 from pulmo.commands.run import Request, prepare
 from pulmo.competition import competition_names, find_competition
+from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.runner import Run
 from pulmo.pipeline.scores import SCORES, SUBMISSION, read_scores, scores_of
 from pulmo.report.page import Figure, Section, write_page
@@ -25,6 +26,7 @@ def write_report(request: Request, out: Path | None = None) -> Path:
     started = time.monotonic()
     run = prepare(request)
     path = out or run.paths.out / PAGE
+    writable_folder(path.parent)
     sections = []
     for name, heading in SECTIONS.items():
         tell(f"{request.competition.name}: drawing {heading.lower()} …")

@@ -1,5 +1,6 @@
 """A competition's stages, from the command's words to a submission, its score.json and a summary."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,14 +14,16 @@ from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.cross_validation import CV_DIFFERS, differing_from_cv
+from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.fingerprint import digest_file, digest_output
 from pulmo.pipeline.manifest import load_manifest
+from pulmo.pipeline.parallel import check_cluster
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.scores import SHA256, SUBMISSION, read_scores, write_scores
 from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
 from pulmo.pipeline.stage import load
-from pulmo.scoring.tables import read_table
+from pulmo.scoring.tables import read_submission, read_table
 from pulmo.scoring.validation import validate
 
 MODEL = "fit_ensemble/model"
@@ -49,7 +52,9 @@ class Request:
 
         A model from elsewhere has a run of its own, named by its digest: no other run's submission is overwritten.
         """
-        return self.run or (self.preset if self.model is None else f"model-{digest_output(self.model)[:8]}")
+        if self.run is not None:
+            return self.run
+        return self.preset if self.model is None else f"model-{digest_output(self.model)[:8]}"
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,8 @@ def prepare(request: Request) -> Run:
     """Settings read and folders named.
 
     Raises:
-        UserError: the data folder is not there, or a setting is wrong.
+        CommandLineError: a setting, the run's name or the cluster's address is wrong.
+        UserError: the data folder is not there, or no cluster answers.
     """
     competition = request.competition
     config = (resources.files(f"pulmo.competitions.{competition.name}") / "config.toml").read_text()
@@ -168,17 +174,21 @@ def prepare(request: Request) -> Run:
     if not data.is_dir():
         remedy = f"Put Kaggle's files of {competition.kaggle_slug} there, or name their folder with --data"
         raise UserError(Fault(str(data), "there is no such folder", remedy))
+    if request.cluster is not None:
+        check_cluster(request.cluster)
     inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}
     paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
     return Run(competition, paths, settings, request.seed, request.cluster, inputs, request.device)
 
 
 def _check_folders(run: Run, request: Request) -> None:
-    """No run writes into another one's folders, where its files would stand beside the other's estimate.
+    """A folder for results that can be written to, and is not another run's, whose estimate would stand beside them.
 
     Raises:
+        OSError: nothing can be written there.
         UserError: it would.
     """
+    writable_folder(run.paths.out)
     theirs = read_scores(run.paths.out).get("run", request.run_name)
     if theirs != request.run_name:
         remedy = f"Choose another folder with --out, or that run with --run {theirs}"
@@ -220,7 +230,7 @@ def _publish(run: Run, request: Request) -> tuple[Path, Path]:
     competition = run.competition
     made = output(run, "predict/submission")
     sample = run.paths.data / competition.sample
-    submission = read_table(made, competition.submission_columns)
+    submission = read_submission(made, competition.submission_columns)
     expected = read_table(sample, [competition.row_id]) if sample.is_file() else submission
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
     run.paths.out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.statistics import lung_statistics
 from pulmo.imaging.volume import Volume
+from pulmo.pipeline.disk import writable_folder, writing_to
 from pulmo.report.scan import draw_histogram, draw_montage, write_turning_lungs
 
 
@@ -21,10 +22,12 @@ def scan_folder(folder: Path, out: Path | None, as_json: bool) -> None:
     """
     if not folder.is_dir():
         raise ScanError(Fault(str(folder), "there is no such folder", "Name the folder of one CT series"))
+    drawn = out or Path("work") / "scan" / folder.resolve().name
+    writable_folder(drawn)
     volume = read_volume(folder)
     mask = segment_lungs(volume)
     facts = _facts(volume, mask)
-    pictures = _draw(volume, mask, out or Path("work") / "scan" / folder.resolve().name)
+    pictures = _draw(volume, mask, drawn)
     if as_json:
         show_json({**facts, "pictures": [str(path) for path in pictures]})
     else:
@@ -50,9 +53,10 @@ def _facts(volume: Volume, mask: LungMask) -> dict[str, Any]:
 def _draw(volume: Volume, mask: LungMask, folder: Path) -> list[Path]:
     tell(f"Drawing into {folder} …")
     montage, histogram, turning = (folder / name for name in ("montage.png", "histogram.png", "lungs.html"))
-    draw_montage(volume, mask, montage)
-    draw_histogram(volume, mask, histogram)
-    write_turning_lungs(volume, mask, turning)
+    with writing_to(folder):
+        draw_montage(volume, mask, montage)
+        draw_histogram(volume, mask, histogram)
+        write_turning_lungs(volume, mask, turning)
     return [montage, histogram, turning]
 
 

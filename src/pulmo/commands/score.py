@@ -10,9 +10,10 @@ import pandas as pd
 from pulmo.blending.knobs import Knob, defaults_of
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition
-from pulmo.errors import Fault, ParticipantVisibleError, UserError
-from pulmo.scoring.ids import missing_ids, repeated_ids, shared_rows, unknown_ids
-from pulmo.scoring.tables import name_of, notes_of, read_table
+from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, UserError
+from pulmo.pipeline.disk import atomically, writing_to
+from pulmo.scoring.ids import SCORE_SUBSET, id_faults, shared_rows
+from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
 from pulmo.scoring.validation import validate
 
 
@@ -33,17 +34,20 @@ def score_file(competition: Competition, path: Path, solution: Path, subset: boo
         print(f"{value:.6f}")
 
 
-def validate_file(competition: Competition, path: Path, sample: Path) -> None:
-    """Say whether Kaggle would take the file; every fault is named."""
+def validate_file(competition: Competition, path: Path, sample: Path, as_json: bool = False) -> None:
+    """Check a submission against Kaggle's format; every fault is named."""
     submission = _read(competition, path)
     expected = read_table(sample, [competition.row_id], competition.also_called)
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
-    print(f"{path}: valid, {len(submission)} rows")
+    if as_json:
+        show_json({"submission": str(path), "valid": True, "rows": len(submission)})
+    else:
+        print(f"{path}: valid, {len(submission)} rows")
 
 
 def _read(competition: Competition, path: Path) -> pd.DataFrame:
     """A submission; what was put right in it is said."""
-    table = read_table(path, competition.submission_columns, competition.also_called)
+    table = read_submission(path, competition.submission_columns, competition.also_called)
     for note in notes_of(table):
         tell(f"note: {note}")
     return table
@@ -62,13 +66,14 @@ class BlendRequest:
     solution: Path | None = None
     subset: bool = False
     knobs: Sequence[str] = field(default=())
+    json: bool = False
 
 
 def blend_files(competition: Competition, request: BlendRequest) -> None:
     """Combine submission files."""
     if request.solution is not None and (request.weights is not None or request.knobs):
         remedy = "Give weights and knobs, or let them be fitted"
-        raise UserError(Fault("--solution and --weights or --set", "were both given", remedy))
+        raise CommandLineError(Fault("--solution and --weights or --set", "were both given", remedy))
     cells = competition.module("submission")
     tables = [_read(competition, path) for path in request.paths]
     if request.subset:
@@ -82,9 +87,13 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
         for path, weight in zip(request.paths, weights, strict=True):
             tell(f"{weight / sum(weights):8.4f}  {path}")
     combined = cells.blend(tables, weights, **knobs)
-    request.out.parent.mkdir(parents=True, exist_ok=True)
-    combined.to_csv(request.out, index=False, lineterminator="\n")
-    print(f"{request.out}: {len(combined)} rows")
+    with writing_to(request.out.parent):
+        request.out.parent.mkdir(parents=True, exist_ok=True)
+        atomically(request.out, lambda path: combined.to_csv(path, index=False, lineterminator="\n"))
+    if request.json:
+        show_json({"submission": str(request.out), "rows": len(combined), "weights": weights, "knobs": knobs})
+    else:
+        print(f"{request.out}: {len(combined)} rows")
 
 
 def _fit(
@@ -110,6 +119,8 @@ def _fit(
         return sign * float(cells.score(truths[which], table, row_id))
 
     fit = fit_blend(halves, cells.blend, score, cells.KNOBS)
+    if request.json:
+        return fit.weights.tolist(), fit.knobs
     names = [*map(str, request.paths), "blend"]
     columns = zip(names, [*fit.weights, 1.0], sign * fit.first, sign * fit.second, strict=True)
     show_table(
@@ -149,8 +160,8 @@ def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) ->
     row_id = competition.row_id
     faults: list[Fault] = []
     for table in tables:
-        faults += repeated_ids(table, row_id) + competition.module("submission").check_cells(table)
-        faults += missing_ids(table, tables[0], row_id) + unknown_ids(table, tables[0], row_id)
+        faults += id_faults(table, tables[0], row_id, SCORE_SUBSET)
+        faults += competition.module("submission").check_cells(table)
     if faults:
         raise ParticipantVisibleError(faults)
 
@@ -159,12 +170,12 @@ def _parse_weights(text: str, count: int) -> list[float]:
     try:
         weights = [float(part) for part in text.split(",")]
     except ValueError:
-        raise UserError(Fault(f"--weights {text}", "are not numbers", "Write e.g. --weights 0.7,0.3")) from None
+        raise CommandLineError(Fault(f"--weights {text}", "are not numbers", "Write e.g. --weights 0.7,0.3")) from None
     if not all(map(math.isfinite, weights)):
-        raise UserError(Fault(f"--weights {text}", "are not finite numbers", "Write e.g. --weights 0.7,0.3"))
+        raise CommandLineError(Fault(f"--weights {text}", "are not finite numbers", "Write e.g. --weights 0.7,0.3"))
     if len(weights) != count or min(weights) < 0 or sum(weights) <= 0:
         remedy = f"Give {count} of them, none negative and not all zero"
-        raise UserError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
+        raise CommandLineError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
     # Of their greatest, so that no sum of them overflows; only their proportions count.
     return [weight / max(weights) for weight in weights]
 
@@ -175,12 +186,12 @@ def _parse_knobs(texts: Sequence[str], known: Mapping[str, Knob]) -> dict[str, f
         name, _, value = text.partition("=")
         if name not in known:
             remedy = f"Choose from {', '.join(known)}" if known else "This competition's blend has weights alone"
-            raise UserError(Fault(f"--set {text}", f"there is no knob {name!r}", remedy))
+            raise CommandLineError(Fault(f"--set {text}", f"there is no knob {name!r}", remedy))
         try:
             knobs[name] = float(value)
         except ValueError:
             knobs[name] = math.nan
         if not math.isfinite(knobs[name]):
             remedy = f"Write e.g. --set {name}={known[name].default:g}"
-            raise UserError(Fault(f"--set {text}", f"{value!r} is no finite number", remedy))
+            raise CommandLineError(Fault(f"--set {text}", f"{value!r} is no finite number", remedy))
     return knobs

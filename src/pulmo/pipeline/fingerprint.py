@@ -36,6 +36,13 @@ def digest_output(path: Path) -> str:
     return digest_file(path)
 
 
+def stamp_of(path: Path) -> str:
+    """Sizes and times of an output's files: while these are the same, its bytes need not be read again."""
+    if path.is_dir():
+        return digest_value(sorted(_listing(path, "")))
+    return digest_value([path.stat().st_size, path.stat().st_mtime_ns])
+
+
 def digest_raw(path: Path) -> str:
     """Digest of one of Kaggle's files (its bytes) or folders of scans (names, sizes and times of all files in it).
 

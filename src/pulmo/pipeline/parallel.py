@@ -15,13 +15,14 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for_end
 from threading import Thread
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from pulmo.errors import Fault, ScanError, UserError
+from pulmo.errors import CommandLineError, Fault, ScanError, UserError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-CLUSTER_TIMEOUT_SECONDS = 20
+CLUSTER_TIMEOUT_SECONDS = 10
 
 
 def map_items(
@@ -62,6 +63,35 @@ def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iter
             else:
                 del waiting[key]
                 yield key, result
+
+
+def check_cluster(address: str) -> None:
+    """Whether a Dask scheduler answers, asked before any work.
+
+    Raises:
+        CommandLineError: that is no address.
+        UserError: none answers.
+    """
+    try:
+        parts = urlsplit(address if "://" in address else f"tcp://{address}")
+        found = bool(parts.hostname and parts.port)
+    except ValueError:
+        found = False
+    if not found:
+        remedy = "Write its address as `dask scheduler` tells it, e.g. --cluster tcp://127.0.0.1:8786"
+        raise CommandLineError(Fault(f"--cluster {address}", "is no address of a Dask scheduler", remedy))
+    with _client(address):
+        pass
+
+
+def _client(address: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=CLUSTER_TIMEOUT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        what = f"no Dask scheduler answers there ({error})"
+        raise UserError(Fault(f"--cluster {address}", what, "Start one with `dask scheduler`")) from None
 
 
 class _InFlight:
@@ -128,17 +158,9 @@ def _end_with_parent() -> None:
 def _on_cluster(
     function: Callable[[T], R], items: Mapping[str, T], address: str
 ) -> Iterator[tuple[str, R | ScanError]]:
-    from distributed import Client, KilledWorker, as_completed
+    from distributed import KilledWorker, as_completed
 
-    try:
-        client = Client(address, timeout=CLUSTER_TIMEOUT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise UserError(
-            Fault(
-                f"--cluster {address}", f"no Dask scheduler answers there ({error})", "Start one with `dask scheduler`"
-            )
-        ) from None
-    with client:
+    with _client(address) as client:
         # pure=False: the answer depends on files, so an earlier answer must not be taken for this one.
         futures = {client.submit(function, item, pure=False): key for key, item in items.items()}
         for future in as_completed(futures, loop=client.loop):

@@ -1,7 +1,33 @@
 """Where things lie: the folders of a run, relative to where the command is given."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from pulmo.errors import CommandLineError, Fault
+
+LONGEST_NAME = 100
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # by Windows, with any ending
+
+
+def checked_run(name: str) -> str:
+    """The name of a run, if it can name a folder everywhere and leads nowhere else.
+
+    Raises:
+        CommandLineError: it cannot.
+    """
+    plain = _PLAIN_NAME.fullmatch(name) and not name.endswith(".") and not _RESERVED.fullmatch(name)
+    if not plain or len(name) > LONGEST_NAME:
+        what = f"{name!r} is no plain name of a folder"
+        remedy = f"Take letters, digits, dots, _ and -, {LONGEST_NAME} at most, the first no dot and the last none"
+        raise CommandLineError(Fault("--run", what, remedy))
+    return name
+
+
+def works_of(competition: str) -> Path:
+    """Where the runs of a competition are made, unless `--work` says otherwise."""
+    return Path("work") / competition
 
 
 @dataclass(frozen=True)
@@ -16,10 +42,15 @@ class RunPaths:
     def of(
         cls, competition: str, run: str, data: Path, work: Path | None = None, out: Path | None = None
     ) -> "RunPaths":
-        """The folders of a run; by default `work/<competition>/<run>` and `submissions/<competition>/<run>`."""
+        """The folders of a run; by default `work/<competition>/<run>` and `submissions/<competition>/<run>`.
+
+        Raises:
+            CommandLineError: the run's name is not plain.
+        """
+        checked_run(run)
         return cls(
             data=data,
-            work=work or Path("work") / competition / run,
+            work=work or works_of(competition) / run,
             out=out or Path("submissions") / competition / run,
         )
 

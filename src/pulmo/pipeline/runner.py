@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import DivergedError, Fault, UserError
-from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_settings, digest_value
-from pulmo.pipeline.manifest import Manifest, load_manifest
+from pulmo.pipeline.disk import writing_to
+from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_settings, digest_value, stamp_of
+from pulmo.pipeline.manifest import MANIFEST, Manifest, load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.settings import Section
 from pulmo.pipeline.stage import PIECES, Stage, find_output
@@ -53,7 +54,7 @@ def run_stages(run: Run, specs: Sequence[StageSpec]) -> Iterator[StageResult]:
         UserError: an input is missing, another process works on the same run, or the data are at fault.
     """
     run.paths.work.mkdir(parents=True, exist_ok=True)
-    with _only_process(run.paths.work):
+    with writing_to(run.paths.work), _only_process(run.paths.work):
         for spec in specs:
             yield _run_stage(run, spec)
 
@@ -85,6 +86,7 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
     if load_manifest(partial) is None:
         if _unchanged(folder, digest, spec):
             return StageResult(spec, _manifest(folder), folder, skipped=True)
+        _refuse_damaged(run, inputs)
         started = time.monotonic()
         stage = Stage(spec, run.seed, run.paths.data, inputs, partial, run.cluster, run.device)
         (partial / PIECES).mkdir(parents=True, exist_ok=True)
@@ -96,7 +98,7 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
             for note in stage.notes:  # what was left out before may be the reason
                 tell(f"note: {note}")
             raise
-        made = {name: digest_output(_made(partial, name)) for name in spec.writes}
+        made = {name: _made(partial, name) for name in spec.writes}
         Manifest(
             stage=spec.name,
             digest=digest,
@@ -104,7 +106,8 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
             inputs=entries,
             settings=json.loads(section.model_dump_json()),
             code=code,
-            outputs=made,
+            outputs={name: digest_output(path) for name, path in made.items()},
+            stamps={name: stamp_of(path) for name, path in made.items()},
             notes=tuple(stage.notes),
             seconds=round(time.monotonic() - started, 2),
         ).save(partial)
@@ -118,9 +121,28 @@ def _digest_input(run: Run, name: str, path: Path) -> str:
     return manifest.outputs[name.partition("/")[2]] if manifest else digest_output(path)
 
 
+def _refuse_damaged(run: Run, inputs: Mapping[str, Path]) -> None:
+    """Before a stage is run alone on outputs that are no longer what their stages left."""
+    for name, path in inputs.items():
+        manifest = None if name in run.inputs else load_manifest(path.parent)
+        stage, _, key = name.partition("/")
+        if manifest is not None and not manifest.holds(key, path):
+            remedy = f"Make it again: run the stage {stage}, or `pulmo {run.competition.name} run`"
+            raise UserError(Fault(str(path), "is damaged: it is not what its stage left", remedy))
+
+
 def _unchanged(folder: Path, digest: str, spec: StageSpec) -> bool:
     manifest = load_manifest(folder)
-    return bool(manifest and manifest.digest == digest and all(find_output(folder, name) for name in spec.writes))
+    if manifest is None and (folder / MANIFEST).is_file():
+        tell(f"{folder / MANIFEST}: it is damaged; {spec.name} is made again")
+    if manifest is None or manifest.digest != digest:
+        return False
+    for name in spec.writes:
+        path = find_output(folder, name)
+        if path is None or not manifest.holds(name, path):
+            tell(f"{path or folder / name}: it is damaged, missing or changed; {spec.name} is made again")
+            return False
+    return True
 
 
 def _manifest(folder: Path) -> Manifest:

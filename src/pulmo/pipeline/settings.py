@@ -6,13 +6,14 @@ of them. A key that is unknown or of the wrong type is an error naming the key, 
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import CommandLineError, Fault
 
 DEFAULT_PRESET = "full"
 
@@ -41,13 +42,15 @@ def load_settings(
         overrides: `section.key=value` as given to `--set`; values are TOML, or plain text where they are not.
 
     Raises:
-        UserError: unknown preset, key or type, each named with what is valid.
+        CommandLineError: unknown preset, key or type, each named with what is valid.
     """
     values = tomllib.loads(config)
     presets = values.pop("presets", {})
     if preset not in {*presets, DEFAULT_PRESET}:
         known = ", ".join(sorted({*presets, DEFAULT_PRESET}))
-        raise UserError(Fault("--preset", f"{preset!r} is not a preset", f"Choose from {known}"))
+        close = difflib.get_close_matches(preset, [*presets, DEFAULT_PRESET], n=1)
+        instead = f"Did you mean {close[0]}? There are" if close else "Choose from"
+        raise CommandLineError(Fault("--preset", f"{preset!r} is not a preset", f"{instead} {known}"))
     values = _merge(values, presets.get(preset, {}))
     for override in overrides:
         values = _merge(values, _parse_override(override))
@@ -55,7 +58,7 @@ def load_settings(
         # Through JSON, because strict mode reads TOML's lists and paths only from there.
         return model.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        raise UserError(_fault(model, problem) for problem in error.errors()) from None
+        raise CommandLineError(_fault(model, problem) for problem in error.errors()) from None
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def _parse_override(override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise UserError(
+        raise CommandLineError(
             Fault(f"--set {override}", "is not of the form section.key=value", "Write e.g. --set features.folds=5")
         )
     try:
@@ -90,7 +93,38 @@ def _fault(model: type[Section], problem: Any) -> Fault:
         return Fault(f"setting {key}", "there is no such setting", _nearest(model, key))
     if problem["type"] == "missing":
         return Fault(f"setting {key}", "has no value", "Give it one in config.toml or with --set")
-    return Fault(f"setting {key}", f"{problem['input']!r} will not do: {problem['msg'].lower()}", "Correct its value")
+    return _wrong_value(key, problem)
+
+
+def _wrong_value(key: str, problem: Any) -> Fault:
+    kind, given, limits = problem["type"], problem["input"], problem.get("ctx", {})
+    where = f"setting {key}"
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", limits["expected"])
+        close = difflib.get_close_matches(str(given), known, n=1)
+        remedy = f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(known)}"
+        return Fault(where, f"must be {limits['expected']} (got {given!r})", remedy)
+    if kind == "model_type":
+        return Fault(where, f"is a section, not a setting (got {given!r})", f"Name one of its keys: {key}.key=value")
+    for named, words in _LIMITS.items():
+        if named in limits and not isinstance(given, str):
+            return Fault(where, f"must be {words} {limits[named]:g} (got {given!r})", "Correct its value")
+    expected = next((words for start, words in _KINDS.items() if kind.startswith(start)), None)
+    what = f"must be {expected}" if expected else problem["msg"].lower()
+    return Fault(where, f"{what} (got {given!r})", "Correct its value")
+
+
+_LIMITS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text in quotation marks",
+    "tuple": "a list in brackets, such as [1, 2]",
+    "list": "a list in brackets, such as [1, 2]",
+    "path": "the path of a file",
+}
+"""How pydantic's types of errors begin, and what each wants in words."""
 
 
 def _nearest(model: type[Section], key: str) -> str:

@@ -1,17 +1,20 @@
 """What a running stage sees: its inputs, its outputs, and how to do many things so that none is done twice."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from pulmo.competition import StageSpec
-from pulmo.errors import ScanError
+from pulmo.errors import Fault, ScanError, UserError
+from pulmo.pipeline.disk import atomically
 from pulmo.pipeline.parallel import map_items
 from pulmo.pipeline.progress import bar, track
 
@@ -72,13 +75,13 @@ class Stage:
         self._output(name)
         path = self.workspace / f"{name}.npy"
         if not path.is_file():
-            _atomically(path, lambda started: _make_array(started, shape, dtype))
+            atomically(path, lambda started: _make_array(started, shape, dtype))
         return path
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """A declared output as the CSV file that Kaggle reads."""
         self._output(name)
-        _atomically(self.workspace / f"{name}.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
+        atomically(self.workspace / f"{name}.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
 
     def folder(self, name: str) -> Path:
         """A declared output that is a folder, empty at first."""
@@ -170,32 +173,49 @@ def _kept_rows(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _kept_lines(path: Path) -> list[Any]:
-    """JSON values, a line each; a last line cut short by a kill is dropped from the file too."""
-    text = path.read_text() if path.exists() else ""
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole)
-    return [json.loads(line) for line in whole.splitlines()]
+    """JSON values, a line each; what follows a line that is cut short or damaged is dropped from the file too."""
+    content = path.read_bytes() if path.exists() else b""
+    values, whole = [], 0
+    for line in content.splitlines(keepends=True):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            break
+        if not line.endswith(b"\n"):
+            break
+        values.append(value)
+        whole += len(line)
+    if whole < len(content):
+        os.truncate(path, whole)
+    return values
 
 
 def save(stem: Path, value: Any) -> None:
     """Write a value beside its name, whole or not at all: DataFrame → .parquet, array → .npy, dict or list → .json."""
     if isinstance(value, pd.DataFrame):
-        _atomically(stem.with_name(stem.name + ".parquet"), value.to_parquet)
+        atomically(stem.with_name(stem.name + ".parquet"), value.to_parquet)
     elif isinstance(value, np.ndarray):
-        _atomically(stem.with_name(stem.name + ".npy"), lambda path: _save_array(path, value))
+        atomically(stem.with_name(stem.name + ".npy"), lambda path: _save_array(path, value))
     else:
         text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-        _atomically(stem.with_name(stem.name + ".json"), lambda path: path.write_text(text))
+        atomically(stem.with_name(stem.name + ".json"), lambda path: path.write_text(text))
 
 
 def load(path: Path) -> Any:
-    """Read what `save` wrote: a table, an array (memory-mapped) or a JSON value."""
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    if path.suffix == ".npy":
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    return json.loads(path.read_text())
+    """Read what `save` wrote: a table, an array (memory-mapped) or a JSON value.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        if path.suffix == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        return json.loads(path.read_text())
+    except (ValueError, EOFError) as error:  # Arrow's, NumPy's and JSON's errors are such; of the system's none is
+        remedy = "Run the stage that made it again, which makes it anew"
+        raise UserError(Fault(str(path), f"is damaged: it cannot be read ({error})", remedy)) from None
 
 
 def find_output(folder: Path, name: str) -> Path | None:
@@ -205,14 +225,12 @@ def find_output(folder: Path, name: str) -> Path | None:
 
 def _save_array(path: Path, value: np.ndarray) -> None:
     with path.open("wb") as file:
-        np.save(file, value, allow_pickle=False)
+        # Not a real file to NumPy, whose own way of writing into one keeps silent about what the disk said.
+        np.save(SimpleNamespace(write=file.write), value, allow_pickle=False)
 
 
 def _make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
     np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
-
-
-def _atomically(path: Path, write: Callable[[Path], object]) -> None:
-    started = path.with_name(path.name + ".started")
-    write(started)
-    started.replace(path)
+    if hasattr(os, "posix_fallocate"):  # a full disk is told here: filling a sparse file would end the process
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

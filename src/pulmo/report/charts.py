@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from pulmo.report.style import BLUE, INK, PAPER, SKY, panel
+from pulmo.report.style import BLUE, INK, PAPER, SKY, legend_label, panel
 
 OVER_POINTS: dict[str, Any] = {
     "frameon": True,
@@ -46,7 +46,9 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
             values = known.loc[known[groups.column] == name, column]
             if len(values):
                 axes.hist(values, edges, density=True, histtype="stepfilled", color=colour, alpha=0.18)
-                axes.hist(values, edges, density=True, histtype="step", color=colour, linewidth=1.6, label=name)
+                axes.hist(
+                    values, edges, density=True, histtype="step", color=colour, linewidth=1.6, label=legend_label(name)
+                )
         axes.set(xlabel=label, yticks=[])
         axes.legend(fontsize=7, handlelength=1, loc="upper right")
     return drawing
@@ -99,7 +101,13 @@ def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str]
             rows = table[table[groups.column] == name]
             if len(rows):
                 axes.plot(
-                    *(rows[x[0]], rows[y[0]]), ".", color=colour, markersize=3, alpha=0.6, label=name, rasterized=True
+                    *(rows[x[0]], rows[y[0]]),
+                    ".",
+                    color=colour,
+                    markersize=3,
+                    alpha=0.6,
+                    label=legend_label(name),
+                    rasterized=True,
                 )
         axes.set(xlabel=x[1], ylabel=y[1])
         axes.legend(fontsize=7, handlelength=1, markerscale=2, loc="upper right", **OVER_POINTS)

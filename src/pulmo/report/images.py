@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Rectangle
 
-from pulmo.report.style import INK, STYLE
+from pulmo.report.style import INK, styled
 
 TITLE_INCHES = 0.18  # a line of it
 PIXELS_PER_INCH = 190  # more than a screen shows
@@ -108,7 +107,7 @@ def _draw_label(axes: Axes, box: Box, columns: int) -> None:
 
 
 def _panel(shown: Shown, width: float, height: float, title: float) -> Drawing:
-    with mpl.rc_context(STYLE):
+    with styled():
         drawing = Drawing(figsize=(width, height + title))
         axes = drawing.add_axes((0, 0, 1, height / (height + title)))
         axes.set_anchor("NW")

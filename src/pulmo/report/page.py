@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pulmo import NOT_FOR_CLINICAL_USE
+from pulmo.pipeline.disk import atomically, writing_to
 from pulmo.report.pictures import Shown, packed, show
 
 Picture = Any
@@ -76,10 +77,9 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
 </body>
 </html>
 """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    started = path.with_name(path.name + ".started")
-    started.write_text(text, encoding="utf-8")
-    started.replace(path)
+    with writing_to(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomically(path, lambda started: started.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
 _NOTHING_FROM_OUTSIDE = (

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from pulmo.report.style import BLUE, GREY, INK, PALE, PAPER, STYLE
+from pulmo.report.style import BLUE, GREY, INK, PALE, PAPER, styled
 
 PIXELS_PER_INCH = 96  # of a drawing at its natural size, as CSS has it
 GROWTH = 1.35  # a picture may be shown so much larger than it was drawn
@@ -68,7 +67,7 @@ def svg(drawing: Drawing) -> str:
     Images in it become WebP where that is smaller. The same figure gives the same text.
     """
     file = io.StringIO()
-    with mpl.rc_context(STYLE):
+    with styled():
         drawing.set_dpi(IMAGE_DPI)
         for patch in (drawing.patch, *(axes.patch for axes in drawing.axes)):
             patch.set_visible(False)

@@ -54,12 +54,16 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
             axes.axis("off")
         litres = float(sum(lung_histogram(volume, mask.labels, side).sum() for side in (LEFT, RIGHT)))
         drawing.suptitle(
-            f"{Path(volume.source).name}: {litres:.2f} litres of lung; "
-            f"left orange, right blue; mask {mask.quality.verdict}",
+            f"{_named(volume)}: {litres:.2f} litres of lung; left orange, right blue; mask {mask.quality.verdict}",
             fontsize=11,
             x=0.01,
             ha="left",
         )
+
+
+def _named(volume: Volume) -> str:
+    """The name of a scan's folder, also where it was given as `.`."""
+    return Path(volume.source).resolve().name
 
 
 def measured_window(planes: np.ndarray) -> tuple[slice, slice]:
@@ -87,7 +91,7 @@ def draw_histogram(volume: Volume, mask: LungMask, path: Path) -> None:
             axes.bar(middles[within], 1000 * binned[within], width=width_hu, color=colour, label=label)
         mean = float(litres @ np.arange(low, low + len(litres)) / litres.sum())
         axes.axvline(mean, color=INK, linewidth=1, label=f"mean {mean:.0f} HU")
-        axes.set(xlabel="Hounsfield units", ylabel=f"ml of lung per {width_hu} HU", title=Path(volume.source).name)
+        axes.set(xlabel="Hounsfield units", ylabel=f"ml of lung per {width_hu} HU", title=_named(volume))
         axes.legend()
 
 
@@ -99,7 +103,7 @@ def lungs_of(mask: LungMask) -> list[Body]:
 
 def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
     """A page with both lungs as surfaces that turn until they are touched; it needs no network."""
-    name = Path(volume.source).name
+    name = _named(volume)
     lungs = Figure(
         "Lungs",
         "Drag to turn them, scroll to come nearer; axes in mm, to the patient's left, back and head.",

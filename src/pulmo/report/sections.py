@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import Fault, FigureWarning, UserError
 from pulmo.pipeline.cross_validation import differing_from_cv
 from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.runner import Run, output
@@ -66,8 +66,8 @@ def draw_section(run: Run, module: str, figures: Sequence[Draw]) -> Section:
         except UserError as error:
             reason = str(error.faults[0])
         except Exception as error:  # a page with one figure less is better than none; in the tests, warnings are errors
-            warnings.warn(f"{draw.__module__}.{draw.__name__} failed: {error!r}", RuntimeWarning, stacklevel=2)
-            reason = f"It could not be drawn ({error!r})."
+            warnings.warn(f"{draw.__module__}.{draw.__name__} failed: {error!r}", FigureWarning, stacklevel=2)
+            reason = f"It could not be drawn from these data ({error!r})."
         reasons.setdefault(reason, []).append(draw.__name__.replace("_", " "))
     remarks = [f"{', '.join(names).capitalize()}: left out. {reason}" for reason, names in reasons.items()]
     return Section(SECTIONS[module], drawn, remarks)

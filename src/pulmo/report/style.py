@@ -1,14 +1,18 @@
 """The look of every figure: colours that colour-blind readers tell apart, quiet axes, one line of provenance."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 from pulmo import NOT_FOR_CLINICAL_USE
+from pulmo.pipeline.disk import writing_to
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/).
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
@@ -35,7 +39,27 @@ STYLE: Any = {
     "figure.dpi": 110,
     "svg.hashsalt": "pulmo",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names from data may hold any $; see `plain_powers`
 }
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The house's style; characters that its letters lack are boxes without a warning: names come in every script."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+def plain_powers(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers, 1,000, where matplotlib would write a formula, 10³."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(LogFormatter())
+
+
+def legend_label(name: str) -> str:
+    """A name that a legend shows even if it begins with `_`, by which matplotlib leaves names out."""
+    return f"\u200b{name}" if name.startswith("_") else name
 
 
 @contextmanager
@@ -43,12 +67,13 @@ def figure(
     width_inches: float, height_inches: float, path: Path, footer: str = NOT_FOR_CLINICAL_USE
 ) -> Iterator[Figure]:
     """A figure in the house's style, saved to `path` when the block ends; no window, no global state."""
-    with mpl.rc_context(STYLE):
+    with styled():
         drawing = Figure(figsize=(width_inches, height_inches), layout="constrained")
         yield drawing
         drawing.supxlabel(footer, fontsize=7, color=GREY, x=0.01, ha="left")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        drawing.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)
+        with writing_to(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            drawing.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)
 
 
 @contextmanager
@@ -57,7 +82,7 @@ def panel(width_inches: float, height_inches: float) -> Iterator[Figure]:
 
     INK, GREY, PALE and PAPER become the page's colours, light or dark; the others stay as they are on both.
     """
-    with mpl.rc_context(STYLE):
+    with styled():
         yield Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 

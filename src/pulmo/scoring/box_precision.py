@@ -11,7 +11,7 @@ import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
 from pulmo.scoring.boxes import COLUMN, Boxes, parse_boxes
-from pulmo.scoring.ids import missing_ids, repeated_ids, unknown_ids
+from pulmo.scoring.ids import SCORE_SUBSET, id_faults
 from pulmo.scoring.tables import name_of, require_columns, to_numbers
 
 THRESHOLDS = np.arange(8, 16)
@@ -141,9 +141,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
     """
     faults = require_columns(submission, (row_id_column_name, COLUMN), name_of(submission, "submission"))
     if not faults:
-        faults += repeated_ids(submission, row_id_column_name)
-        faults += missing_ids(submission, solution, row_id_column_name)
-        faults += unknown_ids(submission, solution, row_id_column_name)
+        faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET)
         predicted, wrong_cells = parse_boxes(submission)
         faults += wrong_cells
     if faults:

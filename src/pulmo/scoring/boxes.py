@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault
+from pulmo.scoring.characters import odd_word
+from pulmo.scoring.numbers import explain, parse_numbers
 from pulmo.scoring.tables import name_of, place
 
 COLUMN = "PredictionString"
@@ -56,29 +58,27 @@ def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
         submission: with COLUMN; an empty or missing cell says that nothing is there. Not changed.
 
     Returns:
-        The boxes without fault, `image` being the row; and a fault for each cell whose count of numbers is not a
-        multiple of five, each word that is no finite number, each confidence outside 0 to 1, each width or height
-        that is not positive, and each box that goes beyond the image.
+        The boxes without fault, `image` being the row; and a fault for each cell with a character that is not
+        printable ASCII or whose count of numbers is not a multiple of five, each word that is no finite number, each
+        confidence outside 0 to 1, each width or height that is not positive, and each box that goes beyond the image.
     """
     file = name_of(submission, "submission")
-    tokens = [str(cell).split() for cell in submission[COLUMN].where(submission[COLUMN].notna(), "").tolist()]
+    cells = [str(cell) for cell in submission[COLUMN].where(submission[COLUMN].notna(), "").tolist()]
+    tokens = [cell.split() for cell in cells]
     counts = np.array([len(words) for words in tokens], np.int64)
     odd = counts % NUMBERS != 0
+    text = "".join(cells)
+    if not (text.isascii() and text.isprintable()):  # `split` parts at tabs, no-break spaces and line breaks, too
+        odd |= [odd_word(cell) is not None for cell in cells]
     faults = [
-        Fault(
-            place(file, row, COLUMN),
-            f"{counts[row]} numbers are not a multiple of five",
-            "Write `confidence x y width height` for each box",
-        )
+        Fault(place(file, row, COLUMN), _odd(cells[row]), "Write `confidence x y width height` for each box")
         for row in np.flatnonzero(odd)
     ]
     words = list(chain.from_iterable(tokens[row] for row in np.flatnonzero(~odd).tolist()))
     rows = np.repeat(np.flatnonzero(~odd), counts[~odd] // NUMBERS)
-    values = _numbers(words).reshape(-1, NUMBERS)
-    faults += [
-        Fault(place(file, rows[box], COLUMN), f"{words[NUMBERS * box + part]!r} is not a finite number", "Mend it")
-        for box, part in np.argwhere(~np.isfinite(values))
-    ]
+    values = parse_numbers(words).reshape(-1, NUMBERS)
+    bad = [(rows[box], words[NUMBERS * box + part]) for box, part in np.argwhere(~np.isfinite(values))]
+    faults += [Fault(place(file, row, COLUMN), f"{word!r} {explain(word)}", "Write plain numbers") for row, word in bad]
     finite = np.isfinite(values).all(axis=1)
     boxes = Boxes(rows[finite], values[finite, 1:], values[finite, 0])
     wrong = _wrong_boxes(boxes)
@@ -91,12 +91,15 @@ def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
     return boxes.take(sound), sorted(faults, key=_row_of)
 
 
-def _numbers(words: list[str]) -> np.ndarray:
-    """The words as numbers, NaN where one is none, (words,) float64."""
-    try:
-        return np.array(words, np.float64)
-    except ValueError:
-        return np.asarray(pd.to_numeric(np.array(words, dtype=object), errors="coerce"), np.float64)
+def _odd(cell: str) -> str:
+    """What is wrong with a cell that cannot be parted into boxes."""
+    if odd := odd_word(cell):
+        return odd
+    words = cell.split()
+    no_number = next((word for word in words if not np.isfinite(parse_numbers([word])[0])), None)
+    if no_number is not None:
+        return f"{no_number!r} {explain(no_number)}"
+    return f"{len(words)} numbers are not a multiple of five"
 
 
 def _wrong_boxes(boxes: Boxes) -> list[tuple[str, np.ndarray, str]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
-from pulmo.scoring.ids import missing_ids, repeated_ids, unknown_ids
+from pulmo.scoring.ids import SCORE_SUBSET, id_faults
 from pulmo.scoring.rle import Masks, area, intersection, parse, read_cells, union
 from pulmo.scoring.tables import name_of, place, require_columns
 
@@ -59,9 +59,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
     """
     faults = require_columns(submission, (row_id_column_name, CELLS), name_of(submission, "submission"))
     if not faults:
-        faults += repeated_ids(submission, row_id_column_name)
-        faults += missing_ids(submission, solution, row_id_column_name)
-        faults += unknown_ids(submission, solution, row_id_column_name)
+        faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET)
         masks, bad_cells = _masks_of(submission)
         faults += bad_cells
     if faults:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
-from pulmo.scoring.ids import missing_ids, repeated_ids
+from pulmo.scoring.ids import SCORE_SUBSET, id_faults
 from pulmo.scoring.tables import name_of, place, require_columns, to_numbers
 
 SMALLEST_CONFIDENCE_ML = 70.0
@@ -58,15 +58,13 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
     """
     faults = require_columns(submission, (row_id_column_name, "FVC", "Confidence"), name_of(submission, "submission"))
     if not faults:
-        faults += repeated_ids(submission, row_id_column_name)
-        faults += missing_ids(submission, solution, row_id_column_name)
+        faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET, others=True)
         faults += check_cells(submission)
     if faults:
         raise ParticipantVisibleError(faults)
     fvc_true_ml, solution_faults = to_numbers(solution, "FVC", "solution")
     if solution_faults or not len(solution):
         raise ValueError("\n".join(map(str, solution_faults)) or "the solution has no row")
-    by_id = submission.set_index(submission[row_id_column_name].astype(str))
-    rows = by_id.loc[solution[row_id_column_name].astype(str).to_list()]
-    fvc_ml, confidence_ml = (pd.to_numeric(rows[column]).to_numpy(np.float64) for column in ("FVC", "Confidence"))
+    rows = pd.Index(submission[row_id_column_name].astype(str)).get_indexer(solution[row_id_column_name].astype(str))
+    fvc_ml, confidence_ml = (to_numbers(submission, column, "submission")[0][rows] for column in ("FVC", "Confidence"))
     return float(laplace_log_likelihood(fvc_true_ml, fvc_ml, confidence_ml).mean())

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
-from pulmo.scoring.ids import missing_ids, repeated_ids, unknown_ids
+from pulmo.scoring.ids import SCORE_SUBSET, id_faults, repeated_ids
 from pulmo.scoring.tables import name_of, place, require_columns, to_numbers
 
 COLUMN = "cancer"
@@ -58,9 +58,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
     """
     faults = require_columns(submission, (row_id_column_name, COLUMN), name_of(submission, "submission"))
     if not faults:
-        faults += repeated_ids(submission, row_id_column_name)
-        faults += missing_ids(submission, solution, row_id_column_name)
-        faults += unknown_ids(submission, solution, row_id_column_name)
+        faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET)
         faults += check_cells(submission)
     if faults:
         raise ParticipantVisibleError(faults)
@@ -68,9 +66,8 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
     solution_faults += repeated_ids(solution, row_id_column_name)
     if solution_faults or not len(solution):
         raise ValueError("\n".join(map(str, solution_faults)) or "the solution has no row")
-    by_id = submission.set_index(submission[row_id_column_name].astype(str))[COLUMN]
-    probability = pd.to_numeric(by_id.loc[solution[row_id_column_name].astype(str).to_list()]).to_numpy(np.float64)
-    return float(log_loss(label, probability).mean())
+    rows = pd.Index(submission[row_id_column_name].astype(str)).get_indexer(solution[row_id_column_name].astype(str))
+    return float(log_loss(label, to_numbers(submission, COLUMN, "submission")[0][rows]).mean())
 
 
 def to_labels(table: pd.DataFrame, file: str) -> tuple[np.ndarray, list[Fault]]:

@@ -7,15 +7,21 @@ own helper drops a run that touches the last pixel; this does not.)
 Many masks are handled at once: they lie one behind the other on a line, `stride` pixels apart.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from pulmo.scoring.characters import odd_word
+
 EMPTY = "-1"
+_WHOLE = re.compile(r"-?[0-9]+")
 LARGEST = 2**40
 """No image has as many pixels; larger numbers count as this one, so that sums of them stay exact."""
+DIGITS = 12
+"""Of LARGEST, at most."""
 BITS = 63
 """Of an int64 that is not negative."""
 PIXELS_AT_ONCE = 1 << 20  # in a processor's cache
@@ -47,11 +53,6 @@ class Masks(NamedTuple):
         runs = np.arange(offsets[-1]) + np.repeat(self.offsets[which] - offsets[:-1], counts)
         return Masks(offsets, self.starts[runs], self.ends[runs])
 
-    def where(self, kept: np.ndarray) -> "Masks":
-        """All masks with these runs alone, (runs,) bool."""
-        counts = np.bincount(self.owners[kept], minlength=len(self.offsets) - 1)
-        return Masks(_offsets(counts), self.starts[kept], self.ends[kept])
-
 
 class CellFault(NamedTuple):
     """What is wrong with a cell, and what to do about it; `row` counts the cells from 0."""
@@ -76,15 +77,14 @@ def parse(cells: Sequence[str]) -> Masks:
 def read_cells(cells: Sequence[str], pixels: int) -> tuple[Masks, list[CellFault]]:
     """Cells → masks of images of that many pixels, and every cell that is none, with the first thing wrong with it.
 
-    The masks of faulty cells are not to be used. Runs of length 0 say nothing and are left out.
+    The masks of faulty cells are not to be used.
     """
     numbers, counts, bad = _numbers(cells)
     starts, ends = _absolute(numbers, counts)
-    if ends.max(initial=0) > pixels:
-        bad[np.repeat(np.arange(len(counts)), counts // 2)[ends > pixels]] = True
+    wrong = (ends > pixels) | (starts == ends)
+    if wrong.any():
+        bad[np.repeat(np.arange(len(counts)), counts // 2)[wrong]] = True
     masks = Masks(_offsets(counts // 2), starts, ends)
-    if (starts == ends).any():
-        masks = masks.where(ends > starts)
     return masks, [CellFault(int(row), *_explain(cells[row], pixels)) for row in np.flatnonzero(bad)]
 
 
@@ -225,7 +225,9 @@ def _absolute(numbers: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _explain(cell: str, pixels: int) -> tuple[str, str]:
-    words = [word for word in cell.split(" ") if word]
+    if odd := odd_word(cell):
+        return f"is no run-length code: {odd}", "Write pairs of offset and length, with plain spaces between them"
+    words = cell.split()
     if not words:
         return "is empty", f"Write {EMPTY} for an empty mask"
     if words[0] == EMPTY and len(words) > 1:
@@ -233,13 +235,15 @@ def _explain(cell: str, pixels: int) -> tuple[str, str]:
     end = 0
     for place, word in enumerate(words):
         kind = "length" if place % 2 else "offset"
-        if not word.lstrip("-").isdecimal() or not word.isascii():
+        if not _WHOLE.fullmatch(word):
             return f"{word!r} is not a whole number", "Write pairs of offset and length"
-        number = int(word)
+        number = int(word) if len(word) <= DIGITS else LARGEST
         if number < 0 and kind == "offset" and place:
             return f"run {place // 2 + 1} overlaps the one before it (offset {number})", "Count from the run's end"
         if number < 0:
             return f"the {kind} {number} is negative", "Write pairs of offset and length"
+        if number == 0 and kind == "length":
+            return f"run {place // 2 + 1} has length 0", "Leave it out, and add its offset to the next run's"
         end += number
     if len(words) % 2:
         return f"holds {len(words)} numbers, an odd count", "Write pairs of offset and length"

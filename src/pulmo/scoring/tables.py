@@ -1,21 +1,26 @@
-"""CSV files as people really save them (BOM, CRLF, spaces in the header) → tables whose faults can be named.
+"""CSV files as people really save them → tables whose faults can be named.
+
+Kaggle's own files and true answers are read leniently: what is clear is put right and noted. A submission is read as
+Kaggle reads it, plainly by pandas: where that would read something else than what was meant, it is a fault.
 
 A table read here remembers the file it came from, so that a fault can say `submission.csv, row 7`; rows are counted as
 a spreadsheet counts them, the header being row 1.
 """
 
 import difflib
-import re
-import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import Fault, ParticipantVisibleError, UserError
+from pulmo.scoring.characters import odd_character
+from pulmo.scoring.csv_text import read_csv_text
+from pulmo.scoring.numbers import explain, parse_numbers
 
-_SPACE_AROUND_CELL = re.compile(rb", | (,|\r|\n|$)")
+_INDEX = "Leave the index out: to_csv(path, index=False)"
 
 
 def read_table(path: Path, columns: Sequence[str], also_called: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -31,33 +36,88 @@ def read_table(path: Path, columns: Sequence[str], also_called: Mapping[str, str
         put right is among its `notes_of`.
 
     Raises:
-        UserError: no such file, not a CSV table, or a column is missing.
+        UserError: no such file, not a CSV table, or a column is missing or there twice.
+    """
+    header, rows = read_csv_text(path, spaces_after_commas=True)
+    names = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(header)]
+    table = pd.DataFrame({number: rows[number].str.strip() for number in rows})
+    notes = [f"{path}: spaces around cells are ignored"] if names != header or not table.equals(rows) else []
+    return _checked(table.set_axis(names, axis=1), path, columns, also_called, notes)
+
+
+def read_submission(path: Path, columns: Sequence[str], also_called: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Read a submission as pandas would.
+
+    Args:
+        path: the file; UTF-8 with or without BOM, any line ends.
+        columns: the submission's columns, the id first.
+        also_called: other names that Kaggle takes for some of them, name → column.
+
+    Returns:
+        The table as text. Ids are as they stand there; other cells are without spaces around, which is noted.
+
+    Raises:
+        ParticipantVisibleError: no such file, not a CSV table, or its header is not what Kaggle expects.
     """
     try:
-        with warnings.catch_warnings():
-            # pandas only warns when every row has a cell more than the header, and drops the cells.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, index_col=False
-            )
-    except FileNotFoundError:
-        raise UserError(Fault(str(path), "there is no such file", "Check the path")) from None
-    except IsADirectoryError:
-        raise UserError(Fault(str(path), "is a folder", "Name the CSV file in it")) from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
-        raise UserError(Fault(str(path), f"is not a CSV table ({error})", "Save it as comma-separated UTF-8")) from None
-    table = table.rename(columns=str.strip)
+        header, rows = read_csv_text(path, spaces_after_commas=False)
+        faults = [fault for place, name in enumerate(header) for fault in _name_faults(str(path), place, name)]
+        if faults and not _is_data(header, columns):
+            raise UserError(faults)
+        ids = {columns[0], *(name for name, column in (also_called or {}).items() if column == columns[0])}
+        table = pd.DataFrame(
+            {number: rows[number] if name in ids else rows[number].str.strip(" ") for number, name in enumerate(header)}
+        )
+        notes = [] if table.equals(rows) else [f"{path}: spaces around cells are ignored"]
+        return _checked(table.set_axis(header, axis=1), path, columns, also_called, notes)
+    except UserError as error:
+        raise ParticipantVisibleError(error.faults) from None
+
+
+def _name_faults(file: str, place: int, name: str) -> list[Fault]:
+    """What is wrong with the name of a submission's column, `place` counted from 0."""
+    if not name or name.startswith("Unnamed: "):
+        return [Fault(f"{file}, row 1", f"column {place + 1} has no name ({name!r}), as an index has none", _INDEX)]
+    if odd := odd_character(name):
+        return [Fault(f"{file}, row 1", f"column {name!r} holds {odd}", "Write the plain name")]
+    if name != name.strip():
+        return [Fault(f"{file}, row 1", f"column {name!r} has spaces around its name", "Write it without them")]
+    return []
+
+
+def _checked(
+    table: pd.DataFrame,
+    path: Path,
+    columns: Sequence[str],
+    also_called: Mapping[str, str] | None,
+    notes: list[str],
+) -> pd.DataFrame:
+    twice = [name for name, count in Counter(table.columns).items() if count > 1]
+    if twice:
+        raise UserError(Fault(f"{path}, row 1", f"names column {name!r} twice", "Keep one of them") for name in twice)
     others = {name: column for name, column in (also_called or {}).items() if column not in table}
-    notes = [f"{path}: column {name!r} is taken for {others[name]!r}" for name in table.columns.intersection([*others])]
+    notes = notes + [f"{path}: column {name!r} is taken for {others[name]!r}" for name in others if name in table]
     table = table.rename(columns=others)
-    missing = [column for column in columns if column not in table.columns]
+    if columns and _is_data(list(table.columns), columns):
+        first = ",".join(name for name in map(str, table) if not name.startswith("Unnamed: "))
+        what = f"has no header: its first row is {first!r}"
+        raise UserError(Fault(f"{path}, row 1", what, f"Write {','.join(columns)} above it"))
+    missing = require_columns(table, columns, str(path))
     if missing:
-        raise UserError(_missing_column(str(path), column, table.columns) for column in missing)
-    table = pd.DataFrame({column: table[column].str.strip() for column in table})
-    if _SPACE_AROUND_CELL.search(path.read_bytes()):
-        notes.append(f"{path}: spaces around cells are ignored")
+        raise UserError(missing)
     table.attrs |= {"file": str(path), "notes": notes}
     return table
+
+
+def _is_data(header: Sequence[str], columns: Sequence[str]) -> bool:
+    """Whether a header is none but a row of data: none of the names is there, and numbers stand after the first."""
+    known = {column.lower() for column in columns}
+    words = " ".join(header[1:]).split()
+    return (
+        len(header) == len(columns)
+        and not known & {name.strip().lower() for name in header}
+        and bool(np.isfinite(parse_numbers(words)).all())
+    )
 
 
 def notes_of(table: pd.DataFrame) -> list[str]:
@@ -84,13 +144,19 @@ def to_numbers(table: pd.DataFrame, column: str, file: str) -> tuple[np.ndarray,
     """A column as numbers.
 
     Returns:
-        The float64 values, (rows,), NaN where a cell is no finite number; and a fault for each such cell.
+        The float64 values, (rows,), NaN where a cell is no plain finite number (see `scoring.numbers`); and a fault for
+        each such cell.
     """
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64, copy=True)
+    cells = table[column]
+    if pd.api.types.is_float_dtype(cells) or pd.api.types.is_integer_dtype(cells):
+        values = cells.to_numpy(np.float64, na_value=np.nan, copy=True)
+    else:
+        values = parse_numbers(cells.astype(str).to_list())
     bad = np.flatnonzero(~np.isfinite(values))
+    words = [str(cells.iloc[row]) for row in bad]
     faults = [
-        Fault(place(file, row, column), f"{str(table[column].iloc[row])!r} is not a finite number", "Write a number")
-        for row in bad
+        Fault(place(file, row, column), f"{word!r} {explain(word)}", "Write a plain number, such as 1234.5")
+        for row, word in zip(bad, words, strict=True)
     ]
     values[bad] = np.nan
     return values, faults
@@ -98,7 +164,9 @@ def to_numbers(table: pd.DataFrame, column: str, file: str) -> tuple[np.ndarray,
 
 def _missing_column(file: str, column: str, present: Iterable[str]) -> Fault:
     present = list(present)
-    close = difflib.get_close_matches(column, present, n=1)
+    close = difflib.get_close_matches(column, present, n=1) or [
+        name for name in present if name.lower() == column.lower()
+    ]
     instead = f"; is {close[0]!r} meant for it" if close else ""
     return Fault(
         file, f"has no column {column!r}{instead}", f"Name the columns as Kaggle does (found: {', '.join(present)})"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
-from pulmo.scoring.ids import missing_ids, repeated_ids, unknown_ids
+from pulmo.scoring.ids import SAME_STAGE, id_faults
 from pulmo.scoring.tables import name_of, require_columns
 
 
@@ -31,9 +31,7 @@ def validate(
     if not faults:
         extra = [column for column in submission.columns if column not in columns]
         faults += [Fault(file, f"has a column {column!r} too many", "Remove it") for column in extra]
-        row_id = columns[0]
-        faults += repeated_ids(submission, row_id)
-        faults += missing_ids(submission, sample, row_id) + unknown_ids(submission, sample, row_id)
+        faults += id_faults(submission, sample, columns[0], f"{SAME_STAGE}: --sample names the sample")
         faults += check_cells(submission)
     if faults:
         raise ParticipantVisibleError(faults)

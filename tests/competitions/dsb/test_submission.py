@@ -33,7 +33,7 @@ def test_what_kaggle_would_refuse_is_named(files: Path, capsys: pytest.CaptureFi
     assert code == 1
     assert "row 2, cancer: '1.25' is no probability" in err
     assert "has no row for id 'b'" in err
-    assert "'d' is not asked for" in err
+    assert "'d' is an unknown id" in err
 
 
 def test_logits_are_averaged(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

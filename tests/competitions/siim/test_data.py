@@ -5,7 +5,6 @@ import pytest
 from pulmo.competitions.siim.data import (
     cut_hidden_test,
     folder_of_test_images,
-    image_files,
     read_masks,
     read_sample,
     sample,
@@ -13,6 +12,7 @@ from pulmo.competitions.siim.data import (
 )
 from pulmo.competitions.siim.submission import score
 from pulmo.errors import UserError
+from pulmo.training.image_files import image_files
 
 
 def touched(folder: Path, *names: str) -> Path:

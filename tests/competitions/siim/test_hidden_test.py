@@ -3,9 +3,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pulmo.competitions.siim.data import image_files
 from pulmo.competitions.siim.hidden_test import write_hidden_test
 from pulmo.imaging.radiograph import RadiographHeader, read_radiograph_header
+from pulmo.training.image_files import image_files
 from tests.competitions.hidden import check_hidden_test
 
 

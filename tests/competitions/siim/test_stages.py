@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.siim.data import image_files, read_masks, train_table
+from pulmo.competitions.siim.data import read_masks, train_table
 from pulmo.competitions.siim.features import kinds_of_area
 from pulmo.competitions.siim.phantom import CUT_SHORT, PhantomSettings, cohort
 from pulmo.competitions.siim.settings import Settings
@@ -17,6 +17,7 @@ from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import load
 from pulmo.scoring.rle import area, decode, parse
+from pulmo.training.image_files import image_files
 from tests.competitions.siim.support import CONFIG, run_of
 
 

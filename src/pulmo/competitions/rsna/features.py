@@ -22,8 +22,8 @@ from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import SIDE
-from pulmo.training.file_ids import check_same_ids, dicom_files
 from pulmo.training.folds import stratified_folds
+from pulmo.training.image_files import no_image
 from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
@@ -35,8 +35,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     labels = read_labels(stage.data)
     files = image_files(stage.data / TRAIN_IMAGES, labels.patients["patient"])
     if not files:
-        there, ids = list(dicom_files(stage.data / TRAIN_IMAGES)), labels.patients["patient"].to_list()
-        check_same_ids(ids, there, str(stage.data / LABELS), str(stage.data / TRAIN_IMAGES))
+        raise UserError(no_image(stage.data / TRAIN_IMAGES, labels.patients["patient"], stage.data / LABELS))
     if len(files) < len(labels.patients):
         stage.note(f"{len(labels.patients) - len(files)} of {len(labels.patients)} labelled patients have no X-ray")
     patients = labels.patients[labels.patients["patient"].isin(files)].reset_index(drop=True)

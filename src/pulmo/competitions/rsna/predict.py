@@ -13,9 +13,10 @@ from pulmo.competitions.rsna.settings import PredictSettings
 from pulmo.competitions.rsna.submission import to_submission
 from pulmo.competitions.rsna.train_detector import LEAST, MOST
 from pulmo.competitions.rsna.trained_model import TrainedModel, read_model
-from pulmo.errors import Fault, UserError
+from pulmo.errors import UserError
 from pulmo.pipeline.stage import Stage
-from pulmo.training.file_ids import dicom_files
+from pulmo.training.image_files import image_files as files_by_id
+from pulmo.training.image_files import no_image
 
 _NAMED = 3
 FOLDS_IOU = 0.5
@@ -29,8 +30,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     asked = _asked(stage)
     files = image_files(stage.data / TEST_IMAGES, asked)
     if not files:
-        remedy = f"Put Kaggle's {TEST_IMAGES} there"
-        raise UserError(Fault(str(stage.data / TEST_IMAGES), "holds no X-ray that is asked for", remedy))
+        raise UserError(no_image(stage.data / TEST_IMAGES, asked, stage.data / SAMPLE))
     for patient in [patient for patient in asked if patient not in files][:_NAMED]:
         stage.note(f"{patient} has no X-ray in {stage.data / TEST_IMAGES}: no box is predicted")
     headers = read_pictures(stage, files, model.pixels).rename_axis("patient").reset_index()
@@ -87,4 +87,4 @@ def _asked(stage: Stage) -> list[str]:
     if path.is_file():
         return read_sample(path)
     stage.note(f"There is no {path}: every X-ray in {TEST_IMAGES} is asked about")
-    return list(dicom_files(stage.data / TEST_IMAGES))
+    return list(files_by_id(stage.data / TEST_IMAGES))

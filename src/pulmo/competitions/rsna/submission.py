@@ -11,6 +11,7 @@ from pulmo.blending.knobs import Knob, check_knob, shares_of
 from pulmo.errors import Fault, UserError
 from pulmo.scoring import box_precision
 from pulmo.scoring.boxes import COLUMN, Boxes, check_cells, format_boxes, parse_boxes
+from pulmo.scoring.numbers import parse_numbers
 from pulmo.scoring.tables import place, read_table
 
 __all__ = ["KNOBS", "blend", "check_cells", "group_of", "read_solution", "score", "to_submission"]
@@ -54,7 +55,7 @@ def read_solution(path: Path) -> pd.DataFrame:
     table = read_table(path, ("patientId", *BOX_COLUMNS), ALSO_CALLED)
     cells = table[list(BOX_COLUMNS)].apply(lambda column: column.mask(column.str.casefold() == NOT_A_NUMBER, ""))
     boxed = (cells != "").any(axis=1).to_numpy()
-    boxes = cells.apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    boxes = cells.apply(lambda column: parse_numbers(column.to_list()))
     wrong = boxed & ~(np.isfinite(boxes).all(axis=1) & (boxes[["width", "height"]] > 0).all(axis=1)).to_numpy()
     faults = [
         Fault(

@@ -12,7 +12,6 @@ from pulmo.errors import Fault, UserError
 from pulmo.scoring.dice import united
 from pulmo.scoring.rle import EMPTY, to_text
 from pulmo.scoring.tables import place, read_table
-from pulmo.training.file_ids import dicom_files
 
 TRAIN_TABLES = ("stage_2_train.csv", "train-rle.csv")
 TRAIN_IMAGES = "dicom-images-train"
@@ -66,15 +65,6 @@ def read_sample(path: Path) -> list[str]:
     if faults:
         raise UserError(faults)
     return ids.to_list()
-
-
-def image_files(folder: Path) -> dict[str, Path]:
-    """The DICOM file of each image by its id, ids in order; flat or in folders of study and series.
-
-    Raises:
-        UserError: an image is there twice. The folder need not exist.
-    """
-    return dicom_files(folder)
 
 
 class HiddenTest(NamedTuple):

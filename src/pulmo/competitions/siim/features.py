@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.siim.data import TRAIN_IMAGES, image_files, read_masks, train_table
+from pulmo.competitions.siim.data import TRAIN_IMAGES, read_masks, train_table
 from pulmo.competitions.siim.settings import FeatureSettings
 from pulmo.errors import Fault, UserError
 from pulmo.imaging.radiograph import shrunk
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.rle import area, decode, parse
-from pulmo.training.file_ids import check_same_ids
 from pulmo.training.folds import patients_of, stratified_folds
+from pulmo.training.image_files import image_files, no_image
 from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["patient", "age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
@@ -29,7 +29,8 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     """
     table = train_table(stage.data)
     masks, files = read_masks(table), image_files(stage.data / TRAIN_IMAGES)
-    check_same_ids(masks["image"].to_list(), list(files), str(table), str(stage.data / TRAIN_IMAGES))
+    if not masks["image"].isin(files).any():
+        raise UserError(no_image(stage.data / TRAIN_IMAGES, masks["image"], table))
     _note_partners(stage, masks, files)
     x_rays = masks[masks["image"].isin(files)].reset_index(drop=True)
     theirs = {image: files[image] for image in x_rays["image"]}

@@ -9,7 +9,6 @@ from pulmo.competitions.siim.data import (
     TRAIN_IMAGES,
     TRAIN_TABLES,
     cut_hidden_test,
-    image_files,
     read_masks,
     read_sample,
     sample,
@@ -19,6 +18,7 @@ from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph_header
 from pulmo.pipeline.hiding import choose_hidden, place_images
 from pulmo.training.folds import patients_of
+from pulmo.training.image_files import image_files
 
 
 def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.siim.data import folder_of_test_images, image_files, read_sample, sample
+from pulmo.competitions.siim.data import folder_of_test_images, read_sample, sample
 from pulmo.competitions.siim.features import read_pictures
 from pulmo.competitions.siim.settings import PredictSettings
 from pulmo.competitions.siim.submission import to_submission
 from pulmo.competitions.siim.thresholds import mask_of
 from pulmo.competitions.siim.trained_model import TrainedModel, read_model
-from pulmo.errors import Fault, UserError
+from pulmo.errors import UserError
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.scoring.rle import EMPTY, encode, parse, to_text
+from pulmo.training.image_files import image_files, no_image
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
@@ -47,7 +48,7 @@ def _asked(stage: Stage) -> tuple[list[str], dict[str, Path]]:
         asked = list(there)
     files = {image: there[image] for image in asked if image in there}
     if not files:
-        raise UserError(Fault(str(folder), "holds no image that is asked for", "Put Kaggle's test images there"))
+        raise UserError(no_image(folder, asked, path))
     if len(files) < len(asked):
         missing = [image for image in asked if image not in files]
         stage.note(f"{len(missing)} of {len(asked)} images are not in {folder.name}, such as {missing[0]}: no mask")

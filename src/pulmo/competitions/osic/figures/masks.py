@@ -11,7 +11,7 @@ from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.scan import LUNG_WINDOW_HU, lungs_of, measured_window
 from pulmo.report.sections import left_out, read
-from pulmo.report.style import BLUE, GREY, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel
+from pulmo.report.style import BLUE, GREY, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel, plain_powers
 from pulmo.report.turning import Body, turning_bodies
 
 MOST_SLICES = 36
@@ -96,6 +96,7 @@ def mask_quality(run: Run) -> Figure:
             )
         axes.axhline(REPORTED_RATIO, color=GREY, linewidth=1)
         axes.set(xlabel="litres of lung", ylabel="background voxels a lung voxel", yscale="log")
+        plain_powers(axes.yaxis)
         axes.legend()
     return Figure(
         "How good the masks are",

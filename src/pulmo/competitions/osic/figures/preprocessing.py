@@ -17,7 +17,7 @@ from pulmo.report.charts import bars, histogram
 from pulmo.report.images import Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out, read
-from pulmo.report.style import GREY, INK, ORANGE, panel
+from pulmo.report.style import GREY, INK, ORANGE, panel, plain_powers
 
 MOST_LETTERS = 24
 FEW_BARS = 20
@@ -155,6 +155,7 @@ def _density(values: np.ndarray, label: str, landmarks: dict[str, int]) -> Drawi
         if landmarks:
             axes.set_xlim(-1150, 1150)
         axes.set(xlabel=label, ylabel="pixels", yscale="log")
+        plain_powers(axes.yaxis)
     return drawing
 
 

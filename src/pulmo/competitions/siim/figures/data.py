@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.siim.data import TRAIN_IMAGES, image_files, read_masks, train_table
+from pulmo.competitions.siim.data import TRAIN_IMAGES, read_masks, train_table
 from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import Radiograph, read_radiograph
@@ -15,9 +15,10 @@ from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, left_out
 from pulmo.report.shares import shares_across
-from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel
+from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
 from pulmo.scoring.rle import Masks, area, decode, parse
+from pulmo.training.image_files import image_files
 
 SHOWN = 5  # with air, and as many without
 SEED = 0
@@ -40,6 +41,7 @@ def masks_and_rows(run: Run) -> Figure:
         bars = axes.bar(names, counts, color=[GREY if number == 0 else BLUE for number in counts.index])
         axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
         axes.set(xlabel="masks in an image's rows", ylabel="images", yscale="log", ylim=(0.7, 3 * counts.max()))
+        plain_powers(axes.yaxis)
         axes.grid(visible=False, axis="x")
     share = empty / len(per_image)
     return Figure(
