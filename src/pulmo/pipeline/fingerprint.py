@@ -39,7 +39,7 @@ def digest_output(path: Path) -> str:
 def stamp_of(path: Path) -> str:
     """Sizes and times of an output's files: while these are the same, its bytes need not be read again."""
     if path.is_dir():
-        return digest_value(sorted(_listing(path, "")))
+        return digest_value(sorted(_listing(path)))
     return digest_value([path.stat().st_size, path.stat().st_mtime_ns])
 
 
