@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -37,6 +37,18 @@ def folders_below(folder: Path) -> Iterator[tuple[Path, list["os.DirEntry[str]"]
 def files_below(folder: Path) -> list[Path]:
     """All files at or below `folder`, sorted by path; see `folders_below`."""
     return sorted(place / entry.name for place, entries in folders_below(folder) for entry in entries)
+
+
+def folders_of(names: Iterable[str], folder: Path) -> dict[str, Path]:
+    """The folder of each of these names in `folder`, or one level deeper, as an archive leaves them that was unpacked
+    into a folder of its own. Names without one are left out; `folder` need not exist."""
+    wanted = list(names)
+    found = {name: folder / name for name in wanted if (folder / name).is_dir()}
+    if len(found) == len(wanted) or not folder.is_dir():
+        return found
+    others = sorted(child for child in folder.iterdir() if child.name not in found and child.is_dir())
+    deeper = {name: child / name for child in reversed(others) for name in wanted if (child / name).is_dir()}
+    return {name: found.get(name) or deeper[name] for name in wanted if name in found or name in deeper}
 
 
 def printable(name: str | Path) -> str:

@@ -1,6 +1,5 @@
 """X-rays as a doctor sees them."""
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -240,32 +239,38 @@ def test_shrinking_takes_means() -> None:
     assert shrunk(grey.astype(np.float32) / 8, 2).tolist() == [[1.875, 0.5], [12.5, 0.5]]
 
 
-REAL = {
-    "siim-acr-pneumothorax-segmentation/dicom-images-train": 28,
-    "rsna-pneumonia-detection-challenge/stage_2_train_images": 47,
-    "covid-chest-xray/images": 100,
-}
+REAL = (
+    "siim-acr-pneumothorax-segmentation/dicom-images-train",
+    "rsna-pneumonia-detection-challenge/stage_2_train_images",
+    "covid-chest-xray/images",
+)
+HEADER_TAGS = ["Modality", "PatientID", "PatientSex", "PatientAge", "ViewPosition", "PixelSpacing", "Rows", "Columns"]
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_radiographs(real_scan: Callable[[str], Path], name: str) -> None:
     paths = sorted(real_scan(name).rglob("*.dcm"))
-    assert len(paths) == REAL[name]
-    for path in paths[::8]:
+    assert paths
+    for path in paths[:: max(1, len(paths) // 8)]:
         found = read_radiograph(path)
         assert found.grey.shape == (1024, 1024)
         assert found.grey.std() > 25
         np.testing.assert_array_equal(found.grey, pydicom.dcmread(path).pixel_array)
         # Bones and belly are brighter than the lungs in a doctor's view.
         assert found.grey[256:768, 480:544].mean() > found.grey[256:640, 200:350].mean()
-    headers = [read_radiograph_header(path) for path in paths]
-    assert {header.modality for header in headers} == {"CR"}
-    assert set(Counter(header.view for header in headers)) <= {"PA", "AP"}
-    assert all(header.pixel_spacing_mm and 0.1 < header.pixel_spacing_mm[0] < 0.2 for header in headers)
-    # 15 of SIIM's and all of the COVID set are without.
-    known = {"siim": 13, "rsna": 47, "covi": 0}[name[:4]]
-    assert sum(header.sex in ("M", "F") and bool(header.age_years) for header in headers) == known
-    assert all(header.patient for header in headers)
+    for path in paths:
+        header, oracle = read_radiograph_header(path), pydicom.dcmread(path, specific_tags=HEADER_TAGS)
+        texts = {tag: str(oracle.get(tag) or "") or None for tag in HEADER_TAGS[:5]}
+        assert (header.modality, header.patient, header.sex, header.view) == (
+            texts["Modality"],
+            texts["PatientID"],
+            texts["PatientSex"],
+            texts["ViewPosition"],
+        )
+        age = texts["PatientAge"]
+        assert header.age_years == (int(age.rstrip("Y")) if age else None)
+        assert header.pixel_spacing_mm == (tuple(map(float, oracle.PixelSpacing)) if "PixelSpacing" in oracle else None)
+        assert (header.rows, header.columns) == (oracle.Rows, oracle.Columns)
 
 
 def test_evening_out_brings_up_what_is_faint_in_the_dark() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,17 @@ def test_a_head_has_no_lungs(write_scan: Callable[..., Path]) -> None:
     folder = write_scan(head(), axial(evenly(40, 6.0), (160, 160), 1.7))
     with pytest.raises(ScanError, match=r"no lungs in this scan. Give a chest CT"):
         segment_lungs(read_volume(folder))
+
+
+def test_without_lungs_the_likely_reason_is_told(write_scan: Callable[..., Path]) -> None:
+    grid = axial(evenly(40, 6.0), (160, 160), 1.7)
+    volume = read_volume(write_scan(chest(0.8, 1.0, 0.75), grid))
+    shifted = replace(volume, hu=np.clip(volume.hu + 1024, 0, 3071).astype(np.int16))
+    with pytest.raises(ScanError, match=r"as light as air, its least value is 0\. Look at its RescaleSlope"):
+        segment_lungs(shifted)
+    flat = replace(volume, positions_mm=volume.positions_mm / 400)
+    with pytest.raises(ScanError, match=r"no lungs in this scan, which covers 1 mm\. Give the whole chest"):
+        segment_lungs(flat)
 
 
 def test_of_two_series_the_one_with_more_lung(tmp_path: Path, small_grid: Grid) -> None:

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from pulmo.errors import Fault, ScanError
+from pulmo.files import files_below, printable
 from pulmo.imaging.elements import read_elements
 
 META_KEYWORDS = (
@@ -39,7 +40,7 @@ def header_table(folder: Path) -> pd.DataFrame:
     standard is shown as it is. Files that are not DICOM, or cannot be read, have no row. Raises ScanError if none is.
     """
     rows = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in files_below(folder):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about values that break the standard
             try:
@@ -47,7 +48,7 @@ def header_table(folder: Path) -> pd.DataFrame:
                 row = _row(dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(KEYWORDS)))
             except Exception:  # arbitrary bytes lead pydicom to raise anything
                 continue
-            rows.append({"file": str(path.relative_to(folder)), **row})
+            rows.append({"file": printable(path.relative_to(folder)), **row})
     if not rows:
         raise ScanError(Fault(str(folder), "holds no DICOM file", "Give a folder of DICOM files"))
     return pd.DataFrame(rows)

@@ -137,6 +137,7 @@ def _fits(layout: SliceHeader) -> bool:
 
 def _shown(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.ndarray:
     """Stored values (rows, columns) → uint8, linear between two limits; padding is as dark as the darkest."""
+    layout.require("RescaleSlope", "RescaleIntercept")
     measured = stored.astype(np.float32) * np.float32(layout.slope) + np.float32(layout.intercept)
     sample = measured[::_SAMPLED, ::_SAMPLED]
     if layout.padding is not None:

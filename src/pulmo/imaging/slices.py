@@ -1,6 +1,7 @@
 """What does one DICOM file say about the slice it holds? Its place in the patient, its scale, where its pixels lie."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
@@ -153,7 +154,7 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
 def _header(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
     signed = values.integer("PixelRepresentation", 0) == 1
     bits_allocated, bits_stored, high_bit = values.bits()
-    modality, notes = _modality(values)
+    modality, notes = modality_of(values)
     found = {keyword: values.measured(keyword) for keyword in QUANTITIES}
     numbers = {keyword: value.values for keyword, value in found.items()}
     wrong = [(keyword, value.wrong) for keyword, value in found.items() if value.wrong]
@@ -211,8 +212,11 @@ def _wrong_for_ct(slope: float, intercept: float) -> list[tuple[str, str]]:
     return wrong
 
 
-def _modality(values: "Values") -> tuple[str, tuple[str, ...]]:
-    """CT, MR …; where the file does not say, by its SOP class, or CT if its values are rescaled to Hounsfield units."""
+def modality_of(values: "Values") -> tuple[str, tuple[str, ...]]:
+    """CT, MR …, and what was assumed, in words; empty where nothing says it.
+
+    Where Modality is missing, the SOP class tells, or values that are rescaled to Hounsfield units: these are of CT.
+    """
     told = values.text("Modality").upper()
     if told:
         return told, ()
@@ -226,6 +230,11 @@ def _modality(values: "Values") -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
+@cache
+def _tag(keyword: str) -> int:
+    return tag_for_keyword(keyword) or 0
+
+
 @dataclass(frozen=True)
 class Values:
     """Header values from their raw bytes: pydicom's own conversion costs more than reading, and warns at oddities."""
@@ -233,7 +242,7 @@ class Values:
     elements: Elements
 
     def _raw(self, keyword: str) -> bytes:
-        return self.elements.values.get(tag_for_keyword(keyword) or 0, b"")
+        return self.elements.values.get(_tag(keyword), b"")
 
     def text(self, keyword: str) -> str:
         """Without the blanks around it; empty if absent."""
