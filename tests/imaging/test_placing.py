@@ -1,6 +1,7 @@
 """Where slices lie, by whatever their headers say."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_positions_that_slice_locations_contradict_are_not_used(header: SliceHea
     )
 
 
-def numbered(header: SliceHeader, **changes: object) -> list[SliceHeader]:
+def numbered(header: SliceHeader, **changes: Any) -> list[SliceHeader]:
     unplaced = [replace(header, position_mm=(), location_mm=None, instance=n) for n in (2, 1, 3)]
     return [replace(part, **changes) for part in unplaced]
 
@@ -142,7 +143,7 @@ def test_the_spacing_between_slices_goes_before_their_thickness(header: SliceHea
         ({"wrong": (("InstanceNumber", "InstanceNumber is 'x': not a decimal number"),)}, "InstanceNumber is 'x'"),
     ],
 )
-def test_a_distance_is_never_guessed(header: SliceHeader, changes: dict[str, object], message: str) -> None:
+def test_a_distance_is_never_guessed(header: SliceHeader, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ScanError, match=message):
         placed(numbered(header, **changes))
 

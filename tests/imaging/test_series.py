@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_a_wrong_value_that_is_not_needed_is_told(header: SliceHeader) -> None:
 
 def test_what_is_left_out_has_its_reason(header: SliceHeader) -> None:
     chosen, *_ = stacks(at(header, 0, 5, 10))
-    others = {
+    others: dict[str, dict[str, Any]] = {
         "another series (1.3)": {"series": "1.3"},
         "another size (2 × 4, not 4 × 4)": {"rows": 2},
         "another orientation": {"orientation": (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)},

@@ -6,6 +6,7 @@ Every decimal string of a slice's header is read here. Python's own `float` read
 
 import math
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _DECIMAL = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -17,7 +18,7 @@ class Quantity(NamedTuple):
     """What a tag holds.
 
     Attributes:
-        count: how many values.
+        values: how many.
         least: the smallest size (absolute value) that a scanner can mean; 0 allows for zero.
         most: the largest.
         positive: whether only sizes above 0 are meant.
@@ -25,7 +26,7 @@ class Quantity(NamedTuple):
         whole: whether they have no fraction.
     """
 
-    count: int
+    values: int
     least: float
     most: float
     positive: bool = False
@@ -63,6 +64,7 @@ def decimals(raw: bytes) -> tuple[float, ...]:
     return values if all(map(math.isfinite, values)) else ()
 
 
+@lru_cache(4096)  # most values are the same in all slices of a series
 def measured(keyword: str, raw: bytes) -> Measured:
     """A tag of QUANTITIES from its raw value."""
     if not raw.strip(_BLANK):
@@ -75,9 +77,9 @@ def measured(keyword: str, raw: bytes) -> Measured:
 def _why_not(values: tuple[float, ...], quantity: Quantity) -> str:
     """Empty for values that can be true."""
     if not values:
-        return "not a decimal number" if quantity.count == 1 else "not decimal numbers"
-    if len(values) != quantity.count:
-        return f"{len(values)} value{'s' * (len(values) != 1)} where {quantity.count} {_are(quantity.count)} needed"
+        return "not a decimal number" if quantity.values == 1 else "not decimal numbers"
+    if len(values) != quantity.values:
+        return f"{len(values)} value{'s' * (len(values) != 1)} where {quantity.values} {_are(quantity.values)} needed"
     if quantity.positive and min(values) <= 0 and (quantity.least or min(values) < 0):
         return "not above 0"
     sizes = [abs(value) for value in values]

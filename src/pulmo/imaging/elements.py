@@ -101,6 +101,8 @@ def _meta(head: bytes) -> tuple[str, int]:
 
 def readable(text: str) -> str:
     """Damaged text in one line for messages, what cannot be printed escaped."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 

@@ -127,6 +127,9 @@ def _parts(mark: _Mark, texts: Sequence[str], instances: Sequence[int], lie: _Li
     everything = [list(range(len(texts)))]
     number = _numbers(texts)
     order = sorted(everything[0], key=lambda n: (number[n], instances[n]))
+    steps = np.diff(lie.place[order])
+    if (steps >= 0).all() or (steps <= 0).all():
+        return everything  # one pass
     groups = [list(group) for _, group in groupby(order, key=lambda n: number[n])]
     if mark.name == "InstanceNumber" and len(groups) < len(texts):
         return everything  # it begins anew somewhere, and is no order

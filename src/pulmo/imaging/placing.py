@@ -55,7 +55,7 @@ def oriented(slices: Sequence[SliceHeader]) -> tuple[tuple[SliceHeader, ...], tu
     follow each other from feet to head.
     """
     given = [header for header in slices if any(header.orientation)]
-    for header in given:
+    for header in {header.orientation: header for header in given}.values():
         _check_directions(header)
     if len(given) == len(slices):
         return tuple(slices), ()

@@ -1,6 +1,7 @@
 """What does one DICOM file say about the slice it holds? Its place in the patient, its scale, where its pixels lie."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
@@ -229,6 +230,11 @@ def modality_of(values: "Values") -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
+@cache
+def _tag(keyword: str) -> int:
+    return tag_for_keyword(keyword) or 0
+
+
 @dataclass(frozen=True)
 class Values:
     """Header values from their raw bytes: pydicom's own conversion costs more than reading, and warns at oddities."""
@@ -236,7 +242,7 @@ class Values:
     elements: Elements
 
     def _raw(self, keyword: str) -> bytes:
-        return self.elements.values.get(tag_for_keyword(keyword) or 0, b"")
+        return self.elements.values.get(_tag(keyword), b"")
 
     def text(self, keyword: str) -> str:
         """Without the blanks around it; empty if absent."""

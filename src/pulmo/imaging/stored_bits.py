@@ -23,7 +23,7 @@ def stored_values(
     low, high = stored_range(bits_stored, words.dtype.kind == "i")
     bits_allocated = 8 * words.itemsize
     unused, above = bits_allocated - bits_stored, bits_allocated - 1 - high_bit
-    if above == unused and low <= words.min() and words.max() <= high:
+    if not unused or (above == unused and words.max() <= high and (not low or words.min() >= low)):
         return words
     if above < unused:
         _check_place(words, bits_stored, high_bit)
