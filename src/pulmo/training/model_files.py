@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 
 from pulmo.models.quantile_gbm import QuantileGbm
@@ -21,6 +20,8 @@ def save_gbm(model: QuantileGbm, folder: Path) -> None:
 
 def load_gbm(folder: Path) -> QuantileGbm:
     """Read what `save_gbm` wrote."""
+    import lightgbm
+
     return QuantileGbm(tuple(lightgbm.Booster(model_str=(folder / name).read_text()) for name in _BOOSTER_NAMES))
 
 
