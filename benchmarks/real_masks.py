@@ -2,6 +2,8 @@
 
     .venv/bin/python benchmarks/real_masks.py                    # masks of the lungs
     .venv/bin/python benchmarks/real_masks.py --masks opacity    # of what is opaque in them
+    .venv/bin/python benchmarks/real_masks.py --pixels 256 --pictures x.npz --only-pictures   # then, without decoders:
+    .venv/bin/python benchmarks/real_masks.py --pixels 256 --pictures x.npz --start 32 --rate 2 --shrink 1 --device gpu
 
 Every X-ray is of another patient; folds are dealt by the seed. A network a fold, asked about the X-ray and its mirror
 image; its probabilities are brought to the X-ray's own 1024 × 1024 pixels and cut at one half, chosen by nobody. Where
@@ -12,6 +14,7 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -48,12 +51,19 @@ def main() -> None:
     parser.add_argument("--masks", choices=("lung", "opacity"), default="lung")
     parser.add_argument("--pixels", type=int, default=64)
     parser.add_argument("--steps", type=int, default=480, help="of 16 X-rays, for each fold")
+    parser.add_argument("--start", type=int, default=NETWORK.start, help="filters of the first level")
+    parser.add_argument("--rate", type=float, default=NETWORK.rate, help="more of them at each level down")
+    parser.add_argument("--shrink", type=int, default=NETWORK.shrink)
+    parser.add_argument("--pictures", type=Path, help="a file that keeps what is read of the X-rays")
+    parser.add_argument("--only-pictures", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     arguments = parser.parse_args()
     started = time.perf_counter()
     ids, truth = united(pd.read_csv(arguments.data / f"{arguments.masks}_rle.csv", dtype=str), "ImageId")
-    pictures = _pictures(arguments.data / "images", ids, decode(truth, FULL_SIZE), arguments.pixels)
+    pictures = _kept(arguments.pictures, lambda: _pictures(arguments, ids, truth))
+    if arguments.only_pictures:
+        return
     with computing_on(arguments.device) as device:
         scores = _out_of_fold(pictures, truth, folds_by_group(ids, FOLDS, arguments.seed), arguments)
     show_table(
@@ -70,27 +80,41 @@ def main() -> None:
     )
 
 
-def _pictures(folder: Path, ids: list[str], painted: np.ndarray, pixels: int) -> Pictures:
+def _kept(file: Path | None, make: Callable[[], Pictures]) -> Pictures:
+    if file is None:
+        return make()
+    if not file.exists():
+        made = make()
+        np.savez_compressed(file, images=made.images, target=made.target)
+    with np.load(file, allow_pickle=False) as kept:
+        images, masks = kept["images"], kept["target"]
+    return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
+
+
+def _pictures(arguments: argparse.Namespace, ids: list[str], truth: Masks) -> Pictures:
+    folder, pixels = arguments.data / "images", arguments.pixels
     images = np.stack([shrunk(read_radiograph(folder / f"{name}.dcm").grey, pixels) for name in ids])
-    masks = np.stack([shrunk(mask * np.uint8(CERTAIN), pixels) for mask in painted])
+    masks = np.stack([shrunk(mask * np.uint8(CERTAIN), pixels) for mask in decode(truth, FULL_SIZE)])
     return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
 
 
 def _out_of_fold(pictures: Pictures, truth: Masks, fold: np.ndarray, arguments: argparse.Namespace) -> np.ndarray:
     """Dice of each X-ray, (n,), by the network that has not seen it."""
     plan = Plan(EPOCHS, arguments.steps // EPOCHS, 4e-3, 1, 1e-4, 0.5, EPOCHS)
-    build = partial(unet, NETWORK, arguments.pixels)
+    changed = NETWORK._replace(start=arguments.start, rate=arguments.rate, shrink=arguments.shrink)
+    build = partial(unet, changed, arguments.pixels)
     trainer = ImageTrainer(build, LOSS, pictures, Recipe(plan, 16, MOVES), arguments.seed)
     predictor = MaskPredictor(trainer.network, flip=True)
     scores = np.zeros(len(fold))
     for number in range(FOLDS):
-        held_out = np.flatnonzero(fold == number)
+        held_out, started = np.flatnonzero(fold == number), time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             trainer.train(np.flatnonzero(fold != number), number, Path(folder) / "checkpoint.npz")
+        an_epoch = (time.perf_counter() - started) / EPOCHS  # the first fold's compiles too
         said = predictor.predict(pictures.images, held_out).probability
         found = encode(np.stack([enlarged(picture, FULL_SIZE) > CERTAIN // 2 for picture in said]))
         scores[held_out] = dice(found, truth.take(held_out))
-        print(f"fold {number}: mean Dice {scores[held_out].mean():.4f}", flush=True)
+        print(f"fold {number}: mean Dice {scores[held_out].mean():.4f}, {an_epoch:.2f} s an epoch", flush=True)
     return scores
 
 

@@ -30,8 +30,8 @@ import numpy as np
 
 from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
+from pulmo.training import passes
 from pulmo.training.augment import Augment, Layout, Moves
-from pulmo.training.checkpoint import values_of
 from pulmo.training.device import Device, computing_on
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.sequences import Rows, TrainingBatches, gather
@@ -122,17 +122,26 @@ def detector(size: int, preset: str) -> Task:
     from pulmo.models.detector import DetectorParameters, detector
 
     parameters = DetectorParameters(start=32 if preset == "full" else 8, depth=4, momentum=0.9)
-    corner, side = (np.random.default_rng(seed).uniform(0, size / 2, (IMAGES, 4, 2)) for seed in (0, 1))
-    boxes = np.concatenate([corner, corner + side], axis=-1).astype(np.float32)
-    return Task(detector(parameters, size), DetectionLoss(parameters.cell), {}, boxes, kind="boxes")
+    return Task(detector(parameters, size), DetectionLoss(parameters.cell), {}, boxes(size), kind="boxes")
 
 
 def _segmentation(network: Any, size: int) -> Task:
     from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 
-    masks = np.zeros((IMAGES, size, size), np.uint8)
-    masks[:, size // 4 : size // 2, size // 4 :] = 255
-    return Task(network, SegmentationLoss(Terms(cross_entropy=0.5, iou=0.5)), {}, masks)
+    return Task(network, SegmentationLoss(Terms(cross_entropy=0.5, iou=0.5)), {}, masks(size))
+
+
+def masks(size: int) -> np.ndarray:
+    """A mask for each image."""
+    painted = np.zeros((IMAGES, size, size), np.uint8)
+    painted[:, size // 4 : size // 2, size // 4 :] = 255
+    return painted
+
+
+def boxes(size: int) -> np.ndarray:
+    """Four for each image."""
+    corner, side = (np.random.default_rng(seed).uniform(0, size / 2, (IMAGES, 4, 2)) for seed in (0, 1))
+    return np.concatenate([corner, corner + side], axis=-1).astype(np.float32)
 
 
 NETWORKS: dict[str, Callable[[int, str], Task]] = {
@@ -167,22 +176,16 @@ def main() -> None:
             with computing_on(arguments.device, mixed) as device:
                 if mixed and device.kind == "cpu" and not arguments.mixed_on_cpu:
                     continue
-                print(f"{_name(device)}, {device.backend}, {'mixed' if mixed else 'float32'} …", flush=True)
+                print(f"{name_of(device.kind)}, {device.backend}, {'mixed' if mixed else 'float32'} …", flush=True)
                 rows += _measure(arguments, Path(folder), device, mixed)
     show_table(rows)
 
 
 def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed: bool) -> list[dict[str, str]]:
-    peak = matrix_peak(device, "float16" if mixed else "float32")
+    peak = matrix_peak(device.kind, "float16" if mixed else "float32") * device.number
     keras.utils.set_random_seed(0)
     task = NETWORKS[arguments.network](arguments.size, arguments.preset)
-    images, target = _on_disk(folder / "images.npy", _random(task)), task.target
-    if task.kind == "mask":
-        target = _on_disk(folder / "masks.npy", target)
-    rows = Rows({"image": images, **task.inputs}, target)
-    plan = Plan(2, arguments.steps, 1e-3, 0, 0.0, 0.0, 9)
-    moves = Moves(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
-    trainer = Trainer(task.network, task.objective, plan, Augment(moves, task.layout, 0, target=task.kind))
+    rows, learner = on_disk(task, folder), trainer_of(task).learner
     flops = 3 * forward_flops(task.network)
     reported = REPORTED.get((arguments.network, arguments.size)) if arguments.preset == "report" else None
     found = []
@@ -190,11 +193,11 @@ def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed:
         ("included", TrainingBatches(rows, arguments.batch, 0, arguments.steps)),
         ("excluded", SameBatch(rows, arguments.batch, arguments.steps)),
     ):
-        speed = images_a_second(trainer, batches, arguments.batch * arguments.steps)
+        speed = images_a_second(learner, batches, arguments.batch * arguments.steps)
         found.append(
             {
                 "network": f"{arguments.network} {arguments.preset} {arguments.size}² × {arguments.batch}",
-                "device": f"{_name(device)} × {device.number}, {device.backend}",
+                "device": f"{name_of(device.kind)} × {device.number}, {device.backend}",
                 "precision": "mixed" if mixed else "float32",
                 "input pipeline": pipeline,
                 "images a second": f"{speed:.1f}",
@@ -206,22 +209,20 @@ def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed:
     return found
 
 
-def images_a_second(trainer: Trainer, batches: TrainingBatches, images: int) -> float:
-    """The second of two epochs: the first compiles."""
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / "checkpoint.npz"
-        trainer.plan = trainer.plan._replace(epochs=1)
-        trainer.fit(values_of(trainer.network.variables), batches, checkpoint)
-        trainer.plan = trainer.plan._replace(epochs=2)
-        started = time.perf_counter()
-        trainer.fit(values_of(trainer.network.variables), batches, checkpoint)  # goes on with the second
-        return images / (time.perf_counter() - started)
+def images_a_second(learner: Any, batches: TrainingBatches, images: int) -> float:
+    """Of an epoch of so many images; one before it compiles. What is kept between epochs is not counted: it is the same
+    for three steps and for three thousand."""
+    passes.train(learner, batches)
+    started = time.perf_counter()
+    passes.train(learner, batches)
+    return images / (time.perf_counter() - started)
 
 
-def matrix_peak(device: Device, dtype: str) -> float:
-    """Floating-point operations a second of large matrix products, the best of three tries."""
-    side = MATRIX[device.kind]
-    matrix = keras.ops.cast(np.eye(side, dtype=np.float32), dtype)
+def matrix_peak(kind: str, dtype: str) -> float:
+    """Floating-point operations a second of large matrix products on one device, the best of three tries."""
+    side = MATRIX[kind]
+    # Random ones, for zeros are multiplied faster; scaled so that products of them are no larger than they are.
+    matrix = keras.ops.cast(np.random.default_rng(0).normal(0, side**-0.5, (side, side)).astype(np.float32), dtype)
     best = 0.0
     for _ in range(4):  # the first one only wakes the device
         started, product = time.perf_counter(), matrix
@@ -229,7 +230,7 @@ def matrix_peak(device: Device, dtype: str) -> float:
             product = keras.ops.matmul(product, matrix)
         keras.ops.convert_to_numpy(product[0, 0])
         best = max(best, PRODUCTS * 2 * side**3 / (time.perf_counter() - started))
-    return best * device.number
+    return best
 
 
 def forward_flops(network: Any) -> float:
@@ -253,22 +254,31 @@ def _places(tensor: Any) -> int:
     return math.prod(side or 1 for side in tensor.shape[:-1])
 
 
-def _random(task: Task) -> np.ndarray:
-    """HU, or grey levels."""
+def trainer_of(task: Task) -> Trainer:
+    """As the stages make it; pictures are flipped, turned, zoomed and shifted."""
+    moves = Moves(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
+    augment = Augment(moves, task.layout, 0, target=task.kind)
+    return Trainer(task.network, task.objective, Plan(1, 1000, 1e-3, 0, 0.0, 0.0, 9), augment)
+
+
+def on_disk(task: Task, folder: Path) -> Rows:
+    """What it learns from, images and masks memory-mapped: random HU, or grey levels."""
     low, high = (-1000, 400) if task.pixel == np.int16 else (0, 256)
     shape = (IMAGES, *task.network.input["image"].shape[1:])
-    return np.random.default_rng(0).integers(low, high, shape, task.pixel)
+    images = _mapped(folder / "images.npy", np.random.default_rng(0).integers(low, high, shape, task.pixel))
+    target = _mapped(folder / "masks.npy", task.target) if task.kind == "mask" else task.target
+    return Rows({"image": images, **task.inputs}, target)
 
 
-def _on_disk(path: Path, array: np.ndarray) -> np.ndarray:
-    """Memory-mapped."""
+def _mapped(path: Path, array: np.ndarray) -> np.ndarray:
     np.save(path, array)
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 
 
-def _name(device: Device) -> str:
-    if device.kind == "gpu":
+def name_of(kind: str) -> str:
+    """Of the device."""
+    if kind == "gpu":
         words = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[0]
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []

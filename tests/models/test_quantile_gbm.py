@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -52,3 +55,10 @@ def test_quantiles_never_cross(fitted: QuantileGbm, features: list[float]) -> No
     quantiles = fitted.predict(np.array([features]))
     assert np.isfinite(quantiles).all()
     assert (np.diff(quantiles) >= 0).all()
+
+
+def test_settings_and_model_files_are_read_without_lightgbm() -> None:
+    # A machine with a GPU may not have it; only trees need it.
+    modules = "pulmo.competitions.osic.settings, pulmo.training.model_files"
+    words = f"import sys; sys.modules['lightgbm'] = None; import {modules}"
+    subprocess.run([sys.executable, "-c", words], check=True)

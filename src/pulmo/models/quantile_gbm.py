@@ -1,11 +1,15 @@
 """Gradient-boosted trees for three quantiles: LightGBM with the pinball loss, one booster a quantile."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import lightgbm
 import numpy as np
 
 from pulmo.models.quantiles import QUANTILES, Examples, uncross
+
+if TYPE_CHECKING:
+    import lightgbm
+
+# LightGBM only where trees are grown: settings and networks are used where it is not installed.
 
 
 class GbmParameters(NamedTuple):
@@ -24,7 +28,7 @@ class GbmParameters(NamedTuple):
 class QuantileGbm(NamedTuple):
     """One fitted booster for each of QUANTILES."""
 
-    boosters: tuple[lightgbm.Booster, ...]
+    boosters: tuple["lightgbm.Booster", ...]
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Features (rows, columns), NaN where unknown → quantiles (rows, 3), never crossing."""
@@ -36,7 +40,9 @@ def fit_quantile_gbm(examples: Examples, parameters: GbmParameters, seed: int) -
     return QuantileGbm(tuple(_fit_booster(examples, parameters, seed, quantile) for quantile in QUANTILES))
 
 
-def _fit_booster(examples: Examples, parameters: GbmParameters, seed: int, quantile: float) -> lightgbm.Booster:
+def _fit_booster(examples: Examples, parameters: GbmParameters, seed: int, quantile: float) -> "lightgbm.Booster":
+    import lightgbm
+
     settings = {
         **parameters._asdict(),
         "objective": "quantile",

@@ -68,6 +68,11 @@ class Trainer:
         self._variables = [*network.variables, *beside]
         self._beside_at_start = values_of(beside)
 
+    @property
+    def learner(self) -> Learner:
+        """What is compiled: a step of the network, with its augmentation and its loss."""
+        return self._learner
+
     def fit(
         self,
         initial: Values,

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import lightgbm
 import numpy as np
 
 from pulmo.models.quantile_gbm import QuantileGbm
 from pulmo.models.quantiles import QUANTILES
 from pulmo.models.robust_linear import LinearQuantiles, Standardisation
+
+if TYPE_CHECKING:
+    import lightgbm
 
 _BOOSTER_NAMES = [f"q{round(100 * quantile)}.txt" for quantile in QUANTILES]
 
@@ -24,7 +27,9 @@ def load_gbm(folder: Path) -> QuantileGbm:
     return QuantileGbm(tuple(_load_booster(folder / name) for name in _BOOSTER_NAMES))
 
 
-def _load_booster(path: Path) -> lightgbm.Booster:
+def _load_booster(path: Path) -> "lightgbm.Booster":
+    import lightgbm
+
     try:
         return lightgbm.Booster(model_str=path.read_text())
     except lightgbm.basic.LightGBMError as error:
