@@ -192,7 +192,7 @@ def _save_array(path: Path, value: np.ndarray) -> None:
 
 
 def _make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
-    np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
+    np.lib.format.open_memmap(path, "w+", dtype, shape)
 
 
 def _atomically(path: Path, write: Callable[[Path], object]) -> None:

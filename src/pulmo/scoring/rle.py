@@ -85,7 +85,7 @@ def read_cells(cells: Sequence[str], pixels: int) -> tuple[Masks, list[CellFault
     masks = Masks(_offsets(counts // 2), starts, ends)
     if (starts == ends).any():
         masks = masks.where(ends > starts)
-    return masks, [CellFault(int(row), *_explain(cells[row], pixels)) for row in np.flatnonzero(bad)]
+    return masks, [CellFault(row, *_explain(cells[row], pixels)) for row in np.flatnonzero(bad).tolist()]
 
 
 def find_faults(cells: Sequence[str], pixels: int) -> list[CellFault]:
