@@ -39,7 +39,7 @@ def in_a_process_of_its_own(backend: str, path: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def under_this_backend() -> dict[str, np.ndarray]:
+def under_this_backend() -> dict[str, Any]:
     from pulmo.training.device import computing_on
 
     with computing_on("cpu"):

@@ -85,7 +85,7 @@ def _fit(visits: list[tuple[np.ndarray, np.ndarray]], known: np.ndarray) -> tupl
             solved = np.linalg.solve(total, both)
             normal += both[:, :-1].T @ solved[:, :-1]
             right += both[:, :-1].T @ solved[:, -1]
-            square += fvc @ solved[:, -1]
+            square += float(fvc @ solved[:, -1])
             log_det += np.linalg.slogdet(total)[1]
         effects = np.linalg.solve(normal, right)
         return float(0.5 * (log_det + square - right @ effects)), effects.reshape(2, -1), covariance, noise

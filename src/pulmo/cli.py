@@ -67,11 +67,16 @@ def demo(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    kaggle: Annotated[bool, typer.Option("--kaggle", help="How the packages here differ from Kaggle's image.")] = False,
+) -> None:
     """Versions, devices, decoders, disk: what works here, and what to do about the rest."""
-    from pulmo.commands.doctor import examine
+    from pulmo.commands.doctor import compare_with_kaggle, examine
 
-    examine()
+    if kaggle:
+        compare_with_kaggle()
+    else:
+        examine()
 
 
 @app.command()

@@ -1,14 +1,17 @@
 """`pulmo demo` on a phantom cohort small enough for a test, and `pulmo doctor`."""
 
 import importlib.metadata
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from pulmo.commands import doctor
 from pulmo.competition import find_competition
 from pulmo.competitions.osic.phantom import PhantomSettings
+from pulmo.kaggle.image import Image, with_requirements
 from tests.support import run_pulmo
 
 
@@ -71,6 +74,27 @@ def test_the_doctor_names_what_is_missing_and_the_remedy(
     assert installed("numpy") in rows["numpy"]
     assert "no_such_backend" in rows["networks"]
     assert "make setup" in rows["networks"]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_doctor_tells_how_this_differs_from_kaggles_image(
+    same: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    names = with_requirements(["pydantic"], here)
+    versions = {name: importlib.metadata.version(name) for name in names} | {"pydantic": "2.0.99"}
+    image = Image(here if same else "3.2", "2026-05-14", versions)
+    monkeypatch.setattr(doctor, "read_images", lambda: (image, image))
+    monkeypatch.setattr(doctor, "own_requirements", lambda: [Requirement("pydantic"), Requirement("python-gdcm")])
+    code, out, _ = run_pulmo(capsys, "doctor", "--kaggle")
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
+    assert code == 0
+    assert rows["pydantic"][:2] == [importlib.metadata.version("pydantic"), "2.0.99"]
+    assert ("Python" in rows) is not same
+    assert ("pip install pydantic==2.0.99" in out) is same
+    assert ("install Python 3.2, make setup" in out) is not same
+    assert f"{len(names) - 1} of {len(names)} packages are as in Kaggle's image of 2026-05-14" in out
+    assert f"It lacks python-gdcm {importlib.metadata.version('python-gdcm')}:" in out
 
 
 def test_the_doctor_asks_the_backend(capsys: pytest.CaptureFixture[str]) -> None:

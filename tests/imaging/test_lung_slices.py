@@ -33,7 +33,7 @@ def body() -> tuple[np.ndarray, np.ndarray]:
 def test_lungs_lie_in_the_middle_in_the_wanted_scale_and_all_else_is_air(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
     slices = lung_slices(volume_of(hu), labels, SliceFormat(slices=6, pixels=16, field_mm=32.0))
-    assert (slices.shape, slices.dtype) == ((6, 16, 16), np.int16)
+    assert (slices.shape, slices.dtype) == ((6, 16, 16), np.dtype(np.int16))
     # 2 mm a pixel: 8 mm are 4 pixels each way.
     for index, picture in enumerate(slices):
         assert (picture[6:10, 6:10] == -100 * (index + 1)).all()

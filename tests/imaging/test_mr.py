@@ -58,7 +58,7 @@ def test_the_gain_makes_no_difference(gain: float) -> None:
     volume = MrVolume(body(gain).astype(np.float32), np.arange(4.0), UPRIGHT, (), "here")
     assert body_median(volume.intensity) == pytest.approx(gain)
     small = mr_volume(volume, Size(4, 12, 16))
-    assert (small.shape, small.dtype) == ((4, 12, 16, 1), np.int16)
+    assert (small.shape, small.dtype) == ((4, 12, 16, 1), np.dtype(np.int16))
     assert (small[1:3, 4:6, 5:8] == round(1.5 * BODY)).all()
     assert small[0, 5, 5, 0] == BODY
     assert small.min() >= 0

@@ -45,7 +45,7 @@ def chest() -> tuple[np.ndarray, np.ndarray]:
 def test_masked_and_cropped_only_lungs_are_left(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
     small = network_volume(volume_of(hu), labels, format_of((12, 30, 40)))
-    assert (small.shape, small.dtype) == ((12, 30, 40, 1), np.int16)
+    assert (small.shape, small.dtype) == ((12, 30, 40, 1), np.dtype(np.int16))
     np.testing.assert_array_equal(small[..., 0], hu[1:13, 10:40, 20:60])
     whole = network_volume(volume_of(hu), labels, format_of((14, 60, 70), cropped=False))
     assert (whole[..., 0][labels == 0] == AIR).all()

@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
@@ -15,17 +17,16 @@ import pytest
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
 from pulmo.kaggle import build as build_module
-from pulmo.kaggle import limits, packages, wheels
+from pulmo.kaggle import limits, wheels
 from pulmo.kaggle.build import build, slug_of
+from pulmo.kaggle.image import Image, read_images
 from pulmo.kaggle.packages import Package, kernel_libraries, missing_packages
 from pulmo.kaggle.script import build_script, package_zip
 from tests.conftest import ROOT
 from tests.support import run_pulmo
 
 OSIC = find_competition("osic")
-IMAGE = (
-    "# Kaggle's\nnumpy==2.0.2\npandas==2.2.2\nscikit-learn==1.6.1\nlightgbm==4.6.0\nkeras==3.13.2\ntensorflow==2.20.0\n"
-)
+LISTS = ("kaggle-image.txt", "kaggle-image-next.txt")
 METADATA = json.loads((ROOT / "kernels/osic/infer/kernel-metadata.json").read_text())
 
 
@@ -46,7 +47,8 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "kernels/osic" / kind).mkdir(parents=True)
         for name in ("kernel.py", "kernel-metadata.json"):
             (tmp_path / "kernels/osic" / kind / name).write_bytes((ROOT / "kernels/osic" / kind / name).read_bytes())
-    (tmp_path / "kernels/kaggle-image.txt").write_text(IMAGE)
+    for name in LISTS:
+        shutil.copy(ROOT / "kernels" / name, tmp_path / "kernels")
     model = tmp_path / "work/osic/full/fit_ensemble/model"
     model.mkdir(parents=True)
     (model / "ensemble.json").write_text('{"weights": {}}')
@@ -58,11 +60,12 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def all_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every wheel that OSIC's kernel needs, in a folder a Python."""
     folder = tmp_path_factory.mktemp("wheels")
-    (folder / "image.txt").write_text(IMAGE)
     libraries = kernel_libraries(OSIC, (ROOT / "kernels/osic/infer/kernel.py").read_text())
-    for python in {*build_module.KAGGLE_PYTHONS, f"{sys.version_info[0]}.{sys.version_info[1]}"}:
-        for package in missing_packages(libraries, python, folder / "image.txt"):
-            write_wheel(folder / python, package, python)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        for image in read_images():
+            for package in missing_packages(libraries, image):
+                write_wheel(folder / image.python, package, image.python)
     return folder
 
 
@@ -71,6 +74,12 @@ def repository(sources: Path, all_wheels: Path) -> Path:
     """The sources, and all wheels fetched already; no network is asked."""
     shutil.copytree(all_wheels, wheels.CACHE, dirs_exist_ok=True)
     return sources
+
+
+def least_of(name: str) -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (bound,) = (text.partition(">=")[2] for text in project["dependencies"] if text.startswith(f"{name}>="))
+    return bound
 
 
 def write_metadata(changes: dict[str, object], without: str = "") -> None:
@@ -92,10 +101,25 @@ def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     assert (built / "dataset/model/ensemble.json").read_text() == '{"weights": {}}'
     index = {package["name"]: package for package in json.loads((built / "dataset/wheels/index.json").read_text())}
     assert index["connected-components-3d"]["modules"] == ["cc3d"]
-    assert "numpy" not in index
-    for python in ("cp312", "cp313", f"cp{sys.version_info[0]}{sys.version_info[1]}"):
-        assert list((built / "dataset/wheels").glob(f"connected_components_3d-*-{python}-*.whl"))
-    assert "connected-components-3d,4.1.1,MIT" in (built / "dataset/wheels/licences.csv").read_text()
+    assert set(index) == {"connected-components-3d", "imagecodecs"}  # what the image lacks, and nothing else
+    wheels_built = sorted(path.name.split("-")[2] for path in (built / "dataset/wheels").glob("*.whl"))
+    assert wheels_built == ["cp312", "cp312", "cp313", "cp313"]  # the image's Python and the next one's, no other
+    versions = json.loads((built / "dataset/wheels/versions.json").read_text())
+    expected = {package["name"]: package for package in versions["packages"]}
+    assert versions["python"] == "3.12"
+    assert expected["pydantic"] == {
+        "name": "pydantic",
+        "version": "2.12.3",
+        "least": least_of("pydantic"),
+        "modules": ["pydantic"],
+    }
+    assert expected["opencv-python-headless"]["modules"] == ["cv2"]
+    assert expected["tensorflow"]["version"] == "2.20.0"  # what Keras computes with, though nothing imports it by name
+    assert expected["imagecodecs"]["version"] == version("imagecodecs")  # brought along: the version here
+    assert (
+        f"connected-components-3d,{version('connected-components-3d')},MIT"
+        in (built / "dataset/wheels/licences.csv").read_text()
+    )
     assert "MB" in out.splitlines()[-1]
     assert "connected-components-3d" in out
 
@@ -305,14 +329,23 @@ def test_licences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: str
     assert found.startswith(licence)
 
 
-def test_what_the_image_has_and_what_it_requires_stays_at_home(tmp_path: Path) -> None:
-    image = tmp_path / "image.txt"
-    image.write_text(IMAGE)
-    names = {package.name for package in missing_packages({"keras", "rich", "cc3d", "pydantic"}, "3.12", image)}
-    assert "rich" not in names  # Keras requires it
+def test_what_the_image_has_stays_at_home_and_is_not_asked_what_it_requires() -> None:
+    image = Image("3.12", "2026-05-14", {"numpy": "2.0.2", "keras": "3.13.2"})
+    names = {package.name for package in missing_packages({"keras", "cc3d", "pydantic"}, image)}
     assert {"connected-components-3d", "pydantic", "pydantic-core"} <= names
-    image.write_text("numpy==2.0.2\n")
-    assert "rich" in {package.name for package in missing_packages({"rich"}, "3.12", image)}
+    assert not {"numpy", "keras", "rich", "h5py"} & names  # the last two are Keras', which is there already
+    assert "rich" in {package.name for package in missing_packages({"rich"}, image)}
+
+
+@pytest.mark.parametrize("kind", ["infer", "train"])
+@pytest.mark.parametrize("name", competition_names())
+def test_no_kernel_brings_more_than_what_the_image_lacks(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    libraries = kernel_libraries(find_competition(name), (ROOT / "kernels" / name / kind / "kernel.py").read_text())
+    for image in read_images():
+        brought = {package.name for package in missing_packages(libraries, image)}
+        assert "imagecodecs" in brought
+        assert brought <= {"connected-components-3d", "imagecodecs"}
 
 
 def test_a_kernel_needs_what_its_stages_import() -> None:
@@ -324,9 +357,3 @@ def test_a_kernel_needs_what_its_stages_import() -> None:
 @pytest.mark.parametrize(("title", "slug"), [("pulmo osic infer", "pulmo-osic-infer"), (" A  b/c! ", "a-b-c")])
 def test_slugs(title: str, slug: str) -> None:
     assert slug_of(title) == slug
-
-
-def test_the_image_is_the_one_that_is_pinned() -> None:
-    pinned = (ROOT / "requirements.txt").read_text()
-    for line in packages.image_lines(ROOT / "kernels/kaggle-image.txt"):
-        assert f"{line} ;" in pinned

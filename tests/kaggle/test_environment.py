@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from pulmo.errors import UserError
 from pulmo.kaggle import environment
@@ -33,10 +34,16 @@ def test_one_that_does_not_run() -> None:
 
 @pytest.fixture
 def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The list of the image's versions, in a folder of one's own."""
+    """The list of an image that has this Python, in a folder of one's own; pulmo requires two packages of it."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(environment, "own_requirements", lambda: [Requirement("numpy>=1"), Requirement("scikit-learn")])
     Path("kernels").mkdir()
+    Path("kernels/kaggle-image-next.txt").write_text("# python: 3.99\n# date: 2027-01-01\n")
     return Path("kernels/kaggle-image.txt")
+
+
+def listed(*lines: str) -> str:
+    return "\n".join((f"# python: {THIS.version}", "# date: 2026-05-14", *lines, ""))
 
 
 def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,17 +56,21 @@ def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatc
         return subprocess.CompletedProcess(words, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    image.write_text(f"numpy=={version('numpy')}\nscipy==0.0.1\n")  # not the one that is here: none is linked
+    image.write_text(listed(f"numpy=={version('numpy')}", "scikit-learn==0.0.1"))  # not what is here: none is linked
     folder = prepare_environment(sys.executable, THIS)
     assert prepare_environment(sys.executable, THIS) == folder
     assert [words[2:4] for words in made] == [["venv", str(folder)], ["pip", "--disable-pip-version-check"]]
-    image.write_text("numpy==0.0.2\n")
+    assert made[1][-2:] == ["numpy", "scikit-learn"]
+    constraints = (folder / "constraints.txt").read_text().splitlines()
+    assert constraints == [f"numpy=={version('numpy')}", "scikit-learn==0.0.1"]
+    image.write_text(listed("numpy==0.0.2"))
     assert prepare_environment(sys.executable, THIS) != folder
     assert len(made) == 4
 
 
 def test_what_is_installed_here_is_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image.write_text(f"# one\nscikit-learn=={version('scikit-learn')}\n")
+    names = ("scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl")
+    image.write_text(listed(*(f"{name}=={version(name)}" for name in names)))
     run = subprocess.run
 
     def run_without_pip(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -75,11 +86,34 @@ def test_what_is_installed_here_is_linked(image: Path, monkeypatch: pytest.Monke
 
 
 def test_an_image_that_cannot_be_installed(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image.write_text("numpy==0.0.0\n")
+    image.write_text(listed("numpy==0.0.0"))
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        if words[1:3] == ["-m", "venv"]:
+            Path(words[3]).mkdir(parents=True)
         return subprocess.CompletedProcess(words, int("pip" in words), "", "no such version\n")
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(UserError, match=r"cannot be installed \(no such version\)"):
         prepare_environment(sys.executable, THIS)
+
+
+def test_a_package_that_the_image_lacks_is_not_taken_along(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image.write_text(listed("scikit-learn==0.0.1"))
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        if words[1:3] == ["-m", "venv"]:
+            info = Path(words[3], f"lib/python{THIS.version}/site-packages/stranger-1.0.dist-info")
+            info.mkdir(parents=True)
+            (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(UserError, match="its packages require stranger, which its list lacks"):
+        prepare_environment(sys.executable, THIS)
+
+
+def test_a_python_that_kaggle_does_not_have(image: Path) -> None:
+    image.write_text(listed())
+    with pytest.raises(UserError, match=r"Python 2\.99: Kaggle's image has Python"):
+        prepare_environment("python2.99", Interpreter("2.99", Path()))

@@ -1,6 +1,8 @@
 """What a kernel finds on Kaggle, and installs."""
 
+import importlib.metadata
 import json
+import platform
 import subprocess
 import sys
 import zipfile
@@ -71,3 +73,67 @@ def test_a_missing_wheel_is_named(tmp_path: Path) -> None:
     wheels_with(tmp_path / "wheels", "for another Python", "cp27-none-any")
     with pytest.raises(UserError, match=f"what is missing: No matching distribution found for {MODULE}==1.0"):
         on_kaggle.install_missing(tmp_path / "wheels")
+
+
+NUMPY = importlib.metadata.version("numpy")
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def versions_with(folder: Path, python: str = PYTHON, **package: object) -> Path:
+    whole = {"name": "numpy", "version": NUMPY, "least": "1.26", "modules": ["numpy"], **package}
+    (folder / "versions.json").write_text(json.dumps({"python": python, "packages": [whole]}))
+    return folder
+
+
+def test_the_versions_found_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    on_kaggle.check_versions(versions_with(tmp_path))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"Python {platform.python_version()}, numpy {NUMPY}"
+
+
+def test_what_was_not_rehearsed_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    on_kaggle.check_versions(versions_with(tmp_path, "3.2", version="1.99"))
+    notes = capsys.readouterr().err.splitlines()[1:]
+    assert notes == [
+        f"  note: Python is {PYTHON} here; the kernel is made for 3.2",
+        f"  note: numpy is {NUMPY} here; rehearsed with 1.99",
+    ]
+
+
+def test_a_module_from_another_package_is_of_unknown_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_kaggle.check_versions(versions_with(tmp_path, name="numpy-of-another-name", version="1.99"))
+    assert "note: numpy-of-another-name is of unknown version here; rehearsed with 1.99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("package", "message"),
+    [
+        ({"least": "99.1"}, f"numpy: is {NUMPY} here, and pulmo needs 99.1 or newer. Have the newest image"),
+        (
+            {"modules": ["numpy", MODULE]},
+            "numpy: is not installed here, nor among the wheels. Run `kernel build` again",
+        ),
+    ],
+)
+def test_what_would_fail_half_way_fails_at_once(package: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        on_kaggle.check_versions(versions_with(tmp_path, **package))
+    assert message in str(caught.value)
+
+
+def test_a_dataset_without_its_lists(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"versions\.json: there is no such file\. The dataset is not the kernel's"):
+        on_kaggle.check_versions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"), [("1.9", "1.10"), ("2.0.2", "2.1"), ("5.9.5", "5.24"), ("2026.1.1", "2026.1.1.1"), ("", "0.1")]
+)
+def test_versions_are_compared_as_numbers(older: str, newer: str) -> None:
+    assert on_kaggle._numbers(older) < on_kaggle._numbers(newer)
+
+
+def test_zeros_and_local_parts_do_not_count() -> None:
+    assert on_kaggle._numbers("2") == on_kaggle._numbers("2.0.0") == on_kaggle._numbers("2.0+cu128")

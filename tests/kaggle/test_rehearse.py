@@ -46,6 +46,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     metadata = (ROOT / "kernels/osic/infer/kernel-metadata.json").read_text().replace("OWNER/", "ada/")
     (BUILT / "kernel/kernel-metadata.json").write_text(metadata)
     (BUILT / "dataset/wheels/index.json").write_text("[]")
+    (BUILT / "dataset/wheels/versions.json").write_text('{"python": "3.2", "packages": []}')
     (tmp_path / "kernels/osic/limits.toml").write_text("cpu_hours = 0.1\n")
     monkeypatch.setattr(rehearse_module, "prepare_environment", lambda *_: Path(sys.prefix))
     return tmp_path
@@ -181,6 +182,7 @@ def test_the_real_kernel_predicts_from_its_bundle_alone(
     shutil.copytree(output(finished, "fit_ensemble/model"), BUILT / "dataset/model")
     done = rehearse_script(build_script("osic", ROOT / "kernels/osic/infer/kernel.py"), tables)
     assert -15 < done.performances[0].score < -5
+    assert any(note.endswith("the kernel is made for 3.2") for note in done.performances[0].notes)
     ids = pd.read_csv("work/rehearsal/osic/infer/hidden/test.csv")["Patient"]
     assert len(ids) == 3
     assert not set(ids) & set(pd.read_csv(tables / "test.csv")["Patient"])

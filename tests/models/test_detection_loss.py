@@ -68,7 +68,7 @@ def test_the_loss_is_least_where_all_is_right_and_grows_with_each_mistake() -> N
     assert loss(0.5 * peak, boxes) == pytest.approx(0.25 * math.log(2), abs=1e-4)
     moved = boxes + np.array([4, 0, 4, 0], np.float32)
     # A quarter of the target's height away sideways: IoU 20/28, nothing around both left over.
-    assert loss(peak, moved) == pytest.approx(2 * (1 - 20 / 28) * heat.sum() / max(heat.sum(), 1), rel=1e-3)
+    assert loss(peak, moved) == pytest.approx(2 * (1 - 20 / 28) * heat.sum() / max(float(heat.sum()), 1), rel=1e-3)
 
 
 def test_it_is_kept_with_its_cell() -> None:

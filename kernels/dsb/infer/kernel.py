@@ -1,13 +1,14 @@
 """The Data Science Bowl on Kaggle, internet off: the test set and `model/` in, `submission.csv` out."""
 
 from pulmo.commands.console import quietly
-from pulmo.kaggle.on_kaggle import SCRATCH, WORKING, competition_folder, dataset_folder, install_missing
+from pulmo.kaggle.on_kaggle import SCRATCH, WORKING, check_versions, competition_folder, dataset_folder, install_missing
 
 
 def main() -> None:
     """Predict what the sample submission asks for."""
     bundle = dataset_folder("pulmo-dsb-model")
     install_missing(bundle / "wheels")
+    check_versions(bundle / "wheels")
 
     from pulmo.commands.run import Request, run_stage  # may need what has just been installed
     from pulmo.competition import find_competition

@@ -3,14 +3,24 @@
 import shutil
 
 from pulmo.commands.console import quietly
-from pulmo.kaggle.on_kaggle import PRESET, SCRATCH, WORKING, competition_folder, dataset_folder, install_missing
+from pulmo.kaggle.on_kaggle import (
+    PRESET,
+    SCRATCH,
+    WORKING,
+    check_versions,
+    competition_folder,
+    dataset_folder,
+    install_missing,
+)
 
 STAGES = ("features", "train_gbm", "train_linear", "train_cnn", "fit_ensemble", "predict")
 
 
 def main() -> None:
     """Train every family, fit the ensemble, predict the test set."""
-    install_missing(dataset_folder("pulmo-osic-wheels") / "wheels")
+    bundle = dataset_folder("pulmo-osic-wheels")
+    install_missing(bundle / "wheels")
+    check_versions(bundle / "wheels")
 
     from pulmo.commands.run import Request, run_stage  # may need what has just been installed
     from pulmo.competition import find_competition

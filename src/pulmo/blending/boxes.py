@@ -56,7 +56,7 @@ def fuse_boxes(sources: Sequence[Boxes], weights: Sequence[float], images: int, 
     order = np.lexsort((-weight * every.confidence, every.image))
     every, weight = every.take(order), weight[order]
     turn = np.arange(len(order)) - np.searchsorted(every.image, every.image)
-    clusters = _Clusters(images, int(turn.max(initial=-1)) + 1)
+    clusters = _Clusters(images, int(np.max(turn, initial=-1)) + 1)
     by_turn = np.argsort(turn, kind="stable")
     for rows in np.split(by_turn, np.flatnonzero(np.diff(turn[by_turn])) + 1):
         clusters.add(every.take(rows), weight[rows], iou)

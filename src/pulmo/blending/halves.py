@@ -55,7 +55,7 @@ def fit_blend(
     first, second = halves
     climb = _Climb(first, blend, score, knobs)
     alone = np.array([score(table, 0) for table in first])
-    starts = [np.eye(len(first))[alone.argmax()], np.full(len(first), 1 / len(first))]
+    starts = [np.eye(len(first))[np.argmax(alone)], np.full(len(first), 1 / len(first))]
     reached, weights, values = max((climb.from_(start) for start in starts), key=lambda end: end[0])
     judged = [*second, blend(second, weights.tolist(), **values)]
     return BlendFit(weights, values, np.array([*alone, reached]), np.array([score(table, 1) for table in judged]))

@@ -15,6 +15,7 @@ import numpy as np
 from pulmo import __version__
 from pulmo.commands.console import show_table
 from pulmo.errors import ScanError
+from pulmo.kaggle.image import installed_version, own_requirements, read_images, with_requirements
 
 LEAST_FREE_GIB = 20  # the work folder of the largest competition
 
@@ -32,6 +33,28 @@ _COMPRESSIONS = {
 def examine() -> None:
     """Print a table: what was looked at, what was found, what to do."""
     show_table([_python(), *_packages(), *_decoders(), _devices(), _disk()])
+
+
+def compare_with_kaggle() -> None:
+    """Print what of pulmo's requirements, and of what those require, is another version here than in Kaggle's image."""
+    image, _ = read_images()
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    names = sorted(with_requirements([requirement.name for requirement in own_requirements()], here))
+    known = [name for name in names if name in image.versions]
+    pairs = [(name, installed_version(name), image.versions[name]) for name in known]
+    different = [pair for pair in [("Python", here, image.python), *pairs] if pair[1] != pair[2]]
+    remedy = "pip install {}=={}" if here == image.python else f"install Python {image.python}, make setup"
+    if different:
+        show_table(
+            [
+                {"package": name, "here": version, "Kaggle's image": there, "do": remedy.format(name, there)}
+                for name, version, there in different
+            ]
+        )
+    same = sum(version == there for _, version, there in pairs)
+    lacked = [f"{name} {installed_version(name)}" for name in names if name not in image.versions]
+    print(f"{same} of {len(known)} packages are as in Kaggle's image of {image.date}, which has Python {image.python}.")
+    print(f"It lacks {', '.join(lacked) or 'none'}: `kernel build` brings what of these a kernel imports.")
 
 
 def _row(what: str, found: str, remedy: str = "") -> dict[str, str]:

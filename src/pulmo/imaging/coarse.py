@@ -86,7 +86,7 @@ def _flipped(array: np.ndarray, flips: tuple[bool, bool, bool]) -> np.ndarray:
 
 
 def _means(part: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
-    summed = np.add.reduce(part, axis=0, dtype=np.int16)
+    summed = part.sum(axis=0, dtype=np.int16)
     return _shrunk(summed, block) // np.int16(len(part))
 
 

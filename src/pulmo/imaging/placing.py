@@ -37,7 +37,7 @@ def slice_normal(orientation: Sequence[float]) -> np.ndarray:
 
     A stack whose normal is horizontal (sagittal, coronal) keeps the cross product's own sign.
     """
-    normal = np.cross(orientation[:3], orientation[3:])
+    normal: np.ndarray = np.cross(orientation[:3], orientation[3:])
     normal = normal / np.linalg.norm(normal)
     return -normal if normal[2] < -1e-6 else normal
 

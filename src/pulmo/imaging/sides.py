@@ -36,12 +36,12 @@ def left_and_right(grid: CoarseGrid, lungs: np.ndarray, midline: float) -> np.nd
 def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
     x = np.arange(part.shape[2])
     profile = part.sum((0, 1))
-    share_right = profile[x < midline].sum() / profile.sum()
+    share_right = np.average(x < midline, weights=profile)
     seeds = _two_cores(grid, part) if 0.1 < share_right < 0.9 else None
     if seeds is None:
         # One lung lies where most of it lies; two that no erosion parts are cut along the midline.
         two = _BOTH_SIDES < share_right < 1 - _BOTH_SIDES
-        place = np.broadcast_to(x, part.shape) if two else np.full(part.shape, (profile * x).sum() / profile.sum())
+        place = np.broadcast_to(x, part.shape) if two else np.full(part.shape, np.average(x, weights=profile))
         return np.where(place >= midline, np.uint8(LEFT), np.uint8(RIGHT))
     nearest = ndimage.distance_transform_edt(seeds == 0, grid.spacing_mm, return_distances=False, return_indices=True)
     found: np.ndarray = seeds[tuple(nearest)]

@@ -99,6 +99,6 @@ def _percentiles(litres: np.ndarray) -> dict[str, float]:
 
 def _shares(litres: np.ndarray) -> dict[str, float]:
     return {
-        f"share_{name}": float(litres[low - LOWEST_HU : high - LOWEST_HU].sum() / litres.sum())
+        f"share_{name}": float(litres[low - LOWEST_HU : high - LOWEST_HU].sum()) / float(litres.sum())
         for name, (low, high) in BANDS_HU.items()
     }

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,14 +11,15 @@ from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import hide
 from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, read_metadata, source_folder
+from pulmo.kaggle.image import read_images
 from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.locking import only_one
-from pulmo.kaggle.packages import kernel_libraries, missing_packages
+from pulmo.kaggle.on_kaggle import VERSIONS
+from pulmo.kaggle.packages import expected_packages, kernel_libraries, missing_packages
 from pulmo.kaggle.private import check_private as _check_private
 from pulmo.kaggle.script import build_script
 from pulmo.kaggle.wheels import bring_wheels
 
-KAGGLE_PYTHONS = ("3.12", "3.13")
 DATASET_METADATA = "dataset-metadata.json"
 
 _USER = re.compile(r"[A-Za-z0-9_-]+")
@@ -96,8 +96,10 @@ def _fill_dataset(
     competition: Competition, script: Path, dataset: Path, model: Path | None, name: str
 ) -> list[tuple[str, str, str]]:
     libraries = kernel_libraries(competition, script.read_text())
-    pythons = sorted({*KAGGLE_PYTHONS, f"{sys.version_info[0]}.{sys.version_info[1]}"})
-    packages = bring_wheels({python: missing_packages(libraries, python) for python in pythons}, dataset / "wheels")
+    images = read_images()
+    packages = bring_wheels({image.python: missing_packages(libraries, image) for image in images}, dataset / "wheels")
+    expected = [package._asdict() for package in expected_packages(libraries, images[0])]
+    _write_json(dataset / "wheels" / VERSIONS, {"python": images[0].python, "packages": expected})
     if model is not None:
         shutil.copytree(model, dataset / "model")
     title = name.rpartition("/")[2].replace("-", " ")

@@ -9,11 +9,14 @@ import importlib.metadata
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging.utils import canonicalize_name
+
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.packages import IMAGE, image_lines, installed_version, with_requirements
+from pulmo.kaggle.image import IMAGE, Image, image_for, installed_version, own_requirements, with_requirements
 from pulmo.pipeline.linking import link_or_copy
 from pulmo.pipeline.telling import tell
 
@@ -44,37 +47,40 @@ def find_interpreter(wish: str | None) -> tuple[str, Interpreter]:
 
 
 def prepare_environment(command: str, interpreter: Interpreter) -> Path:
-    """A virtual environment with the packages of `kernels/kaggle-image.txt`; made once.
+    """A virtual environment with the versions of the image of that Python, as far as pulmo's requirements reach.
+
+    It is made once. What the image lacks is left out: the kernel's dataset brings it.
 
     Raises:
-        UserError: they cannot be installed.
+        UserError: no image has that Python, its versions cannot be installed, or they require what it lacks.
     """
-    digest = hashlib.sha256(f"{interpreter}{IMAGE.read_text()}".encode()).hexdigest()[:12]
+    image = image_for(interpreter.version)
+    names = sorted(
+        name for requirement in own_requirements() if (name := canonicalize_name(requirement.name)) in image.versions
+    )
+    digest = hashlib.sha256(f"{interpreter}{image}{names}".encode()).hexdigest()[:12]
     folder = FOLDER / f"python{interpreter.version}-{digest}"
     if (folder / "installed").is_file():
         return folder
     this = Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", Path(sys.base_prefix))
-    here = interpreter == this and all(_is_here(line) for line in image_lines())
-    how = "Linking what is installed here" if here else "Installing them takes some minutes, once"
+    here = with_requirements(names, interpreter.version)
+    same = interpreter == this and all(image.versions.get(name) == installed_version(name) for name in {*names, *here})
+    how = "Linking what is installed here" if same else "Installing them takes some minutes, once"
     tell(f"The versions of Kaggle's image for Python {interpreter.version}: {how} …")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([command, "-m", "venv", str(folder)], check=True)
-    if here:
-        _link_packages(folder, interpreter)
+    if same:
+        _link_packages(here, folder, interpreter)
     else:
-        _install_packages(folder)
+        _install_packages(names, image, folder)
+    _check_packages(folder, interpreter, image)
     (folder / "installed").touch()
     return folder
 
 
-def _is_here(requirement: str) -> bool:
-    name, _, version = requirement.partition("==")
-    return installed_version(name) == version
-
-
-def _link_packages(venv: Path, interpreter: Interpreter) -> None:
-    packages = venv / "lib" / f"python{interpreter.version}" / "site-packages"
-    for name in with_requirements([line.partition("==")[0] for line in image_lines()], interpreter.version):
+def _link_packages(names: Iterable[str], venv: Path, interpreter: Interpreter) -> None:
+    packages = _packages_folder(venv, interpreter)
+    for name in names:
         for file in importlib.metadata.files(name) or []:
             source, target = Path(str(file.locate())), packages / file
             if ".." in file.parts or target.exists() or not source.is_file():  # commands, and what is gone
@@ -83,14 +89,29 @@ def _link_packages(venv: Path, interpreter: Interpreter) -> None:
             link_or_copy(source, target)
 
 
-def _install_packages(venv: Path) -> None:
+def _install_packages(names: list[str], image: Image, venv: Path) -> None:
+    constraints = venv / "constraints.txt"
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in image.versions.items()))
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    packages = ["--only-binary", ":all:", "--requirement", str(IMAGE)]
+    packages = ["--only-binary", ":all:", "--constraint", str(constraints), *names]
     answer = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         remedy = f"Connect to the internet once, or name a Python that has wheels of them: --python {PREFERRED}"
-        raise UserError(Fault(str(IMAGE), f"cannot be installed ({reason})", remedy))
+        raise UserError(Fault("Kaggle's image", f"its versions cannot be installed ({reason})", remedy))
+
+
+def _check_packages(venv: Path, interpreter: Interpreter, image: Image) -> None:
+    """Nothing is there that the image lacks; what a new environment has of its own is pip."""
+    found = importlib.metadata.distributions(path=[str(_packages_folder(venv, interpreter))])
+    strangers = {canonicalize_name(package.name) for package in found} - set(image.versions)
+    if strangers:
+        what = f"its packages require {', '.join(sorted(strangers))}, which its list lacks"
+        raise UserError(Fault("Kaggle's image", what, f"Correct {IMAGE}"))
+
+
+def _packages_folder(venv: Path, interpreter: Interpreter) -> Path:
+    return venv / "lib" / f"python{interpreter.version}" / "site-packages"
 
 
 def _ask(command: str) -> Interpreter | None:

@@ -3,21 +3,26 @@
 It runs before anything is installed, so it imports the standard library alone.
 """
 
+import importlib.metadata
 import importlib.util
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from pulmo.errors import Fault, UserError
+from pulmo.pipeline.telling import tell
 
 ROOT = Path(os.environ.get("PULMO_KAGGLE_ROOT", "/kaggle"))  # elsewhere only in a rehearsal
 INPUT, WORKING = ROOT / "input", ROOT / "working"
 SCRATCH = Path(tempfile.gettempdir()) / "pulmo"  # not in `working`, all of which would become the kernel's output
 PRESET = os.environ.get("PULMO_PRESET", "full")  # a rehearsal trains with another
-INDEX = "index.json"
+INDEX, VERSIONS = "index.json", "versions.json"
 
 
 def competition_folder(slug: str) -> Path:
@@ -44,12 +49,8 @@ def install_missing(wheels: Path) -> None:
     Raises:
         UserError: there is no wheel for this Python.
     """
-    packages = json.loads((wheels / INDEX).read_text())
-    missing = [
-        f"{package['name']}=={package['version']}"
-        for package in packages
-        if any(importlib.util.find_spec(module) is None for module in package["modules"])
-    ]
+    packages = _read(wheels / INDEX)
+    missing = [f"{package['name']}=={package['version']}" for package in packages if not _is_here(package)]
     if not missing:
         return
     target = Path(tempfile.mkdtemp(prefix="pulmo-packages-"))
@@ -71,6 +72,62 @@ def install_missing(wheels: Path) -> None:
         raise UserError(Fault(str(wheels), what, "Run `kernel build` again"))
     sys.path.insert(0, str(target))
     importlib.invalidate_caches()
+
+
+def check_versions(wheels: Path) -> None:
+    """Print which versions are here, and note each that is not the one the kernel was rehearsed with.
+
+    Raises:
+        UserError: a package is not here, or is older than pulmo takes.
+    """
+    rehearsed = _read(wheels / VERSIONS)
+    found = {package["name"]: _version(package["name"]) for package in rehearsed["packages"]}
+    here = ", ".join(f"{name} {version or '?'}" for name, version in found.items())
+    tell(f"Python {platform.python_version()}, {here}")
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if python != rehearsed["python"]:
+        tell(f"  note: Python is {python} here; the kernel is made for {rehearsed['python']}")
+    faults = []
+    for package in rehearsed["packages"]:
+        name, version, least = package["name"], found[package["name"]], package["least"]
+        if not _is_here(package):
+            faults.append(Fault(name, "is not installed here, nor among the wheels", "Run `kernel build` again"))
+        elif version and _numbers(version) < _numbers(least):
+            what = f"is {version} here, and pulmo needs {least} or newer"
+            remedy = 'Have the newest image: "docker_image_pinning_type": "latest" in kernel-metadata.json'
+            faults.append(Fault(name, what, remedy))
+        elif version != package["version"]:
+            tell(f"  note: {name} is {version or 'of unknown version'} here; rehearsed with {package['version']}")
+    if faults:
+        raise UserError(faults)
+
+
+def _is_here(package: dict[str, Any]) -> bool:
+    return all(importlib.util.find_spec(module) is not None for module in package["modules"])
+
+
+def _version(name: str) -> str:
+    """The version of a package; empty where its modules come from another one."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version's numbers, by which versions are compared, without zeros at the end: 2.10.0 → (2, 10)."""
+    numbers = [int(number) for number in re.findall(r"\d+", version.partition("+")[0])]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise UserError(
+            Fault(str(path), "there is no such file", "The dataset is not the kernel's: build and push both")
+        )
+    return json.loads(path.read_text())
 
 
 def _mounted(slug: str, places: list[Path], source: str) -> Path:

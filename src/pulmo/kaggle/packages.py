@@ -1,29 +1,23 @@
 """Which packages a kernel needs that Kaggle's image lacks.
 
-`kernels/kaggle-image.txt` lists what the image is known to have; what those packages require is there as well.
-Whatever else the kernel's code imports, and what that requires, counts as absent. Versions are the ones installed
-here, with which the model was made.
+What is missing has the version installed here, with which the model was made; everything else the image's, under which
+the kernel is rehearsed.
 """
 
 import ast
-import importlib.metadata
 import importlib.util
+from collections import defaultdict
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pulmo.competition import Competition
-from pulmo.kaggle.folders import KERNELS
+from pulmo.kaggle.image import Image, installed_version, own_requirements, with_requirements
 from pulmo.pipeline.fingerprint import distributions, imported_code, imports, module_of
 
-IMAGE = KERNELS / "kaggle-image.txt"
-
-# Imported by name nowhere, but asked for by these libraries when they read and write tables.
-_BEHIND = {"pandas": ("pyarrow",)}
+# Imported by name nowhere, but asked for by these libraries: to read and write tables, and to compute.
+_BEHIND = {"pandas": ("pyarrow",), "keras": ("tensorflow",)}
 # Imported by code that no kernel reaches: there is no cluster, and Keras runs on TensorFlow.
 _NEVER = {"distributed", "jax", "torch"}
 
@@ -52,68 +46,54 @@ def kernel_libraries(competition: Competition, script: str) -> set[str]:
     return libraries.union(*(_BEHIND.get(library, ()) for library in libraries))
 
 
-def missing_packages(libraries: Iterable[str], python: str, image: Path = IMAGE) -> list[Package]:
+def missing_packages(libraries: Iterable[str], image: Image) -> list[Package]:
     """What must be brought along to import some libraries.
 
     Args:
         libraries: import names.
-        python: Kaggle's version of it: `3.12`.
-        image: a list of `name==version`, as pip takes it.
+        image: where they are to be imported.
 
     Returns:
         Packages in the order of their names.
     """
-    given = distributions()
-    wanted = {canonicalize_name(name) for library in libraries for name in given.get(library, ())}
-    there = with_requirements({Requirement(line).name for line in image_lines(image)}, python)
-    modules: dict[str, list[str]] = {}
-    for module, names in given.items():
-        for name in names:
-            modules.setdefault(canonicalize_name(name), []).append(module)
+    modules = _packages_of(distributions())
     return [
-        Package(name, installed_version(name), _importable(modules.get(name, [])))
-        for name in sorted(with_requirements(wanted, python) - there)
+        Package(name, installed_version(name), _importable(modules.get(name, ())))
+        for name in sorted(with_requirements(_packages_of(libraries), image.python, without=image.versions))
     ]
 
 
-def image_lines(image: Path = IMAGE) -> list[str]:
-    """The requirements in the list of Kaggle's image."""
-    return [line for line in image.read_text().splitlines() if line.strip() and not line.startswith("#")]
+class Expected(NamedTuple):
+    """A package that a kernel imports: the version it is rehearsed with, the least that pulmo takes, its modules."""
+
+    name: str
+    version: str
+    least: str
+    modules: tuple[str, ...]
 
 
-def with_requirements(names: Iterable[str], python: str) -> set[str]:
-    """Canonical names of some packages and of all they require under that Python, as far as installed here."""
-    environment = {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
-    found: set[str] = set()
-    waiting = [canonicalize_name(name) for name in names]
-    while waiting:
-        name = waiting.pop()
-        if name in found or not installed_version(name):
-            continue
-        found.add(name)
-        waiting += [
-            canonicalize_name(requirement.name)
-            for requirement in _requirements(name)
-            if requirement.marker is None or requirement.marker.evaluate(environment)
-        ]
-    return found
+def expected_packages(libraries: Iterable[str], image: Image) -> list[Expected]:
+    """What a kernel that imports some libraries shall find in an image, or bring along, in the order of the names."""
+    imported = _packages_of(libraries)
+    least = {
+        canonicalize_name(requirement.name): bound.version
+        for requirement in own_requirements()
+        for bound in requirement.specifier
+        if bound.operator == ">="
+    }
+    return [
+        Expected(name, image.versions.get(name, installed_version(name)), least.get(name, ""), tuple(modules))
+        for name, modules in sorted(imported.items())
+    ]
 
 
-# Read once: there are hundreds of lines, and they are asked for once a Python.
-
-
-@cache
-def _requirements(name: str) -> list[Requirement]:
-    return [Requirement(text) for text in importlib.metadata.requires(name) or []]
-
-
-@cache
-def installed_version(name: str) -> str:
-    """The version of a package that is installed here; empty if it is not."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+def _packages_of(libraries: Iterable[str]) -> dict[str, list[str]]:
+    """The packages, by their canonical names, that give some libraries, and which of these each gives."""
+    packages: dict[str, list[str]] = defaultdict(list)
+    for library in sorted(libraries):
+        for name in distributions().get(library, ()):
+            packages[canonicalize_name(name)].append(library)
+    return packages
 
 
 def _importable(modules: Iterable[str]) -> tuple[str, ...]:

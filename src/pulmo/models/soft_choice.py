@@ -42,5 +42,5 @@ def judged_by_others(group: np.ndarray, judge: Callable[[np.ndarray, np.ndarray]
 
 def _parts(group: np.ndarray) -> Iterator[np.ndarray]:
     _, number = np.unique(group, return_inverse=True)
-    for fold in range(min(FOLDS, int(number.max()) + 1)):
+    for fold in range(min(FOLDS, int(np.max(number)) + 1)):
         yield number % FOLDS == fold

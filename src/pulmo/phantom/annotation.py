@@ -73,12 +73,12 @@ def _write_nodule(reading: ElementTree.Element, number: int, nodule: Nodule, gri
         return
     _text(ElementTree.SubElement(element, "characteristics"), "malignancy", "3")
     # A nodule between two slices is outlined in the nearer one, which its edge fills in part.
-    met = np.flatnonzero(np.abs(heights) < radius)
-    for index in met if len(met) else [int(np.abs(heights).argmin())]:
+    met = np.flatnonzero(np.abs(heights) < radius).tolist()
+    for index in met or [int(np.abs(heights).argmin())]:
         width = np.sqrt(max(radius**2 - heights[index] ** 2, (0.5 * radius) ** 2))
         turn = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
         outline = centre[:2] + width * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-        _write_region(element, grid, int(index), uids[index], outline)
+        _write_region(element, grid, index, uids[index], outline)
 
 
 def _write_region(element: ElementTree.Element, grid: Grid, index: int, uid: str, points_mm: np.ndarray) -> None:

@@ -159,7 +159,7 @@ def _lung(litres: float, size: float, side: int) -> Ellipsoid:
 def _hilum(lung: Ellipsoid) -> Vector:
     """The point of the surface nearest to the midline."""
     surface = lung.surface()
-    return vector(surface[np.abs(surface[:, 0]).argmin()])
+    return vector(surface[np.argmin(np.abs(surface[:, 0]))])
 
 
 def _base_z(lung: Ellipsoid) -> float:

@@ -230,7 +230,7 @@ def _save_array(path: Path, value: np.ndarray) -> None:
 
 
 def _make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
-    np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
+    np.lib.format.open_memmap(path, "w+", dtype, shape)
     if hasattr(os, "posix_fallocate"):  # a full disk is told here: filling a sparse file would end the process
         with path.open("rb+") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

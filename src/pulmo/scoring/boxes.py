@@ -117,7 +117,7 @@ def _wrong_boxes(boxes: Boxes) -> list[tuple[str, np.ndarray, str]]:
     ]
 
 
-def _words(boxes: Boxes, box: int) -> str:
+def _words(boxes: Boxes, box: int | np.integer) -> str:
     return "box " + " ".join(f"{value:g}" for value in (boxes.confidence[box], *boxes.xywh[box]))
 
 

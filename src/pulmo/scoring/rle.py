@@ -85,7 +85,7 @@ def read_cells(cells: Sequence[str], pixels: int) -> tuple[Masks, list[CellFault
     if wrong.any():
         bad[np.repeat(np.arange(len(counts)), counts // 2)[wrong]] = True
     masks = Masks(_offsets(counts // 2), starts, ends)
-    return masks, [CellFault(int(row), *_explain(cells[row], pixels)) for row in np.flatnonzero(bad)]
+    return masks, [CellFault(row, *_explain(cells[row], pixels)) for row in np.flatnonzero(bad).tolist()]
 
 
 def find_faults(cells: Sequence[str], pixels: int) -> list[CellFault]:

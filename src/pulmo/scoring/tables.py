@@ -130,7 +130,7 @@ def name_of(table: pd.DataFrame, otherwise: str) -> str:
     return str(table.attrs.get("file", otherwise))
 
 
-def place(file: str, position: int, column: str) -> str:
+def place(file: str, position: int | np.integer, column: str) -> str:
     """Where a cell stands, for a `Fault`: `position` counts the table's rows from 0."""
     return f"{file}, row {position + 2}, {column}"
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 Values = list[np.ndarray]
 
@@ -33,7 +32,7 @@ class Progress:
 
 def values_of(variables: Sequence[Any]) -> Values:
     """Keras variables' values, copied to NumPy arrays."""
-    return [np.array(ops.convert_to_numpy(variable.value)) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
@@ -50,7 +49,9 @@ def save_progress(path: Path, progress: Progress, variables: Sequence[Any]) -> N
         "history": progress.history,
     }
     groups = {"variables": values_of(variables), "averages": progress.averages, "best": progress.best}
-    arrays = {f"{group}/{place}": value for group, values in groups.items() for place, value in enumerate(values)}
+    arrays: dict[str, Any] = {
+        f"{group}/{place}": value for group, values in groups.items() for place, value in enumerate(values)
+    }
     started = path.with_name(path.name + ".started")
     with started.open("wb") as file:
         np.savez(file, words=np.array(json.dumps(words)), **arrays)

@@ -143,7 +143,7 @@ class Trainer:
                 **fitted,
                 "validation_loss": loss,
                 **{f"held_out_{name}": value for name, value in seen.items()},
-                "learning_rate": float(keras.ops.convert_to_numpy(self._learner.optimizer.learning_rate)),
+                "learning_rate": float(self._learner.optimizer.learning_rate),
             }
         )
 

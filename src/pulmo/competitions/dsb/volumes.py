@@ -108,7 +108,7 @@ def make_volumes(stage: Stage, scans: pd.DataFrame, wanted: VolumeFormat) -> tup
     whole = scans[made["error"].isna().to_numpy()].reset_index(drop=True)
     array = kept.parent / "volumes.npy"
     shape = (len(whole), *wanted.shape)
-    volumes: np.ndarray = open_memmap(array, "w+", np.int16, shape) if len(whole) else np.empty(shape, np.int16)  # type: ignore[no-untyped-call]
+    volumes: np.ndarray = open_memmap(array, "w+", np.int16, shape) if len(whole) else np.empty(shape, np.int16)
     for place, scan in enumerate(whole["id"]):
         volumes[place] = np.load(files[scan], allow_pickle=False)
     return whole, volumes

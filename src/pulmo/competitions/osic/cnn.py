@@ -151,7 +151,7 @@ class CnnTrainer:
 
     def _rows_of(self, patients: np.ndarray) -> np.ndarray:
         slices = self._known.slices.hu.shape[1]
-        return (patients[:, None] * slices + np.arange(slices)).ravel()
+        return np.ravel(patients[:, None] * slices + np.arange(slices))
 
 
 def slice_rows(hu: np.ndarray, numbers: np.ndarray, target: np.ndarray | None = None) -> Rows:

@@ -58,7 +58,7 @@ def filled(values_ml: np.ndarray) -> np.ndarray:
 
 def forecast_fvc(fvc_from_ml: np.ndarray, change_ml: np.ndarray) -> np.ndarray:
     """A first FVC and a change, which may be extrapolated, → an FVC that a living patient can have; (rows,) each."""
-    return np.maximum(fvc_from_ml + change_ml, LEAST_SHARE_OF_BASELINE * fvc_from_ml)
+    return np.asarray(np.maximum(fvc_from_ml + change_ml, LEAST_SHARE_OF_BASELINE * fvc_from_ml))
 
 
 def fit_weights_and_confidence(medians_ml: np.ndarray, pairs: pd.DataFrame, penalties: Penalties) -> Ensemble:

@@ -147,7 +147,7 @@ def _weeks(rng: np.random.Generator) -> np.ndarray:
     first = min(-5 + int(rng.gamma(1.56, 12.3)), 79)
     gaps = np.maximum(np.rint(rng.normal(GAPS_WEEKS, 0.8)), 1)
     weeks = first + np.concatenate([[0], np.cumsum(gaps)])
-    visits = rng.choice(VISITS, p=VISIT_SHARES)
+    visits = int(rng.choice(VISITS, p=VISIT_SHARES))
     kept = np.sort(rng.choice(np.arange(1, 9), visits - 1, replace=False))
     again = [0] if rng.random() < DUPLICATED_BASELINE_SHARE else []
     return np.asarray(np.minimum(weeks, max(SAMPLE_WEEKS))[[0, *again, *kept]].astype(int))

@@ -30,7 +30,7 @@ def most_wrong(run: Run) -> Figure:
         index = int(np.argmax(np.clip(volume, COMPACT_HU, None).sum(axis=(1, 2), dtype=np.int64)))
         title = f"{description['classes'][int(row['label'])]}\nsaid {row['probability']:.2f}, slice {index + 1}"
         shown.append(Shown(volume[index], title, window=(scale.low[-1], scale.high[-1])))
-    share = loss[worst].sum() / loss.sum()
+    share = float(loss[worst].sum()) / float(loss.sum())
     return Figure(
         "Most wrong",
         f"The {len(worst)} held-out scans of the greatest log loss, which make up {share:.0%} of it all; of each the "

@@ -105,7 +105,7 @@ def severity_a_year_on(run: Run) -> Figure:
         for band, colour in BANDS.items():
             share = shares.loc[band].to_numpy()
             axes.barh(range(3), share, left=start, color=colour, label=band, height=0.65)
-            for place in np.flatnonzero(share >= 0.06):
+            for place in np.flatnonzero(share >= 0.06).tolist():
                 axes.text(
                     start[place] + share[place] / 2,
                     place,

@@ -80,7 +80,7 @@ def box_heat_map(run: Run) -> Figure:
     return Figure(
         "Where the boxes lie",
         f"{len(boxes):,} boxes, {left_half:.0%} of them over the patient's right lung, on the left. Most often "
-        f"covered, by {share.max():.0%}, is the place {(column + 0.5) * SIDE / GRID:.0f} pixels across and "
+        f"covered, by {np.max(share):.0%}, is the place {(column + 0.5) * SIDE / GRID:.0f} pixels across and "
         f"{(row + 0.5) * SIDE / GRID:.0f} down; the picture's middle is by {share[GRID // 2, GRID // 2]:.0%}.",
         drawing,
         "Heat map of where boxes lie: two spots, one over each lung",

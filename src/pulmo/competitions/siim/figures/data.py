@@ -76,7 +76,7 @@ def mask_areas(run: Run) -> Figure:
     low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95])
     with panel(4.0, 2.6) as drawing:
         axes = drawing.subplots()
-        axes.hist(shares, np.geomspace(shares.min() * 0.99, shares.max() * 1.01, 40).tolist(), color=SKY)
+        axes.hist(shares, np.geomspace(np.min(shares) * 0.99, np.max(shares) * 1.01, 40).tolist(), color=SKY)
         axes.axvline(middle, color=ORANGE, linewidth=1.5, label=f"median {middle:.2%}")
         axes.set(xlabel="mask's share of the picture", ylabel="images")
         shares_across(axes)
@@ -86,7 +86,7 @@ def mask_areas(run: Run) -> Figure:
         f"Of {len(shares):,} images with a pneumothorax, the middle one has {middle:.2%} of its picture marked; nine "
         f"in ten lie between {low:.2%} and {high:.2%}. The scale is logarithmic.",
         drawing,
-        f"Histogram of mask areas, logarithmic, from {shares.min():.3%} to {shares.max():.1%} of the picture",
+        f"Histogram of mask areas, logarithmic, from {np.min(shares):.3%} to {np.max(shares):.1%} of the picture",
     )
 
 
