@@ -16,7 +16,7 @@ from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.locking import only_one
 from pulmo.kaggle.on_kaggle import VERSIONS
 from pulmo.kaggle.packages import expected_packages, kernel_libraries, missing_packages
-from pulmo.kaggle.private import check_private
+from pulmo.kaggle.private import check_private as _check_private
 from pulmo.kaggle.script import build_script
 from pulmo.kaggle.wheels import bring_wheels
 
@@ -75,7 +75,7 @@ def _build(competition: Competition, source: Path, metadata: dict[str, Any], pla
         packages = _fill_dataset(competition, script, dataset, model, metadata["dataset_sources"][0])
         sizes = (kernel / SCRIPT).stat().st_size, _size(dataset)
         _check_limits(competition, *sizes)
-        check_private(partial)
+        _check_private(partial)
         _put_in_place(partial, place)
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # what was refused stays nowhere
