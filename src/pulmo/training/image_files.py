@@ -38,10 +38,10 @@ def no_image(folder: Path, wanted: Iterable[str]) -> Fault:
     there = _files_below(folder)
     named = [path.stem for path in there if path.suffix.lower() == ENDING]
     if named and ids:
-        different = difference(named, ids)
+        different = difference(ids, named)
         what = f"holds {len(named):,} {ENDING} files, none named by one of the {len(ids):,} ids that are looked for"
         if different:
-            return Fault(where, f"{what}: the files' names {different.what}", different.remedy)
+            return Fault(where, f"{what}: the ids {different.what}", different.remedy)
         return Fault(where, f"{what}: they are named like {named[0]!r}, the ids are like {ids[0]!r}", remedy)
     others = f", but {len(there):,} other files, such as {there[0].relative_to(folder)}" if there else ""
     return Fault(where, f"holds no {ENDING} file, at any depth{others}", remedy)
