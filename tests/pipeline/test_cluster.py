@@ -1,11 +1,14 @@
 """Scans on a Dask cluster: a real scheduler, two worker processes, one of them killed half way."""
 
 import os
+import socket
 import time
 from pathlib import Path
 
-from pulmo.errors import ScanError
-from pulmo.pipeline.parallel import map_items
+import pytest
+
+from pulmo.errors import CommandLineError, ScanError, UserError
+from pulmo.pipeline.parallel import check_cluster, map_items
 from tests.conftest import Cluster
 
 ITEMS = 12
@@ -33,3 +36,17 @@ def test_a_worker_killed_half_way_loses_nothing(cluster: Cluster, tmp_path: Path
             cluster.workers[0].kill()
     assert isinstance(results.pop("5"), ScanError)
     assert results == {str(n): {"square": n**2} for n in range(ITEMS) if n != 5}
+
+
+@pytest.mark.parametrize("address", ["foo", "tcp://foo", "foo:port", "tcp://foo:99999", "", "tcp://:8786"])
+def test_what_is_no_address_is_refused_before_any_work(address: str) -> None:
+    with pytest.raises(CommandLineError, match="is no address of a Dask scheduler"):
+        check_cluster(address)
+
+
+def test_an_address_that_nothing_listens_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulmo.pipeline.parallel.CLUSTER_TIMEOUT_SECONDS", 1)
+    with socket.socket() as taken:  # bound, and never listening
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(UserError, match="no Dask scheduler answers there"):
+            check_cluster(f"127.0.0.1:{taken.getsockname()[1]}")

@@ -51,7 +51,7 @@ def quietly(command: Callable[[], None], as_json: bool = False) -> None:
         sys.exit(COMMAND_LINE_WRONG if isinstance(error, CommandLineError) else USER_AT_FAULT)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # whoever read the output has had enough of it
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - Python writes the rest there as it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python writes the rest as it ends
         else:
             tell(sentence(error))
         sys.exit(USER_AT_FAULT)

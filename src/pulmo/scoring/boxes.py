@@ -8,7 +8,7 @@ import pandas as pd
 
 from pulmo.errors import Fault
 from pulmo.scoring.characters import odd_word
-from pulmo.scoring.numbers import explain, parse_numbers
+from pulmo.scoring.numbers import explain, only_of_numbers, parse_numbers
 from pulmo.scoring.tables import name_of, place
 
 COLUMN = "PredictionString"
@@ -67,8 +67,8 @@ def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
     tokens = [cell.split() for cell in cells]
     counts = np.array([len(words) for words in tokens], np.int64)
     odd = counts % NUMBERS != 0
-    text = "".join(cells)
-    if not (text.isascii() and text.isprintable()):  # `split` parts at tabs, no-break spaces and line breaks, too
+    plain = only_of_numbers("".join(cells))
+    if not plain:  # `split` parts at tabs, no-break spaces and line breaks, too
         odd |= [odd_word(cell) is not None for cell in cells]
     faults = [
         Fault(place(file, row, COLUMN), _odd(cells[row]), "Write `confidence x y width height` for each box")
@@ -76,7 +76,7 @@ def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
     ]
     words = list(chain.from_iterable(tokens[row] for row in np.flatnonzero(~odd).tolist()))
     rows = np.repeat(np.flatnonzero(~odd), counts[~odd] // NUMBERS)
-    values = parse_numbers(words).reshape(-1, NUMBERS)
+    values = parse_numbers(words, plain).reshape(-1, NUMBERS)
     bad = [(rows[box], words[NUMBERS * box + part]) for box, part in np.argwhere(~np.isfinite(values))]
     faults += [Fault(place(file, row, COLUMN), f"{word!r} {explain(word)}", "Write plain numbers") for row, word in bad]
     finite = np.isfinite(values).all(axis=1)

@@ -27,20 +27,24 @@ def only_of_numbers(text: str) -> bool:
     return not text.encode(errors="replace").translate(None, _OF_PLAIN)
 
 
-def parse_numbers(words: Sequence[str]) -> np.ndarray:
+def parse_numbers(words: Sequence[str], characters: bool | None = None) -> np.ndarray:
     """Words as numbers.
+
+    Args:
+        words: any text.
+        characters: whether they are `only_of_numbers`, where that is known already.
 
     Returns:
         float64 (words,); NaN where a word is no plain decimal number, infinite where one is too large. Spaces around a
         number are left out, as pandas does.
     """
-    values = _converted(words)
+    values = _converted(words, only_of_numbers(" ".join(words)) if characters is None else characters)
     values[np.abs(values) > LARGEST] = np.inf
     return values
 
 
-def _converted(words: Sequence[str]) -> np.ndarray:
-    if only_of_numbers(" ".join(words)):
+def _converted(words: Sequence[str], characters: bool) -> np.ndarray:
+    if characters:
         with suppress(ValueError):
             return np.array(words, np.float64)
     stripped = [word.strip(" ") for word in words]

@@ -213,7 +213,7 @@ def test_a_full_disk_is_explained_and_loses_nothing(
         disk.setattr(pd.DataFrame, "to_parquet", full)
         code, _, err = run_pulmo(capsys, *arguments)
     assert code == 1
-    assert "No space is left on the disk" in err
+    assert "no space is left on the disk" in err
     assert "Traceback" not in err
     code, _, err = run_pulmo(capsys, *arguments)
     assert code == 0
