@@ -141,7 +141,7 @@ def masks(size: int) -> np.ndarray:
 def boxes(size: int) -> np.ndarray:
     """Four for each image."""
     corner, side = (np.random.default_rng(seed).uniform(0, size / 2, (IMAGES, 4, 2)) for seed in (0, 1))
-    return np.concatenate([corner, corner + side], axis=-1).astype(np.float32)
+    return np.asarray(np.concatenate([corner, corner + side], axis=-1), np.float32)
 
 
 NETWORKS: dict[str, Callable[[int, str], Task]] = {
