@@ -79,5 +79,5 @@ def test_a_scan_that_cannot_be_read_is_named_and_the_patient_stays(
     assert stage.notes == [
         "The scan of D is left out, the tables are used: its lungs were not found",
         "The scan of B is left out, the tables are used: B: holds no DICOM file. Download it again.",
-        "1 patient (C) without a scan folder: the tables are used",
+        f"1 patient (C) without a scan folder below {tmp_path}: the tables are used",
     ]
