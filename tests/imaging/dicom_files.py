@@ -73,7 +73,7 @@ def compressed(words: np.ndarray, syntax: str) -> bytes:
     """All bits of the words (rows, columns) in one compressed picture."""
     bits = words.view(f"u{words.itemsize}")
     if syntax == RLELossless:
-        encoded = _rle(bits)
+        encoded: bytes | bytearray = _rle(bits)
     elif syntax == JPEGLosslessSV1:
         encoded = imagecodecs.jpeg8_encode(bits, lossless=True, predictor=1, bitspersample=8 * words.itemsize)
     elif syntax == JPEGLSLossless:
