@@ -33,13 +33,8 @@ HUGE = (b"\xff\xff\xff\xff", b"\xfe\xff\xff\x7f", b"\x00\x00\x00\x80", b"\x00\x0
 
 
 def whole_file(path: Path, syntax: str, preamble: bool = True) -> bytes:
-    tags: dict[str, Any] = {
-        "WindowCenter": "100",
-        "WindowWidth": "200",
-        "PixelPaddingValue": 0,
-        "ImageType": ["ORIGINAL", "PRIMARY"],
-    }
-    whole = write_picture(path, WORDS, 12, syntax=syntax, **tags).read_bytes()
+    tags: dict[str, Any] = {"WindowCenter": "100", "WindowWidth": "200", "PixelPaddingValue": 0}
+    whole = write_picture(path, WORDS, 12, syntax=syntax, ImageType=["ORIGINAL", "PRIMARY"], **tags).read_bytes()
     return whole if preamble else whole[whole.index(b"\x08\x00\x08\x00") :]
 
 

@@ -115,10 +115,14 @@ def test_pixels_of_any_type_begin_where_they_begin(tmp_path: Path, vr: bytes, gr
 def test_the_pixels_of_an_icon_are_not_the_pictures(tmp_path: Path, syntax: str) -> None:
     icon = Dataset()
     icon.Rows, icon.Columns, icon.BitsAllocated = 2, 2, 8
-    icon.add_new("PixelData", "OW", b"\x08\0\x60\0")
-    sequence = Sequence([icon])
-    icon.is_undefined_length_sequence_item = sequence.is_undefined_length = True
-    path = write_picture(tmp_path / "1.dcm", PIXELS, 12, syntax=syntax, IconImageSequence=sequence)
+    ends = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"  # which read as elements would end item and sequence
+    rows = b"\x28\0\x10\0" + (b"US\x02\0" if syntax == ExplicitVRLittleEndian else b"\x02\0\0\0") + b"\x03\0"
+    icon.add_new("PixelData", "OW", ends + rows)
+    path = write_picture(tmp_path / "1.dcm", PIXELS, 12, syntax=syntax, IconImageSequence=Sequence([icon]))
+    written = pydicom.dcmread(path)
+    written["IconImageSequence"].is_undefined_length = True
+    written.IconImageSequence[0].is_undefined_length_sequence_item = True
+    written.save_as(path)
     header = read_slice_header(path)
     assert (header.rows, header.columns) == PIXELS.shape
     np.testing.assert_array_equal(read_pixels(header), PIXELS)

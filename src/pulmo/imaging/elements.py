@@ -160,9 +160,9 @@ def _read_by_pydicom(file: BinaryIO, wanted: frozenset[int]) -> Elements:
             values = {tag: _raw(dataset, tag) for tag in wanted if tag in dataset}
             syntax = readable(str(dataset.file_meta.get("TransferSyntaxUID", "")))
         except Exception as error:  # arbitrary bytes lead pydicom to raise anything
-            raise NotDicomError(
-                f"not a readable DICOM file ({readable(str(error) or type(error).__name__)})"
-            ) from error
+            cut = isinstance(error, struct.error | EOFError)
+            why = "its header is cut short" if cut else readable(str(error) or type(error).__name__)
+            raise NotDicomError(f"not a readable DICOM file ({why})") from error
     implicit, little = dataset.original_encoding
     order = "<" if little else ">"
     if syntax in DEFLATED:

@@ -15,12 +15,15 @@ from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.mr import BODY, mr_volume, read_mr
 from pulmo.imaging.network_volume import COMPACT_HU, LungFormat, network_volume
+from pulmo.imaging.placing import counted
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.slices import NotASliceError, read_slice_header
 from pulmo.models.volume_scale import VolumeScale
 from pulmo.pipeline.stage import Stage
 
 MODALITIES = ("CT", "MR")
+_SHOWN = 20
+"""So many scans are named in a note."""
 
 
 class VolumeFormat(NamedTuple):
@@ -105,6 +108,7 @@ def make_volumes(stage: Stage, scans: pd.DataFrame, wanted: VolumeFormat) -> tup
     made = stage.map_rows(make_volume, tasks, "scans")
     for scan, error in made["error"].dropna().items():
         stage.note(f"The scan {scan} is left out: {error}")
+    _note_repairs(stage, made)
     whole = scans[made["error"].isna().to_numpy()].reset_index(drop=True)
     array = kept.parent / "volumes.npy"
     shape = (len(whole), *wanted.shape)
@@ -128,6 +132,16 @@ def make_volume(task: VolumeTask) -> dict[str, Any]:
         np.save(file, small, allow_pickle=False)
     started.replace(task.volume)
     return {"repairs": "; ".join(repairs)}
+
+
+def _note_repairs(stage: Stage, made: pd.DataFrame) -> None:
+    """Files left out and whatever else was mended in scans that were read, in one note."""
+    repaired = [
+        f"{scan}: {words}" for scan, words in made.get("repairs", pd.Series(dtype=str)).dropna().items() if words
+    ]
+    if repaired:
+        more = f"; and {len(repaired) - _SHOWN} more" if len(repaired) > _SHOWN else ""
+        stage.note(f"{counted(len(repaired), 'scan')} read with repairs: {'; '.join(repaired[:_SHOWN])}{more}")
 
 
 def _modality(folder: Path) -> str:
