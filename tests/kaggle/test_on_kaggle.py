@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ NUMPY = importlib.metadata.version("numpy")
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def versions_with(folder: Path, python: str = PYTHON, **package: object) -> Path:
+def versions_with(folder: Path, python: str = PYTHON, **package: Any) -> Path:
     whole = {"name": "numpy", "version": NUMPY, "least": "1.26", "modules": ["numpy"], **package}
     (folder / "versions.json").write_text(json.dumps({"python": python, "packages": [whole]}))
     return folder
@@ -117,7 +118,7 @@ def test_a_module_from_another_package_is_of_unknown_version(
         ),
     ],
 )
-def test_what_would_fail_half_way_fails_at_once(package: dict[str, object], message: str, tmp_path: Path) -> None:
+def test_what_would_fail_half_way_fails_at_once(package: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         on_kaggle.check_versions(versions_with(tmp_path, **package))
     assert message in str(caught.value)

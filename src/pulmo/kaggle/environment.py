@@ -9,7 +9,7 @@ import importlib.metadata
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,7 +89,7 @@ def _link_packages(names: Iterable[str], venv: Path, interpreter: Interpreter) -
             link_or_copy(source, target)
 
 
-def _install_packages(names: list[str], image: Image, venv: Path) -> None:
+def _install_packages(names: Sequence[str], image: Image, venv: Path) -> None:
     constraints = venv / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in image.versions.items()))
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
