@@ -79,8 +79,7 @@ def repository(sources: Path, all_wheels: Path) -> Path:
 def least_of(name: str) -> str:
     bound: str
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (bound,) = (text.partition(">=")[2] for text in project["dependencies"] if text.startswith(f"{name}>="))
-    return bound
+    return str(next(text.partition(">=")[2] for text in project["dependencies"] if text.startswith(f"{name}>=")))
 
 
 def write_metadata(changes: dict[str, object], without: str = "") -> None:

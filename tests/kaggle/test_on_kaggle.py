@@ -80,7 +80,7 @@ NUMPY = importlib.metadata.version("numpy")
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def versions_with(folder: Path, python: str = PYTHON, **package: object) -> Path:
+def versions_with(folder: Path, python: str = PYTHON, **package: Any) -> Path:
     whole = {"name": "numpy", "version": NUMPY, "least": "1.26", "modules": ["numpy"], **package}
     (folder / "versions.json").write_text(json.dumps({"python": python, "packages": [whole]}))
     return folder

@@ -75,7 +75,7 @@ class Expected(NamedTuple):
 def expected_packages(libraries: Iterable[str], image: Image) -> list[Expected]:
     """What a kernel that imports some libraries shall find in an image, or bring along, in the order of the names."""
     imported = _packages_of(libraries)
-    least = {
+    least: dict[str, str] = {
         canonicalize_name(requirement.name): bound.version
         for requirement in own_requirements()
         for bound in requirement.specifier
