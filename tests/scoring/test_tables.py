@@ -130,6 +130,8 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         ("nan", "is not a finite number"),
         ("1e999", "is too large for a number"),
         ("9" * 20, "is too large for a number"),
+        ("0000.00929681196249", "has more zeros at its start than pandas reads past"),
+        ("-" + "0" * 20 + ".5", "has more zeros at its start than pandas reads past"),
         ("2488,5", "has a decimal comma"),
         (",5", "has a decimal comma"),
         ("1,234,567.5", "has a comma between thousands, or a decimal comma"),

@@ -67,7 +67,7 @@ def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
     tokens = [cell.split() for cell in cells]
     counts = np.array([len(words) for words in tokens], np.int64)
     odd = counts % NUMBERS != 0
-    plain = only_of_numbers("".join(cells))
+    plain = only_of_numbers(" ".join(cells))
     if not plain:  # `split` parts at tabs, no-break spaces and line breaks, too
         odd |= [odd_word(cell) is not None for cell in cells]
     faults = [

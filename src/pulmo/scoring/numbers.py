@@ -15,6 +15,8 @@ from pulmo.scoring.characters import odd_character
 LARGEST = 1e18
 """Of longer whole numbers pandas makes no number; nothing that is predicted or measured comes near."""
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_PADDED = re.compile(r"[+-]?00[0-9.]{16}")
+"""Of long numbers pandas reads the first 17 digits alone, with the zeros at their start."""
 _OF_PLAIN = b"0123456789+-.eE "
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?([0-9]+,[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
@@ -23,8 +25,9 @@ _WITH_UNDERSCORES = re.compile(r"[+-]?[0-9.]+(_[0-9.]+)+([eE][+-]?[0-9_]+)?")
 
 
 def only_of_numbers(text: str) -> bool:
-    """Whether no character stands in a text that plain numbers, with spaces between them, do not have."""
-    return not text.encode(errors="replace").translate(None, _OF_PLAIN)
+    """Whether a text has only characters of plain numbers and spaces, and no word that begins with two zeros."""
+    padded = any(start in f" {text}" for start in (" 00", " +00", " -00"))
+    return not padded and not text.encode(errors="replace").translate(None, _OF_PLAIN)
 
 
 def parse_numbers(words: Sequence[str], characters: bool | None = None) -> np.ndarray:
@@ -48,7 +51,11 @@ def _converted(words: Sequence[str], characters: bool) -> np.ndarray:
         with suppress(ValueError):
             return np.array(words, np.float64)
     stripped = [word.strip(" ") for word in words]
-    return np.array([float(word) if _PLAIN.fullmatch(word) else np.nan for word in stripped], np.float64)
+    return np.array([float(word) if _is_plain(word) else np.nan for word in stripped], np.float64)
+
+
+def _is_plain(word: str) -> bool:
+    return _PLAIN.fullmatch(word) is not None and not _PADDED.match(word)
 
 
 def explain(word: str) -> str:
@@ -57,6 +64,7 @@ def explain(word: str) -> str:
     reasons = (
         (not word, "is empty"),
         (odd, f"holds {odd}"),
+        (_PADDED.match(word), "has more zeros at its start than pandas reads past"),
         (_PLAIN.fullmatch(word), "is too large for a number"),
         (_THOUSANDS.fullmatch(word), "has a comma between thousands, or a decimal comma"),
         (_DECIMAL_COMMA.fullmatch(word), "has a decimal comma"),

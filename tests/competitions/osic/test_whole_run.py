@@ -297,7 +297,7 @@ def test_a_wrong_setting_is_named_before_anything_runs(
     setting: str, said: str, whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run_pulmo(capsys, *words(whole.data, tmp_path / "work", tmp_path / "out"), "--set", setting)
-    assert code == 1
+    assert code == 2
     assert said in err
     assert not (tmp_path / "work").exists()
 

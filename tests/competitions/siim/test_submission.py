@@ -133,5 +133,5 @@ def test_knobs_by_hand(pulmo: Pulmo, tmp_path: Path) -> None:
     assert code == 1
     assert "threshold 0: is not above 0" in err
     code, _, err = pulmo(*words, "--set", "threshold=low")
-    assert code == 1
+    assert code == 2
     assert "'low' is no finite number" in err

@@ -144,5 +144,5 @@ def test_no_images_at_all_are_an_error(
     shutil.copy(drawn / "data" / SAMPLE, tmp_path / "data")
     code, err = predict(capsys, tmp_path / "data", output(finished, "fit_ensemble/model"), tmp_path)
     assert code == 1
-    assert "holds no image that is asked for" in err
+    assert "there is no such folder: images are looked for there" in err
     assert "Traceback" not in err
