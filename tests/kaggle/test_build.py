@@ -77,7 +77,6 @@ def repository(sources: Path, all_wheels: Path) -> Path:
 
 
 def least_of(name: str) -> str:
-    bound: str
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return str(next(text.partition(">=")[2] for text in project["dependencies"] if text.startswith(f"{name}>=")))
 

@@ -82,12 +82,7 @@ def expected_packages(libraries: Iterable[str], image: Image) -> list[Expected]:
         if bound.operator == ">="
     }
     return [
-        Expected(
-            name,
-            image.versions.get(name, installed_version(name)),
-            least.get(canonicalize_name(name), ""),
-            tuple(modules),
-        )
+        Expected(name, image.versions.get(name, installed_version(name)), least.get(name, ""), tuple(modules))
         for name, modules in sorted(imported.items())
     ]
 
