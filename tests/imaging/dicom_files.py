@@ -74,7 +74,7 @@ def compressed(words: np.ndarray, syntax: str) -> bytes:
     bits = words.view(f"u{words.itemsize}")
     encoded: bytes | bytearray
     if syntax == RLELossless:
-        encoded: bytes | bytearray = _rle(bits)
+        encoded = _rle(bits)
     elif syntax == JPEGLosslessSV1:
         encoded = imagecodecs.jpeg8_encode(bits, lossless=True, predictor=1, bitspersample=8 * words.itemsize)
     elif syntax == JPEGLSLossless:

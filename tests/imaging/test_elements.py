@@ -140,6 +140,7 @@ FOREIGN = {
     b"\x89PNG\r\n\x1a\n": "a PNG picture",
     b"\xff\xd8\xff\xe0": "a JPEG picture",
     b"version https://git-lfs.github.com/spec/v1": "a Git LFS pointer: fetch the file itself with `git lfs pull`",
+    b"<?xml version='1.0'?><LidcReadMessage>": "an XML document",
     b"<!DOCTYPE html>": "a web page: download the file again",
     b"": "an empty one",
 }

@@ -1,6 +1,7 @@
 """What a file is that is not DICOM, by its first bytes, in words that name the remedy."""
 
 _UNPACK = ": unpack it"
+XML = "an XML document"
 _KINDS = (
     (0, b"\x1f\x8b", "compressed with gzip" + _UNPACK),
     (0, b"BZh", "compressed with bzip2" + _UNPACK),
@@ -30,6 +31,8 @@ _KINDS = (
     (0, b"\0\x05\x16\x07", "macOS's notes about a file"),
     (0, b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with `git lfs pull`"),
     (0, b"<!DOCTYPE", "a web page: download the file again"),
+    (0, b"<?xml", XML),
+    (0, b"\xef\xbb\xbf<?xml", XML),
     (0, b"<html", "a web page: download the file again"),
 )
 """(offset, bytes there, kind)."""

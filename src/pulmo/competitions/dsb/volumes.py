@@ -11,6 +11,7 @@ from numpy.lib.format import open_memmap
 
 from pulmo.files import files_below
 from pulmo.imaging.area import Size
+from pulmo.imaging.file_kinds import XML
 from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.mr import BODY, mr_volume, read_mr
@@ -131,7 +132,8 @@ def make_volume(task: VolumeTask) -> dict[str, Any]:
     with started.open("wb") as file:
         np.save(file, small, allow_pickle=False)
     started.replace(task.volume)
-    return {"repairs": "; ".join(repairs)}
+    # LIDC-IDRI keeps its annotations beside the slices.
+    return {"repairs": "; ".join(repair for repair in repairs if not repair.endswith(XML))}
 
 
 def _note_repairs(stage: Stage, made: pd.DataFrame) -> None:
