@@ -20,7 +20,7 @@ from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.sandbox import Scene, has_namespaces, start
 from pulmo.kaggle.watch import Allowance, Use, watch
 from pulmo.pipeline.telling import tell
-from pulmo.scoring.tables import read_table
+from pulmo.scoring.tables import read_submission, read_table
 from pulmo.scoring.validation import validate
 
 SUBMISSION = "submission.csv"
@@ -150,7 +150,7 @@ def _notes(said: str, mount: str) -> list[str]:
 
 def _score(competition: Competition, submission: Path, sample: Path, solution: Path) -> float:
     cells = competition.module("submission")
-    table = read_table(submission, competition.submission_columns)
+    table = read_submission(submission, competition.submission_columns)
     validate(table, read_table(sample, [competition.row_id]), competition.submission_columns, cells.check_cells)
     return float(cells.score(cells.read_solution(solution), table, competition.row_id))
 
