@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lungs import segment_lungs
-from pulmo.imaging.outline import dilated
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.sides import LEFT, RIGHT
+from pulmo.imaging.refine_mask import dilate_mm
 from pulmo.imaging.volume import Volume
 from pulmo.phantom.chest import Body, chest, plain_lungs
 from pulmo.phantom.dicom import Encoding
@@ -94,7 +94,7 @@ def test_dilation_is_a_ball_of_millimetres() -> None:
     volume = Volume(np.zeros((4, 11, 11), np.int16), positions, (1.0, 2.0), np.eye(3), np.zeros((4, 2)), (), "")
     mask = np.zeros(volume.hu.shape, bool)
     mask[2, 5, 5] = True
-    grown = dilated(mask, volume, 4.0)
+    grown = dilate_mm(mask, volume, 4.0)
     y, x = np.mgrid[-5:6, -5:6]
     for index, height in enumerate((-4, -2, 0, 4)):
         np.testing.assert_array_equal(grown[index], y**2 + (2 * x) ** 2 + height**2 <= 16)

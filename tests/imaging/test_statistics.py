@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lungs import LungMask
 from pulmo.imaging.quality import Quality
-from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.imaging.statistics import lung_histogram, lung_statistics, scan_statistics
 from pulmo.imaging.volume import Volume
 from pulmo.phantom.chest import Body

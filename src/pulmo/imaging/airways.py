@@ -3,7 +3,7 @@
 import cc3d
 import numpy as np
 
-from pulmo.imaging.coarse import CoarseGrid
+from pulmo.imaging.downsample import CoarseGrid
 
 _THRESHOLDS_HU = (-900.0, -920.0, -940.0, -955.0, -970.0, -985.0)
 _LARGEST_LITRES, _SMALLEST_LITRES = 0.15, 0.002

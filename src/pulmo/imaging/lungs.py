@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.coarse import coarse_grid
-from pulmo.imaging.outline import outline
-from pulmo.imaging.pockets import Way, find_lungs
-from pulmo.imaging.quality import Quality, judge
+from pulmo.imaging.downsample import downsample
+from pulmo.imaging.lung_components import SegmentationParameters, find_lungs
+from pulmo.imaging.quality import Quality, assess_quality
+from pulmo.imaging.refine_mask import refine_mask
 from pulmo.imaging.volume import Volume
 
-WAYS = (
-    Way(threshold_hu=-320),
-    Way(threshold_hu=-320, closing_mm=4),
-    Way(threshold_hu=-320, closing_mm=4, gas_apart=True),
-    Way(threshold_hu=-500, closing_mm=4),
+ATTEMPTS = (
+    SegmentationParameters(threshold_hu=-320),
+    SegmentationParameters(threshold_hu=-320, closing_mm=4),
+    SegmentationParameters(threshold_hu=-320, closing_mm=4, gas_apart=True),
+    SegmentationParameters(threshold_hu=-500, closing_mm=4),
 )
 """Tried in turn until a mask is good. −320 HU is the tutorial's threshold, about half way between lung and tissue.
 Closing shuts the holes that join the lungs to the air outside (streaks from a pacemaker); gas is set apart where they
@@ -35,12 +35,12 @@ def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
 
     Found on a coarse grid, then outlined voxel by voxel. Raises ScanError if there are no lungs in the scan.
     """
-    grid = coarse_grid(volume)
+    grid = downsample(volume)
     best: LungMask | None = None
-    for way in WAYS:
-        lungs, other_air = find_lungs(grid, way)
-        labels = outline(volume, grid, lungs, other_air, way, fill_structures)
-        mask = LungMask(labels, judge(volume, labels, grid))
+    for parameters in ATTEMPTS:
+        lungs, other_air = find_lungs(grid, parameters)
+        labels = refine_mask(volume, grid, lungs, other_air, parameters, fill_structures)
+        mask = LungMask(labels, assess_quality(volume, labels, grid))
         if best is None or mask.quality.rank > best.quality.rank:
             best = mask
         if best.quality.verdict == "good":
@@ -49,3 +49,10 @@ def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
         remedy = "Give a chest CT that shows them; this may be a head or an abdomen"
         raise ScanError(Fault(volume.source, "no lungs in this scan", remedy))
     return best
+
+
+def estimate_lung_litres(volume: Volume) -> float:
+    """Litres of lung on the coarse grid, by the first attempt alone: enough to compare acquisitions of one patient."""
+    grid = downsample(volume)
+    lungs, _ = find_lungs(grid, ATTEMPTS[0])
+    return float(np.count_nonzero(lungs)) * grid.voxel_litres

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pulmo.imaging.coarse import CoarseGrid
-from pulmo.imaging.sides import LEFT, RIGHT, labelled_window
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.left_right import LEFT, RIGHT, labelled_window
 from pulmo.imaging.volume import Volume
 
 _FEWEST_LITRES, _FEWEST_SHARE = 0.15, 0.02
@@ -44,7 +44,7 @@ def _roughness(*areas: np.ndarray) -> float:
     return float(sum(np.abs(np.diff(area, prepend=0, append=0)).sum() for area in areas) / once) if once else 0.0
 
 
-def judge(volume: Volume, labels: np.ndarray, grid: CoarseGrid) -> Quality:
+def assess_quality(volume: Volume, labels: np.ndarray, grid: CoarseGrid) -> Quality:
     """The verdict on `labels`: good, doubtful (used, but said) or unusable (not lungs)."""
     planes = labels[(slice(None), *labelled_window(labels))]
     left, right = (np.array([np.count_nonzero(plane == side) for plane in planes]) for side in (LEFT, RIGHT))

@@ -3,11 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from pulmo.imaging.coarse import coarse_grid
-from pulmo.imaging.lungs import WAYS
-from pulmo.imaging.pockets import find_lungs
+from pulmo.imaging.lungs import estimate_lung_litres
 from pulmo.imaging.series import Stack, counted, find_slices, stacks
 from pulmo.imaging.volume import Volume, assemble
 
@@ -45,6 +41,4 @@ def _roughly(stack: Stack) -> float:
     """Litres of lung by every so many-th slice, on the coarse grid."""
     step = max(1, len(stack.slices) // _SAMPLED_SLICES)
     sample = replace(stack, slices=stack.slices[::step], positions_mm=stack.positions_mm[::step])
-    grid = coarse_grid(assemble(sample))
-    lungs, _ = find_lungs(grid, WAYS[0])
-    return float(np.count_nonzero(lungs)) * grid.voxel_litres
+    return estimate_lung_litres(assemble(sample))

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pulmo.imaging.hounsfield import HIGHEST_HU, LOWEST_HU
+from pulmo.imaging.left_right import LEFT, RIGHT, labelled_window
 from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.sides import LEFT, RIGHT, labelled_window
 from pulmo.imaging.volume import Volume
 
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)

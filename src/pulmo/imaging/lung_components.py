@@ -1,4 +1,4 @@
-"""Which pockets of air are lungs: on the coarse grid, upright."""
+"""Which components of air are lungs: on the coarse grid, upright."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ import cc3d
 import numpy as np
 
 from pulmo.imaging.airways import find_airways
-from pulmo.imaging.coarse import CoarseGrid
-from pulmo.imaging.planes import SQUARE, disc, eroded, grown, opened
-from pulmo.imaging.sides import left_and_right
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.left_right import left_and_right
+from pulmo.imaging.morphology import SQUARE, dilation, disk, erosion, opening
 
 _GAS_BELOW_HU = -955
 """A pocket whose median is lower holds gas, not lung: even emphysema keeps vessels and walls."""
@@ -18,7 +18,7 @@ _SMALLEST_LITRES, _SMALLEST_SHARE = 0.03, 0.05
 
 
 @dataclass(frozen=True)
-class Way:
+class SegmentationParameters:
     """One way to tell lungs from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first.
 
     With `gas_apart`, gas ends a pocket as tissue does.
@@ -29,18 +29,18 @@ class Way:
     gas_apart: bool = False
 
 
-def find_lungs(grid: CoarseGrid, way: Way) -> tuple[np.ndarray, np.ndarray]:
+def find_lungs(grid: CoarseGrid, parameters: SegmentationParameters) -> tuple[np.ndarray, np.ndarray]:
     """Lungs uint8 (0, LEFT, RIGHT) and all other air, bool; both on the grid, upright.
 
     A lung is a pocket that holds more than gas, has thick tissue before and behind it, and meets the border nowhere
     or with lung (where the field of view cuts it). So air outside, bowel gas and the foam of a table are left out.
     """
-    air = grid.measured & (grid.hu < way.threshold_hu)
+    air = grid.measured & (grid.hu < parameters.threshold_hu)
     tissue = grid.measured & ~air
-    pockets = air & (grid.hu > _GAS_BELOW_HU) if way.gas_apart else air
-    if way.closing_mm:
-        pockets = opened(pockets, disc(way.closing_mm, grid.spacing_mm[1:]))
-    lungs = _lung_pockets(grid, pockets, tissue)
+    components = air & (grid.hu > _GAS_BELOW_HU) if parameters.gas_apart else air
+    if parameters.closing_mm:
+        components = opening(components, disk(parameters.closing_mm, grid.spacing_mm[1:]))
+    lungs = _lung_components(grid, components, tissue)
     sides = np.zeros(lungs.shape, np.uint8)
     if lungs.any():
         across = np.flatnonzero(tissue.any((0, 1)))
@@ -51,15 +51,15 @@ def find_lungs(grid: CoarseGrid, way: Way) -> tuple[np.ndarray, np.ndarray]:
 
 def _told_apart(grid: CoarseGrid, lungs: np.ndarray, midline: float) -> np.ndarray:
     """Lungs with airways → LEFT and RIGHT without."""
-    lungs = lungs & ~grown(find_airways(grid, lungs), SQUARE)
+    lungs = lungs & ~dilation(find_airways(grid, lungs), SQUARE)
     return left_and_right(grid, _large_parts(grid, lungs), midline)
 
 
-def _lung_pockets(grid: CoarseGrid, pockets: np.ndarray, tissue: np.ndarray) -> np.ndarray:
+def _lung_components(grid: CoarseGrid, components: np.ndarray, tissue: np.ndarray) -> np.ndarray:
     enclosed = _between_tissue(tissue)
-    border = grid.measured & ~eroded(grid.measured, SQUARE)
-    lungs = np.zeros(pockets.shape, bool)
-    for box, part in _parts(grid, pockets):
+    border = grid.measured & ~erosion(grid.measured, SQUARE)
+    lungs = np.zeros(components.shape, bool)
+    for box, part in _parts(grid, components):
         at_border = part & border[box]
         if (
             enclosed[box][part].mean() > _ENCLOSED_SHARE
@@ -71,7 +71,7 @@ def _lung_pockets(grid: CoarseGrid, pockets: np.ndarray, tissue: np.ndarray) -> 
 
 
 def _large_parts(grid: CoarseGrid, lungs: np.ndarray) -> np.ndarray:
-    """Without the crumbs that the airways leave behind, and pockets small beside the largest."""
+    """Without the crumbs that the airways leave behind, and components small beside the largest."""
     parts = list(_parts(grid, lungs))
     smallest = _SMALLEST_SHARE * max((part.sum() for _, part in parts), default=0)
     kept = np.zeros(lungs.shape, bool)
@@ -93,7 +93,7 @@ def _parts(grid: CoarseGrid, mask: np.ndarray) -> Iterator[tuple[tuple[slice, sl
 
 def _between_tissue(tissue: np.ndarray) -> np.ndarray:
     """Where thick tissue lies both in front and behind: in a lung, but not in a table, whose shell opening removes."""
-    thick = opened(tissue, SQUARE)
+    thick = opening(tissue, SQUARE)
     before = np.maximum.accumulate(thick, axis=1)
     behind = np.maximum.accumulate(thick[:, ::-1], axis=1)[:, ::-1]
     both: np.ndarray = before & behind

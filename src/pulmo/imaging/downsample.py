@@ -62,7 +62,7 @@ class CoarseGrid:
         return fine
 
 
-def coarse_grid(volume: Volume) -> CoarseGrid:
+def downsample(volume: Volume) -> CoarseGrid:
     """Block means of the volume, axes nearest to upright."""
     z, y, x = (max(1, round(_SPACING_MM / spacing)) for spacing in volume.spacing_mm)
     block = (min(z, _MOST_SLICES_A_BLOCK), y, x)
@@ -87,7 +87,7 @@ def _flipped(array: np.ndarray, flips: tuple[bool, bool, bool]) -> np.ndarray:
 
 def _means(part: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     summed = np.add.reduce(part, axis=0, dtype=np.int16)
-    return _shrunk(summed, block) // np.int16(len(part))
+    return _block_means(summed, block) // np.int16(len(part))
 
 
 def _padded(parts: list[np.ndarray], block: tuple[int, int, int]) -> np.ndarray:
@@ -105,7 +105,7 @@ def _touched(mask: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     """Blocks in which the mask (rows, columns) holds anywhere."""
     if not mask.any():
         return np.zeros((-(-mask.shape[0] // block[1]), -(-mask.shape[1] // block[2])), bool)
-    return _shrunk(mask.astype(np.float32), block) > 0
+    return _block_means(mask.astype(np.float32), block) > 0
 
 
 def _reaching_the_edge(padded: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ def _reaching_the_edge(padded: np.ndarray) -> np.ndarray:
     return reaching
 
 
-def _shrunk(plane: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
+def _block_means(plane: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     """Means of whole blocks, which OpenCV takes fast; the last row and column repeat where a block sticks out."""
     rows, columns = (-(-length // count) for length, count in zip(plane.shape, block[1:], strict=True))
     below, beside = rows * block[1] - plane.shape[0], columns * block[2] - plane.shape[1]

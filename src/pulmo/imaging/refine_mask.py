@@ -3,25 +3,30 @@
 import cv2
 import numpy as np
 
-from pulmo.imaging.coarse import CoarseGrid
+from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.hounsfield import PADDING_HU
-from pulmo.imaging.planes import disc
-from pulmo.imaging.pockets import Way
+from pulmo.imaging.lung_components import SegmentationParameters
+from pulmo.imaging.morphology import disk
 from pulmo.imaging.volume import Volume
 
 _LARGEST_HOLE_MM2 = 800.0
 """Vessels and nodules up to 3 cm are filled; the dome of the diaphragm, which also lies ringed by lung, is not."""
 
 
-def outline(
-    volume: Volume, grid: CoarseGrid, lungs: np.ndarray, other_air: np.ndarray, way: Way, fill_structures: bool
+def refine_mask(
+    volume: Volume,
+    grid: CoarseGrid,
+    lungs: np.ndarray,
+    other_air: np.ndarray,
+    parameters: SegmentationParameters,
+    fill_structures: bool,
 ) -> np.ndarray:
     """Voxels below the threshold in or beside a coarse lung: uint8 labels (slices, rows, columns).
 
     `lungs` (0, LEFT, RIGHT) and `other_air` lie on the grid; beside means within a coarse voxel (and what closing
     took away), but never in other air.
     """
-    kernel = disc(way.closing_mm + 1.5 * max(grid.spacing_mm[1:]), grid.spacing_mm[1:])
+    kernel = disk(parameters.closing_mm + 1.5 * max(grid.spacing_mm[1:]), grid.spacing_mm[1:])
     near = np.stack([cv2.dilate(plane, kernel) for plane in lungs])
     near = grid.as_volume(np.where(other_air, 0, near))
     labels = np.zeros(volume.hu.shape, np.uint8)
@@ -34,7 +39,7 @@ def outline(
         if not place.any():
             continue
         inside = hu[rows, columns]
-        air = cv2.inRange(inside, PADDING_HU + 1, way.threshold_hu - 1)
+        air = cv2.inRange(inside, PADDING_HU + 1, parameters.threshold_hu - 1)
         lung = cv2.bitwise_and(grid.magnified(place)[: inside.shape[0], : inside.shape[1]], air)
         if fill_structures:
             _fill_holes(lung, largest_hole)
@@ -53,7 +58,7 @@ def _fill_holes(labels: np.ndarray, largest: float) -> None:
             cv2.drawContours(labels, [contour], -1, int(labels[row, column]), cv2.FILLED)
 
 
-def dilated(mask: np.ndarray, volume: Volume, distance_mm: float) -> np.ndarray:
+def dilate_mm(mask: np.ndarray, volume: Volume, distance_mm: float) -> np.ndarray:
     """A bool mask (slices, rows, columns) grown by a ball of `distance_mm`, over the true slice positions.
 
     The tutorial's advice: a mask of air alone misses nodules on the pleura.
@@ -62,6 +67,6 @@ def dilated(mask: np.ndarray, volume: Volume, distance_mm: float) -> np.ndarray:
     for index, position in enumerate(volume.positions_mm):
         for other in np.flatnonzero(np.abs(volume.positions_mm - position) <= distance_mm):
             height = volume.positions_mm[other] - position
-            kernel = disc(float(np.sqrt(distance_mm**2 - height**2)), volume.pixel_spacing_mm)
+            kernel = disk(float(np.sqrt(distance_mm**2 - height**2)), volume.pixel_spacing_mm)
             grown[index] |= cv2.dilate(mask[other].view(np.uint8), kernel)
     return grown.view(bool)
