@@ -64,16 +64,34 @@ class CoarseGrid:
 
 def downsample(volume: Volume) -> CoarseGrid:
     """Block means of the volume, axes nearest to upright."""
-    z, y, x = (max(1, round(_SPACING_MM / spacing)) for spacing in volume.spacing_mm)
+    z, y, x = _steps(volume, _SPACING_MM)
     block = (min(z, _MOST_SLICES_A_BLOCK), y, x)
     parts = [volume.hu[start : start + block[0]] for start in range(0, len(volume.hu), block[0])]
     hu = np.stack([_means(part, block) for part in parts])
     padded = _reaching_the_edge(_padded(parts, block))
+    return _upright_grid(volume, hu, ~padded, block)
+
+
+def sample(volume: Volume, spacing_mm: float) -> CoarseGrid:
+    """Single voxels, about so far apart, axes nearest to upright: it costs next to nothing, and shows bones."""
+    block = _steps(volume, spacing_mm)
+    hu = volume.hu[:: block[0], :: block[1], :: block[2]]
+    return _upright_grid(volume, hu, hu > PADDING_HU, block)
+
+
+def _steps(volume: Volume, spacing_mm: float) -> tuple[int, int, int]:
+    """So many slices, rows and columns are about that long; uneven slices count by their mean distance."""
+    z, y, x = (max(1, round(spacing_mm / length)) for length in (volume.mean_step_mm, *volume.pixel_spacing_mm))
+    return z, y, x
+
+
+def _upright_grid(volume: Volume, hu: np.ndarray, measured: np.ndarray, block: tuple[int, int, int]) -> CoarseGrid:
     axes, flips = _upright(volume.directions)
-    spacing = [length * count for length, count in zip(volume.spacing_mm, block, strict=True)]
+    lengths = (volume.mean_step_mm, *volume.pixel_spacing_mm)
+    spacing = [length * count for length, count in zip(lengths, block, strict=True)]
     return CoarseGrid(
         hu=np.ascontiguousarray(_flipped(hu.transpose(axes), flips)),
-        measured=_flipped(~padded.transpose(axes), flips),
+        measured=_flipped(measured.transpose(axes), flips),
         spacing_mm=(spacing[axes[0]], spacing[axes[1]], spacing[axes[2]]),
         block=block,
         axes=axes,

@@ -12,14 +12,13 @@ from pulmo.imaging.refine_mask import refine_mask
 from pulmo.imaging.volume import Volume
 
 ATTEMPTS = (
-    SegmentationParameters(threshold_hu=-320),
-    SegmentationParameters(threshold_hu=-320, closing_mm=4),
-    SegmentationParameters(threshold_hu=-320, closing_mm=4, gas_apart=True),
-    SegmentationParameters(threshold_hu=-500, closing_mm=4),
+    SegmentationParameters(threshold_hu=-400),
+    SegmentationParameters(threshold_hu=-400, closing_mm=4),
+    SegmentationParameters(threshold_hu=-550, closing_mm=4),
 )
-"""Tried in turn until a mask is good. −320 HU is the tutorial's threshold, about half way between lung and tissue.
-Closing shuts the holes that join the lungs to the air outside (streaks from a pacemaker); gas is set apart where they
-are too wide for that (a windpipe cut open)."""
+"""Tried in turn until a mask is good. −400 HU is half way between lung (−850) and soft tissue (+50), so that blurred
+edges neither gain nor lose. Closing the tissue shuts the holes that join the lungs to the air outside (streaks from a
+pacemaker)."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,18 @@ def opening(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return _as_mask([cv2.morphologyEx(plane, cv2.MORPH_OPEN, kernel) for plane in _planes(mask)])
 
 
+def enclosed_by(mask: np.ndarray) -> np.ndarray:
+    """Where the bool mask (planes, rows, columns) lies on both sides along the rows, or on both along the columns."""
+    return _on_both_sides(mask, 1) | _on_both_sides(mask, 2)
+
+
+def _on_both_sides(mask: np.ndarray, axis: int) -> np.ndarray:
+    before = np.logical_or.accumulate(mask, axis=axis)
+    behind = np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
+    both: np.ndarray = before & behind
+    return both
+
+
 def _planes(mask: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(mask).view(np.uint8)
 

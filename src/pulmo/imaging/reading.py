@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pulmo.imaging.lungs import estimate_lung_litres
 from pulmo.imaging.series import Stack, counted, find_slices, stacks
+from pulmo.imaging.spine import oriented_by_anatomy
 from pulmo.imaging.volume import Volume, assemble
 
 _SAMPLED_SLICES = 32
@@ -14,8 +15,9 @@ _AS_MUCH_LUNG = 0.97
 def read_volume(folder: Path) -> Volume:
     """The scan in `folder`; of several series, sizes or acquisitions, the one that covers most lung.
 
-    Stray files, duplicates and gaps are mended and named in `repairs`. Raises ScanError, with the remedy, for: no
-    DICOM, not CT, several patients, too few slices, no pixel spacing, pixels cut short or undecodable.
+    Stray files, duplicates, gaps and a header turned against the anatomy are mended and named in `repairs`. Raises
+    ScanError, with the remedy, for: no DICOM, not CT, several patients, too few slices, no pixel spacing, pixels cut
+    short or undecodable.
     """
     headers, left_out = find_slices(folder)
     candidates = stacks(headers)
@@ -23,7 +25,7 @@ def read_volume(folder: Path) -> Volume:
     others = sum(len(stack.slices) for stack in candidates) - len(chosen.slices)
     if others:
         left_out.append(f"{counted(others, 'slice')} of other series, sizes or acquisitions left out")
-    volume = assemble(chosen)
+    volume = oriented_by_anatomy(assemble(chosen))
     return replace(volume, repairs=(*left_out, *volume.repairs), source=str(folder))
 
 
