@@ -46,13 +46,19 @@ class CoarseGrid:
         """From upright axes to the volume's; still coarse."""
         return np.ascontiguousarray(_flipped(array, self.flips).transpose(np.argsort(self.axes)))
 
-    def cropped(self, planes: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]]:
-        """Coarse planes in the volume's axes, around what they hold; and the volume's rows and columns there."""
+    def cropped(self, planes: np.ndarray, margin_mm: float) -> tuple[np.ndarray, tuple[slice, slice]]:
+        """Coarse planes in the volume's axes, around what they hold; and the volume's rows and columns there.
+
+        The margin is at least so wide, but ends at the edge of the picture.
+        """
         used = planes.any(axis=0)
-        y, x = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
-        _, rows, columns = self.block
-        window = slice(y[0] * rows, (y[-1] + 1) * rows), slice(x[0] * columns, (x[-1] + 1) * columns)
-        return np.ascontiguousarray(planes[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]), window
+        window = []
+        for axis, coarse in ((0, used.any(axis=1)), (1, used.any(axis=0))):
+            inside = np.flatnonzero(coarse)
+            margin = 1 + int(margin_mm / self.spacing_mm[self.axes.index(axis + 1)])
+            window.append(slice(max(0, inside[0] - margin), min(len(coarse), inside[-1] + 1 + margin)))
+        fine = [slice(side.start * n, side.stop * n) for side, n in zip(window, self.block[1:], strict=True)]
+        return np.ascontiguousarray(planes[:, window[0], window[1]]), (fine[0], fine[1])
 
     def magnified(self, plane: np.ndarray) -> np.ndarray:
         """A coarse plane, uint8 in the volume's axes, with the volume's pixels."""

@@ -3,50 +3,55 @@
 from collections.abc import Iterator
 
 import cc3d
+import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.morphology import dilation, disk
+from pulmo.imaging.morphology import SQUARE, dilation, disk
+from pulmo.imaging.spine import spine_position
 
 _ABOVE_AIR_HU = (100, 80, 60, 45, 30, 15)
 """Thresholds in turn, above the value of the air around the patient."""
-_PURE_HU = 55
+_AIR_HU, _SURELY_AIR_HU = -1000, -900
+_PURE_HU = 60
 """Gas has the value of air to within this; lung holds walls and vessels, which only bullae lack."""
 _TISSUE_HU = -500
 _RING_MM = (3.0, 6.5)
-_TISSUE_AROUND, _TISSUE_AROUND_GUT = 0.5, 0.35
-_LUNG_BELOW_GUT = 0.2
-_MIDDLE = (0.25, 0.75)
+_WALL_ANYWHERE, _WALL_IN_THE_MIDDLE, _WALL_AT_THE_BASE = 0.7, 0.5, 0.35
+_MIDDLE_MM = 60.0
+_AIR_BELOW = 0.3
+_LEAKING_HU, _LEAKING = 80, 0.3
 _SMALLEST_LITRES = 0.002
-_AIR_HU = -1000
+_LUMEN_HU, _LUMEN_WINDOW_MM, _LUMEN_WALL = 200, 25.0, 0.6
 
 
 def find_enclosed_gas(grid: CoarseGrid, air: np.ndarray, enclosed: np.ndarray) -> np.ndarray:
     """The part of the enclosed air that is gas but not lung, bool (upright axes of the grid).
 
-    Gas is as light as the air outside and lies in a wall of tissue; lung, however light, lies beside lung. The
-    threshold falls until a component has such a wall all around and has not leaked into the lungs ("explosion
-    control", Mori et al., IEEE Trans Med Imaging 2000; 19: 103). A bulla below the pleura has half a wall: so a
-    component must lie in the middle of the body, as airways do, or have no lung below it, as the gut.
+    Gas is as light as the air outside and lies in a wall of tissue; lung, however light, goes on as lung. The
+    threshold falls until a component has such a wall and has not leaked into the lungs ("explosion control", Mori et
+    al., IEEE Trans Med Imaging 2000; 19: 103). Bullae have half a wall where they lie at the ribs: so much is enough
+    only in the middle of the body, where airways are, and at the base, where no lung follows below.
     """
-    level = _air_outside_hu(grid, air & ~enclosed)
     inside = air & enclosed
     found = np.zeros(air.shape, bool)
-    across = np.flatnonzero(inside.any((0, 1)))
-    if not len(across):
+    if not inside.any():
         return found
-    low, high = (across[0] + share * (across[-1] - across[0]) for share in _MIDDLE)
+    level = _air_outside_hu(grid, air & ~enclosed)
+    middle = _midline(grid, inside)
     for above in _ABOVE_AIR_HU:
         for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, margin=4):
-            if np.median(grid.hu[box][part]) > level + _PURE_HU:
+            near = grid.within(box)
+            if np.median(near.hu[part]) > level + _PURE_HU or _leak(near, part, level + above + _LEAKING_HU) > _LEAKING:
                 continue
-            wall = _tissue_around(grid.within(box), part)
+            wall = _wall(near, part)
             centre = box[2].start + np.flatnonzero(part.any((0, 1))).mean()
-            if (wall > _TISSUE_AROUND and low < centre < high) or (
-                wall > _TISSUE_AROUND_GUT and _air_below(inside, found, box, part) < _LUNG_BELOW_GUT
+            central = abs(centre - middle) * grid.spacing_mm[2] < _MIDDLE_MM
+            if wall > (_WALL_IN_THE_MIDDLE if central else _WALL_ANYWHERE) or (
+                wall > _WALL_AT_THE_BASE and _air_below(inside & ~found, box, part) < _AIR_BELOW
             ):
                 found[box] |= part
-    return found
+    return _with_lumen(grid, inside & (grid.hu < level + _LUMEN_HU), found)
 
 
 def components(
@@ -57,28 +62,52 @@ def components(
     found = cc3d.statistics(labels)
     for label in np.flatnonzero(found["voxel_counts"] * grid.voxel_litres > smallest_litres):
         if label:
-            z, y, x = found["bounding_boxes"][label]
-            box = (z, *(slice(max(0, side.start - margin), side.stop + margin) for side in (y, x)))
-            yield box, labels[box] == label
+            z, *plane = found["bounding_boxes"][label]
+            y, x = (slice(max(0, side.start - margin), side.stop + margin) for side in plane)
+            yield (z, y, x), labels[z, y, x] == label
 
 
 def _air_outside_hu(grid: CoarseGrid, outside: np.ndarray) -> float:
     """What this scanner gives for air: the median around the patient, −1000 where the picture shows none."""
-    return float(np.median(grid.hu[outside])) if np.count_nonzero(outside) > 0.001 * outside.size else _AIR_HU
+    hu = grid.hu[outside & (grid.hu < _SURELY_AIR_HU)]
+    return float(np.median(hu)) if hu.size > 0.001 * grid.hu.size else _AIR_HU
 
 
-def _tissue_around(grid: CoarseGrid, part: np.ndarray) -> float:
+def _midline(grid: CoarseGrid, inside: np.ndarray) -> float:
+    spine = spine_position(grid, inside)
+    return spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
+
+
+def _leak(grid: CoarseGrid, part: np.ndarray, threshold_hu: float) -> float:
+    """The share of the voxels beside the part, plane by plane, that are hardly denser than it: there it goes on."""
+    beside = grid.hu[dilation(part, SQUARE) & ~part & grid.measured]
+    return float((beside < threshold_hu).mean()) if beside.size else 0.0
+
+
+def _wall(grid: CoarseGrid, part: np.ndarray) -> float:
     """The share of tissue in a ring around the part, plane by plane."""
     inner, outer = (dilation(part, disk(radius_mm, grid.spacing_mm[1:])) for radius_mm in _RING_MM)
     ring = grid.hu[outer & ~inner & grid.measured]
     return float((ring > _TISSUE_HU).mean()) if ring.size else 0.0
 
 
-def _air_below(inside: np.ndarray, found: np.ndarray, box: tuple[slice, slice, slice], part: np.ndarray) -> float:
-    """The share of the part's columns below which (towards the feet) there is other enclosed air, gas left out."""
-    columns = part.any(axis=0)
+def _air_below(air: np.ndarray, box: tuple[slice, slice, slice], part: np.ndarray) -> float:
+    """The share of the part's columns below which, towards the feet, there is other air."""
     lowest = box[0].start + part.argmax(axis=0)
-    z = np.arange(len(inside))[:, None, None]
-    other = inside[:, box[1], box[2]] & ~found[:, box[1], box[2]]
-    below = (other & (z < lowest)).any(axis=0)
-    return float(below[columns].mean())
+    z = np.arange(box[0].stop)[:, None, None]
+    below = (air[: box[0].stop, box[1], box[2]] & (z < lowest)).any(axis=0)
+    return float(below[part.any(axis=0)].mean())
+
+
+def _with_lumen(grid: CoarseGrid, light: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """With what hangs on it and has mostly tissue around: bronchi that thick slices blur, up to where lung begins."""
+    if not found.any():
+        return found
+    window = (int(_LUMEN_WINDOW_MM / grid.spacing_mm[2]) | 1, int(_LUMEN_WINDOW_MM / grid.spacing_mm[1]) | 1)
+    tissue = (grid.hu > _TISSUE_HU).view(np.uint8) * np.uint8(255)
+    walled = np.stack([cv2.blur(plane, window) > 255 * _LUMEN_WALL for plane in tissue])
+    labels = cc3d.connected_components(found | (light & walled), connectivity=26)
+    kept = np.zeros(labels.max() + 1, bool)
+    kept[np.unique(labels[found])] = True
+    grown: np.ndarray = kept[labels]
+    return grown

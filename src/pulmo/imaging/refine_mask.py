@@ -37,7 +37,7 @@ def refine_mask(
     labels = np.zeros(volume.hu.shape, np.uint8)
     if not near.any():
         return labels
-    near, (rows, columns) = grid.cropped(near)
+    near, (rows, columns) = grid.cropped(near, _CLOSING_MM)
     closing = _Closing.of(volume.pixel_spacing_mm)
     largest_hole = _LARGEST_HOLE_MM2 / (volume.pixel_spacing_mm[0] * volume.pixel_spacing_mm[1])
     for index, hu in enumerate(volume.hu):
