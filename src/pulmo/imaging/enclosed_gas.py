@@ -20,7 +20,8 @@ _RING_MM = (3.0, 6.5)
 _WALL_ANYWHERE, _WALL_IN_THE_MIDDLE, _WALL_AT_THE_BASE = 0.7, 0.5, 0.35
 _MIDDLE_MM = 60.0
 _AIR_BELOW = 0.3
-_LEAKING_HU, _LEAKING = 80, 0.3
+_LEAKING_HU = 80
+_WALL_BEYOND_LEAK, _LEAK_AT_THE_BASE = 0.33, 0.3
 _SMALLEST_LITRES = 0.002
 _LUMEN_HU, _LUMEN_WINDOW_MM, _LUMEN_WALL = 200, 25.0, 0.6
 
@@ -42,14 +43,14 @@ def find_enclosed_gas(grid: CoarseGrid, air: np.ndarray, enclosed: np.ndarray) -
     for above in _ABOVE_AIR_HU:
         for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, margin=4):
             near = grid.within(box)
-            if np.median(near.hu[part]) > level + _PURE_HU or _leak(near, part, level + above + _LEAKING_HU) > _LEAKING:
+            if np.median(near.hu[part]) > level + _PURE_HU:
                 continue
-            wall = _wall(near, part)
+            wall, leak = _wall(near, part), _leak(near, part, level + above + _LEAKING_HU)
             centre = box[2].start + np.flatnonzero(part.any((0, 1))).mean()
             central = abs(centre - middle) * grid.spacing_mm[2] < _MIDDLE_MM
-            if wall > (_WALL_IN_THE_MIDDLE if central else _WALL_ANYWHERE) or (
-                wall > _WALL_AT_THE_BASE and _air_below(inside & ~found, box, part) < _AIR_BELOW
-            ):
+            shut_off = wall - leak > _WALL_BEYOND_LEAK and wall > (_WALL_IN_THE_MIDDLE if central else _WALL_ANYWHERE)
+            at_the_base = wall > _WALL_AT_THE_BASE and leak < _LEAK_AT_THE_BASE
+            if shut_off or (at_the_base and _air_below(inside & ~found, box, part) < _AIR_BELOW):
                 found[box] |= part
     return _with_lumen(grid, inside & (grid.hu < level + _LUMEN_HU), found)
 

@@ -19,10 +19,15 @@ _SMALLEST_LITRES, _SMALLEST_SHARE = 0.03, 0.05
 
 @dataclass(frozen=True)
 class SegmentationParameters:
-    """How lungs are told from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first."""
+    """How lungs are told from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first.
+
+    With `enclosed_only` air that does not lie between tissue is no lung; a little of one cut by the field of view goes
+    with it.
+    """
 
     threshold_hu: float
     closing_mm: float = 0.0
+    enclosed_only: bool = False
 
 
 def find_lungs(grid: CoarseGrid, parameters: SegmentationParameters) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +43,7 @@ def find_lungs(grid: CoarseGrid, parameters: SegmentationParameters) -> tuple[np
     # between ribs and heart.
     enclosed = enclosed_by(opening(tissue, SQUARE))
     gas = find_enclosed_gas(grid, air, enclosed)
-    lungs = air & ~dilation(gas, SQUARE)
+    lungs = (air & enclosed if parameters.enclosed_only else air) & ~dilation(gas, SQUARE)
     if parameters.closing_mm:
         lungs = opening(lungs, disk(parameters.closing_mm, grid.spacing_mm[1:]))
     lungs = _large(grid, _lungs_among(grid, lungs, enclosed))

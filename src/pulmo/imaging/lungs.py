@@ -13,12 +13,12 @@ from pulmo.imaging.volume import Volume
 
 ATTEMPTS = (
     SegmentationParameters(threshold_hu=-400),
-    SegmentationParameters(threshold_hu=-400, closing_mm=4),
-    SegmentationParameters(threshold_hu=-550, closing_mm=4),
+    SegmentationParameters(threshold_hu=-400, closing_mm=4, enclosed_only=True),
+    SegmentationParameters(threshold_hu=-550, closing_mm=4, enclosed_only=True),
 )
 """Tried in turn until a mask is good. −400 HU is half way between lung (−850) and soft tissue (+50), so that blurred
 edges neither gain nor lose. Closing the tissue shuts the holes that join the lungs to the air outside (streaks from a
-pacemaker)."""
+pacemaker); so does leaving out what is not enclosed, where gaps between slices join them."""
 
 
 @dataclass(frozen=True)
