@@ -42,6 +42,14 @@ class CoarseGrid:
         """A part of the grid, for work that needs no more."""
         return replace(self, hu=self.hu[box], measured=self.measured[box])
 
+    def sampled(self, array: np.ndarray) -> np.ndarray:
+        """An array of the volume's shape on this grid: the middle voxel of each block, axes upright."""
+        middles = [
+            np.minimum(np.arange(0, length, count) + count // 2, length - 1)
+            for length, count in zip(array.shape, self.block, strict=True)
+        ]
+        return np.ascontiguousarray(_flipped(array[np.ix_(*middles)].transpose(self.axes), self.flips))
+
     def as_volume(self, array: np.ndarray) -> np.ndarray:
         """From upright axes to the volume's; still coarse."""
         return np.ascontiguousarray(_flipped(array, self.flips).transpose(np.argsort(self.axes)))

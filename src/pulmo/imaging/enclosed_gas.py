@@ -8,7 +8,6 @@ import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.morphology import SQUARE, dilation, disk
-from pulmo.imaging.spine import spine_position
 
 _ABOVE_AIR_HU = (100, 80, 60, 45, 30, 15)
 """Thresholds in turn, above the value of the air around the patient."""
@@ -26,20 +25,22 @@ _SMALLEST_LITRES = 0.002
 _LUMEN_HU, _LUMEN_WINDOW_MM, _LUMEN_WALL = 200, 25.0, 0.6
 
 
-def find_enclosed_gas(grid: CoarseGrid, air: np.ndarray, enclosed: np.ndarray) -> np.ndarray:
+def find_enclosed_gas(
+    grid: CoarseGrid, inside: np.ndarray, level: float, spine: tuple[float, float] | None
+) -> np.ndarray:
     """The part of the enclosed air that is gas but not lung, bool (upright axes of the grid).
 
     Gas is as light as the air outside and lies in a wall of tissue; lung, however light, goes on as lung. The
     threshold falls until a component has such a wall and has not leaked into the lungs ("explosion control", Mori et
     al., IEEE Trans Med Imaging 2000; 19: 103). Bullae have half a wall where they lie at the ribs: so much is enough
     only in the middle of the body, where airways are, and at the base, where no lung follows below.
+
+    `inside` is the enclosed air, bool; `level` the value of air in HU; `spine` its (y, x), for the middle of the body.
     """
-    inside = air & enclosed
-    found = np.zeros(air.shape, bool)
+    found = np.zeros(inside.shape, bool)
     if not inside.any():
         return found
-    level = _air_outside_hu(grid, air & ~enclosed)
-    middle = _midline(grid, inside)
+    middle = spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
     for above in _ABOVE_AIR_HU:
         for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, margin=4):
             near = grid.within(box)
@@ -68,15 +69,10 @@ def components(
             yield (z, y, x), labels[z, y, x] == label
 
 
-def _air_outside_hu(grid: CoarseGrid, outside: np.ndarray) -> float:
+def air_outside_hu(grid: CoarseGrid, outside: np.ndarray) -> float:
     """What this scanner gives for air: the median around the patient, −1000 where the picture shows none."""
     hu = grid.hu[outside & (grid.hu < _SURELY_AIR_HU)]
     return float(np.median(hu)) if hu.size > 0.001 * grid.hu.size else _AIR_HU
-
-
-def _midline(grid: CoarseGrid, inside: np.ndarray) -> float:
-    spine = spine_position(grid, inside)
-    return spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
 
 
 def _leak(grid: CoarseGrid, part: np.ndarray, threshold_hu: float) -> float:

@@ -6,19 +6,18 @@ import numpy as np
 
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.downsample import downsample
-from pulmo.imaging.lung_components import SegmentationParameters, find_lungs
+from pulmo.imaging.lung_components import LUNG_BELOW_HU, SegmentationParameters, find_chest_air, find_lungs
 from pulmo.imaging.quality import Quality, assess_quality
 from pulmo.imaging.refine_mask import refine_mask
 from pulmo.imaging.volume import Volume
 
 ATTEMPTS = (
-    SegmentationParameters(threshold_hu=-400),
-    SegmentationParameters(threshold_hu=-400, closing_mm=4, enclosed_only=True),
+    SegmentationParameters(threshold_hu=LUNG_BELOW_HU),
+    SegmentationParameters(threshold_hu=LUNG_BELOW_HU, closing_mm=4, enclosed_only=True),
     SegmentationParameters(threshold_hu=-550, closing_mm=4, enclosed_only=True),
 )
-"""Tried in turn until a mask is good. −400 HU is half way between lung (−850) and soft tissue (+50), so that blurred
-edges neither gain nor lose. Closing the tissue shuts the holes that join the lungs to the air outside (streaks from a
-pacemaker); so does leaving out what is not enclosed, where gaps between slices join them."""
+"""Tried in turn until the mask has no fault. Closing the tissue shuts the holes that join the lungs to the air outside
+(streaks from a pacemaker); so does leaving out what is not enclosed, where gaps between slices join them."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,15 @@ def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
     Found on a coarse grid, then outlined voxel by voxel. Raises ScanError if there are no lungs in the scan.
     """
     grid = downsample(volume)
+    chest = find_chest_air(grid)
     best: LungMask | None = None
     for parameters in ATTEMPTS:
-        lungs, other_air = find_lungs(grid, parameters)
+        lungs, other_air = find_lungs(chest, parameters)
         labels = refine_mask(volume, grid, lungs, other_air, parameters, fill_structures)
-        mask = LungMask(labels, assess_quality(volume, labels, grid))
+        mask = LungMask(labels, assess_quality(volume, labels, chest))
         if best is None or mask.quality.rank > best.quality.rank:
             best = mask
-        if best.quality.verdict == "good":
+        if not best.quality.mask_faults:
             break
     if best is None or best.quality.verdict == "unusable":
         remedy = "Give a chest CT that shows them; this may be a head or an abdomen"
@@ -53,5 +53,5 @@ def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
 def estimate_lung_litres(volume: Volume) -> float:
     """Litres of lung on the coarse grid, by the first attempt alone: enough to compare acquisitions of one patient."""
     grid = downsample(volume)
-    lungs, _ = find_lungs(grid, ATTEMPTS[0])
+    lungs, _ = find_lungs(find_chest_air(grid), ATTEMPTS[0])
     return float(np.count_nonzero(lungs)) * grid.voxel_litres

@@ -32,12 +32,8 @@ def opening(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return _as_mask([cv2.morphologyEx(plane, cv2.MORPH_OPEN, kernel) for plane in _planes(mask)])
 
 
-def enclosed_by(mask: np.ndarray) -> np.ndarray:
-    """Where the bool mask (planes, rows, columns) lies on both sides along the rows, or on both along the columns."""
-    return _on_both_sides(mask, 1) | _on_both_sides(mask, 2)
-
-
-def _on_both_sides(mask: np.ndarray, axis: int) -> np.ndarray:
+def between(mask: np.ndarray, axis: int) -> np.ndarray:
+    """Where the bool mask lies on both sides along an axis."""
     before = np.logical_or.accumulate(mask, axis=axis)
     behind = np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
     both: np.ndarray = before & behind

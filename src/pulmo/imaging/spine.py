@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid, sample
-from pulmo.imaging.morphology import SQUARE, enclosed_by, opening
+from pulmo.imaging.morphology import SQUARE, between, opening
 from pulmo.imaging.volume import Volume
 
 _BONE_HU = 160
@@ -68,7 +68,8 @@ def oriented_by_anatomy(volume: Volume) -> Volume:
     """
     grid = sample(volume, _SAMPLED_MM)
     tissue = grid.measured & (grid.hu > _AIR_HU)
-    air = grid.measured & ~tissue & enclosed_by(opening(tissue, SQUARE))
+    thick = opening(tissue, SQUARE)
+    air = grid.measured & ~tissue & (between(thick, 1) | between(thick, 2))
     bone = _lasting_bone(grid, air)
     if bone is None:
         return volume
