@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.morphology import SQUARE, dilation, disk
+from pulmo.imaging.morphology import SQUARE, bounding_box, dilation, disk
 
-_ABOVE_AIR_HU = (100, 80, 60, 45, 30, 15)
+_ABOVE_AIR_HU = (100, 75, 50, 25)
 """Thresholds in turn, above the value of the air around the patient."""
 _AIR_HU, _SURELY_AIR_HU = -1000, -900
 _PURE_HU = 60
@@ -60,13 +60,22 @@ def components(
     mask: np.ndarray, grid: CoarseGrid, smallest_litres: float, margin: int = 0
 ) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
     """(bounding box, widened by a margin in the planes; mask in it) of each connected component that is not tiny."""
-    labels = cc3d.connected_components(mask, connectivity=6)
+    around = bounding_box(mask)
+    if not mask[around].size:
+        return
+    labels = cc3d.connected_components(mask[around], connectivity=6)
     found = cc3d.statistics(labels)
     for label in np.flatnonzero(found["voxel_counts"] * grid.voxel_litres > smallest_litres):
         if label:
-            z, *plane = found["bounding_boxes"][label]
-            y, x = (slice(max(0, side.start - margin), side.stop + margin) for side in plane)
-            yield (z, y, x), labels[z, y, x] == label
+            box = tuple(
+                slice(outer.start + inner.start, outer.start + inner.stop)
+                for outer, inner in zip(around, found["bounding_boxes"][label], strict=True)
+            )
+            z, y, x = box[0], *(slice(max(0, side.start - margin), side.stop + margin) for side in box[1:])
+            part = np.zeros(mask[z, y, x].shape, bool)
+            inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, (z, y, x), strict=True))
+            part[inner] = labels[found["bounding_boxes"][label]] == label
+            yield (z, y, x), part
 
 
 def air_outside_hu(grid: CoarseGrid, outside: np.ndarray) -> float:

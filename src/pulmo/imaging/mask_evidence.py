@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-import cc3d
 import numpy as np
 
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.enclosed_gas import components
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import ChestAir
 from pulmo.imaging.morphology import SQUARE, dilation, disk, erosion, opening
@@ -14,6 +15,7 @@ _THICK_MM = 4.5
 """What a disk of this radius fits into counts; thinner things are blurred edges."""
 _RING_MM = (3.0, 6.5)
 _LUNG_HU, _TISSUE_HU = -600, -300
+_SMALLEST_MISSING_LITRES = 0.002
 _NEARLY_AIR_HU, _LIGHTER_THAN_LUNG_HU = 60, 80
 
 
@@ -45,8 +47,8 @@ class Evidence(NamedTuple):
     exchanged: bool
 
 
-def measure_evidence(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Evidence:
-    """The evidence on a mask that is not empty; `labels` as `LungMask.labels`."""
+def measure_evidence(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest: ChestAir) -> Evidence:
+    """The evidence on a mask that is not empty; `labels` as `LungMask.labels`, `areas` (slices,) their voxels."""
     grid, small = chest.grid, chest.grid.sampled(labels)
     mask = small > 0
     litres = np.count_nonzero(mask) * grid.voxel_litres
@@ -55,9 +57,9 @@ def measure_evidence(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Evi
     border = mask & ~erosion(mask, SQUARE)
     inner, outer = (dilation(mask, disk(radius_mm, grid.spacing_mm[1:])) for radius_mm in _RING_MM)
     ring = grid.hu[outer & ~inner & grid.measured & ~beside_gas]
-    areas = np.count_nonzero(labels, axis=(1, 2))
     like_lung = chest.surrounded & ~dilation(mask, SQUARE) & ~beside_gas & (grid.hu < _LUNG_HU)
-    missing = _missing(like_lung & (grid.hu > chest.air_hu), mask, thick, outer) * grid.voxel_litres
+    like_lung = opening(like_lung & (grid.hu > chest.air_hu), thick)
+    missing = _missing(grid, like_lung, mask, outer) * grid.voxel_litres
     return Evidence(
         gas_litres=np.count_nonzero(mask & chest.gas) * grid.voxel_litres,
         light_litres=_light(chest, mask, thick) * grid.voxel_litres,
@@ -72,18 +74,17 @@ def measure_evidence(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Evi
     )
 
 
-def _missing(like_lung: np.ndarray, mask: np.ndarray, thick: np.ndarray, around: np.ndarray) -> int:
+def _missing(grid: CoarseGrid, like_lung: np.ndarray, mask: np.ndarray, around: np.ndarray) -> int:
     """Voxels of the parts that touch the mask or lie at its height."""
-    labels = cc3d.connected_components(opening(like_lung, thick), connectivity=6)
-    sizes = np.bincount(labels.ravel())
     heights = np.flatnonzero(mask.any(axis=(1, 2)))
-    at_its_height = np.bincount(labels[heights[0] : heights[-1] + 1].ravel(), minlength=len(sizes)) > 0.5 * sizes
-    touching = around.copy()
-    touching[1:] |= around[:-1]
-    touching[:-1] |= around[1:]
-    counted = at_its_height | (np.bincount(labels[touching].ravel(), minlength=len(sizes)) > 0)
-    counted[0] = False
-    return int(sizes[counted].sum())
+    counted = 0
+    for (z, y, x), part in components(like_lung, grid, _SMALLEST_MISSING_LITRES):
+        at_its_height = part[max(0, heights[0] - z.start) : max(0, heights[-1] + 1 - z.start)]
+        size = np.count_nonzero(part)
+        above_and_below = slice(max(0, z.start - 1), z.stop + 1)
+        if 2 * np.count_nonzero(at_its_height) > size or (around[above_and_below, y, x].any(0) & part.any(0)).any():
+            counted += size
+    return counted
 
 
 def _light(chest: ChestAir, mask: np.ndarray, thick: np.ndarray) -> int:

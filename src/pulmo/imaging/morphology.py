@@ -40,6 +40,14 @@ def between(mask: np.ndarray, axis: int) -> np.ndarray:
     return both
 
 
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    """Around what a bool mask (planes, rows, columns) holds; empty for nothing."""
+    flat = mask.any(axis=0)
+    used = [np.flatnonzero(line) for line in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
+    z, y, x = (slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(0, 0) for line in used)
+    return z, y, x
+
+
 def _planes(mask: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(mask).view(np.uint8)
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import downsample
-from pulmo.imaging.left_right import LEFT, RIGHT, labelled_window
+from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import LUNG_BELOW_HU, ChestAir, find_chest_air
 from pulmo.imaging.mask_evidence import Evidence, measure_evidence
 from pulmo.imaging.volume import Volume
@@ -59,8 +60,9 @@ def assess_mask(volume: Volume, labels: np.ndarray) -> Quality:
 def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quality:
     """The verdict on `labels`: good, doubtful (used, but said) or unusable (not lungs)."""
     grid = chest.grid
-    planes = labels[(slice(None), *labelled_window(labels))]
-    left, right = (np.array([np.count_nonzero(plane == side) for plane in planes]) for side in (LEFT, RIGHT))
+    left, right = (
+        np.array([cv2.countNonZero(cv2.inRange(plane, side, side)) for plane in labels]) for side in (LEFT, RIGHT)
+    )
     area = left + right
     voxels = int(area.sum())
     litres = float(area @ volume.voxel_litres)
@@ -68,7 +70,7 @@ def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quali
     tissue_litres = np.count_nonzero(grid.measured & (grid.hu > LUNG_BELOW_HU)) * grid.voxel_litres
     share = litres / (litres + tissue_litres) if litres else 0.0
     roughness = _roughness(left, right)
-    evidence = measure_evidence(volume, labels, chest) if voxels else None
+    evidence = measure_evidence(volume, labels, area, chest) if voxels else None
     of_mask = [*_implausible(litres, balance, roughness), *(_mask_faults(evidence) if evidence else ())]
     of_scan = _scan_limits(evidence) if evidence else []
     verdict = "doubtful" if of_mask or of_scan else "good"
@@ -85,6 +87,11 @@ def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quali
         roughness=roughness,
         pixel_ratio=(labels.size - voxels) / voxels if voxels else 0.0,
     )
+
+
+def _areas(labels: np.ndarray, side: int) -> np.ndarray:
+    """Voxels of one lung, (slices,)."""
+    return np.array([cv2.countNonZero(cv2.inRange(plane, side, side)) for plane in labels])
 
 
 def _implausible(litres: float, balance: float, roughness: float) -> list[str]:

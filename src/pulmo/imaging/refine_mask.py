@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.hounsfield import PADDING_HU
+from pulmo.imaging.hounsfield import HIGHEST_HU, PADDING_HU
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import SegmentationParameters
 from pulmo.imaging.morphology import SQUARE, disk
@@ -47,19 +47,18 @@ def refine_mask(
         inside = hu[rows, columns]
         air = cv2.inRange(inside, PADDING_HU + 1, parameters.threshold_hu - 1)
         lung = cv2.bitwise_and(grid.magnified(place)[: inside.shape[0], : inside.shape[1]], air)
-        if fill_structures:
-            dense = (inside > PADDING_HU) & (air == 0)
-            for side in (LEFT, RIGHT):
-                lung[closing.added_to((lung == side).view(np.uint8)) & dense & (lung == 0)] = side
+        if fill_structures and cv2.countNonZero(lung):
+            dense = cv2.inRange(inside, parameters.threshold_hu, HIGHEST_HU)
+            cv2.max(lung, cv2.bitwise_and(closing.added_to(lung), dense), dst=lung)
             _fill_holes(lung, largest_hole)
         labels[index, rows, columns] = lung
     return labels
 
 
 class _Closing(NamedTuple):
-    """Morphological closing of a plane on pixels `shrunk` times as large: at full size it would take a second."""
+    """Morphological closing of a plane on every so many-th pixel: at full size it would take a second."""
 
-    shrunk: tuple[int, int]
+    steps: tuple[int, int]
     kernel: np.ndarray
 
     @classmethod
@@ -67,18 +66,22 @@ class _Closing(NamedTuple):
         rows, columns = (max(1, round(_CLOSING_PIXEL_MM / mm)) for mm in spacing_mm)
         return cls((rows, columns), disk(_CLOSING_MM, (rows * spacing_mm[0], columns * spacing_mm[1])))
 
-    def added_to(self, mask: np.ndarray) -> np.ndarray:
-        """What closing adds to a mask (rows, columns), uint8 0 or 1; bool."""
-        rows, columns = (-(-length // count) for length, count in zip(mask.shape, self.shrunk, strict=True))
-        whole = rows * self.shrunk[0], columns * self.shrunk[1]
-        below, beside = whole[0] - mask.shape[0], whole[1] - mask.shape[1]
-        padded = cv2.copyMakeBorder(255 * mask, 0, below, 0, beside, cv2.BORDER_REPLICATE)
-        small = (cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA) > 127).view(np.uint8)
-        closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, self.kernel)
-        # Half-filled pixels at the edge stay as they are.
-        added = (closed & ~small) | cv2.erode(closed, SQUARE)
-        full = cv2.resize(added, whole[::-1], interpolation=cv2.INTER_NEAREST)
-        return np.asarray(full[: mask.shape[0], : mask.shape[1]] > 0)
+    def added_to(self, labels: np.ndarray) -> np.ndarray:
+        """Closed lungs, each for itself, uint8 labels (rows, columns); their half-filled edges are left out."""
+        rows, columns = self.steps
+        small = np.ascontiguousarray(labels[rows // 2 :: rows, columns // 2 :: columns])
+        added = np.zeros_like(small)
+        for side in (LEFT, RIGHT):
+            lung = cv2.inRange(small, side, side)
+            if cv2.countNonZero(lung):
+                closed = cv2.morphologyEx(lung, cv2.MORPH_CLOSE, self.kernel)
+                fresh = cv2.max(cv2.bitwise_xor(closed, lung), cv2.erode(closed, SQUARE))
+                added[fresh > 0] = side
+        full = cv2.resize(added, (columns * small.shape[1], rows * small.shape[0]), interpolation=cv2.INTER_NEAREST)
+        below, beside = (max(0, wanted - there) for wanted, there in zip(labels.shape, full.shape, strict=True))
+        if below or beside:
+            full = cv2.copyMakeBorder(full, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray(full[: labels.shape[0], : labels.shape[1]])
 
 
 def _fill_holes(labels: np.ndarray, largest: float) -> None:
