@@ -44,11 +44,12 @@ class CoarseGrid:
 
     def sampled(self, array: np.ndarray) -> np.ndarray:
         """An array of the volume's shape on this grid: the middle voxel of each block, axes upright."""
-        middles = [
-            np.minimum(np.arange(0, length, count) + count // 2, length - 1)
-            for length, count in zip(array.shape, self.block, strict=True)
-        ]
-        return np.ascontiguousarray(_flipped(array[np.ix_(*middles)].transpose(self.axes), self.flips))
+        middles = (min(count // 2, length - 1) for length, count in zip(array.shape, self.block, strict=True))
+        small = array[tuple(slice(first, None, count) for first, count in zip(middles, self.block, strict=True))]
+        shape = np.array(self.hu.shape)[list(np.argsort(self.axes))]
+        # The last block of an axis may end before its middle.
+        small = np.pad(small, [(0, wanted - there) for wanted, there in zip(shape, small.shape, strict=True)], "edge")
+        return np.ascontiguousarray(_flipped(small.transpose(self.axes), self.flips))
 
     def as_volume(self, array: np.ndarray) -> np.ndarray:
         """From upright axes to the volume's; still coarse."""

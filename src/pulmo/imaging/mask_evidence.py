@@ -107,10 +107,11 @@ def _gap(volume: Volume, areas: np.ndarray) -> float:
 
 def _exchanged(small: np.ndarray, chest: ChestAir) -> bool:
     """By each other's place, or by the spine's where there is one lung; `small` are the labels on the grid."""
-    middle = [np.nonzero(small == side)[2] for side in (LEFT, RIGHT)]
-    if middle[0].size and middle[1].size:
-        return bool(middle[0].mean() < middle[1].mean())
+    columns = np.arange(small.shape[2])
+    left, right = ((small == side).sum(axis=(0, 1)) for side in (LEFT, RIGHT))
+    if left.any() and right.any():
+        return bool(np.average(columns, weights=left) < np.average(columns, weights=right))
     if chest.spine is None:
         return False
-    left_of_spine = bool(np.concatenate(middle).mean() > chest.spine[1])
-    return left_of_spine != bool(middle[0].size)
+    left_of_spine = bool(np.average(columns, weights=left + right) > chest.spine[1])
+    return left_of_spine != bool(left.any())
