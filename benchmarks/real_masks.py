@@ -81,7 +81,7 @@ def _out_of_fold(pictures: Pictures, truth: Masks, fold: np.ndarray, arguments: 
     plan = Plan(EPOCHS, arguments.steps // EPOCHS, 4e-3, 1, 1e-4, 0.5, EPOCHS)
     build = partial(unet, NETWORK, arguments.pixels)
     trainer = ImageTrainer(build, LOSS, pictures, Recipe(plan, 16, MOVES), arguments.seed)
-    predictor = MaskPredictor(trainer.network)
+    predictor = MaskPredictor(trainer.network, flip=True)
     scores = np.zeros(len(fold))
     for number in range(FOLDS):
         held_out = np.flatnonzero(fold == number)

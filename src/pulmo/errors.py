@@ -7,6 +7,8 @@ without one, every fault with its place, its value and its remedy.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pulmo.files import printable
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -19,6 +21,11 @@ class Fault:
     where: str
     what: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        # Any of them may hold a file's name, which need not be UTF-8, and goes on to terminals, tables and pages.
+        for name in ("where", "what", "remedy"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     def __str__(self) -> str:
         end = "" if self.remedy.endswith((".", "?", "…")) else "."
@@ -43,3 +50,17 @@ class ParticipantVisibleError(UserError):
 
 class ScanError(UserError):
     """One scan cannot be read or measured. It stops `pulmo scan`, but never a competition."""
+
+
+class DivergedError(UserError):
+    """A training or a prediction gave numbers that are not finite (NaN or infinite)."""
+
+    @classmethod
+    def of(cls, where: str, what: str) -> "DivergedError":
+        """`where`: as far as it is known there (an epoch); `what` is not finite."""
+        remedy = "Lower the learning rate, or give more regularisation, and run it again: what is done is kept"
+        return cls(Fault(where, f"the training has diverged: {what}", remedy))
+
+    def within(self, where: str) -> "DivergedError":
+        """The same, told with what it is part of: a fold, a stage."""
+        return type(self)(Fault(f"{where}, {fault.where}", fault.what, fault.remedy) for fault in self.faults)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pulmo.competition import competition_names, find_competition
+from pulmo.errors import UserError
 from tests.support import run_pulmo
 
 Pulmo = Callable[..., tuple[int, str, str]]
@@ -65,7 +67,10 @@ def test_a_train_csv_is_a_solution_of_its_last_three_visits(pulmo: Pulmo, files:
     lines = ["Patient,Weeks,FVC,Percent", *(f"a,{week},{fvc},80" for week, fvc in rows)]
     (files / "train.csv").write_text("\n".join(lines))
     (files / "mine.csv").write_text("Patient_Week,FVC,Confidence\na_9,1900,70\na_5,2000,70\na_0,9999,70\n")
-    assert pulmo("osic", "score", files / "mine.csv", "--solution", files / "train.csv")[1] == "-4.595069\n"
+    code, out, err = pulmo("osic", "score", files / "mine.csv", "--solution", files / "train.csv")
+    assert (code, out) == (0, "-4.595069\n")
+    assert "only each patient's last 3 count, never the first. It does not judge a model that was trained on it" in err
+    assert "note" not in pulmo("osic", "score", files / "good.csv", "--solution", files / "solution.csv")[2]
 
 
 def test_validate_accepts_any_order(pulmo: Pulmo, files: Path) -> None:
@@ -124,6 +129,43 @@ def test_weights_that_do_not_fit_are_refused(pulmo: Pulmo, files: Path, weights:
     assert code == 1
     assert words in err
     assert not (files / "blend.csv").exists()
+
+
+@pytest.mark.parametrize("name", competition_names())
+@pytest.mark.parametrize("weights", ["nan,1", "inf,1", "1,-inf", "-1,2", "0,0"])
+def test_what_is_no_weight_is_refused_in_every_competition(
+    pulmo: Pulmo, tmp_path: Path, name: str, weights: str
+) -> None:
+    cells = {"osic": "a_5,2000,70", "siim": "a,-1", "rsna": "a,", "dsb": "a,0.5"}[name]
+    text = f"{','.join(find_competition(name).submission_columns)}\n{cells}\n"
+    for file in ("a.csv", "b.csv"):
+        (tmp_path / file).write_text(text)
+    words = (name, "blend", tmp_path / "a.csv", tmp_path / "b.csv", "--out", tmp_path / "out.csv")
+    code, _, err = pulmo(*words, f"--weights={weights}")
+    assert code == 1
+    assert f"--weights {weights}: " in err
+    assert not (tmp_path / "out.csv").exists()
+    assert pulmo(*words, "--weights=1e308,1e308")[0] == 0
+    module = find_competition(name).module("submission")
+    table = pd.read_csv(tmp_path / "a.csv", dtype=str, keep_default_na=False)
+    with pytest.raises(UserError, match="are no weights"):
+        module.blend([table, table], [float(weight) for weight in weights.split(",")])
+
+
+@pytest.mark.parametrize(
+    ("name", "knob"),
+    [("siim", "threshold=nan"), ("siim", "threshold=inf"), ("siim", "threshold=0"), ("rsna", "shrink=nan")]
+    + [("rsna", f"{knob}") for knob in ("shrink=-1", "iou=inf", "threshold=nan", "threshold=-0.1", "solo=2")],
+)
+def test_a_parameter_of_a_blend_that_is_out_of_range_is_refused(
+    pulmo: Pulmo, tmp_path: Path, name: str, knob: str
+) -> None:
+    cells = {"siim": "a,-1", "rsna": "a,"}[name]
+    (tmp_path / "a.csv").write_text(f"{','.join(find_competition(name).submission_columns)}\n{cells}\n")
+    code, _, err = pulmo(name, "blend", tmp_path / "a.csv", "--out", tmp_path / "out.csv", "--set", knob)
+    assert code == 1
+    assert knob.partition("=")[0] in err
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_blend_refuses_files_of_other_ids(pulmo: Pulmo, files: Path) -> None:

@@ -72,10 +72,13 @@ def header() -> SliceHeader:
         location_mm=0.0,
         slope=1.0,
         intercept=-1024.0,
+        has_intercept=True,
         padding=None,
         syntax="1.2.840.10008.1.2.1",
         dtype="<i2",
         bits_allocated=16,
         bits_stored=16,
+        high_bit=15,
+        swapped=False,
         pixels=(0, 32),
     )

@@ -80,7 +80,9 @@ def test_missing_slices(write_scan: Callable[..., Path], small_body: Body, small
 def test_duplicates(write_scan: Callable[..., Path], small_body: Body, small_grid: Grid) -> None:
     twice = (*small_grid.slice_mm, *small_grid.slice_mm[10:15])
     found = assert_right(write_scan(small_body, replace(small_grid, slice_mm=twice)), small_body)
-    assert found["repairs"] == "5 duplicate slices left out"
+    assert found["repairs"] == (
+        "5 slices left out: another phase (InstanceNumber 43–47); one of several phases: InstanceNumber 1–42"
+    )
     assert found["slices"] == len(small_grid.slice_mm)
 
 
@@ -156,7 +158,9 @@ def test_two_acquisitions_in_one_series(tmp_path: Path, small_grid: Grid) -> Non
     write_series(tmp_path, draw(breathed_in, between, noise_sd=15), between, second)
     found = assert_right(tmp_path, breathed_in)
     assert found["slices"] == 42
-    assert found["repairs"] == "42 slices of other series, sizes or acquisitions left out"
+    assert found["repairs"] == (
+        "42 slices left out: another phase (AcquisitionNumber 1); one of several phases: AcquisitionNumber 2"
+    )
 
 
 def test_one_slice_of_another_size(tmp_path: Path, small_body: Body, small_grid: Grid) -> None:
@@ -165,5 +169,5 @@ def test_one_slice_of_another_size(tmp_path: Path, small_body: Body, small_grid:
     write_slice(paths[20], hu[20, ::2, ::2], small_grid, 20)
     found = assert_right(tmp_path, small_body)
     assert found["slices"] == 41
-    assert "1 slice of other" in str(found["repairs"])
+    assert "1 slice left out: another size (80 × 80, not 160 × 160)" in str(found["repairs"])
     assert "1 gap of up to 12 mm" in str(found["repairs"])

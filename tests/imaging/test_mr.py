@@ -11,6 +11,7 @@ from pulmo.imaging.listing import list_series
 from pulmo.imaging.mr import BODY, BRIGHTEST, MrVolume, body_median, mr_volume, read_mr
 from pulmo.phantom.dicom import Encoding, Series, write_series
 from pulmo.phantom.geometry import axial, evenly
+from tests.imaging.dicom_files import write_picture
 
 GRID = axial(evenly(4, 2.0), (12, 16), 1.0)
 UPRIGHT = np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]])
@@ -31,6 +32,25 @@ def test_stored_values_are_rescaled_and_stacked_by_position(tmp_path: Path) -> N
     volume = read_mr(tmp_path)
     assert volume.positions_mm == pytest.approx([-3, -1, 1, 3])
     np.testing.assert_allclose(volume.intensity, body(200), atol=0.26)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_only_the_pixels_own_bits_count(tmp_path: Path, signed: bool) -> None:
+    """An overlay above 12 bits changes nothing; −24 of 12 bits, 0x0FE8, is no 4072."""
+    values = np.array([[100, -24 if signed else 4000], [7, 0]])
+    words = (values & 0x0FFF | 0x5000).astype("i2" if signed else "u2")
+    for instance in range(1, 4):
+        write_picture(
+            tmp_path / f"{instance}.dcm",
+            words,
+            12,
+            Modality="MR",
+            RescaleIntercept="0",
+            InstanceNumber=str(instance),
+            ImagePositionPatient=["0", "0", str(instance)],
+            ImageOrientationPatient=["1", "0", "0", "0", "1", "0"],
+        )
+    assert read_mr(tmp_path).intensity[1].tolist() == values.tolist()
 
 
 @pytest.mark.parametrize("gain", [3.0, 1000.0])

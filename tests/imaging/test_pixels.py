@@ -25,8 +25,8 @@ SHIPPED = sorted(
     for path in (Path(pydicom.__file__).parent / "data").rglob("*")
     if path.is_file() and path.suffix not in (".py", ".pyc")
 )
-# 12-bit JPEG, which none of pydicom's decoders reads, and a number of frames of "1A": the sum of what SimpleITK reads.
-BEYOND_PYDICOM = {"JPEG-lossy.dcm": 3_767_007, "JPGExtended.dcm": 3_767_007, "badVR.dcm": 101_378_000}
+# 12-bit JPEG, which none of pydicom's decoders reads: the sum of what SimpleITK reads.
+BEYOND_PYDICOM = {"JPEG-lossy.dcm": 3_767_007, "JPGExtended.dcm": 3_767_007}
 COMPRESSED = (RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)
 
 
@@ -37,6 +37,7 @@ def test_pydicom_ships_files() -> None:
 REFUSALS = (
     *("not a DICOM file", "not a readable DICOM file (", "a DICOM file without a picture", "a colour picture"),
     *("several frames in one file", "its pixels cannot be decoded", "its pixel data is cut short"),
+    "its pixel data has ",
 )
 
 

@@ -1,7 +1,10 @@
 """A folder → one scan, or a sentence that says what is wrong and what to do."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -79,6 +82,83 @@ def test_stray_files_are_left_out_and_told(tmp_path: Path) -> None:
     )
 
 
+def raw_values(path: Path, **tags: bytes) -> None:
+    """Values as raw bytes, which pydicom would not write."""
+    dataset = pydicom.dcmread(path)
+    for keyword, raw in tags.items():
+        tag = pydicom.datadict.tag_for_keyword(keyword)
+        dataset[tag] = pydicom.dataelem.RawDataElement(pydicom.tag.Tag(tag), "DS", len(raw), raw, 0, False, True)
+    dataset.save_as(path)
+
+
+def test_a_value_that_is_no_number_is_named_with_file_tag_and_value(tmp_path: Path) -> None:
+    paths = write_series(tmp_path, NOISE, GRID)
+    for keyword, raw in {
+        "RescaleSlope": b"0,5 ",
+        "RescaleIntercept": b"3.4028235E+38 ",
+        "PixelSpacing": b"3.4E+38\\3.4E+38 ",
+        "ImagePositionPatient": b"0\\0\\1,5 ",
+        "ImageOrientationPatient": b"1\\0\\0\\0\\one\\0",
+    }.items():
+        kept = paths[2].read_bytes()
+        raw_values(paths[2], **{keyword: raw})
+        with pytest.raises(ScanError) as caught:
+            read_volume(tmp_path)
+        assert str(caught.value).startswith(f"{paths[2]}: {keyword} is '{raw.decode().strip()}': ")
+        paths[2].write_bytes(kept)
+    raw_values(paths[2], RescaleSlope=b"0 ")
+    assert read_volume(tmp_path).repairs == ("RescaleSlope 0 taken for 1 (1 slice)",)
+    raw_values(paths[2], RescaleSlope=b"1000")
+    with pytest.raises(ScanError, match=r"RescaleSlope is 1000: that of a CT lies between 0\.001 and 100 HU"):
+        read_volume(tmp_path)
+    raw_values(paths[2], RescaleSlope=b"1 ", RescaleIntercept=b"-70000")
+    with pytest.raises(ScanError, match="RescaleIntercept is -70000: that of a CT is at most 65536 HU"):
+        read_volume(tmp_path)
+
+
+def test_slices_without_a_modality_are_taken_for_what_they_are(tmp_path: Path) -> None:
+    paths = write_series(tmp_path, NOISE, GRID)
+    for path in paths:
+        rewrite(path, Modality=None)
+    assert read_volume(tmp_path).repairs == (
+        "Modality is missing: taken for CT by its SOP class, CT Image Storage (5 slices)",
+    )
+    for path in paths:
+        rewrite(path, SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+    assert read_volume(tmp_path).repairs == (
+        "Modality is missing: taken for CT, whose values alone are rescaled to Hounsfield units (5 slices)",
+    )
+    for path in paths:
+        rewrite(path, RescaleIntercept=0, RescaleType=None)
+    with pytest.raises(ScanError, match="Modality is missing in its images, and neither SOP class nor rescaling"):
+        read_volume(tmp_path)
+
+
+def test_a_linked_folder_is_followed_and_an_odd_name_told(tmp_path: Path) -> None:
+    write_series(tmp_path / "elsewhere", NOISE, GRID)
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    (folder / "series").symlink_to(tmp_path / "elsewhere")
+    (folder / "series" / "up").symlink_to(tmp_path)
+    (folder / os.fsdecode(b"M\xfcller.txt")).write_text("x")
+    volume = read_volume(folder)
+    assert len(volume.hu) == 5
+    assert volume.repairs == ("M\\xfcller.txt left out: not a DICOM file",)
+
+
+def test_a_file_that_may_not_be_opened_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_series(tmp_path, NOISE, GRID)
+    opened = Path.open
+
+    def forbidden(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path == paths[0]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", forbidden)
+    assert read_volume(tmp_path).repairs == ("1.dcm left out: cannot be read (Permission denied)",)
+
+
 def test_undeclared_filling_is_padding(tmp_path: Path) -> None:
     framed = np.zeros((5, 12, 12), np.int16)
     framed[:, 2:10, 2:10] = NOISE
@@ -153,6 +233,17 @@ def test_a_head_has_no_lungs(write_scan: Callable[..., Path]) -> None:
         segment_lungs(read_volume(folder))
 
 
+def test_without_lungs_the_likely_reason_is_told(write_scan: Callable[..., Path]) -> None:
+    grid = axial(evenly(40, 6.0), (160, 160), 1.7)
+    volume = read_volume(write_scan(chest(0.8, 1.0, 0.75), grid))
+    shifted = replace(volume, hu=np.clip(volume.hu + 1024, 0, 3071).astype(np.int16))
+    with pytest.raises(ScanError, match=r"as light as air, its least value is 0\. Look at its RescaleSlope"):
+        segment_lungs(shifted)
+    flat = replace(volume, positions_mm=volume.positions_mm / 400)
+    with pytest.raises(ScanError, match=r"no lungs in this scan, which covers 1 mm\. Give the whole chest"):
+        segment_lungs(flat)
+
+
 def test_of_two_series_the_one_with_more_lung(tmp_path: Path, small_grid: Grid) -> None:
     abdomen = axial(tuple(mm - 250 for mm in evenly(60, 4.0)), (160, 160), 1.7)
     body: Body = plain_lungs(0.8, 1.0, 0.75)
@@ -160,4 +251,5 @@ def test_of_two_series_the_one_with_more_lung(tmp_path: Path, small_grid: Grid) 
     write_series(tmp_path / "b", draw(body, small_grid, noise_sd=15), small_grid, Series(name="chest"))
     volume = read_volume(tmp_path)
     assert len(volume.hu) == 42
-    assert volume.repairs == ("60 slices of other series, sizes or acquisitions left out",)
+    (reason,) = volume.repairs
+    assert reason.startswith("60 slices left out: another series (1.2.826.")

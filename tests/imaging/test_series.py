@@ -1,18 +1,15 @@
 """Which slices belong together, and in which order."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from pulmo.imaging.series import slice_normal, stacks
+from pulmo.errors import ScanError
+from pulmo.imaging.series import longest, stacks, why_apart
 from pulmo.imaging.slices import SliceHeader
-
-
-def at(header: SliceHeader, *heights: float, instance: int = 1, **changes: Any) -> list[SliceHeader]:
-    placed = [replace(header, position_mm=(0.0, 0.0, mm), instance=instance + n) for n, mm in enumerate(heights)]
-    return [replace(slice_, **changes) for slice_ in placed]
+from tests.imaging.support import at
 
 
 def heights_of(header: list[SliceHeader]) -> list[list[float]]:
@@ -26,8 +23,8 @@ def test_by_position_not_by_number(header: SliceHeader) -> None:
 def test_series_sizes_and_orientations_apart(header: SliceHeader) -> None:
     coronal = at(header, 0, 1, orientation=(1.0, 0.0, 0.0, 0.0, 0.0, -1.0))
     mixed = [*at(header, 0, 1, 2, 3), *at(header, 0, 1, 2, series="1.3"), *coronal, *at(header, 9, rows=2)]
-    # The two coronal slices share their y, so that one of them is a duplicate.
-    assert [len(stack.slices) for stack in stacks(mixed)] == [4, 3, 1, 1]
+    # The two coronal slices share their y, and so are placed by number.
+    assert [len(stack.slices) for stack in stacks(mixed)] == [4, 3, 2, 1]
 
 
 def test_rounded_text_is_no_other_orientation(header: SliceHeader) -> None:
@@ -35,29 +32,95 @@ def test_rounded_text_is_no_other_orientation(header: SliceHeader) -> None:
     assert heights_of([*at(header, 0, 2), *near])[0] == pytest.approx([0, 1, 2], abs=1e-3)
 
 
-def test_acquisitions_one_after_the_other_are_one_stack(header: SliceHeader) -> None:
-    parts = [
-        slice_ for number in range(4) for slice_ in at(header, 10 * number, 10 * number + 5, acquisition=str(number))
-    ]
-    assert heights_of(parts) == [[0, 5, 10, 15, 20, 25, 30, 35]]
-
-
-def test_acquisitions_that_share_a_slice_where_they_meet_are_one_stack(header: SliceHeader) -> None:
-    parts = [*at(header, 0, 5, 10, 15), *at(header, 15, 20, 25, 30, acquisition="2", instance=9)]
-    (stack,) = stacks(parts)
-    assert stack.positions_mm.tolist() == [0, 5, 10, 15, 20, 25, 30]
-    assert stack.slices[3].acquisition == "1"
+def test_the_first_of_two_at_one_place_stays(header: SliceHeader) -> None:
+    (stack,) = stacks([*at(header, 0, 5, 10, 15, instance=11), *at(header, 5.1, instance=1)])
+    assert [slice_.instance for slice_ in stack.slices] == [11, 1, 13, 14]
     assert stack.repairs == ("1 duplicate slice left out",)
 
 
-def test_acquisitions_that_overlap_are_apart(header: SliceHeader) -> None:
-    parts = [*at(header, 0, 5, 10, 15, 20), *at(header, 2, 7, 12, 17, acquisition="2")]
-    assert heights_of(parts) == [[0, 5, 10, 15, 20], [2, 7, 12, 17]]
+def test_a_file_stored_twice_is_a_copy(header: SliceHeader) -> None:
+    once = [replace(part, sop=f"1.{part.instance}") for part in at(header, 0, 5, 10)]
+    again = [replace(part, path=Path("copy") / f"{part.instance}.dcm") for part in once]
+    (stack,) = stacks([*once, *again])
+    assert stack.slices == tuple(once)
+    assert stack.repairs == ("3 copies of other files left out",)
+    # One SOPInstanceUID in every file is the writer's mistake, and tells nothing.
+    (whole,) = stacks([replace(part, sop="1") for part in once])
+    assert len(whole.slices) == 3
 
 
-def test_the_first_of_two_at_one_place_stays(header: SliceHeader) -> None:
-    (stack,) = stacks([*at(header, 0, 5, 10, instance=11), *at(header, 0, 5.1, 10, instance=1)])
-    assert [slice_.instance for slice_ in stack.slices] == [1, 2, 3]
+def test_a_series_a_file_is_grouped_by_what_is_shared(header: SliceHeader) -> None:
+    scattered = [replace(part, series=f"1.{part.instance}", series_number="4") for part in at(header, 0, 5, 10)]
+    other = [replace(part, series=f"2.{part.instance}", series_number="5") for part in at(header, 0, 5)]
+    first, second = stacks([*scattered, *other])
+    assert (len(first.slices), len(second.slices)) == (3, 2)
+    assert first.repairs == ("5 SeriesInstanceUIDs in 5 slices: grouped by SeriesNumber, size and orientation",)
+
+
+def test_slices_without_a_series_belong_to_the_only_one(header: SliceHeader) -> None:
+    (stack,) = stacks([*at(header, 0, 10), *at(header, 5, 15, series="")])
+    assert stack.positions_mm.tolist() == [0, 5, 10, 15]
+    assert stack.repairs == ("no SeriesInstanceUID in 2 slices: that of the others taken",)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ((7.127715, 7.127715), (7.13, 7.13), True),
+        ((0.703125, 0.703125), (0.7, 0.7), True),
+        ((0.9765625, 0.9765625), (0.98, 0.98), True),
+        ((0.703125, 0.703125), (0.71, 0.71), False),  # further than two decimals round
+        ((0.1, 0.1), (0.1045, 0.1), False),  # 4.5 %: other pixels, however near in mm
+    ],
+)
+def test_rounded_spacing_is_the_same(
+    header: SliceHeader, one: tuple[float, float], other: tuple[float, float], together: bool
+) -> None:
+    found = stacks([*at(header, 0, 10, pixel_spacing_mm=one), *at(header, 5, 15, pixel_spacing_mm=other, instance=9)])
+    assert len(found) == 1 if together else len(found) == 2
+    if together:
+        assert {part.pixel_spacing_mm for part in found[0].slices} == {max(one, other, key=lambda s: len(repr(s)))}
+        assert "PixelSpacing is rounded in some slices" in found[0].repairs[0]
+
+
+def test_a_slice_without_spacing_has_that_of_the_others(header: SliceHeader) -> None:
+    (stack,) = stacks([*at(header, 5, pixel_spacing_mm=()), *at(header, 0, 10, 15, pixel_spacing_mm=(0.7, 0.8))])
+    assert {part.pixel_spacing_mm for part in stack.slices} == {(0.7, 0.8)}
+    assert stack.repairs == ("no PixelSpacing in 1 slice: 0.7 × 0.8 mm taken, as in the others",)
+
+
+def test_a_value_that_cannot_be_true_is_the_fault_of_its_whole_series(header: SliceHeader) -> None:
+    wrong = at(header, 15, wrong=(("RescaleSlope", "RescaleSlope is '0,5': not a decimal number"),))
+    sound = at(header, 0, 5, series="1.3")
+    bad, good = stacks([*at(header, 0, 5, 10), *wrong, *sound])
+    assert good.fault is None
+    assert bad.fault is not None
+    assert str(bad.fault) == (
+        "1.dcm: RescaleSlope is '0,5': not a decimal number. Correct the tag, or export the series again."
+    )
+    with pytest.raises(ScanError, match="'0,5'"):
+        longest([bad, good])
+    assert why_apart(bad, good) == "RescaleSlope is '0,5': not a decimal number"
+
+
+def test_a_wrong_value_that_is_not_needed_is_told(header: SliceHeader) -> None:
+    wrong = (("SliceThickness", "SliceThickness is '1,25': not a decimal number"),)
+    (stack,) = stacks(at(header, 0, 5, 10, wrong=wrong))
+    assert stack.repairs == ("1.dcm: SliceThickness is '1,25': not a decimal number; it is not needed (and 2 more)",)
+
+
+def test_what_is_left_out_has_its_reason(header: SliceHeader) -> None:
+    chosen, *_ = stacks(at(header, 0, 5, 10))
+    others: dict[str, dict[str, Any]] = {
+        "another series (1.3)": {"series": "1.3"},
+        "another size (2 × 4, not 4 × 4)": {"rows": 2},
+        "another orientation": {"orientation": (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)},
+        "another PixelSpacing (2.0 × 2.0, not 1.0 × 1.0 mm)": {"pixel_spacing_mm": (2.0, 2.0)},
+    }
+    for reason, changes in others.items():
+        assert why_apart(stacks(at(header, 0, 5, **changes))[0], chosen) == reason
+    one, two = stacks([*at(header, 0, 5, 10), *at(header, 0, 5, 10, acquisition="2")])
+    assert why_apart(two, one) == "another phase (AcquisitionNumber 2)"
 
 
 @pytest.mark.parametrize(
@@ -71,30 +134,3 @@ def test_the_first_of_two_at_one_place_stays(header: SliceHeader) -> None:
 def test_gaps_are_told(header: SliceHeader, heights: list[float], repair: str) -> None:
     (stack,) = stacks(at(header, *heights))
     assert "; ".join(stack.repairs) == repair
-
-
-def test_slices_without_a_place(header: SliceHeader) -> None:
-    unplaced = at(header, 0, position_mm=())
-    (stack,) = stacks([*at(header, 0, 5), *unplaced])
-    assert stack.repairs == ("1 slice without a position left out",)
-    nowhere = [replace(header, position_mm=(), location_mm=mm, instance=7) for mm in (30.0, 10.0, 20.0)]
-    (stack,) = stacks(nowhere)
-    assert stack.positions_mm.tolist() == [10, 20, 30]
-    assert stack.repairs == ("no ImagePositionPatient: placed by SliceLocation",)
-    numbered = [replace(header, position_mm=(), location_mm=None, instance=n, thickness_mm=2.5) for n in (2, 1, 3)]
-    (stack,) = stacks(numbered)
-    assert stack.positions_mm.tolist() == [2.5, 5, 7.5]
-
-
-@pytest.mark.parametrize(
-    ("orientation", "expected"),
-    [
-        ((1, 0, 0, 0, 1, 0), (0, 0, 1)),
-        ((-1, 0, 0, 0, 1, 0), (0, 0, 1)),  # turned to the head
-        ((1, 0, 0, 0, 0, -1), (0, 1, 0)),
-        ((0, 1, 0, 0, 0, -1), (-1, 0, 0)),
-        ((1, 0, 0, 0, 0.6, 0.8), (0, -0.8, 0.6)),
-    ],
-)
-def test_slice_normal(orientation: tuple[float, ...], expected: tuple[float, ...]) -> None:
-    np.testing.assert_allclose(slice_normal(orientation), expected, atol=1e-12)

@@ -28,6 +28,18 @@ def test_raw_folders_change_with_their_listing(tmp_path: Path) -> None:
     assert len({empty, one, digest_raw(tmp_path / "train"), "absent"}) == 4
 
 
+def test_raw_folders_count_what_links_lead_to_and_end_in_circles(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "1.dcm").write_bytes(b"1")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "series").symlink_to(tmp_path / "store")
+    (tmp_path / "data" / "circle").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "lost").symlink_to(tmp_path / "nowhere")
+    before = digest_raw(tmp_path / "data")
+    (tmp_path / "store" / "1.dcm").write_bytes(b"12")
+    assert digest_raw(tmp_path / "data") != before
+
+
 @pytest.mark.parametrize(
     ("changed", "matters"),
     [("square", True), ("helper", True), ("deeper", True), ("inner", True), ("features", False)],

@@ -48,3 +48,32 @@ def test_one_hidden_image_alone_is_lost(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(b"12345678")
     place_images({"a": tmp_path / "a.dcm"}, ["a", "b"], tmp_path / "data/train", tmp_path / "data/test")
     assert list((tmp_path / "data").rglob("*.dcm")) == []
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=8, max_size=60), public=st.integers(0, 12), seed=st.integers(0, 99))
+def test_nobody_is_on_both_sides(sizes: list[int], public: int, seed: int) -> None:
+    patient_of = {f"{number}_{scan}": f"p{number}" for number, size in enumerate(sizes) for scan in range(size)}
+    try:
+        hidden = choose_hidden(list(patient_of), public, seed, Path("train.csv"), patient_of)
+    except UserError:  # a few patients of many scans each may not be shared out
+        assert max(sizes) > 2 or len(sizes) < 12
+        return
+    shown = set(patient_of) - set(hidden)
+    assert not {patient_of[name] for name in hidden} & {patient_of[name] for name in shown}
+    assert max(2, len(patient_of) // 8) <= len(hidden) <= len(patient_of) / 2
+    assert len(hidden) != public
+
+
+def test_all_of_one_patient_cannot_be_shared_out() -> None:
+    names = [f"scan{number}" for number in range(20)]
+    with pytest.raises(UserError, match=r"has only 20, of 1 patients, to hide some of"):
+        choose_hidden(names, 0, 0, Path("train.csv"), dict.fromkeys(names, "p"))
+
+
+def test_a_folder_with_links_in_a_circle_is_placed_once(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "a").mkdir(parents=True)
+    (source / "a" / "1.dcm").write_bytes(b"12345678")
+    (source / "a" / "up").symlink_to(source)
+    place_images({"a": source / "a"}, [], tmp_path / "train", tmp_path / "test")
+    assert [path.name for path in (tmp_path / "train").rglob("*") if path.is_file()] == ["1.dcm"]

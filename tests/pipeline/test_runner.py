@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pulmo.competition import StageSpec, find_competition
-from pulmo.errors import UserError
+from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, StageResult, output, run_stages
@@ -256,3 +256,40 @@ def _bytes(work: Path) -> dict[str, bytes]:
         for path in work.rglob("*")
         if path.is_file() and path.name not in ("manifest.json", ".lock")
     }
+
+
+def test_notes_outlive_a_kill_and_are_told_once(tmp_path: Path) -> None:
+    def stage() -> Stage:
+        return Stage(StageSpec("train", ""), 0, tmp_path, {}, tmp_path / "train.partial")
+
+    before = stage()
+    for note in ("the encoder starts from random weights", "a scan is left out", "a scan is left out"):
+        before.note(note)
+    with (tmp_path / "train.partial/pieces/notes.jsonl").open("a") as file:
+        file.write('"killed while wri')
+    resumed = stage()
+    assert resumed.notes == ["the encoder starts from random weights", "a scan is left out"]
+    resumed.note("a scan is left out")
+    resumed.note("lungs were looked for")
+    assert stage().notes == [*before.notes, "lungs were looked for"]
+
+
+def test_a_training_that_diverges_names_its_stage(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    square = find_competition("toy").module("square")
+    told = DivergedError.of("fold1, epoch 3", "the loss is nan")
+    monkeypatch.setattr(square, "run", lambda *_: (_ for _ in ()).throw(told))
+    with pytest.raises(UserError, match="stage square, fold1, epoch 3: the training has diverged: the loss is nan"):
+        run_in_process(make_run(tmp_path), monkeypatch)
+
+
+def test_what_was_noted_is_told_when_a_stage_fails(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(stage: Stage, settings: object) -> None:
+        stage.note("13 is left out: it is unlucky")
+        raise UserError(Fault("numbers", "too few are left", "Give more"))
+
+    monkeypatch.setattr(find_competition("toy").module("square"), "run", fail)
+    with pytest.raises(UserError, match="too few are left"):
+        run_in_process(make_run(tmp_path), monkeypatch)
+    assert "note: 13 is left out: it is unlucky" in capsys.readouterr().err

@@ -38,12 +38,12 @@ def test_it_learns_to_find_them(tmp_path: Path) -> None:
     keeping = Keeping(most=4, least=0.3)
     with computing_on("cpu"):
         trainer = ImageTrainer(partial(detector, NETWORK, PIXELS), DetectionLoss(CELL), pictures, RECIPE, seed=1)
-        predictor = BoxPredictor(trainer.network, keeping)
+        predictor = BoxPredictor(trainer.network, keeping, flip=True)
         trainer.train(np.arange(120), 0, tmp_path / "0.npz")
         found = predictor.predict(new.images)
         mirrored = predictor.predict(new.images[:, :, ::-1])
         trainer.network.save(tmp_path / "0.keras")
-        (again,) = predict_folds([tmp_path / "0.keras"], new.images, keeping)
+        (again,) = predict_folds([tmp_path / "0.keras"], True, new.images, keeping)
     true = [new.target[image, side] for image in range(30) for side in range(2) if new.target[image, side].any()]
     ious = [best_iou(box, found, image) for image in range(30) for box in new.target[image] if box.any()]
     assert len(ious) == len(true) == 30

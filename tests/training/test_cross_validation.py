@@ -1,7 +1,9 @@
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
+from pulmo.errors import DivergedError
 from pulmo.models.quantiles import Examples
 from pulmo.training.cross_validation import cross_validate
 
@@ -36,3 +38,24 @@ def test_the_number_of_the_fold_is_told_and_may_come_from_a_bar() -> None:
 
     cross_validate(examples, np.array([0, 1, 1, 1]), fit, iter([0, 1, 2]))
     assert told == [(0, 3), (1, 1), (2, 4)]
+
+
+@pytest.mark.parametrize(("bad", "where"), [(1, "fold1"), (2, "all rows")])
+def test_a_model_whose_predictions_are_not_finite_is_named(bad: int, where: str) -> None:
+    examples = Examples(np.zeros((4, 1)), np.zeros(4), np.ones(4), np.arange(4), np.ones(4, bool))
+
+    def fit(number: int, rows: Examples) -> Constant:
+        return Constant(np.inf if number == bad else 0.0)
+
+    with pytest.raises(DivergedError, match=f"{where}: .* what the model predicts is not finite"):
+        cross_validate(examples, np.array([0, 0, 1, 1]), fit)
+
+
+def test_a_fit_that_fails_names_its_fold() -> None:
+    examples = Examples(np.zeros((4, 1)), np.zeros(4), np.ones(4), np.arange(4), np.ones(4, bool))
+
+    def fit(number: int, rows: Examples) -> Constant:
+        raise DivergedError.of("linear model huber", "a coefficient is not finite")
+
+    with pytest.raises(DivergedError, match=r"fold0, linear model huber: .* a coefficient is not finite"):
+        cross_validate(examples, np.array([0, 0, 1, 1]), fit)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from pulmo.errors import DivergedError
 from pulmo.training import fit as fit_module
 from pulmo.training import passes
 from pulmo.training.augment import Augment, Moves
@@ -134,3 +135,33 @@ def test_without_a_better_validation_it_stops_and_keeps_the_best(
     assert history["validation_loss"].tolist() == [3.0, 1.0, 2.0, 2.5]
     assert history["best"].tolist() == [False, True, False, False]
     assert equal(weights, seen[1])
+
+
+def test_a_training_that_diverges_names_the_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = passes.train, []
+
+    def train_then_nan(*arguments: Any) -> dict[str, float]:
+        calls.append(1)
+        return {**real(*arguments), "loss": float("nan")} if len(calls) == 3 else real(*arguments)
+
+    monkeypatch.setattr(passes, "train", train_then_nan)
+    with (
+        computing_on("cpu"),
+        pytest.raises(DivergedError, match=r"epoch 3: the training has diverged: the loss is nan"),
+    ):
+        train(tmp_path)
+
+
+def test_a_training_whose_numbers_overflow_is_no_random_network(tmp_path: Path) -> None:
+    plan = PLAN._replace(learning_rate=1e30, warm_up_epochs=0)
+    with (
+        computing_on("cpu"),
+        pytest.raises(DivergedError, match=r"epoch 1: .*(loss is (nan|inf)|weight is not finite)"),
+    ):
+        train(tmp_path, plan=plan)
+
+
+def test_a_validation_that_is_not_finite_chooses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "evaluate", lambda *_: {"loss": float("inf")})
+    with computing_on("cpu"), pytest.raises(DivergedError, match=r"epoch 1: .* the validation loss is inf"):
+        train(tmp_path, validation=True)

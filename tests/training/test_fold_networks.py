@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pulmo.competition import StageSpec
-from pulmo.errors import Fault, UserError
+from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.fold_networks import (
     HISTORY,
@@ -21,6 +21,7 @@ from pulmo.training.fold_networks import (
     copy_networks,
     joined,
     train_folds,
+    train_piece,
 )
 
 FOLD = np.array([0, 1, 1, 2])
@@ -43,6 +44,8 @@ class Means:
             os._exit(1)
         if number == 1 and self.ill == "refuses":
             raise UserError(Fault("fold 1", "is not to be trained", "Leave it"))
+        if number == 1 and self.ill == "diverges":
+            raise DivergedError.of("epoch 3", "the loss is nan")
         self.network.set_weights([np.array([[FOLD[~left_out].mean()]])])
         return pd.DataFrame({"epoch": [0, 1], "loss": [1.0, 0.5]})
 
@@ -119,3 +122,32 @@ def test_what_stands_in_the_way_is_told_and_done_folds_are_kept(
     pieces = train_folds(stage, folds_of(tmp_path, 2))  # and the next goes on
     assert [len(list(piece.iterdir())) for piece in pieces] == [1, 3, 3]
     assert load(pieces[0] / "said.npy") == 0
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_fold_that_diverges_is_named_and_starts_anew(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulmo.training.fold_networks.cores", lambda: 2)
+    stage = stage_of(tmp_path)
+    with pytest.raises(DivergedError, match="fold1, epoch 3: the training has diverged: the loss is nan"):
+        train_folds(stage, folds_of(tmp_path, at_once, "diverges"))
+    assert not stage.is_kept("fold1")
+    assert not (stage.scratch("checkpoints") / "fold1.npz").exists()
+
+
+def test_a_checkpoint_goes_when_the_results_are_kept(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path)
+    seen: list[Path] = []
+
+    def fill(checkpoint: Path, folder: Path) -> None:
+        checkpoint.touch()
+        seen.append(checkpoint)
+        save(folder / "lines", np.zeros(1))
+
+    folder = train_piece(stage, "networks_seed0_without_0_1", fill)
+    assert seen == [stage.scratch("checkpoints") / "networks_seed0_without_0_1.npz"]
+    assert not seen[0].exists()
+    assert load(folder / "lines.npy") == 0
+    train_piece(stage, "networks_seed0_without_0_1", fill)
+    assert len(seen) == 1

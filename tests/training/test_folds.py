@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pulmo.training.folds import folds_by_group, stratified_folds
+from pulmo.training.folds import folds_by_group, patients_of, stratified_folds, validation_part
 
 GROUPS = np.repeat([f"patient {number}" for number in range(23)], 4)
 
@@ -46,3 +46,35 @@ def test_stratified_folds_keep_groups_together_and_share_out_every_kind() -> Non
     assert (stratified_folds(groups, kinds, 4, seed=4) != fold).any()
     with pytest.raises(ValueError, match="2 groups cannot fill 3 folds"):
         stratified_folds(["a", "b"], [0, 0], 3, seed=0)
+
+
+def test_a_validation_part_has_a_group_and_leaves_some() -> None:
+    groups = [f"p{number // 2}" for number in range(20)]
+    for share, patients in ((0.5, 5), (0.2, 2), (0.001, 1)):
+        checked = validation_part(groups, share, seed=0)
+        assert (checked[::2] == checked[1::2]).all()
+        assert checked.sum() == 2 * patients
+    assert not validation_part(groups, 0.0, seed=0).any()
+    assert not validation_part(["p"] * 3, 0.5, seed=0).any()
+
+
+@pytest.mark.parametrize(
+    ("names", "patients", "words"),
+    [
+        (["A", "B", "A"], ["A", "B", "A"], None),
+        (["A", "A", "A"], ["1", "2", "3"], "Of 3 scans, all have the same PatientID 'A': each of these counts"),
+        (["ANONYMOUS", "B", "ANONYMOUS"], ["1", "B", "3"], "2 have the same PatientID 'ANONYMOUS'"),
+        (["", "B", ""], ["1", "B", "3"], "2 have no PatientID"),
+        (["0", "0", "00"], ["1", "2", "3"], "2 have the same PatientID '0'"),
+        (["anonymized", "", "B"], ["1", "2", "B"], None),  # one each: nothing is lost
+        (["10", "10", "01"], ["10", "10", "01"], None),
+    ],
+)
+def test_a_patient_id_that_says_nothing_is_nobody_s(names: list[str], patients: list[str], words: str | None) -> None:
+    found, notes = patients_of(["1", "2", "3"], names, "scans")
+    assert found == patients
+    assert [words in note for note in notes] == ([True] if words else [])
+
+
+def test_one_scan_alone_keeps_its_patient() -> None:
+    assert patients_of(["scan"], ["P7"], "scans") == (["P7"], [])

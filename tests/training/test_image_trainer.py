@@ -95,7 +95,7 @@ def test_folds_are_averaged(trained: Trained) -> None:
     one, other, _ = trained.said
     assert (one.probability != other.probability).any()
     with computing_on("cpu"):
-        folds = predict_folds(trained.files, NEW.images)
+        folds = predict_folds(trained.files, True, NEW.images)
     mean = (one.probability.astype(float) + other.probability) / 2
     assert np.abs(folds.probability - mean).max() <= 1
     np.testing.assert_allclose(folds.any, (one.any + other.any) / 2, rtol=1e-5)

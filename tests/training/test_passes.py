@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from pulmo.errors import DivergedError
 from pulmo.training import passes
 from pulmo.training.checkpoint import values_of
 from pulmo.training.learner import Learner
@@ -75,3 +76,10 @@ def test_losses_and_what_is_learned_agree(monkeypatch: pytest.MonkeyPatch) -> No
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
     for one, other in zip(found[0][1], found[1][1], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_a_prediction_that_is_not_finite_is_an_error() -> None:
+    network = network_of("named")
+    network.layers[-1].set_weights([np.full((4, 1), np.nan, np.float32), np.zeros(1, np.float32)])
+    with pytest.raises(DivergedError, match="what the network predicts is not finite"):
+        passes.predict(network, Rows({"image": IMAGES}), 8)

@@ -1,7 +1,35 @@
-"""What a blend may have besides weights: thresholds and factors, each with the values a fit may choose from."""
+"""The parameters of a blend: its weights; and thresholds and factors, each with the values a fit may choose from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+import numpy as np
+
+from pulmo.errors import Fault, UserError
+
+
+def shares_of(weights: Sequence[float]) -> np.ndarray:
+    """Weights over their sum, (files,).
+
+    Raises:
+        UserError: one is not finite or is negative, or all are zero.
+    """
+    values = np.asarray(weights, np.float64)
+    if not np.isfinite(values).all() or (values < 0).any() or not values.any():
+        remedy = "Give finite numbers, none negative and not all zero"
+        raise UserError(Fault(f"weights {', '.join(f'{weight:g}' for weight in weights)}", "are no weights", remedy))
+    values = values / values.max()  # so that their sum does not overflow
+    return np.asarray(values / values.sum())
+
+
+def check_knob(name: str, value: float, low: float, high: float) -> None:
+    """Nothing, where a value lies between `low` and `high`, both allowed.
+
+    Raises:
+        UserError: it does not, or is NaN.
+    """
+    if not low <= value <= high:
+        raise UserError(Fault(f"{name} {value:g}", "is out of range", f"Set it from {low:g} to {high:g}"))
 
 
 class Knob(NamedTuple):

@@ -12,6 +12,7 @@ from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import show_json, show_table, tell
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import Fault, UserError
+from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
@@ -94,7 +95,10 @@ def run_and_show(request: Request) -> None:
 def run_stage(request: Request, name: str) -> None:
     """One stage alone, on the outputs of those before it."""
     run = prepare(request)
-    _run(run, [request.competition.stage(name)])
+    spec = request.competition.stage(name)
+    for note in idle_settings(run, request, spec):
+        tell(f"  note: {note}")
+    _run(run, [spec])
     result: dict[str, Any] = {"stage": name, "folder": str(run.paths.stage(name))}
     if name == "predict":
         result |= {"submission": str(_publish(run)), "pictures": draw(run)}
@@ -104,6 +108,23 @@ def run_stage(request: Request, name: str) -> None:
         print(result.get("submission", result["folder"]))
         for picture in result.get("pictures", ()):
             print(f"Picture {picture}")
+
+
+def idle_settings(run: Run, request: Request, spec: StageSpec) -> list[str]:
+    """A sentence for each `--set` that changes nothing in a stage run alone, where it differs from what earlier stages,
+    or a model from elsewhere, were made with."""
+    notes = []
+    for override in request.overrides if spec.section else ():
+        key, _, _ = override.partition("=")
+        section, _, name = key.strip().partition(".")
+        if section == spec.section:
+            continue
+        before = None if request.model else load_manifest(run.paths.stage(section))
+        wanted = json.loads(getattr(run.settings, section).model_dump_json())
+        if before is None or before.settings.get(name) != wanted.get(name):
+            made = "the model" if request.model else f"what {section} has made"
+            notes.append(f"--set {override} changes nothing here: `{spec.name}` goes by {made}")
+    return notes
 
 
 def run_cv(request: Request) -> None:

@@ -1,5 +1,6 @@
 """Submission files judged and combined: score, validate, blend."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ def score_file(competition: Competition, path: Path, solution: Path, subset: boo
     cells = competition.module("submission")
     submission = _read(competition, path)
     truth = cells.read_solution(solution)
+    for note in notes_of(truth):
+        tell(f"note: {note}")
     if subset:
         submission, truth = _share(competition, submission, truth)
     value = cells.score(truth, submission, competition.row_id)
@@ -157,10 +160,13 @@ def _parse_weights(text: str, count: int) -> list[float]:
         weights = [float(part) for part in text.split(",")]
     except ValueError:
         raise UserError(Fault(f"--weights {text}", "are not numbers", "Write e.g. --weights 0.7,0.3")) from None
+    if not all(map(math.isfinite, weights)):
+        raise UserError(Fault(f"--weights {text}", "are not finite numbers", "Write e.g. --weights 0.7,0.3"))
     if len(weights) != count or min(weights) < 0 or sum(weights) <= 0:
         remedy = f"Give {count} of them, none negative and not all zero"
         raise UserError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
-    return weights
+    # Of their greatest, so that no sum of them overflows; only their proportions count.
+    return [weight / max(weights) for weight in weights]
 
 
 def _parse_knobs(texts: Sequence[str], known: Mapping[str, Knob]) -> dict[str, float]:
@@ -173,6 +179,8 @@ def _parse_knobs(texts: Sequence[str], known: Mapping[str, Knob]) -> dict[str, f
         try:
             knobs[name] = float(value)
         except ValueError:
+            knobs[name] = math.nan
+        if not math.isfinite(knobs[name]):
             remedy = f"Write e.g. --set {name}={known[name].default:g}"
-            raise UserError(Fault(f"--set {text}", f"{value!r} is no number", remedy)) from None
+            raise UserError(Fault(f"--set {text}", f"{value!r} is no finite number", remedy))
     return knobs

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom import Dataset, dcmread
+
+from pulmo.imaging.file_kinds import not_dicom
 
 PIXEL_DATA, ITEM, SEQUENCE_END = 0x7FE00010, 0xFFFEE000, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF
@@ -22,8 +23,9 @@ DEFLATED = ("1.2.840.10008.1.2.1.99",)
 
 _HEAD = 1 << 15
 _PREAMBLE = 132
-_IMPLICIT, _EXPLICIT_BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
+_IMPLICIT, _EXPLICIT, _EXPLICIT_BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 _SYNTAX = b"\x02\x00\x10\x00UI"
+_FIRST_GROUPS, _FIRST_ELEMENTS = (0x0002, 0x0008), 0x0018
 _DELIMITERS, _ITEM_END = 0xFFFE, 0xFFFEE00D
 _LONG = frozenset([b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"])
 
@@ -37,13 +39,16 @@ class Elements:
     """`values` by tag number, raw, in byte `order`; `pixels` is (first byte, length) of Pixel Data.
 
     The length of compressed pixels is not defined: UNDEFINED. `pixels` is None if there are none, or the whole file
-    is packed.
+    is packed. `in_words` is whether they are declared as 16-bit words (OW), which matters to big-endian ones alone.
+    A file that does not say its `syntax` has the one that its elements show, or an empty one if its pixels are
+    compressed.
     """
 
     values: dict[int, bytes]
     order: str
     syntax: str
     pixels: tuple[int, int] | None
+    in_words: bool = False
 
 
 def read_elements(path: Path, wanted: frozenset[int]) -> Elements:
@@ -53,13 +58,19 @@ def read_elements(path: Path, wanted: frozenset[int]) -> Elements:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
-        if head[128:_PREAMBLE] != b"DICM":
-            raise NotDicomError("not a DICOM file")
         try:
             return _walked(head, wanted)
         except (_NotPlainError, struct.error, RecursionError):
+            if head[128:_PREAMBLE] != b"DICM" and not _is_bare(head):
+                raise NotDicomError(not_dicom(head)) from None
             file.seek(0)
             return _read_by_pydicom(file, wanted)
+
+
+def _is_bare(head: bytes) -> bool:
+    """A data set, or a file meta header, begins at once, without the 132 bytes that stand before it in a file."""
+    little, big = (struct.unpack(order + "HH", head[:4].ljust(4, b"\xff")) for order in "<>")
+    return (little[0] in _FIRST_GROUPS or big[0] in _FIRST_GROUPS) and min(little[1], big[1]) <= _FIRST_ELEMENTS
 
 
 class _NotPlainError(Exception):
@@ -67,6 +78,8 @@ class _NotPlainError(Exception):
 
 
 def _walked(head: bytes, wanted: frozenset[int]) -> Elements:
+    if head[128:_PREAMBLE] != b"DICM":
+        raise _NotPlainError
     syntax, start = _meta(head)
     if syntax in ("", _EXPLICIT_BIG, *DEFLATED):
         raise _NotPlainError
@@ -83,7 +96,14 @@ def _meta(head: bytes) -> tuple[str, int]:
     if (group, element, kind) != (2, 0, b"UL") or found < 0:
         return "", 0
     (size,) = struct.unpack_from("<H", head, found + 6)
-    return head[found + 8 : found + 8 + size].decode("ascii", "replace").strip("\0 "), start
+    return readable(head[found + 8 : found + 8 + size].decode("latin-1").strip("\0 ")), start
+
+
+def readable(text: str) -> str:
+    """Damaged text in one line for messages, what cannot be printed escaped."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 @dataclass
@@ -98,7 +118,7 @@ class _Walk:
         """Up to Pixel Data or the end of an item: the next byte, and the length of Pixel Data if it stands there."""
         while True:
             tag, value, length = self._element(position, implicit)
-            if tag == PIXEL_DATA:
+            if tag == PIXEL_DATA and not nested:  # a nested one is an icon's
                 return value, length
             if tag == _ITEM_END:
                 return value, None
@@ -136,28 +156,38 @@ def _read_by_pydicom(file: BinaryIO, wanted: frozenset[int]) -> Elements:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about oddities that change nothing here
         try:
-            dataset = dcmread(file, stop_before_pixels=True, specific_tags=list(wanted))
-        except InvalidDicomError:
-            raise NotDicomError("not a DICOM file") from None
+            dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(wanted))
+            values = {tag: _raw(dataset, tag) for tag in wanted if tag in dataset}
+            syntax = readable(str(dataset.file_meta.get("TransferSyntaxUID", "")))
         except Exception as error:  # arbitrary bytes lead pydicom to raise anything
-            raise NotDicomError(f"not a readable DICOM file ({error})") from error
-    syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
-    _, little = dataset.original_encoding
-    values = {}
-    for tag in wanted:
-        if tag in dataset:
-            value = dataset.get_item(tag).value
-            values[tag] = value if isinstance(value, bytes) else str(value or "").encode()
+            raise NotDicomError(
+                f"not a readable DICOM file ({readable(str(error) or type(error).__name__)})"
+            ) from error
+    implicit, little = dataset.original_encoding
     order = "<" if little else ">"
-    return Elements(values, order, syntax, None if syntax in DEFLATED else _span(file, order))
+    if syntax in DEFLATED:
+        return Elements(values, order, syntax, None)
+    pixels, kind = _span(file, order, bool(implicit))
+    if not syntax and pixels is not None and pixels[1] != UNDEFINED:
+        syntax = _IMPLICIT if implicit else _EXPLICIT if little else _EXPLICIT_BIG
+    return Elements(values, order, syntax, pixels, in_words=kind == b"OW")
 
 
-def _span(file: BinaryIO, order: str) -> tuple[int, int] | None:
-    """Where pixels lie, pydicom having stopped in front of their tag."""
-    begin, tag = file.tell(), file.read(12)
-    if len(tag) < 12:
-        return None
-    # An explicit header has two letters of type and two unused bytes before the length.
-    layout = "HH4xI" if tag[4:6] in (b"OB", b"OW") else "HHI"
-    group, element, length = struct.unpack_from(order + layout, tag)
-    return (begin + struct.calcsize(order + layout), length) if group << 16 | element == PIXEL_DATA else None
+def _raw(dataset: Dataset, tag: int) -> bytes:
+    value = dataset.get_item(tag).value
+    return value if isinstance(value, bytes) else str(value or "").encode()
+
+
+def _span(file: BinaryIO, order: str, implicit: bool) -> tuple[tuple[int, int] | None, bytes]:
+    """Where pixels lie, pydicom having stopped in front of their tag; and the type they are declared with."""
+    begin, head = file.tell(), file.read(12)
+    if len(head) < 12:
+        return None, b""
+    group, element, kind, short = struct.unpack_from(order + "HH2sH", head)
+    if group << 16 | element != PIXEL_DATA:
+        return None, b""
+    if not implicit and kind in _LONG:  # two unused bytes before the length
+        return (begin + 12, struct.unpack_from(order + "I", head, 8)[0]), kind
+    if not implicit and kind.isalpha() and kind.isupper():
+        return (begin + 8, short), kind
+    return (begin + 8, struct.unpack_from(order + "I", head, 4)[0]), b""

@@ -2,15 +2,17 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydicom import dcmread
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
 from pulmo.errors import Fault, ScanError
+from pulmo.files import files_below, printable
+from pulmo.imaging.elements import read_elements
 
 META_KEYWORDS = (
     *("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID", "ImplementationClassUID"),
@@ -34,28 +36,29 @@ def header_table(folder: Path) -> pd.DataFrame:
     """One row a DICOM file below `folder`, by path; a column a tag of META_KEYWORDS and KEYWORDS, and `file`.
 
     Numbers are numbers (missing ones NaN), all else text (missing ones empty). A tag of fixed multiplicity has a
-    column for each value (`PixelSpacing_1`, `_2`); of others only the first number counts. Files that are not DICOM
-    have no row. Raises ScanError if none is.
+    column for each value (`PixelSpacing_1`, `_2`); of others only the first number counts. A value that breaks the
+    standard is shown as it is. Files that are not DICOM, or cannot be read, have no row. Raises ScanError if none is.
     """
     rows = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in files_below(folder):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about values that break the standard, which are shown as they are
+            warnings.simplefilter("ignore")  # about values that break the standard
             try:
-                dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(KEYWORDS))
-                rows.append({"file": str(path.relative_to(folder)), **_row(dataset)})
-            except InvalidDicomError:
+                read_elements(path, frozenset())
+                row = _row(dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(KEYWORDS)))
+            except Exception:  # arbitrary bytes lead pydicom to raise anything
                 continue
+            rows.append({"file": printable(path.relative_to(folder)), **row})
     if not rows:
         raise ScanError(Fault(str(folder), "holds no DICOM file", "Give a folder of DICOM files"))
     return pd.DataFrame(rows)
 
 
 def _row(dataset: Dataset) -> dict[str, str | float]:
-    row: dict[str, str | float] = {key: str(dataset.file_meta.get(key, "")) for key in META_KEYWORDS}
+    row: dict[str, str | float] = {key: _text(_value(dataset.file_meta, key) or "") for key in META_KEYWORDS}
     for keyword in KEYWORDS:
         tag = tag_for_keyword(keyword) or 0
-        value = dataset.get(keyword)
+        value = _value(dataset, keyword)
         if dictionary_VR(tag) not in _NUMBERS:
             row[keyword] = "" if value is None else _text(value)
             continue
@@ -67,6 +70,15 @@ def _row(dataset: Dataset) -> dict[str, str | float]:
         else:
             row[keyword] = _number(values[0] if values else None)
     return row
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:
+    """As pydicom converts it; the text in the file where it cannot."""
+    try:
+        return dataset.get(keyword)
+    except Exception:  # a damaged type or value leads pydicom to raise anything
+        raw = dataset.get_item(keyword).value
+        return raw.decode("utf-8", "replace").strip("\0 ") if isinstance(raw, bytes) else str(raw)
 
 
 def _text(value: object) -> str:

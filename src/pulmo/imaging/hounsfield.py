@@ -6,6 +6,7 @@ import cc3d
 import numpy as np
 
 from pulmo.imaging.slices import SliceHeader
+from pulmo.imaging.stored_bits import stored_range
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 PADDING_HU = -2048
@@ -47,9 +48,15 @@ def _padding(stored: np.ndarray, header: SliceHeader) -> np.ndarray | None:
 
 
 def _declared(header: SliceHeader) -> tuple[int, int] | None:
-    """The header's padding, if it is neither tissue nor so far below air that it needs no declaring."""
+    """The header's padding, if it is neither tissue nor so far below air that it needs no declaring.
+
+    What Bits Stored cannot hold is no tissue, whatever it would be in HU.
+    """
     if header.padding is None:
         return None
+    low, high = stored_range(header.bits_stored, np.dtype(header.dtype).kind == "i")
+    if not low <= header.padding[0] <= header.padding[1] <= high:
+        return header.padding
     highest_hu = max(value * header.slope + header.intercept for value in header.padding)
     return header.padding if _FAR_BELOW_AIR_HU <= highest_hu < _THINNEST_TISSUE_HU else None
 

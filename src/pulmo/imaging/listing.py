@@ -1,25 +1,30 @@
 """Which series lie below a folder, and which of them are no scans: from one header each and from names."""
 
-import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom.datadict import tag_for_keyword
 
-_KEYWORDS = ("Modality", "SeriesDescription", "ProtocolName", "ImageType", "PatientID", "SeriesInstanceUID")
+from pulmo.files import folders_below
+from pulmo.imaging.elements import NotDicomError, read_elements
+from pulmo.imaging.slices import SLICE_TAGS, Values, modality_of
+
+_KEYWORDS = ("SeriesDescription", "ProtocolName", "ImageType", "PatientID", "SeriesInstanceUID")
+_WANTED = SLICE_TAGS | {tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS}
+UNKNOWN = "unknown"
 _OVERVIEW = re.compile(r"scout|locali[sz]er|topogram|scanogram|surview|survey|tripilot|plane[ _-]?loc", re.IGNORECASE)
 _X_RAY = re.compile(r"x-?ray|radiograph|chest[ _-]?(pa|ap|lat)\b", re.IGNORECASE)
 _X_RAY_MODALITIES = ("CR", "DX", "DR", "RF", "XA", "MG")
 
 
 class SeriesFolder(NamedTuple):
-    """A folder that holds files directly, as its first DICOM file tells of it.
+    """A folder that holds files directly, as its first DICOM picture tells of it.
 
     Attributes:
         folder: where.
-        modality: CT, MR …; empty where no file is DICOM.
+        modality: CT, MR …, or UNKNOWN; empty where no file is DICOM.
         patient: PatientID, may be empty.
         series: SeriesInstanceUID, may be empty.
         overview: why it is no scan, in words; empty for one.
@@ -33,35 +38,41 @@ class SeriesFolder(NamedTuple):
 
 
 def list_series(folder: Path) -> list[SeriesFolder]:
-    """Every folder at or below `folder` that holds files, by path; of hidden files nothing is said."""
+    """Every folder at or below `folder` that holds files, by path, links followed; of hidden files nothing is said."""
     found = []
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        files = [Path(place, name) for name in sorted(names) if not name.startswith(".")]
+    for place, entries in folders_below(folder):
+        files = [place / entry.name for entry in entries if not entry.name.startswith(".")]
         if files:
-            found.append(_described(Path(place), files))
+            found.append(_described(place, files))
     return sorted(found, key=lambda series: series.folder)
 
 
-def _described(folder: Path, files: list[Path]) -> SeriesFolder:
+def _described(folder: Path, files: Sequence[Path]) -> SeriesFolder:
+    """By the first picture; by the first DICOM file if there is none (a report, an index)."""
+    first: Values | None = None
     for path in files:
         try:
-            header = dcmread(path, stop_before_pixels=True, specific_tags=list(_KEYWORDS))
-        except (InvalidDicomError, OSError):
+            values = Values(read_elements(path, _WANTED))
+        except (NotDicomError, OSError):
             continue
-        text = {keyword: str(header.get(keyword) or "") for keyword in _KEYWORDS}
-        names = (text["SeriesDescription"], text["ProtocolName"], folder.name)
-        return SeriesFolder(
-            folder, text["Modality"], text["PatientID"], text["SeriesInstanceUID"], _overview(text, names)
-        )
-    return SeriesFolder(folder, "", "", "", "")
+        first = first or values
+        if values.integer("Rows", 0):
+            first = values
+            break
+    if first is None:
+        return SeriesFolder(folder, "", "", "", "")
+    text = {keyword: first.text(keyword) for keyword in _KEYWORDS}
+    modality = modality_of(first)[0] or UNKNOWN
+    names = (text["SeriesDescription"], text["ProtocolName"], folder.name)
+    overview = _overview(modality, text["ImageType"], names)
+    return SeriesFolder(folder, modality, text["PatientID"], text["SeriesInstanceUID"], overview)
 
 
-def _overview(text: dict[str, str], names: tuple[str, ...]) -> str:
+def _overview(modality: str, image_type: str, names: tuple[str, ...]) -> str:
     """Series taken to plan a scan, or beside it: they have the scan's patient and study, but are no volume."""
-    if text["Modality"] in _X_RAY_MODALITIES:
-        return f"an X-ray ({text['Modality']})"
-    if "LOCALIZER" in text["ImageType"]:
+    if modality in _X_RAY_MODALITIES:
+        return f"an X-ray ({modality})"
+    if "LOCALIZER" in image_type:
         return "a localizer"
     for pattern, kind in ((_OVERVIEW, "a scout or survey"), (_X_RAY, "an X-ray")):
         named = next((name for name in names if pattern.search(name)), None)

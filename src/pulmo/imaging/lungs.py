@@ -6,10 +6,15 @@ import numpy as np
 
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.downsample import downsample
+from pulmo.imaging.hounsfield import HIGHEST_HU, PADDING_HU
 from pulmo.imaging.lung_components import LUNG_BELOW_HU, SegmentationParameters, find_chest_air, find_lungs
 from pulmo.imaging.quality import Quality, assess_quality
 from pulmo.imaging.refine_mask import refine_mask
 from pulmo.imaging.volume import Volume
+
+_AIR_HU = -700
+_SHORTEST_MM = 80.0
+"""Less of a chest than this shows no lungs whole, and no other part of the body either."""
 
 ATTEMPTS = (
     SegmentationParameters(threshold_hu=LUNG_BELOW_HU),
@@ -45,8 +50,7 @@ def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
         if not best.quality.mask_faults:
             break
     if best is None or best.quality.verdict == "unusable":
-        remedy = "Give a chest CT that shows them; this may be a head or an abdomen"
-        raise ScanError(Fault(volume.source, "no lungs in this scan", remedy))
+        raise ScanError(_no_lungs(volume))
     return best
 
 
@@ -55,3 +59,17 @@ def estimate_lung_litres(volume: Volume) -> float:
     grid = downsample(volume)
     lungs, _ = find_lungs(find_chest_air(grid), ATTEMPTS[0])
     return float(np.count_nonzero(lungs)) * grid.voxel_litres
+
+
+def _no_lungs(volume: Volume) -> Fault:
+    """What is likely of a scan without lungs: other values than HU, too short a part of the body, or another part."""
+    least = int(volume.hu.min(where=volume.hu > PADDING_HU, initial=HIGHEST_HU))
+    covered_mm = float(volume.extents_mm.sum())
+    what, remedy = "no lungs in this scan", "Give a chest CT that shows them; this may be a head or an abdomen"
+    if least > _AIR_HU:
+        what += f": nothing in it is as light as air, its least value is {least}"
+        remedy = "Look at its RescaleSlope and RescaleIntercept: these may be no Hounsfield units"
+    elif covered_mm < _SHORTEST_MM:
+        what += f", which covers {covered_mm:.0f} mm"
+        remedy = "Give the whole chest; if it is there, look at the slices' positions"
+    return Fault(volume.source, what, remedy)

@@ -10,7 +10,8 @@ from pulmo.errors import Fault, ScanError
 from pulmo.imaging.area import Size, area_mean, edges_between
 from pulmo.imaging.network_volume import upright
 from pulmo.imaging.pixels import read_pixels
-from pulmo.imaging.series import find_slices, slice_normal, stacks
+from pulmo.imaging.placing import slice_normal
+from pulmo.imaging.series import find_slices, longest, stacks
 
 BODY = 500
 """What the body's median becomes: a scan's scale is its gain, which says nothing about the tissue."""
@@ -35,7 +36,7 @@ def read_mr(folder: Path) -> MrVolume:
     Raises ScanError for: no DICOM, not MR, several patients, pixels cut short or undecodable, nothing but zeros.
     """
     headers, left_out = find_slices(folder, "MR")
-    stack = stacks(headers)[0]
+    stack = longest(stacks(headers))
     planes = [
         read_pixels(header).astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
         for header in stack.slices

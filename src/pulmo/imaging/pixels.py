@@ -9,42 +9,90 @@ import numpy as np
 from pydicom import dcmread
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.elements import ITEM, SEQUENCE_END
+from pulmo.imaging.elements import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED, readable
 from pulmo.imaging.slices import SliceHeader
+from pulmo.imaging.stored_bits import stored_values
 
 _ONE_AT_A_TIME = Lock()
 """For what silences warnings: in Python, that is a setting of the whole process."""
 
 
 def read_pixels(header: SliceHeader) -> np.ndarray:
-    """One slice's stored values, (rows, columns), before any rescaling.
+    """One slice's stored values, (rows, columns), before any rescaling; bits that are not the pixel's do not count.
 
-    Raises ScanError if the pixels are cut short, or no decoder here can undo their compression.
+    Raises ScanError if the file cannot be read, the pixels are cut short or more than the header tells, BitsStored,
+    HighBit and BitsAllocated contradict each other, or no decoder here can undo the compression.
     """
-    if header.is_native:
-        return _native(header)
-    frame = _frame(header) if header.is_encapsulated else None
+    if not 1 <= header.bits_stored <= header.bits_allocated:
+        what = f"BitsStored is {header.bits_stored}, BitsAllocated {header.bits_allocated}"
+        raise ScanError(Fault(str(header.path), what, "Export the series again"))
     try:
-        pixels = _by_pydicom(header) if frame is None else _decoded(frame, header)
+        pixels = _pixels(header)
         if pixels.shape != (header.rows, header.columns):
             raise ValueError(f"decoded to {pixels.shape}, not {header.rows} × {header.columns}")
+    except ScanError:
+        raise
+    except OSError as reason:
+        what = f"cannot be read ({reason.strerror or reason})"
+        raise ScanError(Fault(str(header.path), what, "Download the file again")) from reason
     except Exception as reason:  # each decoder has exceptions of its own
         said = str(reason).strip().splitlines() or [type(reason).__name__]
-        what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {said[-1].strip()})"
+        why = readable(said[-1].strip())
+        what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {why})"
         raise ScanError(Fault(str(header.path), what, "Convert the series to uncompressed DICOM")) from reason
     return pixels
 
 
+def _pixels(header: SliceHeader) -> np.ndarray:
+    if header.is_native:
+        return _native(header)
+    if header.is_encapsulated:
+        from pulmo.imaging.decoders import decode  # only compressed scans need it
+
+        return decode(_frame(header), header)
+    return _by_pydicom(header)
+
+
 def _native(header: SliceHeader) -> np.ndarray:
     offset, length = header.pixels or (0, 0)
-    count, dtype = header.rows * header.columns, np.dtype(header.dtype)
-    if length < count * dtype.itemsize:
-        raise _cut_short(header.path, f"{length:,} of {count * dtype.itemsize:,} bytes")
-    pixels = np.fromfile(header.path, dtype, count, offset=offset)
-    if pixels.size < count:
-        raise _cut_short(header.path, f"{pixels.nbytes:,} of {count * dtype.itemsize:,} bytes")
-    # To this machine's byte order: NumPy 2.0 crashes where foreign integers meet a negative Python number.
-    return pixels.astype(dtype.newbyteorder("="), copy=False).reshape(header.rows, header.columns)
+    _check_length(header, length)
+    needed = _needed(header)
+    there = header.path.stat().st_size - offset
+    if there < needed:
+        raise _cut_short(header.path, f"{max(there, 0):,} of {needed:,} bytes")
+    return _values(np.fromfile(header.path, np.uint8, needed, offset=offset), header)
+
+
+def _needed(header: SliceHeader) -> int:
+    """Bytes of a picture that is not compressed. Words are whole where 8-bit pixels lie in them."""
+    count = header.rows * header.columns * np.dtype(header.dtype).itemsize
+    return count + count % 2 if header.swapped else count
+
+
+def _check_length(header: SliceHeader, length: int) -> None:
+    """Far more bytes than pixels are pixels of another kind: wider, in colour, or compressed."""
+    needed = _needed(header)
+    if length < needed:
+        raise _cut_short(header.path, f"{length:,} of {needed:,} bytes")
+    if length == UNDEFINED:
+        what = f"its pixels are compressed, though its transfer syntax {header.syntax} is of uncompressed ones"
+        raise ScanError(Fault(str(header.path), what, "Export the series again"))
+    if length >= 2 * needed and length > needed + 1:
+        what = f"its pixel data has {length:,} bytes, though {header.rows} × {header.columns} pixels take {needed:,}"
+        remedy = "Export it again: its BitsAllocated, SamplesPerPixel or NumberOfFrames is wrong"
+        raise ScanError(Fault(str(header.path), what, remedy))
+
+
+def _values(data: np.ndarray, header: SliceHeader) -> np.ndarray:
+    """Bytes as they lie in the file → the pixels' values, (rows, columns), in this machine's byte order.
+
+    NumPy 2.0 crashes where foreign integers meet a negative Python number.
+    """
+    if header.swapped:
+        data = data.view(np.uint16).byteswap().view(np.uint8)[: header.rows * header.columns]
+    dtype = np.dtype(header.dtype)
+    words = data.view(dtype).astype(dtype.newbyteorder("="), copy=False).reshape(header.rows, header.columns)
+    return stored_values(words, header.bits_stored, header.high_bit, header.padding)
 
 
 def _frame(header: SliceHeader) -> bytes:
@@ -66,17 +114,16 @@ def _frame(header: SliceHeader) -> bytes:
     raise _cut_short(header.path, "the end of its compressed picture is missing")
 
 
-def _decoded(frame: bytes, header: SliceHeader) -> np.ndarray:
-    from pulmo.imaging.decoders import decode  # only compressed scans need it
-
-    return decode(frame, header)
-
-
 def _by_pydicom(header: SliceHeader) -> np.ndarray:
     """Deflated files and other rarities."""
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.asarray(dcmread(header.path).pixel_array)
+        dataset = dcmread(header.path, force=True)
+        if header.syntax not in DEFLATED or not header.in_whole_bytes:
+            return np.asarray(dataset.pixel_array)
+    data: bytes = dataset.PixelData
+    _check_length(header, len(data))
+    return _values(np.frombuffer(data, np.uint8, _needed(header)).copy(), header)
 
 
 def _cut_short(path: Path, how: str) -> ScanError:

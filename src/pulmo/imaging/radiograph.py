@@ -22,6 +22,8 @@ _WANTED = SLICE_TAGS | {tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS}
 _BONES_DARK = "MONOCHROME1"
 _UNITS_A_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 _ROBUST_PERCENT = (0.5, 99.5)
+_WIDEST_WINDOW = 1e9
+"""No stored value lies further out."""
 _PARTS = (4, 4)
 _SAMPLED = 4
 """Percentiles are taken over every so many-th row and column."""
@@ -58,10 +60,11 @@ def read_radiograph(path: Path) -> Radiograph:
     Up to 8 bits are shown as they are. More are shown through the file's window or, if it has none that shows most of
     the picture, from its darkest to its brightest half per cent.
 
-    Raises ScanError, with the remedy, for a file that is not DICOM, or not one grey picture, or whose pixels are cut
-    short or undecodable.
+    Raises ScanError, with the remedy, for a file that is not DICOM, or not one grey picture, whose pixels are cut
+    short or undecodable, or whose rescaling cannot be true.
     """
     values, layout = _read(path)
+    layout.require("RescaleSlope", "RescaleIntercept")
     stored = read_pixels(layout)
     grey = stored.astype(np.uint8, copy=False) if _fits(layout) else _shown(stored, layout, values)
     if values.text("PhotometricInterpretation") == _BONES_DARK:
@@ -134,6 +137,7 @@ def _fits(layout: SliceHeader) -> bool:
 
 def _shown(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.ndarray:
     """Stored values (rows, columns) → uint8, linear between two limits; padding is as dark as the darkest."""
+    layout.require("RescaleSlope", "RescaleIntercept")
     measured = stored.astype(np.float32) * np.float32(layout.slope) + np.float32(layout.intercept)
     sample = measured[::_SAMPLED, ::_SAMPLED]
     if layout.padding is not None:
@@ -154,7 +158,7 @@ def _shown(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.ndarra
 def _window(values: Values) -> tuple[float, float] | None:
     """The first window's limits (DICOM PS3.3 C.11.2.1.2, linear)."""
     centre, width = values.numbers("WindowCenter"), values.numbers("WindowWidth")
-    if not centre or not width or width[0] <= 1:
+    if not centre or not width or width[0] <= 1 or abs(centre[0]) + width[0] > _WIDEST_WINDOW:
         return None
     half = (width[0] - 1) / 2
     return centre[0] - 0.5 - half, centre[0] - 0.5 + half

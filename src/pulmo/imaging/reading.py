@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pulmo.imaging.lungs import estimate_lung_litres
-from pulmo.imaging.series import Stack, counted, find_slices, stacks
+from pulmo.imaging.placing import counted
+from pulmo.imaging.series import FEWEST_SLICES, Stack, find_slices, longest, stacks, why_apart
 from pulmo.imaging.spine import oriented_by_anatomy
 from pulmo.imaging.volume import Volume, assemble
 
@@ -22,18 +23,19 @@ def read_volume(folder: Path) -> Volume:
     headers, left_out = find_slices(folder)
     candidates = stacks(headers)
     chosen = _most_lung(candidates)
-    others = sum(len(stack.slices) for stack in candidates) - len(chosen.slices)
-    if others:
-        left_out.append(f"{counted(others, 'slice')} of other series, sizes or acquisitions left out")
+    for stack in candidates:
+        if stack is not chosen:
+            left_out.append(f"{counted(len(stack.slices), 'slice')} left out: {why_apart(stack, chosen)}")
     volume = oriented_by_anatomy(assemble(chosen))
     return replace(volume, repairs=(*left_out, *volume.repairs), source=str(folder))
 
 
 def _most_lung(candidates: list[Stack]) -> Stack:
     """Of those that show about as much as the best, the one with most slices; the longest if none shows any."""
-    long_enough = [stack for stack in candidates if len(stack.slices) >= 3]
+    first = longest(candidates)
+    long_enough = [stack for stack in candidates if len(stack.slices) >= FEWEST_SLICES and stack.fault is None]
     if len(long_enough) < 2:
-        return candidates[0]
+        return first
     litres = [_roughly(stack) for stack in long_enough]
     enough = _AS_MUCH_LUNG * max(litres)
     return next(stack for stack, found in zip(long_enough, litres, strict=True) if found >= enough)

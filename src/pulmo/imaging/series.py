@@ -1,17 +1,24 @@
 """Which files form one scan, in which order, and what had to be mended: from headers alone."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from pulmo.errors import Fault, ScanError
+from pulmo.files import files_below, printable
+from pulmo.imaging.phases import Phase, phases, places
+from pulmo.imaging.placing import ALWAYS, Placed, along_normal, counted, oriented, placed
 from pulmo.imaging.slices import NotASliceError, SliceHeader, read_slice_header
 
-_SAME_PLACE = 0.05
-"""Slices nearer to each other than this share of the usual spacing lie at one place."""
+_NO_MODALITY = "no modality"
+FEWEST_SLICES = 3
+"""Fewer are no scan."""
+_SAME_DIRECTION = 0.01
+_SAME_SPACING_MM, _SAME_SPACING = 0.005, 0.01
+"""Rounding to two decimals moves a pixel spacing by no more than this; but never by more than a hundredth of itself."""
 _GAP = 1.5
 """A step longer than this many usual ones is a gap."""
 _FEW = 0.2
@@ -20,14 +27,17 @@ _FEW = 0.2
 
 @dataclass(frozen=True)
 class Stack:
-    """Slices of one acquisition, all of one size and orientation, by position along their common normal.
+    """Slices of one phase, all of one size and orientation, by position along their common normal.
 
-    `positions_mm` (slices,) rises; `repairs` says in words what was left out or mended.
+    `positions_mm` (slices,) rises; `repairs` says in words what was left out or mended. `told_by` is what tells its
+    phase from others of the series, empty if there are none. With a `fault` it cannot be read, and is in no order.
     """
 
     slices: tuple[SliceHeader, ...]
     positions_mm: np.ndarray
     repairs: tuple[str, ...]
+    told_by: str = ""
+    fault: Fault | None = None
 
 
 def find_slices(folder: Path, modality: str = "CT") -> tuple[list[SliceHeader], list[str]]:
@@ -40,17 +50,21 @@ def find_slices(folder: Path, modality: str = "CT") -> tuple[list[SliceHeader], 
     found: list[SliceHeader] = []
     left_out: list[str] = []
     modalities: set[str] = set()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in files_below(folder):
+        name = printable(path.name)
         try:
             header = read_slice_header(path)
         except NotASliceError as reason:
-            left_out.append(f"{path.name} left out: {reason}")
+            left_out.append(f"{name} left out: {printable(str(reason))}")
             continue
-        modalities.add(header.modality or "unnamed")
+        except OSError as reason:
+            left_out.append(f"{name} left out: cannot be read ({reason.strerror})")
+            continue
+        modalities.add(header.modality or _NO_MODALITY)
         if header.modality != modality:
-            left_out.append(f"{path.name} left out: {header.modality or 'no modality'}, not {modality}")
+            left_out.append(f"{name} left out: {header.modality or _NO_MODALITY}, not {modality}")
         elif "LOCALIZER" in header.image_type:
-            left_out.append(f"{path.name} left out: a localizer")
+            left_out.append(f"{name} left out: a localizer")
         else:
             found.append(header)
             _one_patient(folder, found[0], header)
@@ -71,58 +85,112 @@ def _one_patient(folder: Path, first: SliceHeader, other: SliceHeader) -> None:
 
 
 def _nothing(folder: Path, modality: str, modalities: set[str], left_out: list[str]) -> ScanError:
-    if modalities - {modality}:
-        what = f"holds {', '.join(sorted(modalities))} images, not {modality}"
+    wanted = "chest CT" if modality == "CT" else modality
+    remedy = f"Give the folder that holds one {wanted} series as DICOM files"
+    if modalities == {_NO_MODALITY}:
+        what = f"Modality is missing in its images, and neither SOP class nor rescaling says that they are {modality}"
+        remedy = f"Write Modality {modality} into them if they are, or export the series again"
+    elif named := modalities - {modality}:
+        what = f"holds {', '.join(sorted(named))} images, not {modality}"
     elif left_out:
         what = f"holds no {modality} slice ({left_out[0]}{', …' if len(left_out) > 1 else ''})"
     else:
         what = "holds no file"
-    wanted = "chest CT" if modality == "CT" else modality
-    return ScanError(Fault(str(folder), what, f"Give the folder that holds one {wanted} series as DICOM files"))
+    return ScanError(Fault(str(folder), what, remedy))
 
 
 def stacks(headers: Sequence[SliceHeader]) -> list[Stack]:
     """Headers in any order → what can be stacked, longest first.
 
-    One stack has one series, size, orientation and pixel spacing. Acquisitions are told apart only where their
-    positions overlap: in a tilted head every few slices are an acquisition of their own.
+    One stack has one series, size, orientation, pixel spacing and phase. A group of which a value cannot be true, or of
+    which nothing says where its slices lie, is a stack with a `fault`.
     """
-    placed, repairs = _placed(headers)
-    found = [_ordered(part, repairs) for alike in _alike(placed) for part in _apart_where_overlapping(alike)]
+    files, copies = _without_copies(headers)
+    named, grouped = _of_series(files)
+    found = [stack for group in _alike(named, _same_series) for stack in _stacked(group, (*copies, *grouped))]
     return sorted(found, key=lambda stack: -len(stack.slices))
 
 
-def _placed(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    """Those that say where they lie; if none does, all, placed by SliceLocation or else by number."""
-    placed = [header for header in headers if header.position_mm and header.orientation]
-    if placed:
-        unplaced = len(headers) - len(placed)
-        return placed, (f"{counted(unplaced, 'slice')} without a position left out",) if unplaced else ()
-    by_location = len({header.location_mm for header in headers} - {None}) == len(headers)
-    mended = [
-        replace(
-            header,
-            orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-            position_mm=(
-                0.0,
-                0.0,
-                header.location_mm
-                if by_location and header.location_mm is not None
-                else header.instance * (header.thickness_mm or 1.0),
-            ),
-        )
-        for header in headers
+def longest(found: Sequence[Stack]) -> Stack:
+    """The stack with most slices. Raises ScanError if that is one with a fault."""
+    if found[0].fault is not None:
+        raise ScanError(found[0].fault)
+    return found[0]
+
+
+def _without_copies(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
+    """Each file once, where several hold the same object (SOPInstanceUID) with the same header."""
+    if len({header.sop for header in headers}) == len(headers):
+        return list(headers), ()
+    found: dict[SliceHeader, SliceHeader] = {}
+    for number, header in enumerate(headers):
+        nameless = Path("" if header.sop else str(number))
+        found.setdefault(replace(header, path=nameless, pixels=None), header)
+    copies = len(headers) - len(found)
+    return list(found.values()), (f"{counted(copies, 'copy', 'copies')} of other files left out",) if copies else ()
+
+
+def _of_series(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
+    """Headers whose series can be believed: a SeriesInstanceUID a file, or one here and none there, says nothing."""
+    counts = Counter(header.series for header in headers)
+    if "" in counts and len(counts) == 2:
+        (series,) = set(counts) - {""}
+        repair = f"no SeriesInstanceUID in {counted(counts[''], 'slice')}: that of the others taken"
+        return [replace(header, series=series) for header in headers], (repair,)
+    if max(counts.values()) >= FEWEST_SLICES or len(headers) < FEWEST_SLICES:
+        return list(headers), ()
+    repair = f"{len(counts)} SeriesInstanceUIDs in {len(headers)} slices: grouped by SeriesNumber, size and orientation"
+    return [replace(header, series=header.series_number) for header in headers], (repair,)
+
+
+def _stacked(group: Sequence[SliceHeader], repairs: tuple[str, ...]) -> list[Stack]:
+    """Stacks of one series and size."""
+    try:
+        for header in group:
+            header.require(*ALWAYS)
+        turned, directions = oriented(group)
+    except ScanError as error:
+        return [_faulty(group, error)]
+    spaced, spacing = _spaced(turned)
+    found = []
+    for alike in _alike(spaced, _same_planes):
+        try:
+            sound = placed(alike)
+            even, rounded = _one_spacing(sound.slices)
+            apart = phases(even)
+        except ScanError as error:
+            found.append(_faulty(alike, error))
+            continue
+        told = (*repairs, *directions, *spacing, *sound.repairs, *rounded, *_noted(sound))
+        found += [_ordered(phase, told) for phase in apart]
+    return found
+
+
+def _faulty(slices: Sequence[SliceHeader], error: ScanError) -> Stack:
+    return Stack(tuple(slices), np.arange(len(slices), dtype=np.float64), (), fault=error.faults[0])
+
+
+def _noted(sound: Placed) -> list[str]:
+    """What was assumed of slices, and values that cannot be true, but are not needed."""
+    notes = Counter(note for header in sound.slices for note in header.notes)
+    unused = [
+        f"{header.path.name}: {what}; it is not needed"
+        for header in sound.slices
+        for keyword, what in header.wrong
+        if keyword not in sound.needed
     ]
-    source = "SliceLocation" if by_location else "InstanceNumber and SliceThickness"
-    return mended, (f"no ImagePositionPatient: placed by {source}",)
+    more = f" (and {len(unused) - 1} more)" if len(unused) > 1 else ""
+    return [f"{note} ({counted(count, 'slice')})" for note, count in notes.items()] + [
+        printable(f"{what}{more}") for what in unused[:1]
+    ]
 
 
-def _alike(headers: Iterable[SliceHeader]) -> list[list[SliceHeader]]:
-    """Grouped by series, size, orientation and pixel spacing; numbers may differ by the rounding of their text."""
+def _alike(headers: Iterable[SliceHeader], same: Callable[[SliceHeader, SliceHeader], bool]) -> list[list[SliceHeader]]:
+    """Grouped by what is the same as in each group's first."""
     groups: list[list[SliceHeader]] = []
     for header in headers:
         for group in groups:
-            if _is_alike(group[0], header):
+            if same(group[0], header):
                 group.append(header)
                 break
         else:
@@ -130,73 +198,81 @@ def _alike(headers: Iterable[SliceHeader]) -> list[list[SliceHeader]]:
     return groups
 
 
-def _is_alike(one: SliceHeader, other: SliceHeader) -> bool:
-    return (
-        (one.series, one.rows, one.columns) == (other.series, other.rows, other.columns)
-        and _near(one.orientation, other.orientation, 0.01)
-        and _near(one.pixel_spacing_mm, other.pixel_spacing_mm, 0.001)
+def _same_series(one: SliceHeader, other: SliceHeader) -> bool:
+    return (one.series, one.rows, one.columns) == (other.series, other.rows, other.columns)
+
+
+def _same_planes(one: SliceHeader, other: SliceHeader) -> bool:
+    """Orientations and spacings may differ by the rounding of their text."""
+    return _near(one.orientation, other.orientation, _SAME_DIRECTION) and _near(
+        one.pixel_spacing_mm, other.pixel_spacing_mm, _SAME_SPACING_MM, _SAME_SPACING
     )
 
 
-def _near(one: tuple[float, ...], other: tuple[float, ...], tolerance: float) -> bool:
-    return len(one) == len(other) and all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
+def _near(one: tuple[float, ...], other: tuple[float, ...], tolerance: float, share: float = 1.0) -> bool:
+    return len(one) == len(other) and all(
+        abs(a - b) <= min(tolerance, share * max(abs(a), abs(b), tolerance)) for a, b in zip(one, other, strict=True)
+    )
 
 
-def slice_normal(orientation: Sequence[float]) -> np.ndarray:
-    """Unit vector (x, y, z) along which slices are stacked: row direction × column direction, pointing to the head.
-
-    A stack whose normal is horizontal (sagittal, coronal) keeps the cross product's own sign.
-    """
-    normal = np.cross(orientation[:3], orientation[3:])
-    normal = normal / np.linalg.norm(normal)
-    return -normal if normal[2] < -1e-6 else normal
-
-
-def _positions(headers: Sequence[SliceHeader]) -> np.ndarray:
-    positions: np.ndarray = np.array([header.position_mm for header in headers]) @ slice_normal(headers[0].orientation)
-    return positions
+def _spaced(slices: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
+    """Slices without a PixelSpacing get that of the others, if there is one."""
+    counts = Counter(header.pixel_spacing_mm for header in slices)
+    missing = counts.pop((), 0)
+    if not missing or not counts:
+        return list(slices), ()
+    (spacing, _), *_ = counts.most_common()
+    repair = f"no PixelSpacing in {counted(missing, 'slice')}: {_shown(spacing)} mm taken, as in the others"
+    return [header if header.pixel_spacing_mm else replace(header, pixel_spacing_mm=spacing) for header in slices], (
+        repair,
+    )
 
 
-def _apart_where_overlapping(headers: list[SliceHeader]) -> list[list[SliceHeader]]:
-    """Acquisitions one after the other make one chain; one that mostly covers what a chain has begins another."""
-    by_acquisition = sorted(headers, key=lambda header: header.acquisition)
-    acquisitions = [list(part) for _, part in groupby(by_acquisition, key=lambda header: header.acquisition)]
-    ranges = [(positions.min(), positions.max()) for positions in map(_positions, acquisitions)]
-    chains: list[tuple[float, float, list[SliceHeader]]] = []
-    for (low, high), slices in sorted(zip(ranges, acquisitions, strict=True), key=lambda entry: entry[0]):
-        for index, (start, end, chain) in enumerate(chains):
-            if _follows(low, high, start, end):
-                chains[index] = (start, max(end, high), chain + slices)
-                break
-        else:
-            chains.append((low, high, slices))
-    return [chain for _, _, chain in chains]
+def _one_spacing(slices: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
+    """Slices with the one PixelSpacing that several texts mean: the one with most digits."""
+    spacings = Counter(header.pixel_spacing_mm for header in slices)
+    if len(spacings) == 1:
+        return list(slices), ()
+    exact = max(spacings, key=lambda spacing: (len("".join(map(repr, spacing))), spacings[spacing]))
+    shown = ", ".join(_shown(spacing) for spacing in sorted(spacings))
+    repair = f"PixelSpacing is rounded in some slices ({shown} mm): {_shown(exact)} mm taken"
+    return [replace(header, pixel_spacing_mm=exact) for header in slices], (repair,)
 
 
-def _follows(low: float, high: float, start: float, end: float) -> bool:
-    """Two acquisitions may share a few slices where they meet, but not half of the shorter one."""
-    shared = end - low
-    return low > end or (low > start and shared < 0.5 * min(high - low, end - start))
+def _shown(spacing_mm: tuple[float, ...]) -> str:
+    return " × ".join(f"{mm!r}" for mm in spacing_mm)
 
 
-def _ordered(headers: list[SliceHeader], repairs: tuple[str, ...]) -> Stack:
+def _ordered(phase: Phase, repairs: tuple[str, ...]) -> Stack:
     """By position, without duplicates (the first by instance number stays)."""
-    headers = sorted(headers, key=lambda header: (header.instance, header.path))
-    positions = _positions(headers)
+    headers = sorted(phase.slices, key=lambda header: (header.instance, header.path))
+    positions = along_normal(headers)
     order = np.argsort(positions, kind="stable")
-    steps = np.diff(positions[order])
-    usual = float(np.median(steps[steps > 1e-3])) if (steps > 1e-3).any() else 0.0
-    begins = np.flatnonzero(np.concatenate([[True], steps > _SAME_PLACE * usual]))
+    begins = np.flatnonzero(np.diff(places(positions)[order], prepend=-1))
     keep = np.minimum.reduceat(order, begins)
     mended = list(repairs)
     if len(keep) < len(order):
         mended.append(f"{counted(len(order) - len(keep), 'duplicate slice')} left out")
-    return Stack(tuple(headers[index] for index in keep), positions[keep], (*mended, *_uneven(positions[keep])))
+    if phase.told_by:
+        mended.append(f"one of several phases: {phase.told_by}")
+    kept = tuple(headers[index] for index in keep)
+    return Stack(kept, positions[keep], (*mended, *_uneven(positions[keep])), phase.told_by)
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 gap`, `2 gaps`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def why_apart(other: Stack, chosen: Stack) -> str:
+    """Why a stack of the same folder is not part of the chosen one, in words."""
+    one, two = other.slices[0], chosen.slices[0]
+    if other.fault is not None:
+        return other.fault.what
+    if one.series != two.series:
+        return f"another series ({one.series or 'without SeriesInstanceUID'})"
+    if (one.rows, one.columns) != (two.rows, two.columns):
+        return f"another size ({one.rows} × {one.columns}, not {two.rows} × {two.columns})"
+    if not _near(one.orientation, two.orientation, _SAME_DIRECTION):
+        return "another orientation"
+    if other.told_by and other.told_by != chosen.told_by:
+        return f"another phase ({other.told_by})"
+    return f"another PixelSpacing ({_shown(one.pixel_spacing_mm)}, not {_shown(two.pixel_spacing_mm)} mm)"
 
 
 def _uneven(positions: np.ndarray) -> list[str]:

@@ -1,23 +1,47 @@
 """What does one DICOM file say about the slice it holds? Its place in the patient, its scale, where its pixels lie."""
 
-import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
 
+from pulmo.errors import Fault, ScanError
+from pulmo.imaging.decimals import QUANTITIES, Measured, decimals, measured
 from pulmo.imaging.elements import NATIVE, UNDEFINED, Elements, NotDicomError, read_elements
+
+PHASE_KEYWORDS = (
+    *("TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase", "TriggerTime", "EchoTime", "ConvolutionKernel"),
+    *("AcquisitionTime", "SeriesTime", "ContentTime"),
+)
+"""Beside AcquisitionNumber, what may tell one phase of a scan from another."""
 
 SLICE_TAGS = frozenset(
     tag_for_keyword(keyword) or 0
     for keyword in (
-        *("ImageType", "Modality", "PatientID", "SeriesInstanceUID", "AcquisitionNumber", "InstanceNumber"),
-        *("ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SliceThickness", "PixelSpacing"),
-        *("SamplesPerPixel", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored"),
-        *("PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope"),
+        *("ImageType", "Modality", "PatientID", "SeriesInstanceUID", "AcquisitionNumber"),
+        *("SOPClassUID", "SOPInstanceUID", "SeriesNumber", "RescaleType"),
+        *("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
+        *("PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "PhotometricInterpretation"),
+        *QUANTITIES,
+        *PHASE_KEYWORDS,
     )
 )
 _WHOLE_BYTES = (8, 16, 32)
+_DIGITS = 12
+"""An integer string is no longer."""
+_PALETTE = "PALETTE COLOR"
+"""Its pixels are numbers of colours, not grey levels."""
+_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2": ("CT", "CT Image Storage"),
+    "1.2.840.10008.5.1.4.1.1.4": ("MR", "MR Image Storage"),
+}
+_CT_SLOPES = (1e-3, 100.0)
+"""65,535 steps of less than a thousandth HU do not span air and water; steps above 100 HU tell no tissues apart."""
+_MOST_CT_INTERCEPT = 65_536.0
+"""16 stored bits reach no further."""
+_HU_INTERCEPTS = (-8192.0, -500.0)
+"""Air is 0 or a little more in unsigned values that scanners store: −1024 mostly, −8192 on an extended scale."""
 
 
 class NotASliceError(Exception):
@@ -30,9 +54,13 @@ class SliceHeader:
 
     `position_mm` is the centre of the first pixel and `orientation` the directions along a row and down a column, in
     the patient's coordinates (x to the left, y to the back, z to the head); `pixel_spacing_mm` is (between rows,
-    between columns). Empty where the file does not say. `padding` is the range of stored values that mean "not
-    measured". `dtype` is NumPy's type of a stored value, of whose bits `bits_stored` count; `pixels` is (first byte,
-    length) of the pixels in the file.
+    between columns). Empty where the file does not say. `has_intercept` is whether it says a RescaleIntercept.
+    `padding` is the range of stored values that mean "not measured". `dtype` is NumPy's type of a stored value, of
+    whose bits `bits_stored` count, from `high_bit` down; `swapped` where every two 8-bit pixels lie in one big-endian
+    word. `pixels` is (first byte, length) of the pixels in the file. `step_mm` is SpacingBetweenSlices, 0 as
+    `thickness_mm` where the file does not say. `marks` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of
+    each value that cannot be true with what is wrong with it; such a value stands here as if the file did not say it,
+    see `require`. `notes` say in words what was assumed.
     """
 
     path: Path
@@ -51,17 +79,37 @@ class SliceHeader:
     location_mm: float | None
     slope: float
     intercept: float
+    has_intercept: bool
     padding: tuple[int, int] | None
     syntax: str
     dtype: str
     bits_allocated: int
     bits_stored: int
+    high_bit: int
+    swapped: bool
     pixels: tuple[int, int] | None
+    sop: str = ""
+    series_number: str = ""
+    step_mm: float = 0.0
+    marks: tuple[str, ...] = ("",) * len(PHASE_KEYWORDS)
+    wrong: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def require(self, *keywords: str) -> None:
+        """Raises ScanError if the value of any of these tags cannot be true."""
+        for keyword, what in self.wrong:
+            if keyword in keywords:
+                raise ScanError(Fault(str(self.path), what, "Correct the tag, or export the series again"))
+
+    @property
+    def in_whole_bytes(self) -> bool:
+        """Each pixel is allocated 1, 2 or 4 bytes."""
+        return self.bits_allocated in _WHOLE_BYTES
 
     @property
     def is_native(self) -> bool:
         """Pixels lie in the file as they are, in whole bytes."""
-        return self.pixels is not None and self.syntax in NATIVE and self.bits_allocated in _WHOLE_BYTES
+        return self.pixels is not None and self.syntax in NATIVE and self.in_whole_bytes
 
     @property
     def is_encapsulated(self) -> bool:
@@ -72,12 +120,15 @@ class SliceHeader:
 def read_slice_header(path: Path) -> SliceHeader:
     """The header of the slice in `path`, its pixels untouched.
 
-    Raises NotASliceError for a file that is not DICOM, or is DICOM but not one grey single-frame picture.
+    Raises NotASliceError for a file that cannot be read, is not DICOM, or is DICOM but not one grey single-frame
+    picture.
     """
     try:
         elements = read_elements(path, SLICE_TAGS)
     except NotDicomError as reason:
         raise NotASliceError(str(reason)) from reason
+    except OSError as reason:
+        raise NotASliceError(f"cannot be read ({reason.strerror or reason})") from reason
     return slice_header(path, elements)
 
 
@@ -90,40 +141,98 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
     rows, columns = values.integer("Rows", 0), values.integer("Columns", 0)
     if not rows or not columns:
         raise NotASliceError("a DICOM file without a picture")
-    if values.integer("SamplesPerPixel", 1) != 1:
-        raise NotASliceError("a colour picture")
-    if values.whole("NumberOfFrames", 1) > 1:
-        raise NotASliceError("several frames in one file")
+    photometric = values.text("PhotometricInterpretation")
+    if values.integer("SamplesPerPixel", 1) != 1 or photometric == _PALETTE:
+        raise NotASliceError(f"a colour picture ({photometric or 'several samples a pixel'})")
+    frames = int((values.measured("NumberOfFrames").values or (1,))[0])
+    if frames > 1:
+        split = "split it into one file a slice, for example with dcm4che's `emf2sf`"
+        raise NotASliceError(f"several frames in one file ({frames}): {split}")
     return _header(path, values, rows, columns)
 
 
 def _header(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
     signed = values.integer("PixelRepresentation", 0) == 1
-    location = values.numbers("SliceLocation")
+    bits_allocated, bits_stored, high_bit = values.bits()
+    modality, notes = modality_of(values)
+    found = {keyword: values.measured(keyword) for keyword in QUANTITIES}
+    numbers = {keyword: value.values for keyword, value in found.items()}
+    wrong = [(keyword, value.wrong) for keyword, value in found.items() if value.wrong]
+    slope, intercept = (numbers["RescaleSlope"] or (1.0,))[0], (numbers["RescaleIntercept"] or (0.0,))[0]
+    if slope == 0:
+        notes += ("RescaleSlope 0 taken for 1",)
+    if modality == "CT":
+        wrong += _wrong_for_ct(slope or 1.0, intercept)
     return SliceHeader(
         path=path,
-        modality=values.text("Modality"),
+        modality=modality,
         image_type=values.text("ImageType"),
         patient=values.text("PatientID"),
         series=values.text("SeriesInstanceUID"),
         acquisition=values.text("AcquisitionNumber"),
-        instance=values.whole("InstanceNumber", 0),
+        instance=int((numbers["InstanceNumber"] or (0,))[0]),
         rows=rows,
         columns=columns,
-        position_mm=values.numbers("ImagePositionPatient", 3),
-        orientation=values.numbers("ImageOrientationPatient", 6),
-        pixel_spacing_mm=values.numbers("PixelSpacing", 2),
-        thickness_mm=values.number("SliceThickness", 0.0),
-        location_mm=location[0] if location else None,
-        slope=values.number("RescaleSlope", 1.0) or 1.0,
-        intercept=values.number("RescaleIntercept", 0.0),
-        padding=values.padding(signed),
+        position_mm=numbers["ImagePositionPatient"],
+        orientation=numbers["ImageOrientationPatient"],
+        pixel_spacing_mm=numbers["PixelSpacing"],
+        thickness_mm=(numbers["SliceThickness"] or (0.0,))[0],
+        location_mm=(numbers["SliceLocation"] or (None,))[0],
+        slope=slope or 1.0,
+        intercept=intercept,
+        has_intercept=bool(values.text("RescaleIntercept")),
+        padding=values.padding(signed, bits_stored),
         syntax=values.elements.syntax,
         dtype=values.dtype(signed),
-        bits_allocated=values.integer("BitsAllocated", 16),
-        bits_stored=values.integer("BitsStored", 16),
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        high_bit=high_bit,
+        swapped=values.elements.in_words and values.elements.order == ">" and bits_allocated == 8,
         pixels=values.elements.pixels,
+        sop=values.text("SOPInstanceUID"),
+        series_number=values.text("SeriesNumber"),
+        step_mm=(numbers["SpacingBetweenSlices"] or (0.0,))[0],
+        marks=tuple(values.text(keyword) for keyword in PHASE_KEYWORDS),
+        wrong=tuple(wrong),
+        notes=notes,
     )
+
+
+def _wrong_for_ct(slope: float, intercept: float) -> list[tuple[str, str]]:
+    """What cannot lead to Hounsfield units."""
+    least, most = _CT_SLOPES
+    wrong = []
+    if not least <= abs(slope) <= most:
+        wrong.append(
+            ("RescaleSlope", f"RescaleSlope is {slope:g}: that of a CT lies between {least:g} and {most:g} HU")
+        )
+    if abs(intercept) > _MOST_CT_INTERCEPT:
+        what = f"RescaleIntercept is {intercept:g}: that of a CT is at most {_MOST_CT_INTERCEPT:g} HU"
+        wrong.append(("RescaleIntercept", what))
+    return wrong
+
+
+def modality_of(values: "Values") -> tuple[str, tuple[str, ...]]:
+    """CT, MR …, and what was assumed, in words; empty where nothing says it.
+
+    Where Modality is missing, the SOP class tells, or values that are rescaled to Hounsfield units: these are of CT.
+    """
+    told = values.text("Modality").upper()
+    if told:
+        return told, ()
+    modality, name = _CLASSES.get(values.text("SOPClassUID"), ("", ""))
+    if modality:
+        return modality, (f"Modality is missing: taken for {modality} by its SOP class, {name}",)
+    intercept = values.measured("RescaleIntercept").values
+    low, high = _HU_INTERCEPTS
+    if values.text("RescaleType").upper() == "HU" or (intercept and low <= intercept[0] <= high):
+        return "CT", ("Modality is missing: taken for CT, whose values alone are rescaled to Hounsfield units",)
+    return "", ()
+
+
+@cache
+def _tag(keyword: str) -> int:
+    return tag_for_keyword(keyword) or 0
 
 
 @dataclass(frozen=True)
@@ -133,7 +242,7 @@ class Values:
     elements: Elements
 
     def _raw(self, keyword: str) -> bytes:
-        return self.elements.values.get(tag_for_keyword(keyword) or 0, b"")
+        return self.elements.values.get(_tag(keyword), b"")
 
     def text(self, keyword: str) -> str:
         """Without the blanks around it; empty if absent."""
@@ -141,36 +250,47 @@ class Values:
 
     def numbers(self, keyword: str, count: int = 1) -> tuple[float, ...]:
         """The first `count` decimals; empty if there are fewer, or any is not a finite number."""
-        try:
-            found = tuple(float(part) for part in self._raw(keyword).strip(b"\0 ").split(b"\\")[:count])
-        except ValueError:
-            return ()
-        return found if len(found) == count and all(map(math.isfinite, found)) else ()
+        found = decimals(self._raw(keyword))[:count]
+        return found if len(found) == count else ()
 
-    def number(self, keyword: str, default: float) -> float:
-        """The first decimal."""
-        return (self.numbers(keyword) or (default,))[0]
-
-    def whole(self, keyword: str, default: int) -> int:
-        """The first decimal, its fraction cut off."""
-        return int(self.number(keyword, default))
+    def measured(self, keyword: str) -> Measured:
+        """The values of a tag of QUANTITIES, or what is wrong with them."""
+        return measured(keyword, self._raw(keyword))
 
     def integer(self, keyword: str, default: int, signed: bool = False) -> int:
-        """A binary 16-bit integer."""
-        raw = self._raw(keyword)[:2]
-        return int.from_bytes(raw, "little" if self.elements.order == "<" else "big", signed=signed) if raw else default
+        """A binary 16-bit integer; if its type is misread and it stands there in digits, these."""
+        raw = self._raw(keyword)
+        if not raw:
+            return default
+        if 2 < len(raw) <= _DIGITS and (digits := raw.strip(b"\0 ")).removeprefix(b"-").isdigit():
+            value = int(digits) & 0xFFFF
+            return value - 0x10000 if signed and value > 0x7FFF else value
+        return int.from_bytes(raw[:2], "little" if self.elements.order == "<" else "big", signed=signed)
 
-    def padding(self, signed: bool) -> tuple[int, int] | None:
+    def bits(self) -> tuple[int, int, int]:
+        """Bits Allocated, Bits Stored and High Bit; one that no pixel could have is that of most files."""
+        allocated = self.integer("BitsAllocated", 16)
+        stored = self.integer("BitsStored", allocated)
+        high = self.integer("HighBit", stored - 1)
+        return allocated, stored, high if stored <= high + 1 <= allocated else stored - 1
+
+    def padding(self, signed: bool, bits_stored: int) -> tuple[int, int] | None:
         """The range of stored values that stand for nothing measured."""
         # Its type follows the pixels', whatever the file declares: 63536 written for signed pixels is −2000.
         if not self._raw("PixelPaddingValue"):
             return None
         value = self.integer("PixelPaddingValue", 0, signed)
         limit = self.integer("PixelPaddingRangeLimit", value, signed)
-        return min(value, limit), max(value, limit)
+        ends = [_extended(end, bits_stored) if signed else end for end in (value, limit)]
+        return min(ends), max(ends)
 
     def dtype(self, signed: bool) -> str:
         """NumPy's type of a stored value."""
         bits = self.integer("BitsAllocated", 16)
         order = NATIVE.get(self.elements.syntax, "<")
         return f"{order}{'i' if signed else 'u'}{bits // 8 if bits in _WHOLE_BYTES else 2}"
+
+
+def _extended(value: int, bits: int) -> int:
+    """A signed number of so many bits that was written without the sign's extension: 2096 of 12 bits is −2000."""
+    return value - (1 << bits) if 1 << (bits - 1) <= value < 1 << bits else value

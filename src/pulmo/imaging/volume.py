@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.hounsfield import PADDING_HU, constant_frame, to_hounsfield
+from pulmo.imaging.hounsfield import HIGHEST_HU, PADDING_HU, constant_frame, to_hounsfield
 from pulmo.imaging.pixels import read_pixels
-from pulmo.imaging.series import Stack, slice_normal
+from pulmo.imaging.placing import slice_normal
+from pulmo.imaging.series import FEWEST_SLICES, Stack
 
-_FEWEST_SLICES = 3
 _MOST_VOXELS = 1 << 31
 _MOST_THREADS = 8
+_AIR_HU = -850
+"""Air in a scan is darker somewhere, noise or not."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def usual_step(positions_mm: np.ndarray) -> float:
 def assemble(stack: Stack) -> Volume:
     """Reads the pixels of a stack.
 
-    Raises ScanError for fewer than three slices, no pixel spacing, pixels cut short or undecodable, or more of them
-    than any scanner makes.
+    Raises ScanError for fewer than three slices, no pixel spacing, no rescale intercept, pixels cut short or
+    undecodable, or more of them than any scanner makes.
     """
     first = stack.slices[0]
     _check(stack)
@@ -80,7 +82,7 @@ def assemble(stack: Stack) -> Volume:
 
     with ThreadPoolExecutor(_threads()) as pool:
         list(pool.map(read, range(len(stack.slices))))
-    repairs = stack.repairs
+    repairs = (*stack.repairs, *_unscaled(stack, hu))
     value = int(hu[0, 0, 0])
     if value != PADDING_HU and (fill := constant_frame(hu)).any():
         repairs += (f"constant filling of {value} HU around the picture taken for padding",)
@@ -99,6 +101,25 @@ def assemble(stack: Stack) -> Volume:
     )
 
 
+def _unscaled(stack: Stack, hu: np.ndarray) -> list[str]:
+    """What is to be said where a RescaleIntercept is missing: values that go down to air's may be Hounsfield units.
+
+    Raises ScanError where they do not, or other slices have one.
+    """
+    missing = [header for header in stack.slices if not header.has_intercept]
+    if not missing:
+        return []
+    others = next((header for header in stack.slices if header.has_intercept), None)
+    if others is not None:
+        what = f"RescaleIntercept is missing ({others.path.name} has {others.intercept:g})"
+    elif (least := int(hu.min(where=hu > PADDING_HU, initial=HIGHEST_HU))) > _AIR_HU:
+        what = f"RescaleIntercept is missing, and no pixel is as dark as air (the least value is {least})"
+    else:
+        return ["RescaleIntercept is missing: stored values taken for Hounsfield units, as they go down to air"]
+    remedy = "Export the series again with its rescale tags, or write RescaleIntercept (mostly -1024) into each file"
+    raise ScanError(Fault(str(missing[0].path), what, remedy))
+
+
 def _threads() -> int:
     """Reading and decoding let other threads run; but where each core has a process (`map_items`), one is enough."""
     return 1 if os.environ.get("OMP_NUM_THREADS") == "1" else min(os.cpu_count() or 1, _MOST_THREADS)
@@ -107,7 +128,7 @@ def _threads() -> int:
 def _check(stack: Stack) -> None:
     first, count = stack.slices[0], len(stack.slices)
     folder = str(first.path.parent)
-    if count < _FEWEST_SLICES:
+    if count < FEWEST_SLICES:
         raise ScanError(
             Fault(
                 folder,
@@ -115,7 +136,7 @@ def _check(stack: Stack) -> None:
                 "Give the whole series",
             )
         )
-    if not first.pixel_spacing_mm or min(first.pixel_spacing_mm) <= 0:
+    if not first.pixel_spacing_mm:
         what = "no PixelSpacing, so that nothing can be measured"
         raise ScanError(Fault(str(first.path), what, "Export the series again"))
     if count * first.rows * first.columns > _MOST_VOXELS:

@@ -72,7 +72,8 @@ def rehearse(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     hidden, solution = folder / "hidden", folder / "solution.csv"
-    competition.module("hidden_test").write_hidden_test(data, hidden, solution)
+    model = built_dataset(competition, kind) / "model"  # there in the kernel that only predicts
+    competition.module("hidden_test").write_hidden_test(data, hidden, solution, model=model if model.is_dir() else None)
     tell(f"Hidden test set: {_cases(competition, hidden)} cases cut from {data}, an image missing, another broken")
     alone = has_namespaces()
     tell(f"Python {interpreter.version}, {_walls(alone)}")

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import nnls
 from sklearn.linear_model import ElasticNet, HuberRegressor
 
+from pulmo.errors import DivergedError
 from pulmo.models.averaged_lines import WEEKS_A_YEAR, AveragedLine, Changes, fit_averaged_line
 from pulmo.models.quantiles import LAPLACE_REACH, Examples, uncross
 
@@ -79,6 +80,9 @@ def fit_robust_linear(examples: Examples, kind: Kind, parameters: LinearParamete
         kind: how the centre is fitted; the spread is that of a Laplace distribution whose mean absolute deviation grows
             linearly with time.
         parameters: penalties.
+
+    Raises:
+        DivergedError: no finite coefficients were found.
     """
     standardisation = standardise(examples.features[:, 1:])
     terms = _terms(examples.features, standardisation)
@@ -90,7 +94,12 @@ def fit_robust_linear(examples: Examples, kind: Kind, parameters: LinearParamete
         changes = Changes(weeks, columns, target, weight, examples.group, examples.scored)
         centre = _as_centre(fit_averaged_line(changes, parameters.lines_penalty))
     else:
-        centre = _fit(_huber(parameters) if kind == "huber" else _elastic_net(parameters), terms, target, weight)
+        try:
+            centre = _fit(_huber(parameters) if kind == "huber" else _elastic_net(parameters), terms, target, weight)
+        except ValueError as error:  # scikit-learn's, where the optimizer ends without a solution
+            raise DivergedError.of(f"linear model {kind}", str(error)) from None
+    if not np.isfinite([centre[0], *centre[1]]).all():
+        raise DivergedError.of(f"linear model {kind}", "a coefficient is not finite")
     intercepts, coefficients = _with_spread(centre, terms, target, weight)
     return LinearQuantiles(standardisation, intercepts * scale, coefficients * scale)
 

@@ -5,7 +5,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from pulmo.errors import Fault, UserError
+from pulmo.files import folders_below
 
 
 def digest_value(value: Any) -> str:
@@ -43,19 +43,19 @@ def digest_raw(path: Path) -> str:
     """
     if not path.exists():
         return "absent"
-    return digest_value(sorted(_listing(path, ""))) if path.is_dir() else digest_file(path)
+    return digest_value(sorted(_listing(path))) if path.is_dir() else digest_file(path)
 
 
-def _listing(folder: Path, prefix: str) -> list[tuple[str, int, int]]:
-    files: list[tuple[str, int, int]] = []
-    with os.scandir(folder) as entries:
+def _listing(folder: Path) -> list[tuple[str, int, int]]:
+    """Every file and folder below, links followed."""
+    listed: list[tuple[str, int, int]] = []
+    for place, entries in folders_below(folder):
+        prefix = "" if place == folder else place.relative_to(folder).as_posix() + "/"
+        listed.append((prefix, 0, 0))
         for entry in entries:
-            name = prefix + entry.name
-            if entry.is_dir():
-                files += [(name + "/", 0, 0), *_listing(Path(entry.path), name + "/")]
-            else:
-                files.append((name, entry.stat().st_size, entry.stat().st_mtime_ns))
-    return files
+            status = entry.stat()
+            listed.append((prefix + entry.name, status.st_size, status.st_mtime_ns))
+    return listed
 
 
 def digest_settings(section: BaseModel) -> str:

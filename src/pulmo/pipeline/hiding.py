@@ -1,39 +1,54 @@
 """Training data cut into another test set to rehearse on: who is hidden, what becomes of their images.
 
-Every eighth goes, and never as many as the public test set has. The first of them loses the image, the second's is cut
-short: so it is on Kaggle too.
+Every eighth goes, with all that its patient has, and never as many as the public test set has. The first of them loses
+the image, the second's is cut short: so it is on Kaggle too.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pulmo.errors import Fault, UserError
+from pulmo.files import files_below
 from pulmo.pipeline.linking import link_or_copy
 
 ONE_OF = 8
 
 
-def choose_hidden(names: Sequence[str], public: int, seed: int, source: Path) -> list[str]:
-    """Whom to hide, in the order of their names.
+def choose_hidden(
+    names: Sequence[str], public: int, seed: int, source: Path, patient_of: Mapping[str, str] | None = None
+) -> list[str]:
+    """Whom to hide, in the order of their names: whole patients, so that nobody is on both sides.
 
     Args:
-        names: all there are, each once.
+        names: all there are, each once: of patients, scans or images.
         public: how many the public test set has.
         seed: another seed, others.
         source: where the names are from.
+        patient_of: whose each scan or image is; without it, each name is a patient.
 
     Raises:
         UserError: there are too few.
     """
+    patient_of = patient_of or {name: name for name in names}
+    names_of: dict[str, list[str]] = {}
+    for name in sorted(names):
+        names_of.setdefault(patient_of[name], []).append(name)
     count = max(len(names) // ONE_OF, 2)
     count += count == public
-    if len(names) < 2 * count:
-        raise UserError(Fault(str(source), f"has only {len(names)} to hide some of", f"Give at least {2 * count}"))
-    order = np.random.default_rng(seed).permutation(len(names))
-    return sorted(np.array(sorted(names))[order[:count]].tolist())
+    patients = sorted(names_of)
+    hidden: list[str] = []
+    for place in np.random.default_rng(seed).permutation(len(patients)):
+        if len(hidden) >= count and len(hidden) != public:
+            break
+        theirs = names_of[patients[place]]
+        if 2 * (len(hidden) + len(theirs)) <= len(names):  # a patient who has most of them stays
+            hidden += theirs
+    if len(hidden) < count or len(hidden) == public:
+        what = f"has only {len(names)}, of {len(patients)} patients, to hide some of"
+        raise UserError(Fault(str(source), what, f"Give at least {2 * count}, of several patients"))
+    return sorted(hidden)
 
 
 def place_images(images: Mapping[str, Path], hidden: Sequence[str], train: Path, test: Path) -> None:
@@ -53,10 +68,13 @@ def place_images(images: Mapping[str, Path], hidden: Sequence[str], train: Path,
 
 
 def _place(source: Path, target: Path, whole: bool) -> None:
+    place = link_or_copy if whole else _cut_short
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=link_or_copy if whole else _cut_short)
+        for file in files_below(source):
+            (target / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            place(file, target / file.relative_to(source))
     else:
-        (link_or_copy if whole else _cut_short)(source, target)
+        place(source, target)
 
 
 def _cut_short(source: str | Path, target: str | Path) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pulmo.competition import Competition, StageSpec
-from pulmo.errors import Fault, UserError
+from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_settings, digest_value
 from pulmo.pipeline.manifest import Manifest, load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.settings import Section
 from pulmo.pipeline.stage import PIECES, Stage, find_output
+from pulmo.pipeline.telling import tell
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,14 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
         started = time.monotonic()
         stage = Stage(spec, run.seed, run.paths.data, inputs, partial, run.cluster, run.device)
         (partial / PIECES).mkdir(parents=True, exist_ok=True)
-        module.run(stage, section)
+        try:
+            module.run(stage, section)
+        except DivergedError as error:
+            raise error.within(f"stage {spec.name}") from None
+        except UserError:
+            for note in stage.notes:  # what was left out before may be the reason
+                tell(f"note: {note}")
+            raise
         made = {name: digest_output(_made(partial, name)) for name in spec.writes}
         Manifest(
             stage=spec.name,

@@ -18,9 +18,12 @@ DEFAULT_PRESET = "full"
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses unknown keys and wrong types; a stage's, or the whole of them."""
+    """A frozen group of settings that refuses unknown keys, wrong types, NaN and infinity; a stage's, or all of them.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    Settings that do not go together raise a `UserError` in a `model_validator`, so that nothing runs with them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 SettingsType = TypeVar("SettingsType", bound=Section)

@@ -18,6 +18,7 @@ from pulmo.pipeline.progress import bar, track
 T = TypeVar("T")
 
 PIECES = "pieces"  # what is kept of unfinished work, inside the stage's folder until it is whole
+NOTES = "notes.jsonl"
 
 
 @dataclass
@@ -42,6 +43,11 @@ class Stage:
     cluster: str | None = None
     device: str = "auto"
     notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.notes += [
+            note for note in dict.fromkeys(_kept_lines(self.workspace / PIECES / NOTES)) if note not in self.notes
+        ]
 
     def input(self, name: str) -> Path:
         """Where a declared input lies: `stage/output`."""
@@ -138,8 +144,14 @@ class Stage:
         )
 
     def note(self, message: str) -> None:
-        """A sentence for the run's summary; it stays in the manifest."""
-        self.notes.append(message)
+        """A sentence for the run's summary, told once; it stays in the manifest. It is kept at once, for what it is
+        about may not be done again when the stage goes on after a kill."""
+        if message not in self.notes:
+            self.notes.append(message)
+            path = self.workspace / PIECES / NOTES
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as file:
+                file.write(json.dumps(message) + "\n")
 
     def progress(self, items: Iterable[T], title: str) -> Iterator[T]:
         """Go through `items` with a bar that says how much time is left."""
@@ -152,13 +164,18 @@ class Stage:
 
 
 def _kept_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows kept before; a last line cut short by a kill is dropped from the file too."""
+    """Rows kept before."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    return dict(_kept_lines(path))
+
+
+def _kept_lines(path: Path) -> list[Any]:
+    """JSON values, a line each; a last line cut short by a kill is dropped from the file too."""
     text = path.read_text() if path.exists() else ""
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         path.write_text(whole)
-    return dict(json.loads(line) for line in whole.splitlines())
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def save(stem: Path, value: Any) -> None:

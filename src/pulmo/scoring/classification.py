@@ -38,6 +38,21 @@ def auc(label: np.ndarray, score: np.ndarray) -> float:
     return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+def auc_error(label: np.ndarray, score: np.ndarray) -> float:
+    """Standard error of `auc`, rows being independent; NaN where all labels are the same.
+
+    Source: Hanley and McNeil, Radiology 1982; 143: 29, whose Q1 and Q2 are those of exponential scores.
+    """
+    area, positives = auc(label, score), int(np.sum(np.asarray(label) == 1))
+    negatives = len(label) - positives
+    if math.isnan(area):
+        return math.nan
+    two_positives, two_negatives = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area)
+    variance += (positives - 1) * (two_positives - area**2) + (negatives - 1) * (two_negatives - area**2)
+    return math.sqrt(max(variance, 0.0) / (positives * negatives))
+
+
 def roc_curve(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False and true positive rates, (points,) each, from (0, 0) to (1, 1), a point for each distinct score."""
     order = np.argsort(-np.asarray(score), kind="stable")

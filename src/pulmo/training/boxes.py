@@ -33,7 +33,7 @@ class BoxPredictor:
         batch: pictures at a time.
     """
 
-    def __init__(self, network: Any, keeping: Keeping, flip: bool = True, batch: int = 16) -> None:
+    def __init__(self, network: Any, keeping: Keeping, flip: bool, batch: int = 16) -> None:
         self._answer = _with_mirrored_view(network) if flip else network
         self._keeping, self._batch = keeping, batch
 
@@ -43,9 +43,10 @@ class BoxPredictor:
         return boxes_of(said["heat"], said["boxes"], images.shape[1:], self._keeping)
 
 
-def predict_folds(files: Sequence[Path], images: np.ndarray, keeping: Keeping, flip: bool = True) -> list[Boxes]:
-    """What the network in each of the files says of all images: to be fused."""
-    networks = SavedNetworks(files)
+def predict_folds(files: Sequence[Path], flip: bool, images: np.ndarray, keeping: Keeping) -> list[Boxes]:
+    """What the network in each of the files says of all images: to be fused. See `BoxPredictor` for `flip`, which is to
+    be as it was when they were validated."""
+    networks = SavedNetworks(files, images.shape[1:])
     predictor = BoxPredictor(networks.network, keeping, flip)
     return [predictor.predict(images) for _ in networks.each()]
 
@@ -83,4 +84,5 @@ def _with_mirrored_view(network: Any) -> Any:
     boxes = ops.stack([width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], -1)
     both = here["heat"] + heat
     weighed = here["boxes"] * here["heat"][..., None] + boxes * heat[..., None]
-    return keras.Model({"image": image}, {"heat": both / 2, "boxes": weighed / both[..., None]})
+    # Where neither view has any heat there is no box, and nothing to divide by.
+    return keras.Model({"image": image}, {"heat": both / 2, "boxes": weighed / ops.maximum(both, 1e-12)[..., None]})

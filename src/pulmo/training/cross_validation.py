@@ -5,6 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from pulmo.errors import DivergedError
 from pulmo.models.quantiles import Examples, QuantileModel
 
 Model = TypeVar("Model", bound=QuantileModel)
@@ -33,12 +34,25 @@ def cross_validate(
         fold: the fold of each row, (rows,) int, from 0 with none left out.
         fit: number of the fold left out, and the examples outside it → model; the number of folds stands for none.
         numbers: those of `fits_of(fold)`, by default counted here; a progress bar over them, say.
+
+    Raises:
+        DivergedError: a fit failed, or a model predicts what is not finite; it names the fold.
     """
     out_of_fold = np.full((len(fold), 3), np.nan)
     for number in numbers or fits_of(fold):
         held_out = fold == number
-        model = fit(number, examples.take(~held_out))
-        out_of_fold[held_out] = model.predict(examples.features[held_out])
+        # Of the model of all rows, the predictions of these stand for those of others.
+        asked = held_out if held_out.any() else np.ones_like(held_out)
+        where = f"fold{number}" if held_out.any() else "all rows"
+        try:
+            model = fit(number, examples.take(~held_out))
+        except DivergedError as error:
+            raise error.within(where) from None
+        predicted = model.predict(examples.features[asked])
+        if not np.isfinite(predicted).all():
+            raise DivergedError.of(where, "what the model predicts is not finite")
+        if held_out.any():
+            out_of_fold[held_out] = predicted
     return CrossValidation(out_of_fold, model)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from pulmo.errors import DivergedError
 from pulmo.training import passes
 from pulmo.training.checkpoint import Progress, Values, assign, load_progress, save_progress, values_of
 from pulmo.training.device import on_cpu
@@ -90,6 +91,9 @@ class Trainer:
             The history, one row an epoch: `epoch`, `loss` and the measures; `validation_loss` and, of the rows watched,
             `held_out_loss` and `held_out_<measure>`, all of the averaged weights, NaN where there are no such rows;
             `learning_rate` at its end, and `best`: whether it gave the weights.
+
+        Raises:
+            DivergedError: a loss or a weight is not finite; it names the epoch, counted from 1.
         """
         assign(self._variables, [*initial, *self._beside_at_start])
         if checkpoint.is_file():
@@ -119,8 +123,12 @@ class Trainer:
         last = values_of(self.network.weights)
         progress.averages = last if epoch == 0 else _mixed(progress.averages, last, self.plan.averaging)
         assign(self.network.weights, progress.averages)
+        _check_finite(epoch, {"loss": fitted["loss"]}, progress.averages)
         loss = passes.evaluate(self._learner, validation)["loss"] if validation else float("nan")
         seen = passes.evaluate(self._learner, watched) if watched else dict.fromkeys(fitted, float("nan"))
+        losses = {"validation loss": loss} if validation else {}
+        losses |= {"loss of rows held out": seen["loss"]} if watched else {}
+        _check_finite(epoch, losses)
         assign(self.network.weights, last)
         if validation is None or loss < progress.best_score:
             progress.best, progress.best_score, progress.best_epoch = progress.averages, loss, epoch
@@ -133,6 +141,16 @@ class Trainer:
                 "learning_rate": float(keras.ops.convert_to_numpy(self._learner.optimizer.learning_rate)),
             }
         )
+
+
+def _check_finite(epoch: int, losses: Mapping[str, float], weights: Sequence[np.ndarray] = ()) -> None:
+    """Numbers that are not finite would otherwise leave random weights behind, or a network that says nothing."""
+    where = f"epoch {epoch + 1}"
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            raise DivergedError.of(where, f"the {name} is {loss}")
+    if not all(np.isfinite(values).all() for values in weights):
+        raise DivergedError.of(where, "a weight is not finite")
 
 
 def _optimizer(plan: Plan) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.pipeline.parallel import cores, prepare_process
 from pulmo.pipeline.progress import track
 from pulmo.pipeline.stage import Stage, load, save
@@ -103,6 +103,7 @@ def train_folds(stage: Stage, folds: Folds) -> list[Path]:
 
     Raises:
         UserError: a process died, or what its trainer raised.
+        DivergedError: a training diverged; it names the fold.
     """
     left = [number for number, piece in enumerate(folds.pieces()) if not stage.is_kept(piece)]
     if left:
@@ -134,12 +135,31 @@ def _title(stage: Stage) -> str:
 
 
 def _train(stage: Stage, trainer: FoldTrainer, piece: str, number: int) -> None:
+    train_piece(stage, piece, partial(_fill, trainer, number))
+
+
+def train_piece(stage: Stage, piece: str, fill: Callable[[Path, Path], None]) -> Path:
+    """A training whose results are kept, see `Stage.keep`; its checkpoint goes when they are.
+
+    Args:
+        stage: in whose workspace.
+        piece: its name.
+        fill: given the file of the checkpoint and a fresh folder, trains and leaves the results in the folder.
+
+    Raises:
+        DivergedError: it names the piece. The checkpoint is removed, so that the training starts anew.
+    """
     checkpoint = stage.scratch("checkpoints") / f"{piece}.npz"
-    stage.keep(piece, partial(_fill, trainer, checkpoint, number))
+    try:
+        folder = stage.keep(piece, partial(fill, checkpoint))
+    except DivergedError as error:
+        checkpoint.unlink(missing_ok=True)
+        raise error.within(piece) from None
     checkpoint.unlink(missing_ok=True)  # of a large network, as large as three of it
+    return folder
 
 
-def _fill(trainer: FoldTrainer, checkpoint: Path, number: int, folder: Path) -> None:
+def _fill(trainer: FoldTrainer, number: int, checkpoint: Path, folder: Path) -> None:
     history = trainer.train(number, checkpoint)
     trainer.network.save(folder / NETWORK)
     save(folder / HISTORY, history.assign(fold=number))

@@ -38,19 +38,21 @@ class MaskPredictor:
         batch: pictures at a time.
     """
 
-    def __init__(self, network: Any, flip: bool = True, batch: int = 16) -> None:
+    def __init__(self, network: Any, flip: bool, batch: int = 16) -> None:
         self._answer, self._batch = _in_bytes(network, flip), batch
 
     def predict(self, images: np.ndarray, which: np.ndarray | None = None) -> Masks:
         """Images uint8 (n, pixels, pixels), or those of the numbers `which`, in that order."""
         said = predict(self._answer, Rows({"image": images}), self._batch, which)
+        del said["sum"]  # a byte cannot show that a pixel is not finite; `predict` has looked at their sum
         none = np.full(len(said["mask"]), np.nan, np.float32)
         return Masks(said["mask"], said.get("any", none))
 
 
-def predict_folds(files: Sequence[Path], images: np.ndarray, flip: bool = True) -> Masks:
-    """The mean over the networks in `files` of what each says of all images; see `Masks`."""
-    networks = SavedNetworks(files)
+def predict_folds(files: Sequence[Path], flip: bool, images: np.ndarray) -> Masks:
+    """The mean over the networks in `files` of what each says of all images; see `Masks`, and `MaskPredictor` for
+    `flip`, which is to be as it was when they were validated."""
+    networks = SavedNetworks(files, images.shape[1:])
     predictor = MaskPredictor(networks.network, flip)
     total, anything = np.zeros(images.shape, np.uint16), np.zeros(len(images), np.float32)
     for _ in networks.each():
@@ -76,5 +78,6 @@ def _in_bytes(network: Any, flip: bool) -> Any:
         said = {name: ops.mean(view, 1) for name, view in views.items()}
     else:
         said = network({"image": image})
+    said["sum"] = ops.sum(ops.cast(said["mask"], "float32"), (1, 2))
     said["mask"] = ops.cast(ops.round(CERTAIN * said["mask"]), "uint8")
     return keras.Model({"image": image}, said)

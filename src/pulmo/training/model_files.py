@@ -20,8 +20,15 @@ def save_gbm(model: QuantileGbm, folder: Path) -> None:
 
 
 def load_gbm(folder: Path) -> QuantileGbm:
-    """Read what `save_gbm` wrote."""
-    return QuantileGbm(tuple(lightgbm.Booster(model_str=(folder / name).read_text()) for name in _BOOSTER_NAMES))
+    """Read what `save_gbm` wrote. Raises ValueError where a file is damaged."""
+    return QuantileGbm(tuple(_load_booster(folder / name) for name in _BOOSTER_NAMES))
+
+
+def _load_booster(path: Path) -> lightgbm.Booster:
+    try:
+        return lightgbm.Booster(model_str=path.read_text())
+    except lightgbm.basic.LightGBMError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def save_linear(model: LinearQuantiles, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from keras import tree
 
+from pulmo.errors import DivergedError
 from pulmo.training.device import on_cpu
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
 
@@ -44,6 +45,9 @@ def predict(network: Any, rows: Rows, batch: int, which: np.ndarray | None = Non
 
     Returns:
         Of a network of one output, (rows, …); of several, a list or dict of these.
+
+    Raises:
+        DivergedError: an output is not finite.
     """
     which = np.arange(rows.length) if which is None else which
     if not len(which):
@@ -56,4 +60,7 @@ def predict(network: Any, rows: Rows, batch: int, which: np.ndarray | None = Non
     else:
         parts = [network.predict_on_batch(*batches[number]) for number in range(count)]
         said = tree.map_structure(lambda *outputs: np.concatenate(outputs), *parts)
-    return tree.map_structure(lambda output: output[: len(which)], said)
+    said = tree.map_structure(lambda output: output[: len(which)], said)
+    if not all(np.isfinite(output).all() for output in tree.flatten(said) if output.dtype.kind == "f"):
+        raise DivergedError.of("prediction", "what the network predicts is not finite")
+    return said

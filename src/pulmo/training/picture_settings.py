@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section
 
 if TYPE_CHECKING:
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
     from pulmo.training.image_trainer import Recipe
 
 # Keras takes seconds to load: only where a network is built, never where settings are read.
+ENCODER_STRIDE = 32
+"""How much smaller an encoder's last features are than the image; see `models.encoder_unet`."""
+
+
+def check_pixels(section: str, pixels: int, multiple: int) -> None:
+    """Images of `pixels` a side must be a `multiple` for the network that the settings `section` describe.
+
+    Raises:
+        UserError: it is not; the nearest sizes that are will be named.
+    """
+    if pixels % multiple:
+        below, above = pixels // multiple * multiple, -(-pixels // multiple) * multiple
+        sizes = f"{below} or {above}" if below else str(above)
+        what = f"is {pixels}: the network of {section} needs a multiple of {multiple}"
+        raise UserError(Fault("setting features.pixels", what, f"Set features.pixels to {sizes}"))
 
 
 class RecipeSettings(Section):
@@ -97,6 +113,18 @@ class SegmenterSettings(RecipeSettings):
     dice: float = Field(ge=0)
     iou: float = Field(ge=0)
     any: float = Field(ge=0)
+
+    @property
+    def pixel_multiple(self) -> int:
+        """Of what the side of an image must be a multiple, for the network halves it that often."""
+        if self.network == "encoder":
+            return ENCODER_STRIDE
+        return 2**self.depth * (self.shrink if self.network == "unet" else 1)
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the network also predicts if there is anything at all."""
+        return self.head and self.network != "resnet"
 
     def builder(self, pixels: int, note: Callable[[str], None]) -> Callable[[], Any]:
         """What makes the network for pictures of `pixels` a side; whether its encoder has learned before is noted."""

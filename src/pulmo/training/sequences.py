@@ -47,6 +47,8 @@ class TrainingBatches(keras.utils.PyDataset):
         """Deal the rows of an epoch."""
         rng = np.random.default_rng([self._seed, epoch])
         order = self._sampler(rng, epoch)
+        if not len(order):
+            raise ValueError("there is no row to learn from")
         steps = self._steps or math.ceil(len(order) / self._batch)
         while len(order) < steps * self._batch:
             order = np.concatenate([order, self._sampler(rng, epoch)])

@@ -1,5 +1,6 @@
 """One reader a source, one table out."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 
-from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test
+from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test, labels_of_classes
 from pulmo.errors import UserError
 
 
@@ -71,10 +73,70 @@ def test_annotations_may_lie_anywhere_and_a_series_without_is_left_out(lidc: Pat
     first.unlink()
     scans = find_scans(tmp_path / "data")
     lost = first.parent.relative_to(tmp_path / "data").as_posix()
-    assert dict(zip(scans.table["id"], scans.table["label"], strict=True)) == {
-        name: label for name, label in truth(lidc).items() if name != lost
-    }
-    assert f"1 series ({lost}) left out: no annotation names the series" in scans.notes
+    labels = dict(zip(scans.table["id"], scans.table["label"], strict=True))
+    assert np.isnan(labels.pop(lost))
+    assert labels == {name: label for name, label in truth(lidc).items() if name != lost}
+    assert f"1 series ({lost}) without a label: no annotation names the series" in scans.notes
+
+
+def test_patients_may_be_links_and_annotations_end_in_capitals(lidc: Path, tmp_path: Path) -> None:
+    shutil.copytree(lidc, tmp_path / "store")
+    for path in (tmp_path / "store").rglob("*.xml"):
+        path.rename(path.with_suffix(".XML"))
+    (tmp_path / "data").mkdir()
+    for patient in (tmp_path / "store").iterdir():
+        (tmp_path / "data" / patient.name).symlink_to(patient)
+    (tmp_path / "store" / patient.name / "up").symlink_to(tmp_path / "data")
+    table = find_scans(tmp_path / "data").table
+    assert dict(zip(table["id"], table["label"], strict=True)) == truth(lidc)
+
+
+def test_a_spacing_that_is_no_number_costs_the_label_alone(lidc: Path, tmp_path: Path) -> None:
+    shutil.copytree(lidc, tmp_path / "data")
+    odd, *_ = sorted(truth(lidc))
+    for path in (tmp_path / "data" / odd).glob("*.dcm"):
+        path.write_bytes(re.sub(rb"(\x28\x00\x30\x00DS..)(\d+)\.", rb"\1\2,", path.read_bytes(), flags=re.DOTALL))
+    scans = find_scans(tmp_path / "data")
+    (note,) = [note for note in scans.notes if "label of the scan" in note]
+    assert note.startswith(f"The label of the scan {odd} is not known: ")
+    assert re.search(r"PixelSpacing is '\d+,\d+\\\d+\.?\d*': not decimal numbers", note)
+    assert scans.table["label"].isna().sum() == 1
+
+
+def test_one_annotation_does_not_decide_for_all_other_scans(rats: Path, lidc: Path, tmp_path: Path) -> None:
+    shutil.copytree(rats, tmp_path / "data")
+    stray, *_ = sorted(lidc.rglob("*.xml"))
+    shutil.copy(stray, tmp_path / "data" / "R1" / "stray.xml")
+    scans = find_scans(tmp_path / "data")
+    assert dict(zip(scans.table["id"], scans.table["label"], strict=True)) == truth(rats)
+    assert "1 annotations (R1/stray.xml) left out: of series that are not here" in scans.notes
+    # Of one of the scans there, it is told too; and where there are no classes, the other scans are there unlabelled.
+    uid = pydicom.dcmread(next((tmp_path / "data" / "R1").rglob("*.dcm"))).SeriesInstanceUID
+    text = re.sub(r"(<SeriesInstanceUid>)[^<]*", rf"\g<1>{uid}", stray.read_text())
+    (tmp_path / "data" / "R1" / "stray.xml").write_text(text)
+    scans = find_scans(tmp_path / "data")
+    assert scans.classes == ("BN-175", "R1")
+    assert any(note.startswith("The annotations of 1 series (R1/") for note in scans.notes)
+    (tmp_path / "data" / "R1" / "stray.xml").rename(tmp_path / "stray.xml")
+    shutil.move(tmp_path / "data", tmp_path / "mixed" / "rats")
+    shutil.copytree(lidc, tmp_path / "mixed" / "lidc")
+    (tmp_path / "mixed" / "more").mkdir()
+    shutil.copytree(next((rats / "R1").glob("*/T1_FFE")), tmp_path / "mixed" / "more" / "T1_FFE")
+    mixed = find_scans(tmp_path / "mixed")
+    assert mixed.table["label"].notna().sum() == len(truth(lidc))
+    assert mixed.table["label"].isna().sum() == len(truth(rats)) + 1
+    assert any("without a label: no annotation names the series" in note for note in mixed.notes)
+
+
+def test_kaggle_s_scans_a_folder_deeper_and_those_that_no_table_names(kaggle: Path, tmp_path: Path) -> None:
+    for name in ("stage1_labels.csv", "stage2_sample_submission.csv"):
+        shutil.copy(kaggle / name, tmp_path)
+    shutil.copytree(kaggle / "stage1", tmp_path / "stage1" / "stage1")
+    shutil.copytree(kaggle / "stage2", tmp_path / "stage2")
+    (tmp_path / "stage2" / "stranger").mkdir()
+    scans = find_scans(tmp_path)
+    assert all(Path(folder).is_dir() for folder in scans.table["folder"])
+    assert scans.notes == ("1 scans (stranger) of stage2/ left out: neither labels nor a sample name them",)
 
 
 def test_more_readers_asked_for_never_find_more(lidc: Path) -> None:
@@ -106,6 +168,32 @@ def test_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing here")
     with pytest.raises(UserError, match="holds no scan"):
         find_scans(tmp_path)
+
+
+def test_labels_mean_what_they_mean_to_the_model(rats: Path) -> None:
+    found = find_scans(rats)
+    assert found.classes == ("BN-175", "R1")
+    same, notes = labels_of_classes(found, ("BN-175", "R1"))
+    assert same["label"].equals(found.table["label"])
+    assert not notes
+    swapped, notes = labels_of_classes(found, ("R1", "BN-175"))
+    assert (swapped["label"] == 1 - found.table["label"]).all()
+    assert not notes
+    others, notes = labels_of_classes(found, ("no cancer", "cancer"))
+    assert others["label"].isna().all()
+    assert notes == [
+        "The labels are not looked at: the classes here are 'BN-175' and 'R1', the model's 'no cancer' and 'cancer'"
+    ]
+
+
+def test_scans_without_a_name_are_patients_of_their_own(lidc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pulmo.competitions.dsb import data
+
+    real = data.list_series
+    monkeypatch.setattr(data, "list_series", lambda folder: [s._replace(patient="ANONYMOUS") for s in real(folder)])
+    found = find_scans(lidc)
+    assert found.table["patient"].tolist() == found.table["id"].tolist()
+    assert f"Of {len(found.table)} scans, all have the same PatientID 'ANONYMOUS'" in found.notes[-1]
 
 
 def table_of(labels: list[float], patients: list[str]) -> pd.DataFrame:

@@ -90,6 +90,24 @@ def test_a_broken_annotation_is_named(tmp_path: Path) -> None:
         read_marks(write(tmp_path / "b.xml", bad), (1, 1))
 
 
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff\xfe\x00", b'<?xml version="1.0" encoding="unheard-of"?><a/>', b"<LidcReadMessage>\xff</a>"]
+)
+def test_what_is_no_xml_is_no_annotation(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "a.xml").write_bytes(text)
+    assert series_of(tmp_path / "a.xml") == ""
+    assert series_of(tmp_path / "nowhere.xml") == ""
+    with pytest.raises(ScanError, match="is no annotation of LIDC-IDRI"):
+        read_marks(tmp_path / "a.xml", (1, 1))
+
+
+@pytest.mark.parametrize("place", ["1e300", "1,5", "nan", "inf"])
+def test_an_outline_out_of_this_world_is_named(tmp_path: Path, place: str) -> None:
+    path = write(tmp_path / "a.xml", nodule(square(0, 50, 50, 5).replace("<xCoord>45", f"<xCoord>{place}")))
+    with pytest.raises(ScanError, match=r"a\.xml: is no annotation of LIDC-IDRI"):
+        read_marks(path, (1, 1))
+
+
 def test_the_annotation_of_an_x_ray_is_none(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<IdriReadMessage><SeriesInstanceUid>1</SeriesInstanceUid></IdriReadMessage>")
     assert series_of(tmp_path / "a.xml") == ""

@@ -14,6 +14,8 @@ from pulmo.training.device import computing_on
 from tests.competitions.dsb.support import settings_of
 from tests.support import run_pulmo
 
+CHESTS, HEAD = ("chest_philips_5mm", "chest_siemens_8mm_30"), "head_ge_tilt"
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
@@ -29,7 +31,8 @@ def model(tmp_path: Path) -> Path:
         "calibration": Calibration(1.0, 0.0, 0.3)._asdict(),
         "classes": ["no cancer", "cancer"],
         "volumes": wanted.to_json(),
-        "learned": [],
+        "min_readers": 1,
+        "training_scans": [],
     }
     write_model(tmp_path / "model", record, tmp_path / "models")
     return tmp_path / "model"
@@ -38,16 +41,19 @@ def model(tmp_path: Path) -> Path:
 def test_chests_get_a_probability_and_a_head_the_base_rate(
     shared_data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for name in (*CHESTS, HEAD):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(shared_data / "ct" / name)
     places = ("--model", model, "--work", tmp_path / "work", "--out", tmp_path / "out")
-    code, out, err = run_pulmo(capsys, "dsb", "predict", "--data", shared_data / "ct", *places)
+    code, out, err = run_pulmo(capsys, "dsb", "predict", "--data", tmp_path / "data", *places)
     assert code == 0
     said = pd.read_csv(tmp_path / "out/submission.csv").set_index("id")["cancer"]
-    assert said.index.tolist() == ["chest_philips_5mm", "chest_siemens_8mm_30", "head_ge_tilt"]
-    assert "The scan head_ge_tilt is left out" in err
+    assert said.index.tolist() == [*CHESTS, HEAD]
+    assert f"The scan {HEAD} is left out" in err
     assert "no lungs in this scan" in err
-    assert said["head_ge_tilt"] == 0.3
+    assert said[HEAD] == 0.3
     volumes = np.load(tmp_path / "work/predict/volumes.npy")
-    assert volumes.shape == (2, 10, 25, 25, 2)
+    assert volumes.shape == (len(CHESTS), 10, 25, 25, 2)
     for volume in volumes:
         lungs = volume[..., 0] > -1000
         assert 0.2 < lungs.mean() < 0.9

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pulmo.competitions.dsb.submission import blend, read_solution, to_submission
+from pulmo.competitions.dsb.trained_model import Calibration
 from pulmo.errors import UserError
 from tests.support import run_pulmo
 
@@ -57,5 +59,16 @@ def test_a_solution_with_another_label_is_refused(files: Path) -> None:
 
 
 def test_predictions_become_kaggle_s_table() -> None:
-    table = to_submission(pd.DataFrame({"id": ["x"], "probability": [1 / 3], "logit": [0.0]}))
-    assert table.to_csv(index=False, lineterminator="\n") == "id,cancer\nx,0.333333\n"
+    table = to_submission(pd.DataFrame({"id": ["x", "y"], "probability": [1 / 3, 0.25], "logit": [0.0, 0.0]}))
+    assert table.to_csv(index=False, lineterminator="\n") == "id,cancer\nx,0.3333333333333333\ny,0.25\n"
+
+
+@pytest.mark.parametrize("logit", [-800.0, -40.0, -14.0, 14.0, 40.0, 800.0])
+def test_no_probability_is_written_as_0_or_1(logit: float, tmp_path: Path) -> None:
+    probability = Calibration(1.0, 0.0, 0.5).probability(np.array([logit]))
+    table = to_submission(pd.DataFrame({"id": ["x"], "probability": probability}))
+    table.to_csv(tmp_path / "submission.csv", index=False)
+    text = (tmp_path / "submission.csv").read_text().split(",")[-1]
+    assert 0 < float(text) < 1
+    assert (float(text) > 0.5) == (logit > 0)
+    assert float(blend([table.astype({"cancer": str})], [1.0])["cancer"].iloc[0]) not in (0.0, 1.0)

@@ -103,9 +103,9 @@ def test_the_model_records_what_it_is(finished: Run) -> None:
     folder = output(finished, "fit_ensemble/model")
     record = load(folder / "ensemble.json")
     assert record["estimate"] == load(output(finished, "fit_ensemble/estimate"))
-    assert record["estimate"]["patients"] == 24
+    assert record["estimate"]["patients"] == 23  # one X-ray cannot be read
     assert 0 <= record["estimate"]["score"] <= 1
-    counts = {name: len(files) for name, files in read_model(folder).networks.items()}
+    counts = {name: len(family.files) for name, family in read_model(folder).networks.items()}
     assert counts["segmenter"] == counts["classifier"] == counts["lungs"] == counts["detector"] == 2
 
 
@@ -114,6 +114,8 @@ def test_the_estimate_is_the_metric_of_what_was_found_out_of_fold(finished: Run)
     patients, boxes = (load(output(finished, f"features/{name}")) for name in ("patients", "boxes"))
     words = found[["confidence", "x", "y", "width", "height"]].astype(str).agg(" ".join, axis=1)
     cells = words.groupby(found["patient"]).agg(" ".join) if len(found) else pd.Series(dtype=object)
+    patients = patients[patients["error"].isna()]
+    boxes = boxes[boxes["patient"].isin(patients["patient"])]
     submission = pd.DataFrame({"patientId": patients["patient"]})
     submission["PredictionString"] = submission["patientId"].map(cells).fillna("")
     solution = patients[["patient"]].merge(boxes, how="left").rename(columns={"patient": "patientId"})
@@ -245,10 +247,3 @@ def test_figures_are_drawn(finished: Run) -> None:
     drawn = finished.competition.module("figures").draw(finished.paths)
     assert drawn[0].name == "boxes.png"
     assert all(path.stat().st_size > 10_000 for path in drawn)
-
-
-def test_a_classifier_without_a_head_is_refused(finished: Run, drawn: Path, tmp_path: Path) -> None:
-    run = run_of(drawn / "data", tmp_path / "work", "train_classifier.head=false")
-    shutil.copytree(finished.paths.stage("features"), run.paths.stage("features"))
-    with pytest.raises(UserError, match="has no head"):
-        list(run_stages(run, [run.competition.stage("train_classifier")]))

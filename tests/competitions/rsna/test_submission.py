@@ -93,6 +93,19 @@ def test_validate_names_what_is_wrong(pulmo: Pulmo, files: Path, content: str, w
     assert words in err
 
 
+def test_nan_as_a_word_is_an_empty_cell(files: Path) -> None:
+    (files / "words.csv").write_text("patientId,x,y,width,height,Target\na,NaN,nan,NaN,NaN,0\nb,1,2,3,4,1\n")
+    solution = read_solution(files / "words.csv")
+    assert solution["Target"].tolist() == [0, 1]
+    assert solution["x"].tolist() == pytest.approx([np.nan, 1], nan_ok=True)
+    (files / "words.csv").write_text("patientId,x,y,width,height,Target\na,NaN,NaN,NaN,NaN,1\nb,1,NaN,3,4,1\n")
+    with pytest.raises(
+        UserError, match=r"row 2, Target: '1' beside no box\. .* write 0 and leave x to height empty"
+    ) as told:
+        read_solution(files / "words.csv")
+    assert "row 3, x to height: '1,,3,4' is no box" in str(told.value)
+
+
 def table(*cells: str) -> pd.DataFrame:
     return pd.DataFrame({"patientId": [f"p{number}" for number in range(len(cells))], "PredictionString": cells})
 

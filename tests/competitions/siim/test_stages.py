@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulmo.competitions.siim.data import image_files, read_masks, train_table
 from pulmo.competitions.siim.features import kinds_of_area
 from pulmo.competitions.siim.phantom import CUT_SHORT, PhantomSettings, cohort
 from pulmo.competitions.siim.settings import Settings
@@ -127,7 +128,8 @@ def test_real_x_rays_are_cached(siim_data: Path, tmp_path: Path) -> None:
     ill = int(str(told.value).split(": ")[-1].split()[0])
     run = features_of(siim_data, tmp_path, f"features.folds={max(2, ill // 2)}")
     x_rays, images = (load(output(run, f"features/{name}")) for name in ("x_rays", "images"))
-    assert len(x_rays) == 28
+    labelled = set(read_masks(train_table(siim_data))["image"])
+    assert set(x_rays["image"]) == labelled & set(image_files(siim_data / "dicom-images-train"))
     assert x_rays["error"].isna().all()
     assert (x_rays[["rows", "columns"]] == 1024).all(axis=None)
     assert (images.std(axis=(1, 2)) > 20).all()

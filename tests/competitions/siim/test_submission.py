@@ -134,4 +134,4 @@ def test_knobs_by_hand(pulmo: Pulmo, tmp_path: Path) -> None:
     assert "threshold 0: is not above 0" in err
     code, _, err = pulmo(*words, "--set", "threshold=low")
     assert code == 1
-    assert "'low' is no number" in err
+    assert "'low' is no finite number" in err

@@ -18,7 +18,7 @@ from pulmo.training.augment import Augment, Moves
 from pulmo.training.checkpoint import values_of
 from pulmo.training.device import gradient
 from pulmo.training.fit import Plan, Trainer
-from pulmo.training.folds import folds_by_group
+from pulmo.training.folds import validation_part
 from pulmo.training.passes import predict
 from pulmo.training.sampler import a_few
 from pulmo.training.saved_networks import SavedNetworks
@@ -102,10 +102,7 @@ class VolumeTrainer:
 
     def _split(self, scans: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Those learned from, and those of other patients by whom the best epoch is chosen."""
-        share = self._settings.validation_share
-        if not share:
-            return scans, scans[:0]
-        checked = folds_by_group(self._patient[scans], round(1 / share), seed) == 0
+        checked = validation_part(self._patient[scans], self._settings.validation_share, seed)
         return scans[~checked], scans[checked]
 
 

@@ -4,28 +4,29 @@ Kaggle's files (`stage1_labels.csv` and a folder a patient), LIDC-IDRI (series f
 a class (MR of two tumour models, say), or scans of which nothing is known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 
 from pulmo.competitions.dsb.lidc import count_nodules, is_class_b, read_marks, series_of
 from pulmo.competitions.dsb.submission import read_solution
 from pulmo.errors import Fault, ScanError, UserError
+from pulmo.files import files_below, folders_below, folders_of, printable
 from pulmo.imaging.listing import SeriesFolder, list_series
+from pulmo.imaging.slices import NotASliceError, read_slice_header
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.tables import read_table
-from pulmo.training.folds import stratified_folds
+from pulmo.training.folds import patients_of, stratified_folds
 
 SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
 """What Kaggle asks for, the later first, and where those scans lie."""
 LABELS, LATER_LABELS = "stage1_labels.csv", "stage1_solution.csv"
 MOST_NAMES = 5
+FEWER_FOLDS = "Give more of them, or set features.folds lower"
 
 
 class Scans(NamedTuple):
@@ -52,16 +53,28 @@ def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
     if (folder / LABELS).is_file() or any((folder / name).is_file() for name in SAMPLES):
         return read_kaggle(folder)
     series, notes = _volumes(folder)
-    annotations = [path for path in sorted(folder.rglob("*.xml")) if series_of(path)]
-    if annotations:
+    annotations, strange = _annotations(folder, series)
+    annotated = [scan for scan in series if scan.series in annotations]
+    classes = _class_folders(folder, series)
+    # A single annotation must not decide for hundreds of other scans, nor two patients pass for two classes.
+    if annotated and (2 * len(annotated) >= len(series) or len(classes) != 2):
         scans = read_lidc(folder, series, annotations, min_readers)
-    elif len(classes := _class_folders(folder, series)) == 2:
+    elif len(classes) == 2:
         scans = read_class_folders(folder, series, classes, positive)
+        strange += (
+            [
+                f"The annotations of {_listed([_id(folder, scan.folder) for scan in annotated])} are not used: "
+                "the other series have none, and all lie in two folders, a class each"
+            ]
+            if annotated
+            else []
+        )
     else:
         scans = read_unlabelled(folder, series)
     if scans.table.empty:
         raise UserError(Fault(str(folder), "holds no scan", "Name a folder of DICOM series, or of Kaggle's files"))
-    return scans._replace(notes=(*notes, *scans.notes))
+    patients, unnamed = patients_of(scans.table["id"].to_list(), scans.table["patient"].to_list(), "scans")
+    return scans._replace(table=scans.table.assign(patient=patients), notes=(*notes, *strange, *scans.notes, *unnamed))
 
 
 def read_kaggle(folder: Path) -> Scans:
@@ -80,34 +93,37 @@ def read_kaggle(folder: Path) -> Scans:
     rows += [(scan, SAMPLES[sample or ""], np.nan, True) for scan in asked] if sample else []
     table = pd.DataFrame(rows, columns=["id", "stage", "label", "asked"])
     table["patient"] = table["id"]
-    table["folder"] = [str(folder / stage / scan) for stage, scan in zip(table["stage"], table["id"], strict=True)]
-    return Scans(_ordered(table), ("no cancer", "cancer"), ())
+    of_stage = {str(stage): folders_of(part["id"], folder / str(stage)) for stage, part in table.groupby("stage")}
+    table["folder"] = [
+        str(of_stage[stage].get(scan, folder / stage / scan))
+        for stage, scan in zip(table["stage"], table["id"], strict=True)
+    ]
+    return Scans(_ordered(table), ("no cancer", "cancer"), tuple(_not_named(folder, table)))
 
 
-def read_lidc(folder: Path, series: Sequence[SeriesFolder], annotations: Sequence[Path], min_readers: int) -> Scans:
-    """LIDC-IDRI: class B, label 1, has two nodules or more.
+def read_lidc(folder: Path, series: Sequence[SeriesFolder], annotations: Mapping[str, Path], min_readers: int) -> Scans:
+    """LIDC-IDRI: class B, label 1, has two nodules or more; without an annotation that can be read, a label is unknown.
 
     Args:
         folder: above all of them.
         series: the volumes there.
-        annotations: XML files, beside the slices or anywhere else; they name their series.
+        annotations: XML files by the SeriesInstanceUID that they are of, beside the slices or anywhere else.
         min_readers: see `count_nodules`.
     """
-    of_series = {series_of(path): path for path in annotations}
     rows, notes, unread = [], [], []
     for scan in series:
-        path = of_series.get(scan.series)
+        name, label = _id(folder, scan.folder), np.nan
+        path = annotations.get(scan.series)
         if path is None:
-            unread.append(_id(folder, scan.folder))
-            continue
-        try:
-            nodules = count_nodules(read_marks(path, _pixel_mm(scan.folder)), min_readers)
-        except ScanError as error:
-            notes.append(f"The scan {_id(folder, scan.folder)} is left out: {error}")
-            continue
-        rows.append((_id(folder, scan.folder), scan.patient, str(scan.folder), float(is_class_b(nodules))))
+            unread.append(name)
+        else:
+            try:
+                label = float(is_class_b(count_nodules(read_marks(path, _pixel_mm(scan.folder)), min_readers)))
+            except ScanError as error:
+                notes.append(f"The label of the scan {name} is not known: {error}")
+        rows.append((name, scan.patient, str(scan.folder), label))
     if unread:
-        notes.append(f"{_listed(unread)} left out: no annotation names the series")
+        notes.append(f"{_listed(unread)} without a label: no annotation names the series")
     return Scans(_table(rows), ("0–1 nodules", "2 nodules or more"), tuple(notes))
 
 
@@ -138,14 +154,35 @@ def read_unlabelled(folder: Path, series: Sequence[SeriesFolder]) -> Scans:
     return Scans(_table(rows), ("0", "1"), ())
 
 
+def labels_of_classes(found: Scans, classes: tuple[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """The table of scans with labels that count `classes`, those of a model, which may have them the other way round.
+
+    Returns:
+        The table, and notes: one where the source's classes are others: then no label is known.
+    """
+    if found.classes == classes or not found.table["label"].notna().any():
+        return found.table, []
+    if found.classes[::-1] == classes:
+        return found.table.assign(label=1 - found.table["label"]), []
+    note = (
+        f"The labels are not looked at: the classes here are {_either(found.classes)}, the model's {_either(classes)}"
+    )
+    return found.table.assign(label=np.nan), [note]
+
+
+def _either(classes: tuple[str, str]) -> str:
+    return f"{classes[0]!r} and {classes[1]!r}"
+
+
 def hidden_test(scans: pd.DataFrame, share: float, seed: int) -> np.ndarray:
     """Which scans are held out as a test set, bool (scans,): that share of the patients of each class."""
     if not share:
         return np.zeros(len(scans), bool)
-    return np.asarray(balanced_folds(scans, round(1 / share), seed) == 0)
+    remedy = "Give more of them, set features.test_share higher, or 0 to hold none out"
+    return np.asarray(balanced_folds(scans, round(1 / share), seed, remedy) == 0)
 
 
-def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+def balanced_folds(scans: pd.DataFrame, count: int, seed: int, remedy: str = FEWER_FOLDS) -> np.ndarray:
     """Folds by patient, (scans,) int, over which each class is spread evenly.
 
     Raises:
@@ -156,7 +193,10 @@ def balanced_folds(scans: pd.DataFrame, count: int, seed: int) -> np.ndarray:
         patients = int((of_patient == label).sum())
         if patients < count:
             what = f"{patients} patients of class {label} cannot fill {count} folds"
-            raise UserError(Fault("the labelled scans", what, "Give more of them, or set features.folds lower"))
+            scans_of = scans["patient"].value_counts()
+            if len(scans) and scans_of.iloc[0] > len(scans) / 2:
+                what += f": {scans_of.iloc[0]} of {len(scans)} scans are of one patient, {scans_of.index[0]!r}"
+            raise UserError(Fault("the labelled scans", what, remedy))
     return stratified_folds(scans["patient"].to_numpy(str), scans["label"].to_numpy(), count, seed)
 
 
@@ -171,6 +211,28 @@ def _volumes(folder: Path) -> tuple[list[SeriesFolder], list[str]]:
         )
     ]
     return [series for series in found if not series.overview], notes
+
+
+def _annotations(folder: Path, series: Sequence[SeriesFolder]) -> tuple[dict[str, Path], list[str]]:
+    """Files of annotations by the series that they are of, if it is here; the others in words."""
+    files = [path for path in files_below(folder) if path.suffix.lower() == ".xml"]
+    of_series = {name: path for path in files if (name := series_of(path))}
+    here = {scan.series for scan in series}
+    others = [printable(path.relative_to(folder)) for name, path in of_series.items() if name not in here]
+    notes = [f"{_listed(others, 'annotations')} left out: of series that are not here"] if others else []
+    return {name: path for name, path in of_series.items() if name in here}, notes
+
+
+def _not_named(folder: Path, table: pd.DataFrame) -> list[str]:
+    """Folders of scans that no table of Kaggle's names, in words."""
+    notes = []
+    for stage, part in table.groupby("stage"):
+        known = {*part["id"], *(Path(scan).parent.name for scan in part["folder"])}
+        place = folder / str(stage)
+        there = sorted(place.iterdir()) if place.is_dir() else []
+        if others := [printable(child.name) for child in there if child.is_dir() and child.name not in known]:
+            notes.append(f"{_listed(others, 'scans')} of {stage}/ left out: neither labels nor a sample name them")
+    return notes
 
 
 def _may_be_broken(folder: Path) -> bool:
@@ -190,18 +252,20 @@ def _class_of(folder: Path, scan: Path) -> str:
 
 def _id(folder: Path, scan: Path) -> str:
     relative = scan.relative_to(folder).as_posix()
-    return folder.resolve().name if relative == "." else relative
+    return printable(folder.resolve().name if relative == "." else relative)
 
 
 def _pixel_mm(folder: Path) -> tuple[float, float]:
     """PixelSpacing of a series, between rows and between columns. Raises ScanError where no slice says it."""
-    for path in sorted(folder.iterdir()):
+    _, entries = next(folders_below(folder))
+    for entry in entries:
         try:
-            spacing = dcmread(path, stop_before_pixels=True, specific_tags=["PixelSpacing"]).get("PixelSpacing")
-        except (InvalidDicomError, OSError):
+            header = read_slice_header(folder / entry.name)
+        except (NotASliceError, OSError):
             continue
-        if spacing:
-            return float(spacing[0]), float(spacing[1])
+        header.require("PixelSpacing")
+        if header.pixel_spacing_mm:
+            return header.pixel_spacing_mm[0], header.pixel_spacing_mm[1]
     raise ScanError(Fault(str(folder), "no slice says its PixelSpacing", "Export the series again"))
 
 
@@ -214,7 +278,6 @@ def _asked(path: Path) -> list[str]:
 
 def _table(rows: Sequence[tuple[str, str, str, float]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["id", "patient", "folder", "label"])
-    table["patient"] = table["patient"].where(table["patient"] != "", table["id"])
     return _ordered(table.assign(asked=False))
 
 
@@ -222,6 +285,6 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     return table[["id", "patient", "folder", "label", "asked"]].reset_index(drop=True)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], what: str = "series") -> str:
     shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
-    return f"{len(names)} series ({shown})"
+    return f"{len(names)} {what} ({shown})"

@@ -17,16 +17,29 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     for note in found.notes:
         stage.note(note)
     labelled = found.table[found.table["label"].notna()].reset_index(drop=True)
+    if unlabelled := int(found.table["label"].isna().sum() - found.table["asked"].sum()):
+        stage.note(f"{unlabelled} scans without a label are not learned from")
     if labelled["label"].nunique() < 2:
         remedy = "Give scans of two classes: Kaggle's files, LIDC-IDRI with its XML, or a folder a class"
         raise UserError(Fault(str(stage.data), "holds no labelled scans of two classes", remedy))
     if not found.table["asked"].any():
         held_out = hidden_test(labelled, settings.test_share, stage.seed)
         labelled = labelled[~held_out].reset_index(drop=True)
-        stage.note(f"{held_out.sum()} scans are held out as a test set, by patient; {len(labelled)} are learned from")
+        if held_out.any():
+            stage.note(
+                f"{held_out.sum()} scans are held out as a test set, by patient; {len(labelled)} are learned from"
+            )
     wanted = VolumeFormat(modality_of([Path(folder) for folder in labelled["folder"]]), settings.lung_format())
     scans, volumes = make_volumes(stage, labelled, wanted)
     fold = balanced_folds(scans, settings.folds, stage.seed)
     stage.write("scans", scans[["id", "patient"]].assign(label=scans["label"].astype(np.int64), fold=fold))
     stage.write("volumes", volumes)
-    stage.write("description", {"classes": list(found.classes), "volumes": wanted.to_json()})
+    stage.write(
+        "description",
+        {
+            "classes": list(found.classes),
+            "min_readers": settings.min_readers,
+            "volumes": wanted.to_json(),
+            "training_scans": labelled["id"].to_list(),
+        },
+    )

@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from pulmo.blending.fold_scores import Ranked, far_worse, score_folds
 from pulmo.competitions.dsb.evaluation import evaluate, in_words
 from pulmo.competitions.dsb.settings import EnsembleSettings
 from pulmo.competitions.dsb.trained_model import Calibration, write_model
 from pulmo.models.calibration import fit_temperature
 from pulmo.pipeline.stage import Stage
+from pulmo.scoring.log_loss import log_loss
 
 OUT_OF_FOLD, LEARNED = "out of fold", "learned from"
 
@@ -27,15 +29,23 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     }
     for name, found in metrics.items():
         stage.note(f"{name.capitalize()}: {in_words(found)}")
+    folds = score_folds(
+        log_loss(label, probability),
+        out_of_fold["patient"].to_numpy(),
+        out_of_fold["fold"].to_numpy(),
+        Ranked(label, logit),
+    )
+    for note in far_worse(folds, "log loss", greater_is_better=False):
+        stage.note(note)
     estimate = {
         "score": metrics[OUT_OF_FOLD]["log_loss"],
         "standard_error": metrics[OUT_OF_FOLD]["log_loss_error"],
         **metrics[OUT_OF_FOLD],
+        "folds": folds,
     }
     record = {
         "calibration": calibration._asdict(),
         **description,
-        "learned": out_of_fold["id"].to_list(),
         "estimate": estimate,
     }
     write_model(stage.folder("model"), record, stage.input("train_cnn/models"))

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from pulmo.competitions.dsb.data import LABELS, SAMPLES, find_scans
+import pandas as pd
+
+from pulmo.competitions.dsb.data import LABELS, SAMPLES, find_scans, labels_of_classes
+from pulmo.competitions.dsb.trained_model import read_model
 from pulmo.pipeline.hiding import choose_hidden, place_images
 
 SAMPLE, TEST = next(iter(SAMPLES.items()))
 TRAIN = "stage1"
 
 
-def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -> None:
+def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:
     """Write the files as Kaggle's second stage names them, and what only Kaggle would know.
 
     Args:
@@ -17,13 +20,15 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -
         folder: where the files go; not there yet.
         solution: the file for the test scans' labels.
         seed: chooses them.
+        model: the trained model that will predict them: labels mean what they mean to it, see `FeatureSettings`.
 
     Raises:
         UserError: the files contradict each other, or there are too few labelled scans.
     """
-    scans = find_scans(data).table
+    scans = _labelled(data, model)
     known = scans[scans["label"].notna() & ~scans["asked"]].astype({"label": int})
-    hidden = choose_hidden(known["id"].to_list(), int(scans["asked"].sum()), seed, data)
+    patient_of = dict(zip(known["id"], known["patient"], strict=True))
+    hidden = choose_hidden(known["id"].to_list(), int(scans["asked"].sum()), seed, data, patient_of)
     folders = {name: Path(path) for name, path in zip(known["id"], known["folder"], strict=True)}
     there = {name: path for name, path in folders.items() if path.is_dir()}
     place_images(there, hidden, folder / TRAIN, folder / TEST)
@@ -35,3 +40,10 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -
         (solution, labels[is_hidden]),
     ):
         table.to_csv(path, index=False, lineterminator="\n")
+
+
+def _labelled(data: Path, model: Path | None) -> pd.DataFrame:
+    if model is None:
+        return find_scans(data).table
+    trained = read_model(model)
+    return labels_of_classes(find_scans(data, trained.min_readers), trained.classes)[0]

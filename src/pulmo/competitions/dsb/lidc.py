@@ -14,6 +14,10 @@ from scipy.sparse.csgraph import connected_components
 
 from pulmo.errors import Fault, ScanError
 
+_UNREADABLE = (ElementTree.ParseError, ValueError, LookupError, OSError)
+"""What parsing raises at a file that is no XML, in an encoding that nobody knows, or that may not be opened."""
+_FURTHEST_MM = 1e5
+
 
 class Mark(NamedTuple):
     """A nodule as one reader sees it: `session` counts the readers, `centre_mm` is (x, y, z), x and y from the
@@ -28,7 +32,7 @@ def series_of(path: Path) -> str:
     """The SeriesInstanceUID that an annotation is of; empty where the file is no annotation of a CT."""
     try:
         root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError:
+    except _UNREADABLE:
         return ""
     return (root.findtext(".//{*}SeriesInstanceUid") or "").strip() if _name(root) == "LidcReadMessage" else ""
 
@@ -51,7 +55,7 @@ def read_marks(path: Path, pixel_mm: tuple[float, float]) -> list[Mark]:
             for nodule in reading.iterfind("{*}unblindedReadNodule")
             if (mark := _mark(session, nodule, pixel_mm)) is not None
         ]
-    except (ElementTree.ParseError, ValueError) as error:
+    except _UNREADABLE as error:
         raise ScanError(
             Fault(str(path), f"is no annotation of LIDC-IDRI ({error})", "Download the file again")
         ) from None
@@ -93,8 +97,8 @@ def _mark(session: int, nodule: ElementTree.Element, pixel_mm: tuple[float, floa
         ]
         outlines.append(np.array([(x * pixel_mm[1], y * pixel_mm[0], z) for x, y in points]))
     points_mm = np.concatenate([outline for outline in outlines if len(outline)] or [np.empty((0, 3))])
-    if not np.isfinite(points_mm).all():
-        raise ValueError("an outline without numbers")
+    if not (np.abs(points_mm) <= _FURTHEST_MM).all():  # nor of a point that is no number
+        raise ValueError("an outline without numbers, or far outside any scanner")
     if max(map(len, outlines), default=0) < 2:
         return None
     low, high = points_mm.min(axis=0), points_mm.max(axis=0)

@@ -1,6 +1,6 @@
 """Scans and `model/` → a probability for each that is asked for, and where the networks looked.
 
-Asked for are the ids of Kaggle's sample; where there is none, all scans that the model has not learned from, be it one
+Asked for are the ids of Kaggle's sample; where there is none, all scans that were not there to learn from, be it one
 new scan alone.
 """
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.dsb.data import find_scans
+from pulmo.competitions.dsb.data import find_scans, labels_of_classes
 from pulmo.competitions.dsb.evaluation import evaluate, in_words
 from pulmo.competitions.dsb.settings import PredictSettings
 from pulmo.competitions.dsb.submission import to_submission
@@ -48,24 +48,25 @@ def run(stage: Stage, settings: PredictSettings) -> None:
 
 
 def asked_scans(stage: Stage, model: TrainedModel) -> pd.DataFrame:
-    """The scans to be predicted, as `find_scans` gives them.
+    """The scans to be predicted, as `find_scans` gives them, labels meaning what they mean to the model.
 
     Raises:
         UserError: there is none.
     """
-    found = find_scans(stage.data)
-    for note in found.notes:
+    found = find_scans(stage.data, model.min_readers)
+    table, others = labels_of_classes(found, model.classes)
+    for note in (*found.notes, *others):
         stage.note(note)
-    table = found.table[found.table["asked"]] if found.table["asked"].any() else _new(found.table, model.learned)
+    table = table[table["asked"]] if table["asked"].any() else _new(table, model.training_scans)
     if table.empty:
         remedy = "Give a scan that it has not seen, or hold some out (features.test_share)"
-        raise UserError(Fault(str(stage.data), "holds only scans that the model has learned from", remedy))
+        raise UserError(Fault(str(stage.data), "holds only scans that the model was trained on", remedy))
     return table.reset_index(drop=True)
 
 
-def _new(table: pd.DataFrame, learned: frozenset[str]) -> pd.DataFrame:
-    # A single scan lies in a folder of any name: that it is called as one learned from says nothing.
-    return table if len(table) == 1 else table[~table["id"].isin(learned)]
+def _new(table: pd.DataFrame, training_scans: frozenset[str]) -> pd.DataFrame:
+    # A single scan lies in a folder of any name: that it is called as one of the training scans says nothing.
+    return table if len(table) == 1 else table[~table["id"].isin(training_scans)]
 
 
 def _say(

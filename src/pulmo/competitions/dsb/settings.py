@@ -1,12 +1,14 @@
 """What can be set in the Data Science Bowl's stages; the values are in `config.toml`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pulmo.imaging.area import Size
 from pulmo.imaging.network_volume import Channel, LungFormat
 from pulmo.pipeline.settings import Section
+
+Count = Annotated[int, Field(ge=1)]
 
 
 class FeatureSettings(Section):
@@ -22,7 +24,7 @@ class FeatureSettings(Section):
     test_share: float = Field(ge=0, le=0.5)
     min_readers: int = Field(ge=1, le=4)
     positive: str
-    size: tuple[int, int, int]
+    size: tuple[Count, Count, Count]
     channels: tuple[Channel, ...] = Field(min_length=1)
     masked: bool
     cropped: bool
@@ -56,7 +58,7 @@ class CnnSettings(Section):
     folds_at_once: int = Field(ge=1)
     network: Literal["residual", "slides"]
     stem: int = Field(ge=1)
-    filters: tuple[int, ...] = Field(min_length=1)
+    filters: tuple[Count, ...] = Field(min_length=1)
     dense: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     batch: int = Field(ge=1)

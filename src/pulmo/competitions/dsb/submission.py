@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.knobs import Knob
+from pulmo.blending.knobs import Knob, shares_of
 from pulmo.errors import UserError
 from pulmo.models.logits import logit, sigmoid
 from pulmo.scoring import log_loss
@@ -17,12 +17,15 @@ score = log_loss.score
 check_cells = log_loss.check_cells
 
 KNOBS: Mapping[str, Knob] = {}  # weights are all that a blend of probabilities needs
-DECIMALS = 6
 
 
 def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Predictions (`id` and `probability`) as Kaggle's table, in the same order."""
-    return pd.DataFrame({"id": predictions["id"], "cancer": predictions["probability"].round(DECIMALS)})
+    """Predictions (`id` and `probability`) as Kaggle's table, in the same order.
+
+    With all their digits: a probability rounded to 0 or 1 would cost 34.5 where it is wrong, whatever it was.
+    """
+    probability = np.clip(predictions["probability"].to_numpy(np.float64), log_loss.CLIP, 1 - log_loss.CLIP)
+    return pd.DataFrame({"id": predictions["id"], "cancer": probability})
 
 
 def group_of(row_id: str) -> str:
@@ -60,6 +63,7 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFr
         A submission in the order of the first table.
     """
     ids = tables[0]["id"]
-    share = np.asarray(weights, np.float64) / np.sum(weights)
+    share = shares_of(weights)
     cells = np.stack([pd.to_numeric(table.set_index("id")["cancer"].loc[ids]).to_numpy(np.float64) for table in tables])
-    return pd.DataFrame({"id": ids.to_numpy(), "cancer": sigmoid(share @ logit(cells, log_loss.CLIP))})
+    blended = pd.DataFrame({"id": ids.to_numpy(), "probability": sigmoid(share @ logit(cells, log_loss.CLIP))})
+    return to_submission(blended)

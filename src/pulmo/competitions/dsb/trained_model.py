@@ -6,7 +6,6 @@ models/cnn/fold0.keras…  the networks, one a fold
 ```
 """
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pulmo.competitions.dsb.volumes import VolumeFormat
-from pulmo.errors import Fault, UserError
 from pulmo.models.calibration import calibrated
+from pulmo.training.model_folder import fold_networks, reading_record, write_record
 
-ENSEMBLE, MODELS = "ensemble.json", "models"
-NETWORK = "cnn"
+NAME, MODELS = "dsb", "models"
+NETWORK, COUNT = "cnn", "networks"
 
 
 class Calibration(NamedTuple):
@@ -42,39 +41,37 @@ class TrainedModel(NamedTuple):
         networks: their files, not yet read, for it takes Keras to do that.
         calibration: of the mean of their logits.
         classes: what 0 and 1 mean.
+        min_readers: of LIDC-IDRI, how many readers make a nodule.
         volumes: what the networks see of a scan.
-        learned: ids of the scans that were learned from.
+        training_scans: ids of the scans that were there to learn from, also of those that could not be read.
     """
 
     networks: tuple[Path, ...]
     calibration: Calibration
     classes: tuple[str, str]
+    min_readers: int
     volumes: VolumeFormat
-    learned: frozenset[str]
+    training_scans: frozenset[str]
 
 
 def write_model(folder: Path, record: dict[str, Any], networks: Path) -> None:
     """Put a model together in an empty folder: `record` is `ensemble.json`, `networks` the folder of the models."""
-    (folder / ENSEMBLE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
     shutil.copytree(networks, folder / MODELS)
+    write_record(folder, NAME, {**record, COUNT: len(list((networks / NETWORK).glob("*.keras")))})
 
 
 def read_model(folder: Path) -> TrainedModel:
     """Read a model's folder.
 
     Raises:
-        UserError: a file is missing.
+        UserError: a file is missing or damaged, or the model is of another competition.
     """
-    try:
-        record = json.loads((folder / ENSEMBLE).read_text())
-        files = sorted((folder / MODELS / NETWORK).iterdir(), key=lambda path: int(path.stem.removeprefix("fold")))
-    except FileNotFoundError as error:
-        remedy = "Copy the whole of model/, or train"
-        raise UserError(Fault(str(error.filename or folder), "is missing from the model", remedy)) from None
-    return TrainedModel(
-        networks=tuple(files),
-        calibration=Calibration(**record["calibration"]),
-        classes=(record["classes"][0], record["classes"][1]),
-        volumes=VolumeFormat.from_json(record["volumes"]),
-        learned=frozenset(record["learned"]),
-    )
+    with reading_record(folder, NAME) as record:
+        return TrainedModel(
+            networks=fold_networks(folder / MODELS / NETWORK, record[COUNT]),
+            calibration=Calibration(**record["calibration"]),
+            classes=(record["classes"][0], record["classes"][1]),
+            min_readers=record["min_readers"],
+            volumes=VolumeFormat.from_json(record["volumes"]),
+            training_scans=frozenset(record["training_scans"]),
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.format import open_memmap
 
+from pulmo.files import files_below
 from pulmo.imaging.area import Size
 from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN
 from pulmo.imaging.lungs import segment_lungs
@@ -79,7 +80,7 @@ class VolumeTask(NamedTuple):
 
 
 def modality_of(folders: Sequence[Path]) -> str:
-    """CT or MR, whichever most scans are; of each, the first slice decides. CT where none can be read."""
+    """CT or MR, whichever most scans are. CT where none can be read."""
     found = [modality for folder in folders if (modality := _modality(folder)) in MODALITIES]
     return max(MODALITIES, key=found.count)
 
@@ -130,10 +131,12 @@ def make_volume(task: VolumeTask) -> dict[str, Any]:
 
 
 def _modality(folder: Path) -> str:
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file():
-            try:
-                return read_slice_header(path).modality
-            except (NotASliceError, OSError):
-                continue
+    """Of the first slice that is of any of MODALITIES, of which a folder may hold others, such as reports."""
+    for path in files_below(folder):
+        try:
+            modality = read_slice_header(path).modality
+        except (NotASliceError, OSError):
+            continue
+        if modality in MODALITIES:
+            return modality
     return ""

@@ -24,7 +24,7 @@ from pulmo.models.quantiles import QUANTILES
 from pulmo.training.augment import Augment, Moves
 from pulmo.training.checkpoint import Values, values_of
 from pulmo.training.fit import Plan, Trainer
-from pulmo.training.folds import folds_by_group
+from pulmo.training.folds import validation_part
 from pulmo.training.passes import predict
 from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
@@ -146,10 +146,7 @@ class CnnTrainer:
 
     def _split(self, patients: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Those learned from, and those by whom the best epoch is chosen."""
-        share = self._settings.validation_share
-        if not share:
-            return patients, patients[:0]
-        checked = folds_by_group(patients.astype(str), round(1 / share), seed) == 0
+        checked = validation_part(patients.astype(str), self._settings.validation_share, seed)
         return patients[~checked], patients[checked]
 
     def _rows_of(self, patients: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ def measure_scans(
         stage.note(f"The scan of {patient} is left out, the tables are used: {error}")
     missing = [patient for patient in patients if patient not in folders]
     if missing:
-        stage.note(f"{_patients(missing)} without a scan folder: the tables are used")
+        stage.note(f"{_patients(missing)} without a scan folder below {stage.data}: the tables are used")
     found = measured.index[measured["error"].isna() & ~_lungs_lost(measured)].to_list()
     statistics = measured.mask(_lungs_lost(measured)).reindex(pd.Index(patients, name="patient"))
     return statistics, read_slices(kept, found, wanted)

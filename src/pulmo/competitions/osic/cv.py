@@ -20,6 +20,7 @@ from pulmo.competitions.osic.features import read_examples
 from pulmo.competitions.osic.nested_networks import NestedNetworks
 from pulmo.competitions.osic.settings import Settings
 from pulmo.competitions.osic.trained_model import NETWORK, ensemble_record
+from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.models.quantiles import Examples, QuantileModel, laplace_sd
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.scoring.laplace import laplace_log_likelihood
@@ -34,6 +35,7 @@ _TRUTH = ["patient", "visit_to", "gap_weeks", "is_last_three"]
 def run(stage: Stage, settings: Settings) -> None:
     """Write `predictions` of every held-out visit by every model, the `table` of scores, and `scores` as JSON."""
     pairs, examples = read_examples(stage)
+    _check_folds(pairs["patient"].nunique(), settings)
     rounds = [(repeat, fold) for repeat in range(settings.cv.repeats) for fold in range(settings.cv.folds)]
     parts, ensembles = [], []
     networks = NestedNetworks.of(stage, settings, pairs)
@@ -42,7 +44,11 @@ def run(stage: Stage, settings: Settings) -> None:
         dealt = folds_by_group(pairs["patient"].to_numpy(), settings.cv.folds, seed)
         say = None if networks is None else networks.quantiles(dealt, fold, seed)
         make = partial(_keep_part, pairs, examples, dealt == fold, settings, seed, say)
-        piece = stage.keep(f"repeat{repeat}_fold{fold}", make)
+        name = f"repeat{repeat}_fold{fold}"
+        try:
+            piece = stage.keep(name, make)
+        except DivergedError as error:
+            raise error.within(name) from None
         parts.append(load(piece / "predictions.parquet").assign(repeat=repeat, fold=fold))
         ensembles.append(load(piece / "ensemble.json"))
     predictions = pd.concat(parts, ignore_index=True)
@@ -50,6 +56,16 @@ def run(stage: Stage, settings: Settings) -> None:
     stage.write("predictions", predictions)
     stage.write("table", table)
     stage.write("scores", _scores(stage, settings, table, ensembles))
+
+
+def _check_folds(patients: int, settings: Settings) -> None:
+    """Of every fold held out, the patients left must fill the inner folds."""
+    folds = settings.cv.folds
+    left = patients - -(-patients // folds)
+    if folds > patients or left < settings.features.folds:
+        what = f"is {folds}, but {patients} patients were seen more than once"
+        remedy = f"Set it to at most {patients}" if folds > patients else "Set it higher, or features.folds lower"
+        raise UserError(Fault("setting cv.folds", what, remedy))
 
 
 def hold_out(

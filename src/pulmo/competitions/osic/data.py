@@ -9,6 +9,7 @@ import pandas as pd
 
 from pulmo.competitions.osic.submission import group_of, read_solution, row_ids
 from pulmo.errors import Fault, UserError
+from pulmo.files import folders_of
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.tables import place, read_table, to_numbers
 
@@ -97,8 +98,8 @@ def every_week(patients: Iterable[str]) -> pd.DataFrame:
 
 
 def scan_folders(folder: Path, patients: Iterable[str]) -> dict[str, Path]:
-    """The scan of each patient that has a folder in Kaggle's `train` or `test` folder, which need not exist."""
-    return {patient: folder / patient for patient in patients if (folder / patient).is_dir()}
+    """The scan of each patient that has a folder in Kaggle's `train` or `test` folder, see `folders_of`."""
+    return folders_of(patients, folder)
 
 
 class HiddenTest(NamedTuple):

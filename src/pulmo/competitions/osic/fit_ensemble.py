@@ -1,9 +1,12 @@
 """Out-of-fold predictions → weights and Confidence by the metric, an honest estimate of the score, and `model/`."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.fold_scores import far_worse, score_folds
 from pulmo.competitions.osic.ensemble import Forecast, Penalties, fit_weights_and_confidence
 from pulmo.competitions.osic.out_of_fold import fold_of_pairs, medians_of
 from pulmo.competitions.osic.settings import EnsembleSettings
@@ -25,7 +28,9 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
         fvc_ml=forecast.fvc_ml,
         confidence_ml=forecast.confidence_ml,
     )
-    estimate = _estimate(out_of_fold)
+    estimate = _estimate(out_of_fold, fold)
+    for note in far_worse(estimate["folds"], "Laplace log likelihood", greater_is_better=True):
+        stage.note(note)
     description = stage.read("features/description")
     ensemble = fit_weights_and_confidence(medians_ml, pairs, settings.penalties())
     record = {**ensemble_record(names, ensemble), **description, "estimate": estimate}
@@ -56,7 +61,7 @@ def cross_fit(pairs: pd.DataFrame, medians_ml: np.ndarray, fold: np.ndarray, pen
     return forecast
 
 
-def _estimate(out_of_fold: pd.DataFrame) -> dict[str, float | int]:
+def _estimate(out_of_fold: pd.DataFrame, fold: np.ndarray) -> dict[str, Any]:
     """Score on each patient's last three visits, as the competition has it, and on all later ones."""
     columns = (out_of_fold[name].to_numpy() for name in ("fvc_true_ml", "fvc_ml", "confidence_ml"))
     likelihood = laplace_log_likelihood(*columns)
@@ -69,4 +74,5 @@ def _estimate(out_of_fold: pd.DataFrame) -> dict[str, float | int]:
         "standard_error_all_later_visits": every.standard_error,
         "patients": int(out_of_fold["patient"].nunique()),
         "visits_scored": int(last.sum()),
+        "folds": score_folds(likelihood[last], patient[last], fold[last]),
     }

@@ -6,7 +6,7 @@ from pulmo.competitions.osic.data import cut_hidden_test, read_visits, scan_fold
 from pulmo.pipeline.hiding import choose_hidden, place_images
 
 
-def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -> None:
+def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:
     """Write the files, and what only Kaggle would know.
 
     Args:
@@ -14,6 +14,7 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -
         folder: where the files go; not there yet.
         solution: the file for the test patients' last three visits.
         seed: chooses them.
+        model: the trained model that will predict them; here it changes nothing.
 
     Raises:
         UserError: the training data have faults, or too few patients.

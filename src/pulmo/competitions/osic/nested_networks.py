@@ -8,7 +8,6 @@ round. So a repeat takes folds·(folds − 1)/2 trainings, and for each held-out
 - a held-out patient by the average of all that have not seen the held-out fold, just as `predict` averages folds.
 """
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from pulmo.competitions.osic.settings import Settings
 from pulmo.competitions.osic.slices import PatientSlices
 from pulmo.competitions.osic.train_cnn import enough_slices, read_patient_slices
 from pulmo.pipeline.stage import Stage, load, save
+from pulmo.training.fold_networks import train_piece
 
 if TYPE_CHECKING:
     from pulmo.competitions.osic.cnn import CnnTrainer
@@ -70,18 +70,15 @@ class NestedNetworks:
         name = f"networks_seed{seed}_without_{first}_{second}"
         number = 100 * seed + 10 * first + second
 
-        def train(folder: Path) -> None:
+        def train(checkpoint: Path, folder: Path) -> None:
             from pulmo.training.device import computing_on
 
-            with ExitStack() as scopes:
-                scopes.enter_context(computing_on(self._stage.device))
+            with computing_on(self._stage.device):
                 trainer = self._compiled()
-                trainer.train(
-                    np.isin(fold, (first, second)), number, self._stage.scratch("checkpoints") / f"{name}.npz"
-                )
+                trainer.train(np.isin(fold, (first, second)), number, checkpoint)
                 save(folder / "lines", trainer.lines())
 
-        return np.array(load(self._stage.keep(name, train) / "lines.npy"))
+        return np.array(load(train_piece(self._stage, name, train) / "lines.npy"))
 
     def _compiled(self) -> "CnnTrainer":
         from pulmo.competitions.osic.cnn import CnnTrainer, cohort

@@ -1,6 +1,7 @@
 """What can be set in OSIC's stages; the values are in `config.toml`."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -76,7 +77,7 @@ class CnnSettings(Section):
     folds_at_once: int = Field(ge=1)
     minimum_scans: int = Field(ge=1)
     stem: int = Field(ge=1)
-    filters: tuple[int, ...] = Field(min_length=1)
+    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
     dense: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     batch: int = Field(ge=1)

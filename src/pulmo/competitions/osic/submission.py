@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.knobs import Knob
+from pulmo.blending.knobs import Knob, shares_of
 from pulmo.errors import UserError
 from pulmo.scoring import laplace
 from pulmo.scoring.tables import read_table, to_numbers
@@ -40,7 +40,8 @@ def group_of(row_id: str) -> str:
 
 
 def read_solution(path: Path) -> pd.DataFrame:
-    """A solution: a `Patient_Week,FVC` file, or a `train.csv`, of which each patient's last three visits are kept.
+    """A solution: a `Patient_Week,FVC` file, or a `train.csv`, of which each patient's last three visits are kept (that
+    is among its `notes_of`).
 
     Returns:
         `Patient_Week` (text) and `FVC` (ml).
@@ -54,13 +55,22 @@ def read_solution(path: Path) -> pd.DataFrame:
         weeks, faults = to_numbers(table, "Weeks", str(path))
         if faults:
             raise UserError(faults)
-        table = _last_visits(table.assign(Weeks=weeks))
+        table, notes = _last_visits(table.assign(Weeks=weeks)), [_note(path)]
     else:
-        table = read_table(path, ("Patient_Week", "FVC"))
+        table, notes = read_table(path, ("Patient_Week", "FVC")), []
     fvc_ml, faults = to_numbers(table, "FVC", str(path))
     if faults:
         raise UserError(faults)
-    return table[["Patient_Week"]].assign(FVC=fvc_ml).reset_index(drop=True)
+    solution = table[["Patient_Week"]].assign(FVC=fvc_ml).reset_index(drop=True)
+    solution.attrs["notes"] = [*solution.attrs.get("notes", []), *notes]
+    return solution
+
+
+def _note(path: Path) -> str:
+    return (
+        f"{path} is a table of all visits: only each patient's last {SCORED_VISITS} count, never the first. It does "
+        "not judge a model that was trained on it, which has seen the answers"
+    )
 
 
 def _last_visits(visits: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +92,7 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFr
         A submission in the order of the first table.
     """
     ids = tables[0]["Patient_Week"]
-    share = np.asarray(weights, np.float64) / np.sum(weights)
+    share = shares_of(weights)
     cells = np.stack([_cells(table).loc[ids].to_numpy() for table in tables])
     mean = np.tensordot(share, cells, axes=1)
     return pd.DataFrame({"Patient_Week": ids.to_numpy(), "FVC": mean[:, 0], "Confidence": mean[:, 1]})

@@ -22,6 +22,9 @@ from pulmo.training.fold_networks import HISTORY, Folds, LeavingFoldsOut, copy_n
 if TYPE_CHECKING:
     from pulmo.competitions.osic.cnn import CnnTrainer
 
+FEWEST_SCANS = 10
+"""Of fewer, one fold may well hold all, and nothing would be left to learn from."""
+
 
 def run(stage: Stage, settings: CnnSettings) -> None:
     """Write `out_of_fold`, the networks into `models`, and `history`: the losses of each fold's epochs."""
@@ -57,12 +60,10 @@ def read_patient_slices(stage: Stage) -> PatientSlices:
 
 def enough_slices(stage: Stage, slices: PatientSlices, settings: CnnSettings) -> bool:
     """Whether the network can be trained; if not, it is noted."""
-    enough = len(slices.patients) >= settings.minimum_scans
+    needed = max(settings.minimum_scans, FEWEST_SCANS)
+    enough = len(slices.patients) >= needed
     if not enough:
-        stage.note(
-            f"The network is left out: {len(slices.patients)} patients have lung slices, "
-            f"{settings.minimum_scans} are needed"
-        )
+        stage.note(f"The network is left out: {len(slices.patients)} patients have lung slices, {needed} are needed")
     return enough
 
 

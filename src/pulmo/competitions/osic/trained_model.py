@@ -9,7 +9,6 @@ models/cnn/fold0.keras…  networks, one a fold
 ```
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,13 +19,13 @@ import pandas as pd
 
 from pulmo.competitions.osic.confidence import Confidence
 from pulmo.competitions.osic.ensemble import Ensemble
-from pulmo.errors import Fault, UserError
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantiles import QuantileModel
 from pulmo.training.model_files import load_gbm, load_linear
+from pulmo.training.model_folder import fold_networks, reading_record, write_record
 
-ENSEMBLE, STATISTICS, MODELS = "ensemble.json", "ct_statistics.parquet", "models"
-NETWORK = "cnn"
+NAME, STATISTICS, MODELS = "osic", "ct_statistics.parquet", "models"
+NETWORK, COUNT = "cnn", "networks"
 
 
 class TrainedModel(NamedTuple):
@@ -64,9 +63,10 @@ def write_model(
         families: folders that hold, by model name, the models.
         published: CT statistics by others, indexed by `patient`.
     """
-    (folder / ENSEMBLE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
     for family in families:
         shutil.copytree(family, folder / MODELS, dirs_exist_ok=True)
+    networks = len(list((folder / MODELS / NETWORK).glob("*.keras")))
+    write_record(folder, NAME, {**record, COUNT: networks})
     if published is not None:
         published.to_parquet(folder / STATISTICS)
 
@@ -83,34 +83,21 @@ def read_model(folder: Path) -> TrainedModel:
     """Read a model's folder.
 
     Raises:
-        UserError: a file is missing.
+        UserError: a file is missing or damaged, or the model is of another competition.
     """
-    try:
-        record = json.loads((folder / ENSEMBLE).read_text())
+    with reading_record(folder, NAME) as record:
         published = pd.read_parquet(folder / STATISTICS) if record["ct_source"]["kind"] == "published" else None
         names = tuple(record["weights"])
-        models = {name: _table_model(folder / MODELS, name) for name in names if name != NETWORK}
-        networks = _fold_files(folder / MODELS / NETWORK) if NETWORK in names else ()
-    except FileNotFoundError as error:
-        missing = Fault(
-            str(error.filename or folder), "is missing from the model", "Copy the whole of model/, or train"
+        return TrainedModel(
+            names=names,
+            models={name: _table_model(folder / MODELS, name) for name in names if name != NETWORK},
+            networks=fold_networks(folder / MODELS / NETWORK, record[COUNT]) if NETWORK in names else (),
+            ensemble=Ensemble(np.array(list(record["weights"].values())), Confidence(**record["confidence"])),
+            ct_columns=tuple(record["ct_columns"]),
+            slice_format=SliceFormat(**record["slice_format"]),
+            ct_source=record["ct_source"],
+            published=published,
         )
-        raise UserError(missing) from None
-    ensemble = Ensemble(np.array(list(record["weights"].values())), Confidence(**record["confidence"]))
-    return TrainedModel(
-        names=names,
-        models=models,
-        networks=networks,
-        ensemble=ensemble,
-        ct_columns=tuple(record["ct_columns"]),
-        slice_format=SliceFormat(**record["slice_format"]),
-        ct_source=record["ct_source"],
-        published=published,
-    )
-
-
-def _fold_files(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(folder.iterdir(), key=lambda path: int(path.stem.removeprefix("fold"))))
 
 
 def _table_model(folder: Path, name: str) -> QuantileModel:

@@ -5,9 +5,10 @@ from pulmo.competition import Competition, StageSpec
 _FEATURES = ("features/patients", "features/images")
 _ENSEMBLE = (
     *("features/patients", "features/boxes", "features/description"),
-    *("train_lungs/masks", "train_lungs/models", "train_lungs/history"),
-    *("train_classifier/out_of_fold", "train_classifier/models"),
+    *("train_lungs/masks", "train_lungs/models", "train_lungs/history", "train_lungs/description"),
+    *("train_classifier/out_of_fold", "train_classifier/models", "train_classifier/description"),
     *("train_segmenter/out_of_fold", "train_segmenter/pictures", "train_segmenter/models"),
+    *("train_segmenter/description", "train_detector/description"),
     *("train_detector/out_of_fold", "train_detector/models"),
 )
 
@@ -30,25 +31,25 @@ COMPETITION = Competition(
             "where the lungs are",
             data=("lung_rle.csv",),
             reads=_FEATURES,
-            writes=("masks", "models", "history"),
+            writes=("masks", "models", "history", "description"),
         ),
         StageSpec(
             "train_classifier",
             "is there pneumonia at all?",
             reads=(*_FEATURES, "features/masks"),
-            writes=("out_of_fold", "models", "history"),
+            writes=("out_of_fold", "models", "history", "description"),
         ),
         StageSpec(
             "train_segmenter",
             "boxes outlined as masks, the report's way",
             reads=(*_FEATURES, "features/masks"),
-            writes=("out_of_fold", "pictures", "models", "history"),
+            writes=("out_of_fold", "pictures", "models", "history", "description"),
         ),
         StageSpec(
             "train_detector",
             "boxes by a network made for them",
             reads=(*_FEATURES, "features/boxes"),
-            writes=("out_of_fold", "models", "history"),
+            writes=("out_of_fold", "models", "history", "description"),
         ),
         StageSpec(
             "fit_ensemble",

@@ -12,6 +12,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.scoring.boxes import COLUMN
 from pulmo.scoring.ids import missing_ids
 from pulmo.scoring.tables import place, read_table
+from pulmo.training.file_ids import dicom_files
 
 LABELS, CLASSES = "stage_2_train_labels.csv", "stage_2_detailed_class_info.csv"
 TRAIN_IMAGES, TEST_IMAGES = "stage_2_train_images", "stage_2_test_images"
@@ -99,8 +100,12 @@ def read_sample(path: Path) -> list[str]:
 
 
 def image_files(folder: Path, patients: Iterable[str]) -> dict[str, Path]:
-    """The X-ray of each patient that has one in Kaggle's image folder, which need not exist."""
-    there = {path.stem: path for path in folder.glob("*.dcm")}
+    """The X-ray of each patient that has one in Kaggle's image folder, which need not exist, or below it.
+
+    Raises:
+        UserError: a patient has two.
+    """
+    there = dicom_files(folder)
     return {patient: there[patient] for patient in patients if patient in there}
 
 

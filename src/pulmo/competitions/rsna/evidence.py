@@ -9,7 +9,6 @@ from pulmo.competitions.rsna.candidates import read_candidates
 from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Evidence
 from pulmo.competitions.rsna.features import picture_scale
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
-from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import Boxes
 from pulmo.training.folds import folds_by_group
@@ -22,7 +21,8 @@ class OutOfFold(NamedTuple):
     """What every network says of patients it has not seen.
 
     Attributes:
-        patients: those whom all families were asked about, a row each, in the order that `image` counts.
+        patients: those with a readable X-ray whom all families were asked about, a row each, in the order that `image`
+            counts.
         evidence: of them.
         truth: their boxes.
         fold: (patients,) int64, by which what is fitted to all this is cross-fitted: the networks' own or, where there
@@ -39,19 +39,13 @@ class OutOfFold(NamedTuple):
 
 
 def read_out_of_fold(stage: Stage) -> OutOfFold:
-    """What the training stages left.
-
-    Raises:
-        UserError: there is neither a segmenter nor a detector.
-    """
+    """What the training stages left."""
     routes = [route for route, name in ROUTE_STAGES.items() if _networks(stage, name)]
-    if not routes:
-        remedy = "Set train_segmenter.folds or train_detector.folds"
-        raise UserError(Fault("the settings", "want neither a segmenter nor a detector", remedy))
     counts = [_networks(stage, name) for name in (*ROUTE_STAGES.values(), "train_classifier")]
     counts.append(stage.read("train_lungs/history")["fold"].nunique())  # none where the network came from elsewhere
     everybody = stage.read("features/patients")
-    asked = (everybody["fold"] < min(count for count in counts if count)).to_numpy()
+    # Of an X-ray that could not be read, no network has seen anything.
+    asked = ((everybody["fold"] < min(count for count in counts if count)) & everybody["error"].isna()).to_numpy()
     patients = everybody[asked].reset_index(drop=True)
     masks = stage.read("train_lungs/masks")
     lungs = masks[asked] if len(masks) else None

@@ -22,6 +22,7 @@ from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import SIDE
+from pulmo.training.file_ids import check_same_ids, dicom_files
 from pulmo.training.folds import stratified_folds
 from pulmo.training.picture_cache import cache_pictures
 
@@ -33,6 +34,9 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     """Write all that `__init__` declares; `images` and `masks` are in the order of `patients`."""
     labels = read_labels(stage.data)
     files = image_files(stage.data / TRAIN_IMAGES, labels.patients["patient"])
+    if not files:
+        there, ids = list(dicom_files(stage.data / TRAIN_IMAGES)), labels.patients["patient"].to_list()
+        check_same_ids(ids, there, str(stage.data / LABELS), str(stage.data / TRAIN_IMAGES))
     if len(files) < len(labels.patients):
         stage.note(f"{len(labels.patients) - len(files)} of {len(labels.patients)} labelled patients have no X-ray")
     patients = labels.patients[labels.patients["patient"].isin(files)].reset_index(drop=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.fold_scores import Ranked, far_worse, score_folds
 from pulmo.competitions.rsna.candidates import candidate_table
 from pulmo.competitions.rsna.ensemble import cross_fit, fit_values, knobs_for, score_by_threshold
 from pulmo.competitions.rsna.evidence import ROUTE_STAGES, read_out_of_fold
@@ -22,11 +23,18 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     knobs = knobs_for(said.evidence, said.classified, said.lungs)
     found = cross_fit(said.evidence, said.truth, said.fold, knobs)
     scores = box_precision(said.truth, found, said.evidence.patients)
-    estimate = estimate_of(scores, said.patients["patient"])
+    ranked = Ranked((said.patients["boxes"] > 0).to_numpy(), said.evidence.probability) if said.classified else None
+    folds = score_folds(scores, said.patients["patient"].to_numpy(), said.fold, ranked)
+    for note in far_worse(folds, "mean precision", greater_is_better=True):
+        stage.note(note)
+    estimate = {**estimate_of(scores, said.patients["patient"]), "folds": folds}
     values = fit_values(said.evidence, said.truth, knobs)
-    networks = {name: stage.input(f"{family}/models") for name, family in FAMILIES.items()}
+    families = {
+        name: (stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
+        for name, family in FAMILIES.items()
+    }
     pixels = stage.read("features/description")["pixels"]
-    write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, networks)
+    write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, families)
     names = said.patients["patient"]
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
     stage.write("pictures", pd.DataFrame({"patient": names, "fold": said.fold, "score": scores}))

@@ -19,7 +19,7 @@ from pulmo.pipeline.hiding import choose_hidden, place_images
 LUNGS = "lung_rle.csv"
 
 
-def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -> None:
+def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:
     """Write the files, and what only Kaggle would know.
 
     Args:
@@ -27,6 +27,7 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -
         folder: where the files go; not there yet.
         solution: the file for the test patients' boxes.
         seed: chooses them.
+        model: the trained model that will predict them; here it changes nothing.
 
     Raises:
         UserError: the training data have faults, or too few patients.

@@ -15,6 +15,7 @@ from pulmo.competitions.rsna.train_detector import LEAST, MOST
 from pulmo.competitions.rsna.trained_model import TrainedModel, read_model
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
+from pulmo.training.file_ids import dicom_files
 
 _NAMED = 3
 FOLDS_IOU = 0.5
@@ -60,23 +61,23 @@ def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame
 
     scale = picture_scale(patients, model.pixels)
     lungs = None
-    if model.networks["lungs"] and model.fitted["lungs"] > 0:  # else they have no say
-        lungs = predict_folds(model.networks["lungs"], images).probability
+    if model.networks["lungs"].files and model.fitted["lungs"] > 0:  # else they have no say
+        lungs = predict_folds(*model.networks["lungs"], images).probability
     tables = {}
     any_by_head = None
-    if model.networks[SEGMENTER]:
-        said = predict_folds(model.networks[SEGMENTER], images)
+    if model.networks[SEGMENTER].files:
+        said = predict_folds(*model.networks[SEGMENTER], images)
         any_by_head = None if np.isnan(said.any).any() else said.any
         found = outlines(said.probability, [int(model.fitted["cut"])])
         tables[SEGMENTER] = candidate_table(found.boxes, patients["patient"], 1 / scale, found.cut)
-    if model.networks[DETECTOR]:
+    if model.networks[DETECTOR].files:
         keeping = detectors.Keeping(MOST, LEAST)
-        folds = detectors.predict_folds(model.networks[DETECTOR], images, keeping)
+        folds = detectors.predict_folds(*model.networks[DETECTOR], images, keeping)
         fused = fuse_boxes(folds, [1.0] * len(folds), len(images), FOLDS_IOU)
         tables[DETECTOR] = candidate_table(fused.boxes, patients["patient"], 1 / scale)
     routes = {name: read_candidates(table, patients["patient"], scale, lungs) for name, table in tables.items()}
     classifier = model.networks["classifier"]
-    probability = predict_folds(classifier, images).any if classifier else any_by_head
+    probability = predict_folds(*classifier, images).any if classifier.files else any_by_head
     return Evidence(routes, np.ones(len(images)) if probability is None else probability, len(patients))
 
 
@@ -86,4 +87,4 @@ def _asked(stage: Stage) -> list[str]:
     if path.is_file():
         return read_sample(path)
     stage.note(f"There is no {path}: every X-ray in {TEST_IMAGES} is asked about")
-    return sorted(file.stem for file in (stage.data / TEST_IMAGES).glob("*.dcm"))
+    return list(dicom_files(stage.data / TEST_IMAGES))

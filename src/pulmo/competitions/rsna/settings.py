@@ -1,11 +1,13 @@
 """What can be set in RSNA's stages; the values are in `config.toml`."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section
-from pulmo.training.picture_settings import FoldSegmenterSettings, FoldSettings, RecipeSettings
+from pulmo.training.picture_settings import FoldSegmenterSettings, FoldSettings, RecipeSettings, check_pixels
 
 
 class FeatureSettings(Section):
@@ -21,7 +23,7 @@ class OutlineSettings(FoldSegmenterSettings):
     A `head` stands in for the classifier where that is left out.
     """
 
-    cuts: tuple[int, ...] = Field(min_length=1)
+    cuts: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(min_length=1)
 
 
 class ClassifierSettings(FoldSegmenterSettings):
@@ -44,6 +46,11 @@ class DetectorSettings(FoldSettings, RecipeSettings):
     depth: int = Field(ge=1)
     momentum: float = Field(ge=0, lt=1)
     cell: int = Field(ge=2)
+
+    @property
+    def pixel_multiple(self) -> int:
+        """Of what the side of an image must be a multiple, for the network halves it that often."""
+        return int(2**self.depth)
 
 
 class EnsembleSettings(Section):
@@ -69,3 +76,31 @@ class Settings(Section):
     fit_ensemble: EnsembleSettings
     predict: PredictSettings
     cv: CvSettings
+
+    @model_validator(mode="after")
+    def _go_together(self) -> "Settings":
+        families: dict[str, FoldSegmenterSettings | DetectorSettings] = {
+            "train_lungs": self.train_lungs,
+            "train_classifier": self.train_classifier,
+            "train_segmenter": self.train_segmenter,
+            "train_detector": self.train_detector,
+        }
+        for name, family in families.items():
+            if family.folds:
+                check_pixels(name, self.features.pixels, family.pixel_multiple)
+        if self.train_classifier.folds and not self.train_classifier.has_head:
+            what = "has no head, which predicts whether there is anything"
+            remedy = "Set network = 'unet' or 'encoder', and head = true"
+            raise UserError(Fault("setting train_classifier.network", what, remedy))
+        if not self.train_segmenter.folds and not self.train_detector.folds:
+            remedy = "Set train_segmenter.folds or train_detector.folds"
+            raise UserError(Fault("the settings", "want neither a segmenter nor a detector", remedy))
+        _check_cell(self.train_detector)
+        return self
+
+
+def _check_cell(detector: DetectorSettings) -> None:
+    cells = [2**level for level in range(1, detector.depth + 1)]
+    if detector.folds and detector.cell not in cells:
+        remedy = f"Choose from {', '.join(map(str, cells))}, or set train_detector.depth higher"
+        raise UserError(Fault("setting train_detector.cell", f"is {detector.cell}, no size of the network's", remedy))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
-from pulmo.blending.knobs import Knob
+from pulmo.blending.knobs import Knob, check_knob, shares_of
 from pulmo.errors import Fault, UserError
 from pulmo.scoring import box_precision
 from pulmo.scoring.boxes import COLUMN, Boxes, check_cells, format_boxes, parse_boxes
@@ -19,6 +19,7 @@ score = box_precision.score
 
 ALSO_CALLED = {"PatientId": "patientId"}
 BOX_COLUMNS = ("x", "y", "width", "height")
+NOT_A_NUMBER = "nan"  # pandas' word for an empty cell, which it also reads as one
 
 KNOBS = {
     "iou": Knob(0.5, (0.3, 0.4, 0.5, 0.6, 0.7)),
@@ -51,7 +52,7 @@ def read_solution(path: Path) -> pd.DataFrame:
         UserError: no such file, a missing column, or a row that is neither a box nor says that there is none.
     """
     table = read_table(path, ("patientId", *BOX_COLUMNS), ALSO_CALLED)
-    cells = table[list(BOX_COLUMNS)]
+    cells = table[list(BOX_COLUMNS)].apply(lambda column: column.mask(column.str.casefold() == NOT_A_NUMBER, ""))
     boxed = (cells != "").any(axis=1).to_numpy()
     boxes = cells.apply(pd.to_numeric, errors="coerce").astype(np.float64)
     wrong = boxed & ~(np.isfinite(boxes).all(axis=1) & (boxes[["width", "height"]] > 0).all(axis=1)).to_numpy()
@@ -66,7 +67,7 @@ def read_solution(path: Path) -> pd.DataFrame:
         Fault(
             place(str(path), row, "Target"),
             f"{target[row]!r} beside {'a' if boxed[row] else 'no'} box",
-            "Write 1 beside a box, 0 where there is none",
+            "Write 1 beside a box; where there is none, write 0 and leave x to height empty",
         )
         for row in np.flatnonzero(target != boxed.astype(int).astype(str))
     ]
@@ -108,7 +109,14 @@ def blend(
 
     Returns:
         A submission in the order of the first table.
+
+    Raises:
+        UserError: a weight or another parameter is out of range.
     """
+    weights = shares_of(weights).tolist()
+    for name, value in (("iou", iou), ("threshold", threshold), ("solo", solo)):
+        check_knob(name, value, 0.0, 1.0)
+    check_knob("shrink", shrink, 0.1, 10.0)
     patients = tables[0]["patientId"].to_list()
     kept = [place for place, weight in enumerate(weights) if weight > 0]
     sources = [_boxes_of(tables[place], patients) for place in kept]

@@ -9,7 +9,6 @@ import pandas as pd
 
 from pulmo.competitions.rsna.settings import ClassifierSettings
 from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, outlining, read_x_rays, train_networks
-from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage, save
 from pulmo.training.fold_networks import joined
 from pulmo.training.picture_folds import PictureFolds
@@ -21,14 +20,9 @@ if TYPE_CHECKING:
 def run(stage: Stage, settings: ClassifierSettings) -> None:
     """Write `out_of_fold`, `models` and `history`."""
     if settings.folds == 0:
-        nothing_trained(stage, "The classifier is left out: train_classifier.folds is 0")
+        nothing_trained(stage, settings, "The classifier is left out: train_classifier.folds is 0")
         stage.write("out_of_fold", pd.DataFrame({"patient": [], "fold": [], "probability": []}))
         return
-    if settings.network == "resnet" or not settings.head:
-        fault = "has no head, which says whether there is anything"
-        raise UserError(
-            Fault("setting train_classifier.network", fault, "Set network = 'unet' or 'encoder', and head = true")
-        )
     pieces = train_networks(stage, settings, partial(_trainer, settings))
     stage.write("out_of_fold", joined(pieces, "probability"))
 

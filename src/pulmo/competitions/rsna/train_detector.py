@@ -27,7 +27,7 @@ MOST, LEAST = 20, 0.05
 def run(stage: Stage, settings: DetectorSettings) -> None:
     """Write `out_of_fold` boxes, `models` and `history`."""
     if settings.folds == 0:
-        nothing_trained(stage, "The detector is left out: train_detector.folds is 0")
+        nothing_trained(stage, settings, "The detector is left out: train_detector.folds is 0")
         stage.write("out_of_fold", candidate_table())
         return
     pieces = train_networks(stage, settings, partial(_trainer, settings))

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.rsna.settings import LungSettings
-from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, outlining, read_x_rays, train_networks
+from pulmo.competitions.rsna.x_rays import (
+    XRays,
+    describe_inference,
+    nothing_trained,
+    outlining,
+    read_x_rays,
+    train_networks,
+)
 from pulmo.errors import Fault, UserError
 from pulmo.imaging.radiograph import shrunk
 from pulmo.pipeline.stage import Stage, load, save
@@ -35,11 +42,13 @@ def run(stage: Stage, settings: LungSettings) -> None:
     x_rays = read_x_rays(stage)
     if settings.model is not None:
         _ask_elsewhere(stage, settings.model, x_rays, settings.mirrored)
+        describe_inference(stage, settings)
         return
     known, target = _lung_masks(stage.data / LUNGS, x_rays)
     if settings.folds == 0 or known.sum() < LEAST_MASKS:
         nothing_trained(
             stage,
+            settings,
             f"Lungs are not looked for: {LUNGS} has masks of {known.sum()} patients, {LEAST_MASKS} are needed; or name "
             "a network with train_lungs.model",
         )
@@ -76,7 +85,7 @@ def _ask_elsewhere(stage: Stage, model: Path, x_rays: XRays, mirrored: bool) -> 
         if pixels != x_rays.pixels:
             what = f"the network takes pictures of {pixels} pixels a side, not {x_rays.pixels}"
             raise UserError(Fault(str(model), what, f"Set features.pixels={pixels}, or train another"))
-        stage.write("masks", predict_folds([model], x_rays.images, mirrored).probability)
+        stage.write("masks", predict_folds([model], mirrored, x_rays.images).probability)
     shutil.copy(model, stage.folder("models") / "fold0.keras")
     stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))
 

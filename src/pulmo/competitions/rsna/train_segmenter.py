@@ -28,7 +28,7 @@ HALF = 128  # of 255
 def run(stage: Stage, settings: OutlineSettings) -> None:
     """Write `out_of_fold` boxes, the report's numbers a picture into `pictures`, `models` and `history`."""
     if settings.folds == 0:
-        nothing_trained(stage, "The segmenter is left out: train_segmenter.folds is 0")
+        nothing_trained(stage, settings, "The segmenter is left out: train_segmenter.folds is 0")
         stage.write("out_of_fold", candidate_table())
         stage.write("pictures", pd.DataFrame({"patient": [], "fold": [], "any": []}))
         return

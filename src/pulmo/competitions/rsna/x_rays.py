@@ -72,7 +72,8 @@ def outlining(
 
 
 def train_networks(stage: Stage, settings: FoldSettings, trainer: Callable[[Stage], FoldTrainer]) -> list[Path]:
-    """Train a network for each fold that the settings want, into the outputs `models` and `history`.
+    """Train a network for each fold that the settings want, into the outputs `models`, `history`
+    and `description`.
 
     Returns:
         The folds' folders, with what their networks have said; see `train_folds`.
@@ -81,11 +82,18 @@ def train_networks(stage: Stage, settings: FoldSettings, trainer: Callable[[Stag
     pieces = train_folds(stage, Folds(trainer, count, settings.folds_at_once))
     copy_networks(pieces, stage.folder("models"))
     stage.write("history", joined(pieces, HISTORY))
+    describe_inference(stage, settings)
     return pieces
 
 
-def nothing_trained(stage: Stage, reason: str) -> None:
+def describe_inference(stage: Stage, settings: FoldSettings) -> None:
+    """The output `description`: how the networks were asked about images held out, and are to be asked ever after."""
+    stage.write("description", {"tta_flip": settings.mirrored})
+
+
+def nothing_trained(stage: Stage, settings: FoldSettings, reason: str) -> None:
     """Empty outputs `models` and `history`, and a note why."""
     stage.note(reason)
+    describe_inference(stage, settings)
     stage.folder("models")
     stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))

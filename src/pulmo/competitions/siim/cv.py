@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
-from pulmo.competitions.siim.fit_ensemble import cross_fit, read_evidence
+from pulmo.competitions.siim.fit_ensemble import cross_fit, mean_of, read_evidence
 from pulmo.competitions.siim.settings import Settings
 from pulmo.competitions.siim.thresholds import Choices, Evidence
 from pulmo.pipeline.stage import Stage
@@ -56,8 +56,8 @@ def score_table(scores: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
                 "error": mean.standard_error,
                 "gain": gain.mean,
                 "gain error": gain.standard_error,
-                "with air": float(scores[way][positive].mean()),
-                "without": float(scores[way][~positive].mean()),
+                "with air": mean_of(scores[way].to_numpy()[positive]),
+                "without": mean_of(scores[way].to_numpy()[~positive]),
             }
         )
         before = scores[way]

@@ -1,7 +1,6 @@
 """Kaggle's SIIM files → checked tables. Also cuts a hidden test set from training data, as Kaggle cut its own."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.scoring.dice import united
 from pulmo.scoring.rle import EMPTY, to_text
 from pulmo.scoring.tables import place, read_table
+from pulmo.training.file_ids import dicom_files
 
 TRAIN_TABLES = ("stage_2_train.csv", "train-rle.csv")
 TRAIN_IMAGES = "dicom-images-train"
@@ -74,20 +74,7 @@ def image_files(folder: Path) -> dict[str, Path]:
     Raises:
         UserError: an image is there twice. The folder need not exist.
     """
-    files: dict[str, Path] = {}
-    faults = []
-    for path in sorted(_files_below(folder)):
-        if path.stem in files:
-            faults.append(Fault(str(path), f"is there again as {files[path.stem]}", "Remove one of them"))
-        files[path.stem] = path
-    if faults:
-        raise UserError(faults)
-    return dict(sorted(files.items()))
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    for where, _, names in os.walk(folder):
-        yield from (Path(where) / name for name in names if name.lower().endswith(".dcm"))
+    return dicom_files(folder)
 
 
 class HiddenTest(NamedTuple):

@@ -12,7 +12,8 @@ from pulmo.errors import Fault, UserError
 from pulmo.imaging.radiograph import shrunk
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.rle import area, decode, parse
-from pulmo.training.folds import stratified_folds
+from pulmo.training.file_ids import check_same_ids
+from pulmo.training.folds import patients_of, stratified_folds
 from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["patient", "age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
@@ -28,12 +29,13 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     """
     table = train_table(stage.data)
     masks, files = read_masks(table), image_files(stage.data / TRAIN_IMAGES)
+    check_same_ids(masks["image"].to_list(), list(files), str(table), str(stage.data / TRAIN_IMAGES))
     _note_partners(stage, masks, files)
     x_rays = masks[masks["image"].isin(files)].reset_index(drop=True)
     theirs = {image: files[image] for image in x_rays["image"]}
     headers = read_pictures(stage, theirs, settings.pixels, settings.contrast)
     x_rays = x_rays.assign(area=area(parse(x_rays["cell"].to_list())), **headers.reset_index(drop=True))
-    x_rays["patient"] = x_rays["patient"].fillna(x_rays["image"])
+    x_rays["patient"] = _patients(stage, x_rays)
     _check(x_rays, settings.folds, str(table))
     readable = x_rays["error"].isna().to_numpy()
     x_rays["fold"] = np.int64(-1)
@@ -42,6 +44,18 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     _shrink_masks(stage, x_rays, settings.pixels)
     stage.write("x_rays", x_rays)
     stage.write("description", _description(x_rays, settings))
+
+
+def _patients(stage: Stage, x_rays: pd.DataFrame) -> list[str]:
+    """Whose each X-ray is; one that cannot be read is nobody's."""
+    readable = x_rays["error"].isna()
+    known = x_rays[readable]
+    found, notes = patients_of(known["image"].to_list(), known["patient"].fillna("").to_list(), "X-rays")
+    for note in notes:
+        stage.note(note)
+    patients = x_rays["image"].copy()
+    patients[readable] = found
+    return list(patients)
 
 
 def kinds_of_area(area: np.ndarray) -> np.ndarray:

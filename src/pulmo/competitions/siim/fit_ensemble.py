@@ -1,11 +1,13 @@
 """Out-of-fold probabilities → thresholds by the competition's Dice, an honest estimate of the score, and `model/`."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.fold_scores import Ranked, far_worse, score_folds
 from pulmo.competitions.siim.settings import EnsembleSettings
 from pulmo.competitions.siim.thresholds import (
     LEVELS,
@@ -32,6 +34,8 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     tried, dice = try_thresholds(evidence, choices)
     thresholds = tried[int(np.argmax(dice))]
     estimate = _estimate(scores, held)
+    for note in far_worse(estimate["folds"], "mean Dice", greater_is_better=True):
+        stage.note(note)
     stage.write("out_of_fold", held[["image", "patient", "fold", "any", "area", "row"]].assign(dice=scores))
     stage.write("estimate", estimate)
     stage.write("thresholds", pd.DataFrame([{"fold": fold, **fitted._asdict()} for fold, fitted in by_fold.items()]))
@@ -82,15 +86,22 @@ def scores_by_fold(evidence: Evidence, fold: np.ndarray, by_fold: Mapping[int, T
     return scores
 
 
-def _estimate(scores: np.ndarray, held: pd.DataFrame) -> dict[str, float | int]:
+def mean_of(scores: np.ndarray) -> float | None:
+    """None where there is no image: all of them may show a pneumothorax, or none."""
+    return float(scores.mean()) if len(scores) else None
+
+
+def _estimate(scores: np.ndarray, held: pd.DataFrame) -> dict[str, Any]:
     patients, positive = held["patient"].to_numpy(), (held["area"] > 0).to_numpy()
     every = bootstrap_mean(scores, patients)
+    ranked = None if held["any"].isna().any() else Ranked(positive, held["any"].to_numpy())
     return {
         "score": every.mean,
         "standard_error": every.standard_error,
-        "dice_with_air": float(scores[positive].mean()),
-        "right_without_air": float(scores[~positive].mean()),
+        "dice_with_air": mean_of(scores[positive]),
+        "right_without_air": mean_of(scores[~positive]),
         "score_of_saying_nothing": float((~positive).mean()),
         "images": len(held),
         "images_with_air": int(positive.sum()),
+        "folds": score_folds(scores, patients, held["fold"].to_numpy(), ranked),
     }

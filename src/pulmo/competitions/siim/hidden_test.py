@@ -1,5 +1,6 @@
 """The competition's files as Kaggle's scorer has them: with another test set, cut from the training data."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pulmo.competitions.siim.data import (
@@ -14,10 +15,13 @@ from pulmo.competitions.siim.data import (
     sample,
     train_table,
 )
+from pulmo.errors import ScanError
+from pulmo.imaging.radiograph import read_radiograph_header
 from pulmo.pipeline.hiding import choose_hidden, place_images
+from pulmo.training.folds import patients_of
 
 
-def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -> None:
+def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:
     """Write the files, and what only Kaggle would know.
 
     Args:
@@ -25,18 +29,33 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0) -
         folder: where the files go, by the second stage's names; not there yet.
         solution: the file for the test images' masks.
         seed: chooses them.
+        model: the trained model that will predict them; here it changes nothing.
 
     Raises:
         UserError: the training data have faults, or too few images.
     """
-    table = train_table(data)
+    table, files = train_table(data), image_files(data / TRAIN_IMAGES)
     public = len(read_sample(sample(data)))
-    hidden = choose_hidden(read_masks(table)["image"].to_list(), public, seed, table)
+    images = read_masks(table)["image"].to_list()
+    hidden = choose_hidden(images, public, seed, table, _patient_of(images, files))
     cut = cut_hidden_test(table, hidden)
-    place_images(image_files(data / TRAIN_IMAGES), hidden, folder / TRAIN_IMAGES, folder / TEST_IMAGES[0])
+    place_images(files, hidden, folder / TRAIN_IMAGES, folder / TEST_IMAGES[0])
     for path, rows in (
         (folder / TRAIN_TABLES[0], cut.train),
         (folder / SAMPLES[0], cut.sample),
         (solution, cut.solution),
     ):
         rows.to_csv(path, index=False, lineterminator="\n")
+
+
+def _patient_of(images: Sequence[str], files: Mapping[str, Path]) -> dict[str, str]:
+    """Whose each image is, as its header says; one without a readable file is of a patient of its own."""
+    names = [_name(files.get(image)) for image in images]
+    return dict(zip(images, patients_of(images, names, "X-rays")[0], strict=True))
+
+
+def _name(file: Path | None) -> str:
+    try:
+        return (read_radiograph_header(file).patient or "") if file else ""
+    except ScanError:
+        return ""

@@ -61,7 +61,7 @@ def _ask_networks(stage: Stage, model: TrainedModel, folder: Path) -> None:
 
     with computing_on(stage.device):
         images = np.load(stage.workspace / "images.npy", mmap_mode="r")
-        said = predict_folds(model.networks, images, model.mirrored)
+        said = predict_folds(model.networks, model.mirrored, images)
     save(folder / "probability", said.probability)
     save(folder / "any", said.any)
 

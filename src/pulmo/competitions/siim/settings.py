@@ -1,9 +1,13 @@
 """What can be set in SIIM's stages; the values are in `config.toml`."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from pulmo.pipeline.settings import Section
-from pulmo.training.picture_settings import FoldSegmenterSettings
+from pulmo.training.picture_settings import FoldSegmenterSettings, check_pixels
+
+Shares = tuple[Annotated[float, Field(ge=0, le=1)], ...]
 
 
 class FeatureSettings(Section):
@@ -28,10 +32,10 @@ class EnsembleSettings(Section):
     that; `low`: how likely a pixel of the outline; `gate`: how likely the network's head must find any air.
     """
 
-    high: tuple[float, ...] = Field(min_length=1)
-    least_share: tuple[float, ...] = Field(min_length=1)
-    low: tuple[float, ...] = Field(min_length=1)
-    gate: tuple[float, ...] = Field(min_length=1)
+    high: Shares = Field(min_length=1)
+    least_share: Shares = Field(min_length=1)
+    low: Shares = Field(min_length=1)
+    gate: Shares = Field(min_length=1)
 
 
 class PredictSettings(Section):
@@ -50,3 +54,8 @@ class Settings(Section):
     fit_ensemble: EnsembleSettings
     predict: PredictSettings
     cv: CvSettings
+
+    @model_validator(mode="after")
+    def _go_together(self) -> "Settings":
+        check_pixels("train_segmenter", self.features.pixels, self.train_segmenter.pixel_multiple)
+        return self

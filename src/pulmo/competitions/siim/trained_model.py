@@ -6,15 +6,14 @@ networks/fold0.keras …     a Keras network a fold
 ```
 """
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pulmo.competitions.siim.thresholds import Thresholds
-from pulmo.errors import Fault, UserError
+from pulmo.training.model_folder import fold_networks, reading_record, write_record
 
-ENSEMBLE, NETWORK = "ensemble.json", "networks"
+NAME, NETWORK = "siim", "networks"
 
 
 class TrainedModel(NamedTuple):
@@ -32,7 +31,7 @@ class TrainedModel(NamedTuple):
 
 def write_model(folder: Path, record: dict[str, Any], networks: Path) -> None:
     """Put a model together: `ensemble.json` and the folder of networks, into a folder that is there."""
-    (folder / ENSEMBLE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+    write_record(folder, NAME, record)
     shutil.copytree(networks, folder / NETWORK, dirs_exist_ok=True)
 
 
@@ -40,20 +39,10 @@ def read_model(folder: Path) -> TrainedModel:
     """Read a model's folder.
 
     Raises:
-        UserError: a file is missing.
+        UserError: a file is missing or damaged, or the model is of another competition.
     """
-    try:
-        record = json.loads((folder / ENSEMBLE).read_text())
-    except FileNotFoundError as error:
-        missing = Fault(str(error.filename), "is missing from the model", "Copy the whole of model/, or train")
-        raise UserError(missing) from None
-    networks = tuple(folder / NETWORK / f"fold{number}.keras" for number in range(record["networks"]))
-    missing_files = [path for path in networks if not path.is_file()]
-    if missing_files:
-        raise UserError(
-            Fault(str(path), "is missing from the model", "Copy the whole of model/, or train")
-            for path in missing_files
+    with reading_record(folder, NAME) as record:
+        networks = fold_networks(folder / NETWORK, record["networks"])
+        return TrainedModel(
+            networks, Thresholds(**record["thresholds"]), record["pixels"], record["contrast"], record["mirrored"]
         )
-    return TrainedModel(
-        networks, Thresholds(**record["thresholds"]), record["pixels"], record["contrast"], record["mirrored"]
-    )

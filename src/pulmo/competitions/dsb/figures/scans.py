@@ -16,7 +16,7 @@ from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.mr import body_median, read_mr
 from pulmo.imaging.network_volume import COMPACT_HU
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.slices import read_slice_header
+from pulmo.imaging.series import find_slices
 from pulmo.imaging.volume import Volume
 from pulmo.pipeline.runner import Run
 from pulmo.report.sections import left_out
@@ -110,8 +110,8 @@ def _within(lungs: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
 def _look_at_mr(name: str, kind: str, folder: Path) -> Looked:
     scan = read_mr(folder)
     relative = scan.intensity / body_median(scan.intensity)
-    first = next(path for path in sorted(folder.rglob("*")) if path.is_file())
-    spacing_mm = read_slice_header(first).pixel_spacing_mm
+    headers, _ = find_slices(folder, "MR")
+    spacing_mm = headers[0].pixel_spacing_mm
     volume = Volume(
         hu=np.clip(np.rint(1000 * relative), 0, np.iinfo(np.int16).max).astype(np.int16),
         positions_mm=scan.positions_mm,

@@ -9,8 +9,9 @@ from pulmo.competitions.osic.figures.scans import overview, shown_scan
 from pulmo.imaging.headers import header_table
 from pulmo.imaging.hounsfield import LOWEST_HU, PADDING_HU
 from pulmo.imaging.pixels import read_pixels
+from pulmo.imaging.placing import counted
 from pulmo.imaging.resample import resample
-from pulmo.imaging.series import counted, find_slices, stacks
+from pulmo.imaging.series import find_slices, stacks
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars, histogram
 from pulmo.report.images import Shown, image_panels

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pulmo.competitions.osic.data import read_visits, scan_folders
 from pulmo.errors import ScanError
+from pulmo.files import files_below
 from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.slices import NotASliceError, SliceHeader, read_slice_header
@@ -65,7 +66,7 @@ def _first_good(folders: tuple[tuple[str, Path], ...]) -> ShownScan:
 
 
 def _glance(folder: Path) -> dict[str, float]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = files_below(folder)
     header = next(filter(None, map(_header, files)), None)
     if header is None:
         return {"files": len(files)}
@@ -75,5 +76,5 @@ def _glance(folder: Path) -> dict[str, float]:
 def _header(path: Path) -> SliceHeader | None:
     try:
         return read_slice_header(path)
-    except NotASliceError:
+    except (NotASliceError, OSError):
         return None

@@ -67,6 +67,7 @@ def estimate(run: Run) -> Figure:
     """The honest score beside that of saying nothing."""
     told = read(run, "fit_ensemble/estimate")
     without = told["images"] - told["images_with_air"]
+    empty = f" Of those without air, {told['right_without_air']:.1%} are left empty." if without else ""
     rows = [
         ("all images", told["images"], told["score"], told["score_of_saying_nothing"]),
         ("with pneumothorax", told["images_with_air"], told["dice_with_air"], 0.0),
@@ -77,8 +78,7 @@ def estimate(run: Run) -> Figure:
     return Figure(
         "Out of fold",
         f"Mean Dice {told['score']:.4f} ± {told['standard_error']:.4f}, thresholds fitted on the other folds: "
-        f"{abs(gain):.4f} {word} than saying nothing of every image. Of those without air, "
-        f"{told['right_without_air']:.1%} are left empty.",
+        f"{abs(gain):.4f} {word} than saying nothing of every image.{empty}",
         pd.DataFrame(rows, columns=["images", "count", "mean Dice", "saying nothing"]),
         "Mean Dice of all images, of those with and without pneumothorax, beside that of saying nothing",
     )

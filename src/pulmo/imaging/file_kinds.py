@@ -1,0 +1,43 @@
+"""What a file is that is not DICOM, by its first bytes, in words that name the remedy."""
+
+_UNPACK = ": unpack it"
+_KINDS = (
+    (0, b"\x1f\x8b", "compressed with gzip" + _UNPACK),
+    (0, b"BZh", "compressed with bzip2" + _UNPACK),
+    (0, b"\xfd7zXZ\0", "compressed with xz" + _UNPACK),
+    (0, b"\x28\xb5\x2f\xfd", "compressed with Zstandard" + _UNPACK),
+    (0, b"PK\x03\x04", "a zip archive" + _UNPACK),
+    (0, b"PK\x05\x06", "an empty zip archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive" + _UNPACK),
+    (0, b"Rar!\x1a\x07", "a RAR archive" + _UNPACK),
+    (257, b"ustar", "a tar archive" + _UNPACK),
+    (344, b"n+1\0", "a NIfTI volume: give the DICOM files that it was made from"),
+    (344, b"ni1\0", "a NIfTI header: give the DICOM files that it was made from"),
+    (4, b"n+2\0", "a NIfTI volume: give the DICOM files that it was made from"),
+    (0, b"NRRD", "an NRRD volume: give the DICOM files that it was made from"),
+    (0, b"ObjectType", "a MetaImage header: give the DICOM files that it was made from"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (4, b"jP  \r\n\x87\n", "a JPEG 2000 picture"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (0, b"GIF8", "a GIF picture"),
+    (0, b"II*\0", "a TIFF picture"),
+    (0, b"MM\0*", "a TIFF picture"),
+    (0, b"BM", "a BMP picture"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\0\x05\x16\x07", "macOS's notes about a file"),
+    (0, b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with `git lfs pull`"),
+    (0, b"<!DOCTYPE", "a web page: download the file again"),
+    (0, b"<html", "a web page: download the file again"),
+)
+"""(offset, bytes there, kind)."""
+
+
+def not_dicom(head: bytes) -> str:
+    """Words for a file that begins with `head` and is no DICOM file; 400 bytes are enough."""
+    if not head:
+        return "not a DICOM file, but an empty one"
+    kind = next((kind for offset, magic, kind in _KINDS if head.startswith(magic, offset)), "")
+    return f"not a DICOM file, but {kind}" if kind else "not a DICOM file"

@@ -1,0 +1,41 @@
+"""What a stage run alone says of settings that change nothing in it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pulmo.commands.run import Request, idle_settings, prepare
+from pulmo.competition import find_competition
+from pulmo.pipeline.runner import run_stages
+
+
+@pytest.fixture
+def request_of(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/toy-squares").mkdir(parents=True)
+    (tmp_path / "data/toy-squares/numbers.csv").write_text("number\n3\n")
+    return Request(find_competition("toy"))
+
+
+def notes_of(request: Request, stage: str) -> list[str]:
+    return idle_settings(prepare(request), request, request.competition.stage(stage))
+
+
+def test_a_setting_of_another_stage_is_told_where_it_differs(request_of: Request) -> None:
+    with_offset = Request(request_of.competition, overrides=("features.offset=1", "square.power=3"))
+    assert notes_of(with_offset, "square") == [
+        "--set features.offset=1 changes nothing here: `square` goes by what features has made"
+    ]
+    run = prepare(Request(request_of.competition, overrides=("features.offset=1",)))
+    list(run_stages(run, [run.competition.stage("features")]))
+    assert notes_of(with_offset, "square") == []  # the features were made with it
+    other = Request(request_of.competition, overrides=("features.offset=2",))
+    assert len(notes_of(other, "square")) == 1
+
+
+def test_a_model_from_elsewhere_goes_by_its_own_settings(request_of: Request, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/ensemble.json").write_text(json.dumps({}))
+    request = Request(request_of.competition, overrides=("features.offset=0",), model=tmp_path / "model")
+    assert notes_of(request, "total") == ["--set features.offset=0 changes nothing here: `total` goes by the model"]

@@ -1,0 +1,61 @@
+"""Settings that cannot work are refused when they are read, before anything is done: in every competition."""
+
+from importlib import resources
+
+import pytest
+
+from pulmo.competition import find_competition
+from pulmo.errors import UserError
+from pulmo.pipeline.settings import Section, load_settings
+
+
+def settings_of(name: str, *overrides: str, preset: str = "demo") -> Section:
+    config = (resources.files(f"pulmo.competitions.{name}") / "config.toml").read_text()
+    model: type[Section] = find_competition(name).module("settings").Settings
+    return load_settings(model, config, preset, overrides)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "words"),
+    [
+        # demo: 4 times smaller, then halved 3 times; 32 = 4·2³.
+        ("siim", ["features.pixels=100"], r"features\.pixels: is 100: .* of train_segmenter .* of 32\. .* 96 or 128"),
+        ("siim", ["train_segmenter.depth=6"], r"is 128: .* multiple of 256\. Set features\.pixels to 256"),
+        ("siim", ["train_segmenter.network=encoder", "features.pixels=48"], r"multiple of 32\. .* 32 or 64"),
+        ("siim", ["train_segmenter.network=resnet", "features.pixels=100"], r"multiple of 8\. .* 96 or 104"),
+        ("rsna", ["features.pixels=100"], r"is 100: the network of train_lungs needs a multiple of 16\. .* 96 or 112"),
+        ("rsna", ["features.pixels=40", "train_lungs.folds=0", "train_segmenter.folds=0"], r"train_detector .* of 16"),
+        ("rsna", ["train_detector.cell=3"], r"train_detector\.cell: is 3, .* Choose from 2, 4, 8, 16"),
+        ("rsna", ["train_classifier.folds=2", "train_classifier.head=false"], "has no head"),
+        ("rsna", ["train_classifier.folds=2", "train_classifier.network=resnet"], "has no head"),
+        ("rsna", ["train_segmenter.folds=0", "train_detector.folds=0"], "neither a segmenter nor a detector"),
+        ("rsna", ["train_segmenter.cuts=[0]"], r"train_segmenter\.cuts\.0"),
+        ("siim", ["fit_ensemble.low=[-0.1]"], r"fit_ensemble\.low\.0"),
+        ("dsb", ["features.size=[0,8,8]"], r"features\.size\.0"),
+        ("dsb", ["train_cnn.filters=[0]"], r"train_cnn\.filters\.0"),
+        ("osic", ["train_cnn.filters=[0]"], r"train_cnn\.filters\.0"),
+        *(
+            (name, [f"{section}.{key}={value}"], rf"{section}\.{key}")
+            for name, section in (("osic", "train_cnn"), ("siim", "train_segmenter"), ("dsb", "train_cnn"))
+            for key, value in (
+                ("learning_rate", "nan"),
+                ("learning_rate", "inf"),
+                ("learning_rate", "-0.1"),
+                ("batch", "0"),
+                ("epochs", "0"),
+                ("folds_at_once", "0"),
+                ("weight_decay", "nan"),
+            )
+        ),
+        ("osic", ["train_gbm.learning_rate=inf"], r"train_gbm\.learning_rate"),
+        ("osic", ["features.folds=0"], r"features\.folds"),
+    ],
+)
+def test_what_cannot_work_is_named(name: str, overrides: list[str], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        settings_of(name, *overrides)
+
+
+def test_a_family_that_is_left_out_asks_for_no_size() -> None:
+    left_out = ["train_lungs.folds=0", "train_classifier.folds=0", "train_segmenter.folds=0"]
+    settings_of("rsna", "features.pixels=48", *left_out)  # the detector's is 16

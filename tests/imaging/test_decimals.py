@@ -1,0 +1,67 @@
+"""DICOM's decimal strings, and what no scanner means."""
+
+import pytest
+
+from pulmo.imaging.decimals import QUANTITIES, decimals, measured
+
+
+@pytest.mark.parametrize(
+    ("raw", "values"),
+    [
+        (b"1", (1.0,)),
+        (b" -1.50 ", (-1.5,)),
+        (b"+.625\\.625\0", (0.625, 0.625)),
+        (b"5.", (5.0,)),
+        (b"1e-3\\2E+2", (0.001, 200.0)),
+        (b"1\\ 2 \\3", (1.0, 2.0, 3.0)),
+        *((raw, ()) for raw in (b"", b" ", b"0,5", b"1.0 HU", b"abc", b"nan", b"inf", b"-Infinity", b"1_0", b"0x1")),
+        *((raw, ()) for raw in (b"1\\", b"\\1", b"1\\\\2", b"1e999", b"\xef\xbc\x91", b"--1", b".", b"1 2", b"1e")),
+    ],
+)
+def test_decimal_strings(raw: bytes, values: tuple[float, ...]) -> None:
+    assert decimals(raw) == values
+
+
+@pytest.mark.parametrize(
+    ("keyword", "raw", "wrong"),
+    [
+        ("RescaleSlope", b"0,5", "RescaleSlope is '0,5': not a decimal number"),
+        ("RescaleSlope", b"1\\2", "RescaleSlope is '1\\2': 2 values where 1 is needed"),
+        ("RescaleSlope", b"1E+30", "RescaleSlope is '1E+30': larger than 1e+06, which no scanner means"),
+        ("RescaleIntercept", b"1.0 HU", "RescaleIntercept is '1.0 HU': not a decimal number"),
+        (
+            "RescaleIntercept",
+            b"3.4028235E+38",
+            "RescaleIntercept is '3.4028235E+38': larger than 1e+06, which no scanner",
+        ),
+        ("PixelSpacing", b"0.7", "PixelSpacing is '0.7': 1 value where 2 are needed"),
+        ("PixelSpacing", b"0\\0", "PixelSpacing is '0\\0': not above 0"),
+        ("PixelSpacing", b"0.7\\-0.7", "PixelSpacing is '0.7\\-0.7': not above 0"),
+        ("PixelSpacing", b"101\\101", "PixelSpacing is '101\\101': larger than 100 mm, which no scanner means"),
+        ("PixelSpacing", b"1e-9\\1e-9", "PixelSpacing is '1e-9\\1e-9': smaller than 0.001 mm, which no scanner means"),
+        ("ImagePositionPatient", b"1\\2", "ImagePositionPatient is '1\\2': 2 values where 3 are needed"),
+        ("ImagePositionPatient", b"1\\2\\nan", "ImagePositionPatient is '1\\2\\nan': not decimal numbers"),
+        ("ImagePositionPatient", b"1\\2\\1e30", "ImagePositionPatient is '1\\2\\1e30': larger than 100000 mm"),
+        ("ImageOrientationPatient", b"1\\0\\0\\0\\5\\0", "larger than 1.01, which no scanner means"),
+        ("SliceLocation", b"\xff", "SliceLocation is '\\xff': not a decimal number"),
+        ("SliceThickness", b"-1", "SliceThickness is '-1': not above 0"),
+        ("SpacingBetweenSlices", b"1,25", "SpacingBetweenSlices is '1,25': not a decimal number"),
+        ("InstanceNumber", b"1.5", "InstanceNumber is '1.5': not a whole number"),
+        ("NumberOfFrames", b"one", "NumberOfFrames is 'one': not a decimal number"),
+    ],
+)
+def test_what_cannot_be_true_is_said_with_tag_and_value(keyword: str, raw: bytes, wrong: str) -> None:
+    found = measured(keyword, raw)
+    assert found.values == ()
+    assert wrong in found.wrong
+
+
+@pytest.mark.parametrize("keyword", QUANTITIES)
+def test_missing_and_empty_are_not_wrong(keyword: str) -> None:
+    for raw in (b"", b"  ", b"\0"):
+        assert measured(keyword, raw) == ((), "")
+
+
+def test_the_ends_of_the_range_are_true() -> None:
+    assert measured("PixelSpacing", b"100\\0.001") == ((100.0, 0.001), "")
+    assert measured("SliceThickness", b"0") == ((0.0,), "")

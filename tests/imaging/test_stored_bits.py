@@ -1,0 +1,212 @@
+"""The pixels' own bits, worked out by hand and as pydicom has them, in every syntax."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from pulmo.errors import ScanError
+from pulmo.imaging.decoders import decode
+from pulmo.imaging.hounsfield import PADDING_HU, to_hounsfield
+from pulmo.imaging.pixels import read_pixels
+from pulmo.imaging.slices import SliceHeader, read_slice_header
+from pulmo.imaging.stored_bits import stored_range, stored_values
+from tests.imaging.dicom_files import write_picture
+
+PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+LOSSLESS = (RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)
+
+
+def read(path: Path) -> np.ndarray:
+    return read_pixels(read_slice_header(path))
+
+
+def values_and_words(dtype: str, bits_stored: int, overlay: bool, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Values of all sizes, among them the limits; and words whose other bits are random, or say nothing wrong."""
+    random = np.random.default_rng(bits_stored)
+    low, high = stored_range(bits_stored, dtype[0] == "i")
+    values = random.integers(low, high, shape, np.int64, endpoint=True)
+    values.flat[:3] = low, high, 0
+    words = values
+    if overlay:
+        words = (values & ((1 << bits_stored) - 1)) | random.integers(0, 2**31, shape) << bits_stored
+    return values.astype(dtype), words.astype(dtype)
+
+
+KINDS = (
+    *(("u1", 8), ("u1", 5), ("i1", 8), ("i1", 7)),
+    *(("u2", 16), ("u2", 12), ("u2", 8), ("u2", 1), ("i2", 16), ("i2", 15), ("i2", 12), ("i2", 2)),
+    *(("u4", 32), ("u4", 20), ("u4", 16), ("i4", 32), ("i4", 20), ("i4", 12)),
+)
+STORED_AS = [(syntax, vr, *kind) for syntax in PLAIN for vr in ("OW", "OB") for kind in KINDS]
+STORED_AS += [(RLELossless, "OB", *kind) for kind in KINDS]
+STORED_AS += [(syntax, "OB", *kind) for syntax in LOSSLESS[1:] for kind in KINDS if kind[0][1] < "4"]
+
+
+@pytest.mark.parametrize("overlay", [False, True], ids=["", "overlay"])
+@pytest.mark.parametrize(("syntax", "vr", "dtype", "bits_stored"), STORED_AS)
+def test_as_constructed_and_as_pydicom_reads(
+    tmp_path: Path, syntax: str, vr: str, dtype: str, bits_stored: int, overlay: bool
+) -> None:
+    shape = (7, 5) if dtype[1] == "1" else (6, 5)  # also an odd number of bytes
+    values, words = values_and_words(dtype, bits_stored, overlay, shape)
+    path = write_picture(tmp_path / "1.dcm", words, bits_stored, syntax=syntax, vr=vr)
+    found = read(path)
+    assert found.dtype == values.dtype
+    np.testing.assert_array_equal(found, values)
+    # pydicom leaves the other bits of JPEG 2000, and of signed JPEG-LS, as they are, and refuses JPEG-LS of few bits.
+    if syntax in (*PLAIN, RLELossless):
+        np.testing.assert_array_equal(found, pydicom.dcmread(path).pixel_array)
+
+
+@pytest.mark.parametrize("syntax", [*PLAIN, *LOSSLESS])
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("high_bit", [11, 13, 15])
+def test_high_bit_tells_where_the_value_lies(tmp_path: Path, high_bit: int, signed: bool, syntax: str) -> None:
+    dtype, above = "i2" if signed else "u2", high_bit - 11
+    values, words = values_and_words(dtype, 12, True, (6, 5))
+    words = words << above | np.random.default_rng(0).integers(0, 1 << above, words.shape).astype(dtype)
+    path = write_picture(tmp_path / "1.dcm", words, 12, syntax=syntax, HighBit=high_bit)
+    np.testing.assert_array_equal(read(path), values)
+
+
+def test_a_high_bit_that_its_pixels_contradict_is_named(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "1.dcm", np.array([[0, 24], [1024, 4095]], "u2"), 12, HighBit=15)
+    with pytest.raises(ScanError, match="HighBit 15 and BitsStored 12 contradict its pixels"):
+        read(path)
+
+
+@pytest.mark.parametrize("high_bit", [None, 0, 10, 16, 255])
+def test_a_high_bit_that_no_pixel_could_have_counts_for_nothing(tmp_path: Path, high_bit: int | None) -> None:
+    values, words = values_and_words("i2", 12, True, (6, 5))
+    path = write_picture(tmp_path / "1.dcm", words, 12, HighBit=high_bit)
+    np.testing.assert_array_equal(read(path), values)
+
+
+def test_missing_bits_stored_are_all(tmp_path: Path) -> None:
+    words = np.array([[0, 200]], "u1")
+    path = write_picture(tmp_path / "1.dcm", words, 8, BitsStored=None, HighBit=None)
+    assert read(path).tolist() == [[0, 200]]
+
+
+@pytest.mark.parametrize("bits_stored", [0, 17, 4096])
+def test_bits_stored_that_cannot_be_are_named(tmp_path: Path, bits_stored: int) -> None:
+    path = write_picture(tmp_path / "1.dcm", np.zeros((2, 2), "u2"), 12, BitsStored=bits_stored)
+    with pytest.raises(ScanError, match=rf"BitsStored is {bits_stored}, BitsAllocated 16\. Export"):
+        read(path)
+
+
+def test_by_hand() -> None:
+    # 12 bits: 0xF018 is 24 under an overlay; 0x0C18 is −1000 without its sign extended, 0x5C18 with an overlay.
+    unsigned, signed = np.array([[0xF018, 0x1FFF, 24]], "u2"), np.array([[0x0C18, 0x5C18, -1000]], "i2")
+    assert stored_values(unsigned, 12, 11).tolist() == [[24, 4095, 24]]
+    assert stored_values(signed, 12, 11).tolist() == [[-1000, -1000, -1000]]
+    assert unsigned.tolist() == [[0xF018, 0x1FFF, 24]]  # which are left as they are
+    assert stored_values(np.array([[0x0185, 0xFFFF]], "u2"), 12, 15).tolist() == [[24, 4095]]
+
+
+NARROW = (
+    (JPEGLosslessSV1, lambda eight: imagecodecs.jpeg8_encode(eight, lossless=True)),
+    (JPEGLSLossless, imagecodecs.jpegls_encode),
+    (JPEG2000Lossless, lambda eight: imagecodecs.jpeg2k_encode(eight, reversible=True, codecformat="j2k")),
+)
+
+
+@pytest.mark.parametrize(("syntax", "encode"), NARROW)
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("allocated", [16, 32])
+@pytest.mark.parametrize("bits_stored", [8, 16])
+def test_eight_bits_where_more_are_allocated(
+    tmp_path: Path, syntax: str, encode: "object", signed: bool, allocated: int, bits_stored: int
+) -> None:
+    low = -128 if signed else 0
+    values = (np.arange(256).reshape(16, 16) + low).astype("i1" if signed else "u1")
+    assert callable(encode)
+    frame = bytes(encode(values if syntax == JPEG2000Lossless else values.view("u1")))
+    words = values.astype(f"{'i' if signed else 'u'}{allocated // 8}")
+    path = write_picture(tmp_path / "1.dcm", words, bits_stored, syntax=syntax, frame=frame)
+    found = read(path)
+    assert found.dtype == words.dtype
+    if syntax == JPEGLosslessSV1 and bits_stored == 16:  # a JPEG has no sign: bit 15 is 0
+        words = values.view("u1").astype(words.dtype)
+    np.testing.assert_array_equal(found, words)
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGExtended12Bit])
+def test_lossy_jpeg_of_eight_bits_in_sixteen(tmp_path: Path, syntax: str) -> None:
+    row, column = np.mgrid[:32, :24]
+    values = (4 * row + column).astype("u1")
+    frame = bytes(imagecodecs.jpeg8_encode(values, level=98))
+    path = write_picture(tmp_path / "1.dcm", values.astype("u2"), 8, syntax=syntax, frame=frame)
+    found = read(path)
+    assert found.dtype == np.uint16
+    assert np.abs(found.astype(int) - values).max() <= 2
+
+
+@pytest.mark.parametrize("precision", [12, 16])
+def test_jpeg_2000_of_another_signedness_than_the_header(header: SliceHeader, precision: int) -> None:
+    """pydicom's rule: the header is right about the sign, the picture about its bits."""
+    values = np.array([[-2000, -1, 0, 2047]], "i2")
+    unsigned = values.view("u2") & ((1 << precision) - 1)
+    header = replace(header, rows=1, syntax=JPEG2000Lossless, bits_stored=precision, high_bit=precision - 1)
+    said_unsigned = imagecodecs.jpeg2k_encode(unsigned, reversible=True, bitspersample=precision, codecformat="j2k")
+    np.testing.assert_array_equal(decode(said_unsigned, header), values)
+    said_signed = imagecodecs.jpeg2k_encode(values, reversible=True, bitspersample=precision, codecformat="j2k")
+    np.testing.assert_array_equal(decode(said_signed, replace(header, dtype="<u2")), unsigned)
+
+
+def test_more_bits_than_are_allocated_are_refused(tmp_path: Path) -> None:
+    frame = bytes(imagecodecs.jpegls_encode(np.full((4, 4), 300, "u2")))
+    path = write_picture(tmp_path / "1.dcm", np.zeros((4, 4), "u1"), 8, syntax=JPEGLSLossless, frame=frame)
+    with pytest.raises(ScanError, match=r"it has 16 bits a pixel, where 8 are allocated"):
+        read(path)
+
+
+@pytest.mark.parametrize(("syntax", "encode"), NARROW)
+def test_colours_in_a_picture_declared_grey_are_refused(tmp_path: Path, syntax: str, encode: "object") -> None:
+    assert callable(encode)
+    frame = bytes(encode(np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype("u1")))
+    path = write_picture(tmp_path / "1.dcm", np.zeros((8, 8), "u1"), 8, syntax=syntax, frame=frame)
+    with pytest.raises(ScanError, match="it holds 3 colours"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tag", "fill"),
+    [
+        ("i2", -2000, 0x0830),  # neither fill nor value is extended, one of them, or none
+        ("i2", 0x0830, 0x0830),
+        ("i2", 0x0830, -2000),
+        ("i2", -2000, -2000),
+        ("u2", 63536, 63536),  # 12 bits cannot hold it: the whole word counts
+        ("i2", -3024, -3024),
+        ("u2", 16, 0x3010),  # under an overlay
+    ],
+)
+def test_padding_is_told_from_tissue_in_any_form(tmp_path: Path, dtype: str, tag: int, fill: int) -> None:
+    tissue = 1000 if dtype == "u2" else 40
+    words = np.array([[fill, tissue], [tissue, fill]], np.int64).astype(dtype)
+    tags = {"RescaleIntercept": "-1000" if dtype == "u2" else "0"}
+    path = write_picture(tmp_path / "1.dcm", words, 12, **tags)
+    written = pydicom.dcmread(path)
+    written.add_new("PixelPaddingValue", "US" if tag > 0 else "SS", tag)
+    written.save_as(path)
+    header = read_slice_header(path)
+    hu = to_hounsfield(read_pixels(header), header)
+    measured = 0 if dtype == "u2" else 40
+    assert hu.tolist() == [[PADDING_HU, measured], [measured, PADDING_HU]]

@@ -1,0 +1,48 @@
+"""Slices to a volume in Hounsfield units, or a sentence about what is missing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulmo.errors import ScanError
+from pulmo.imaging.reading import read_volume
+from tests.imaging.dicom_files import write_picture
+
+
+def write_unscaled(folder: Path, words: np.ndarray, *intercepts: str | None) -> Path:
+    """A slice of the words for each RescaleIntercept, None for none."""
+    for instance, intercept in enumerate(intercepts, start=1):
+        write_picture(
+            folder / f"{instance}.dcm",
+            words,
+            16,
+            RescaleIntercept=intercept,
+            InstanceNumber=str(instance),
+            ImagePositionPatient=["0", "0", str(instance)],
+            ImageOrientationPatient=["1", "0", "0", "0", "1", "0"],
+        )
+    return folder
+
+
+AIR_AND_TISSUE = np.random.default_rng(0).normal(0, 9, (16, 16)) + np.repeat([-990, 40], 8)[:, None]
+
+
+@pytest.mark.parametrize("intercept", [None, ""])
+def test_a_missing_rescale_intercept_is_named(tmp_path: Path, intercept: str | None) -> None:
+    """Unsigned: air is 34 here, which as HU would be muscle."""
+    folder = write_unscaled(tmp_path, (AIR_AND_TISSUE + 1024).astype("u2"), *[intercept] * 3)
+    with pytest.raises(ScanError, match=r"RescaleIntercept is missing, and no pixel is as dark as air"):
+        read_volume(folder)
+
+
+def test_values_that_go_down_to_air_are_hounsfield_units(tmp_path: Path) -> None:
+    volume = read_volume(write_unscaled(tmp_path, AIR_AND_TISSUE.astype("i2"), None, None, None))
+    assert volume.hu[0, 0, 0] == AIR_AND_TISSUE.astype("i2")[0, 0]
+    assert any(repair.startswith("RescaleIntercept is missing: stored values taken for") for repair in volume.repairs)
+
+
+def test_an_intercept_missing_in_one_slice_is_named(tmp_path: Path) -> None:
+    folder = write_unscaled(tmp_path, (AIR_AND_TISSUE + 1024).astype("u2"), "-1024", None, "-1024")
+    with pytest.raises(ScanError, match=r"2\.dcm: RescaleIntercept is missing \(1\.dcm has -1024\)"):
+        read_volume(folder)
