@@ -1,6 +1,7 @@
 """Lungs of real chest CTs against reference masks: litres by side, Dice, the verdict, and CPU seconds.
 
     .venv/bin/python benchmarks/real_lungs.py              # segmentation
+    .venv/bin/python benchmarks/real_lungs.py --contour    # the contour that bridges disease at the edge
     .venv/bin/python benchmarks/real_lungs.py --damaged    # the verdict on masks spoiled on purpose
 
 The reference masks were made by hand-seeded watershed at −400 HU by one reader; each has an uncertainty in litres. They
@@ -22,6 +23,7 @@ from pulmo.errors import ScanError
 from pulmo.imaging.downsample import downsample
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import find_chest_air
+from pulmo.imaging.lung_contour import outer_contour
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.quality import assess_quality
 from pulmo.imaging.reading import read_volume
@@ -32,11 +34,13 @@ SERIES_FOLDERS = ("ct", "osic-pulmonary-fibrosis-progression/train", "lidc-idri"
 
 
 class Reference(NamedTuple):
-    """A series with its reference mask: `labels` uint8 (slices, rows, columns), LEFT and RIGHT as `LungMask.labels`."""
+    """A series with its reference mask: `labels` uint8 (slices, rows, columns), LEFT and RIGHT as `LungMask.labels`;
+    `diseased` the same with consolidated lung drawn in by hand, where there is one."""
 
     name: str
     volume: Volume
     labels: np.ndarray
+    diseased: np.ndarray | None
     uncertainty_litres: float
 
 
@@ -48,8 +52,12 @@ def references(data: Path) -> Iterator[Reference]:
         series = next(data / parent / path.stem for parent in SERIES_FOLDERS if (data / parent / path.stem).is_dir())
         volume = read_volume(series)
         with np.load(path) as archive:
-            labels = matched(volume, archive["labels"], archive["positions_mm"])
-        yield Reference(path.stem, volume, labels, facts[path.stem]["uncertainty_l"])
+            labels, diseased = (
+                matched(volume, archive[name], archive["positions_mm"]) if name in archive else None
+                for name in ("labels", "labels_with_disease")
+            )
+        assert labels is not None
+        yield Reference(path.stem, volume, labels, diseased, facts[path.stem]["uncertainty_l"])
 
 
 def matched(volume: Volume, labels: np.ndarray, positions_mm: np.ndarray) -> np.ndarray:
@@ -128,6 +136,28 @@ def _told(damage: str, entries: list[tuple[str, bool, bool]]) -> dict[str, str]:
     }
 
 
+def contours(data: Path) -> list[dict[str, str]]:
+    """Dice of the mask and of the outer contour with the reference, and with the one that holds consolidated lung."""
+    rows = []
+    for reference in references(data):
+        labels = segment_lungs(reference.volume).labels
+        contour = outer_contour(reference.volume, labels)
+        truths = (reference.labels, reference.diseased)
+        cells = [
+            " ".join(f"{dice(mask > 0, truth > 0):.4f}" if truth is not None else "–" for truth in truths)
+            for mask in (labels, contour)
+        ]
+        rows.append(
+            {
+                "series": reference.name,
+                "mask: Dice, with disease": cells[0],
+                "contour: Dice, with disease": cells[1],
+                "contour l": _litres(litres_by_side(reference.volume, contour)),
+            }
+        )
+    return rows
+
+
 def _litres(sides: tuple[float, float]) -> str:
     return f"{sum(sides):.3f} ({sides[0]:.3f}/{sides[1]:.3f})"
 
@@ -136,7 +166,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED_DATA)
     parser.add_argument("--damaged", action="store_true", help="judge masks that were spoiled on purpose")
+    parser.add_argument("--contour", action="store_true", help="compare the outer contour that bridges disease")
     arguments = parser.parse_args()
+    if arguments.contour:
+        show_table(contours(arguments.data))
+        return
     if arguments.damaged:
         show_table(verdicts(arguments.data))
         return

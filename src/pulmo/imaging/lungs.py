@@ -1,6 +1,6 @@
 """Where the lungs are: left and right, without windpipe, bowel, table and the air outside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from pulmo.errors import Fault, ScanError
 from pulmo.imaging.downsample import downsample
 from pulmo.imaging.hounsfield import HIGHEST_HU, PADDING_HU
 from pulmo.imaging.lung_components import LUNG_BELOW_HU, SegmentationParameters, find_chest_air, find_lungs
+from pulmo.imaging.lung_contour import edge_histogram, edge_of_lungs
 from pulmo.imaging.quality import Quality, assess_quality
 from pulmo.imaging.refine_mask import refine_mask
 from pulmo.imaging.volume import Volume
@@ -27,10 +28,15 @@ ATTEMPTS = (
 
 @dataclass(frozen=True)
 class LungMask:
-    """`labels` uint8 (slices, rows, columns), as the volume: 0 outside, LEFT 1 and RIGHT 2 in the patient's sense."""
+    """`labels` uint8 (slices, rows, columns), as the volume: 0 outside, LEFT 1 and RIGHT 2 in the patient's sense.
+
+    `edge_litres` (4096,) are litres at each HU from −1024 to 3071 of the tissue between the mask and the lungs' smooth
+    outer contour, None where that was not looked for: see `lung_contour`.
+    """
 
     labels: np.ndarray
     quality: Quality
+    edge_litres: np.ndarray | None = None
 
 
 def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
@@ -51,7 +57,7 @@ def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
             break
     if best is None or best.quality.verdict == "unusable":
         raise ScanError(_no_lungs(volume))
-    return best
+    return replace(best, edge_litres=edge_histogram(chest, edge_of_lungs(chest, grid.sampled(best.labels))))
 
 
 def estimate_lung_litres(volume: Volume) -> float:

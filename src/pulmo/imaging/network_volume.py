@@ -82,7 +82,7 @@ def network_volume(volume: Volume, labels: np.ndarray | None, wanted: LungFormat
     if not wanted.masked:
         mask = None
     sought = "compact" in wanted.channels or wanted.slice_share < 1
-    compact = _compact(volume, mask, wanted.vessel_mm) if sought else np.empty((len(volume.hu), 0, 0), np.int16)
+    compact = compact_tissue(volume, mask, wanted.vessel_mm) if sought else np.empty((len(volume.hu), 0, 0), np.int16)
     chosen = _likely(compact, wanted.slice_share)
     # What is left out between chosen slices is closed up, not bridged.
     extents = np.diff(edges_between(volume.positions_mm))[chosen]
@@ -133,7 +133,7 @@ def _planes(volume: Volume, mask: np.ndarray | None, chosen: np.ndarray) -> Iter
         yield plane if mask is None else np.where(mask[index], plane, air)
 
 
-def _compact(volume: Volume, mask: np.ndarray | None, vessel_mm: float) -> np.ndarray:
+def compact_tissue(volume: Volume, mask: np.ndarray | None, vessel_mm: float) -> np.ndarray:
     """The same without vessels and without what is larger than a nodule, on larger pixels where they are small."""
     shape, spacing = volume.hu.shape[1:], volume.pixel_spacing_mm
     rows, columns = (max(1, round(n * mm / max(mm, _COMPACT_PIXEL_MM))) for n, mm in zip(shape, spacing, strict=True))
