@@ -24,8 +24,8 @@ def damaged(volume: Volume, labels: np.ndarray) -> Iterator[tuple[str, np.ndarra
         if np.count_nonzero(labels == side) < 0.1 * np.count_nonzero(labels):
             continue
         yield f"{name} lung lost", np.where(labels == side, 0, labels)
-        yield f"{name} lower lobe lost", _without(labels, labels == side, below=_fissure(labels, side))
-        yield f"{name} upper lobe lost", _without(labels, labels == side, above=_fissure(labels, side))
+        yield f"{name} lower lobe lost", _without_lobe(labels, side, lower=True)
+        yield f"{name} upper lobe lost", _without_lobe(labels, side, lower=False)
         yield f"a ball of 0.27 l cut out of the {name} lung", _without_ball(volume, labels, side)
     yield "lower half of the slices lost", _slices_kept(labels, slice(middle, None))
     yield "upper half of the slices lost", _slices_kept(labels, slice(None, middle))
@@ -52,12 +52,10 @@ def _fissure(labels: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(np.median(z) + slope * (np.arange(labels.shape[1]) - np.median(y)))
 
 
-def _without(
-    labels: np.ndarray, lung: np.ndarray, below: np.ndarray | None = None, above: np.ndarray | None = None
-) -> np.ndarray:
-    z = np.arange(len(labels))[:, None]
-    lost = z < below if below is not None else z >= above
-    return np.where(lung & lost[:, :, None], 0, labels).astype(np.uint8)
+def _without_lobe(labels: np.ndarray, side: int, lower: bool) -> np.ndarray:
+    below = np.arange(len(labels))[:, None] < _fissure(labels, side)
+    lost = below if lower else ~below
+    return np.where((labels == side) & lost[:, :, None], 0, labels).astype(np.uint8)
 
 
 def _slices_kept(labels: np.ndarray, kept: slice) -> np.ndarray:

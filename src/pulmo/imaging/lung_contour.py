@@ -11,7 +11,7 @@ from pulmo.imaging.downsample import downsample
 from pulmo.imaging.hounsfield import HIGHEST_HU, LOWEST_HU
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import LUNG_BELOW_HU, ChestAir, find_chest_air
-from pulmo.imaging.morphology import disk
+from pulmo.imaging.morphology import bounding_box, disk
 from pulmo.imaging.volume import Volume
 
 _BALL_MM = 15.0
@@ -41,23 +41,24 @@ def edge_of_lungs(chest: ChestAir, small: np.ndarray) -> np.ndarray:
     A ball that rolls along each lung's plane closes it; of that only tissue counts which lies further out, seen from
     the middle of the chest, than some lung: so hilum and heart stay outside.
     """
-    grid = chest.grid
-    kernel = disk(_BALL_MM, grid.spacing_mm[1:])
     edge = np.zeros_like(small)
     if not small.any():
         return edge
-    tissue = (grid.hu >= LUNG_BELOW_HU) & (grid.hu < _DENSEST_HU) & grid.measured & (small == 0)
-    middle_y, middle_x = (float(np.flatnonzero(small.any(axis)).mean()) for axis in ((0, 2), (0, 1)))
-    ray, distance = _rays(small.shape[1:], grid.spacing_mm[1:], middle_y, chest.spine[1] if chest.spine else middle_x)
-    for index in np.flatnonzero(small.any(axis=(1, 2))):
+    box = bounding_box(small > 0)
+    grid, lungs, inside = chest.grid.within(box), small[box], edge[box]
+    kernel = disk(_BALL_MM, grid.spacing_mm[1:])
+    tissue = (grid.hu >= LUNG_BELOW_HU) & (grid.hu < _DENSEST_HU) & grid.measured & (lungs == 0)
+    middle_x = chest.spine[1] - box[2].start if chest.spine else lungs.shape[2] / 2
+    ray, distance = _rays(lungs.shape[1:], grid.spacing_mm[1:], lungs.shape[1] / 2, middle_x)
+    for index, plane in enumerate(lungs):
         for side in (LEFT, RIGHT):
-            lung = cv2.inRange(small[index], side, side)
+            lung = cv2.inRange(plane, side, side)
             if not cv2.countNonZero(lung):
                 continue
             added = (_closed(lung, kernel) > 0) & tissue[index]
             if added.any():
                 nearest = _nearest(ray[lung > 0], distance[lung > 0])
-                edge[index][added & (distance > nearest[ray])] = side
+                inside[index][added & (distance > nearest[ray])] = side
     return edge
 
 

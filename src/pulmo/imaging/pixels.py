@@ -101,7 +101,7 @@ def _frame(header: SliceHeader) -> bytes:
     with header.path.open("rb") as file:
         file.seek((header.pixels or (0, 0))[0])
         if header.frame is not None:
-            return get_frame(file, header.frame)
+            return bytes(get_frame(file, header.frame))
         data = file.read()
     position = 0
     fragments: list[bytes] = []

@@ -91,7 +91,7 @@ def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quali
 
 def _areas(labels: np.ndarray, side: int) -> np.ndarray:
     """Voxels of one lung, (slices,)."""
-    return np.array([cv2.countNonZero(cv2.inRange(plane, side, side)) for plane in labels])
+    return np.array([cv2.countNonZero(cv2.inRange(plane, side, side)) if plane.size else 0 for plane in labels])
 
 
 def _implausible(litres: float, balance: float, roughness: float) -> list[str]:

@@ -76,7 +76,7 @@ class _Closing(NamedTuple):
             if cv2.countNonZero(lung):
                 closed = cv2.morphologyEx(lung, cv2.MORPH_CLOSE, self.kernel)
                 fresh = cv2.max(cv2.bitwise_xor(closed, lung), cv2.erode(closed, SQUARE))
-                added[fresh > 0] = side
+                cv2.max(added, cv2.bitwise_and(fresh, side), dst=added)
         full = cv2.resize(added, (columns * small.shape[1], rows * small.shape[0]), interpolation=cv2.INTER_NEAREST)
         below, beside = (max(0, wanted - there) for wanted, there in zip(labels.shape, full.shape, strict=True))
         if below or beside:
