@@ -12,7 +12,7 @@ from pulmo.imaging.lung_components import SegmentationParameters
 from pulmo.imaging.morphology import SQUARE, disk
 from pulmo.imaging.volume import Volume
 
-_CLOSING_MM, _CLOSING_PIXEL_MM = 5.0, 1.5
+_CLOSING_MM, _CLOSING_PIXEL_MM = 5.0, 2.0
 _LARGEST_HOLE_MM2 = 800.0
 """Vessels and nodules up to 3 cm are filled; the dome of the diaphragm, which also lies ringed by lung, is not."""
 
