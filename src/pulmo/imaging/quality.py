@@ -118,11 +118,15 @@ def _mask_faults(evidence: Evidence) -> list[str]:
         reasons.append(f"lung's density goes on behind {evidence.open_rim:.0%} of the border")
     if evidence.dense > _MOST_DENSE:
         reasons.append(f"{evidence.dense:.0%} of the mask is solid tissue")
-    if evidence.outside > _MOST_OUTSIDE:
-        reasons.append(f"{evidence.outside:.0%} of the mask is not between tissue")
+    if evidence.outside > _MOST_OUTSIDE and evidence.at_field <= _MOST_AT_FIELD:
+        reasons.append(_outside(evidence))
     if evidence.exchanged:
         reasons.append("left and right exchanged")
     return reasons
+
+
+def _outside(evidence: Evidence) -> str:
+    return f"{evidence.outside:.0%} of the mask is not between tissue"
 
 
 def _scan_limits(evidence: Evidence) -> list[str]:
@@ -132,6 +136,9 @@ def _scan_limits(evidence: Evidence) -> list[str]:
         reasons.append(f"cut by the first or last slice, which shows {evidence.at_ends:.0%} of the largest area")
     if evidence.at_field > _MOST_AT_FIELD:
         reasons.append(f"cut by the field of view along {evidence.at_field:.0%} of the border")
+        # The tissue beyond a lung that is cut is not in the picture: no fault of the mask.
+        if evidence.outside > _MOST_OUTSIDE:
+            reasons.append(_outside(evidence))
     if evidence.gap > _WIDEST_GAP:
         reasons.append(f"a gap of {evidence.gap:.0%} of the lungs' height")
     return reasons
