@@ -1,19 +1,20 @@
 """Numbers of a scan made by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lungs import LungMask
 from pulmo.imaging.quality import Quality
-from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.imaging.statistics import lung_histogram, lung_statistics, scan_statistics
 from pulmo.imaging.volume import Volume
 from pulmo.phantom.chest import Body
 from pulmo.phantom.geometry import Grid
 
-QUALITY = Quality("good", (), 0.0, 0.0, 0.5, 1.0, 7.0)
+QUALITY = Quality("good", (), 0, 0.0, 0.0, 0.5, 1.0, 7.0)
 
 
 def scan(hu: list[list[int]], labels: list[list[int]], positions: list[float]) -> tuple[Volume, LungMask]:
@@ -61,6 +62,19 @@ def test_percentiles_and_bands() -> None:
     assert found["share_ground_glass_reticular"] == pytest.approx(0.3)
     assert found["share_high_attenuation"] == pytest.approx(0.2)
     assert found["share_consolidated"] == pytest.approx(0.2)
+
+
+def test_disease_at_the_edge_counts_with_disease_alone() -> None:
+    """Four voxels of lung, and as much consolidated tissue outside the mask, at 20 HU."""
+    volume, mask = scan([[-980, -800, -800, -600]] * 3, [[1] * 4] * 3, [0, 1, 2])
+    edge = np.zeros(4096)
+    edge[20 + 1024] = lung_statistics(volume, mask)["lung_litres"]
+    found = lung_statistics(volume, replace(mask, edge_litres=edge))
+    assert found["lung_litres"] == pytest.approx(edge.sum())
+    assert found["share_emphysema"] == pytest.approx(1 / 4)
+    assert found["share_normal"] == pytest.approx(1 / 2)
+    assert found["share_ground_glass_reticular"] == pytest.approx(1 / 8)
+    assert found["share_consolidated"] == pytest.approx(1 / 2)
 
 
 def test_one_value_has_no_shape() -> None:

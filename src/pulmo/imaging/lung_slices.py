@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.hounsfield import LOWEST_HU
-from pulmo.imaging.sides import labelled_window
+from pulmo.imaging.left_right import labelled_window
 from pulmo.imaging.volume import Volume
 
 

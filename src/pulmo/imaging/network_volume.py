@@ -10,9 +10,9 @@ import numpy as np
 
 from pulmo.imaging.area import Size, area_mean, area_most, edges_between
 from pulmo.imaging.hounsfield import LOWEST_HU
-from pulmo.imaging.outline import dilated
-from pulmo.imaging.planes import disc
-from pulmo.imaging.sides import labelled_window
+from pulmo.imaging.left_right import labelled_window
+from pulmo.imaging.morphology import disk
+from pulmo.imaging.refine_mask import dilate_mm
 from pulmo.imaging.volume import Volume, usual_step
 
 Channel = Literal["mean", "compact"]
@@ -78,11 +78,11 @@ def network_volume(volume: Volume, labels: np.ndarray | None, wanted: LungFormat
         if wanted.cropped:
             volume, mask = _cropped(volume, mask, wanted.margin_mm)
         if wanted.masked and wanted.margin_mm:
-            mask = dilated(mask, volume, wanted.margin_mm)
+            mask = dilate_mm(mask, volume, wanted.margin_mm)
     if not wanted.masked:
         mask = None
     sought = "compact" in wanted.channels or wanted.slice_share < 1
-    compact = _compact(volume, mask, wanted.vessel_mm) if sought else np.empty((len(volume.hu), 0, 0), np.int16)
+    compact = compact_tissue(volume, mask, wanted.vessel_mm) if sought else np.empty((len(volume.hu), 0, 0), np.int16)
     chosen = _likely(compact, wanted.slice_share)
     # What is left out between chosen slices is closed up, not bridged.
     extents = np.diff(edges_between(volume.positions_mm))[chosen]
@@ -133,12 +133,12 @@ def _planes(volume: Volume, mask: np.ndarray | None, chosen: np.ndarray) -> Iter
         yield plane if mask is None else np.where(mask[index], plane, air)
 
 
-def _compact(volume: Volume, mask: np.ndarray | None, vessel_mm: float) -> np.ndarray:
+def compact_tissue(volume: Volume, mask: np.ndarray | None, vessel_mm: float) -> np.ndarray:
     """The same without vessels and without what is larger than a nodule, on larger pixels where they are small."""
     shape, spacing = volume.hu.shape[1:], volume.pixel_spacing_mm
     rows, columns = (max(1, round(n * mm / max(mm, _COMPACT_PIXEL_MM))) for n, mm in zip(shape, spacing, strict=True))
     pixel = spacing[0] * shape[0] / rows, spacing[1] * shape[1] / columns
-    kernel = disc(vessel_mm, pixel)
+    kernel = disk(vessel_mm, pixel)
     opened = np.empty((len(volume.hu), rows, columns), np.int16)
     for index, plane in enumerate(_planes(volume, mask, np.arange(len(volume.hu)))):
         small = cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA)

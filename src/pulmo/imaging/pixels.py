@@ -7,6 +7,7 @@ from threading import Lock
 
 import numpy as np
 from pydicom import dcmread
+from pydicom.encaps import get_frame
 
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.elements import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED, readable
@@ -99,6 +100,8 @@ def _frame(header: SliceHeader) -> bytes:
     """The compressed picture: all fragments after the first, which is a table of offsets."""
     with header.path.open("rb") as file:
         file.seek((header.pixels or (0, 0))[0])
+        if header.frame is not None:
+            return bytes(get_frame(file, header.frame))
         data = file.read()
     position = 0
     fragments: list[bytes] = []
@@ -120,8 +123,11 @@ def _by_pydicom(header: SliceHeader) -> np.ndarray:
         warnings.simplefilter("ignore")
         dataset = dcmread(header.path, force=True)
         if header.syntax not in DEFLATED or not header.in_whole_bytes:
-            return np.asarray(dataset.pixel_array)
+            pixels = np.asarray(dataset.pixel_array)
+            return pixels if header.frame is None else pixels[header.frame]
     data: bytes = dataset.PixelData
+    if header.frame is not None:
+        data = data[header.frame * _needed(header) :][: _needed(header)]
     _check_length(header, len(data))
     return _values(np.frombuffer(data, np.uint8, _needed(header)).copy(), header)
 

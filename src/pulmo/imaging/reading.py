@@ -3,13 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from pulmo.imaging.coarse import coarse_grid
-from pulmo.imaging.lungs import WAYS
+from pulmo.imaging.lungs import estimate_lung_litres
 from pulmo.imaging.placing import counted
-from pulmo.imaging.pockets import find_lungs
 from pulmo.imaging.series import FEWEST_SLICES, Stack, find_slices, longest, stacks, why_apart
+from pulmo.imaging.spine import oriented_by_anatomy
 from pulmo.imaging.volume import Volume, assemble
 
 _SAMPLED_SLICES = 32
@@ -19,8 +16,9 @@ _AS_MUCH_LUNG = 0.97
 def read_volume(folder: Path) -> Volume:
     """The scan in `folder`; of several series, sizes or acquisitions, the one that covers most lung.
 
-    Stray files, duplicates and gaps are mended and named in `repairs`. Raises ScanError, with the remedy, for: no
-    DICOM, not CT, several patients, too few slices, no pixel spacing, pixels cut short or undecodable.
+    Stray files, duplicates, gaps and a header turned against the anatomy are mended and named in `repairs`. Raises
+    ScanError, with the remedy, for: no DICOM, not CT, several patients, too few slices, no pixel spacing, pixels cut
+    short or undecodable.
     """
     headers, left_out = find_slices(folder)
     candidates = stacks(headers)
@@ -28,7 +26,7 @@ def read_volume(folder: Path) -> Volume:
     for stack in candidates:
         if stack is not chosen:
             left_out.append(f"{counted(len(stack.slices), 'slice')} left out: {why_apart(stack, chosen)}")
-    volume = assemble(chosen)
+    volume = oriented_by_anatomy(assemble(chosen))
     return replace(volume, repairs=(*left_out, *volume.repairs), source=str(folder))
 
 
@@ -47,6 +45,4 @@ def _roughly(stack: Stack) -> float:
     """Litres of lung by every so many-th slice, on the coarse grid."""
     step = max(1, len(stack.slices) // _SAMPLED_SLICES)
     sample = replace(stack, slices=stack.slices[::step], positions_mm=stack.positions_mm[::step])
-    grid = coarse_grid(assemble(sample))
-    lungs, _ = find_lungs(grid, WAYS[0])
-    return float(np.count_nonzero(lungs)) * grid.voxel_litres
+    return estimate_lung_litres(assemble(sample))

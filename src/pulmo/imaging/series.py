@@ -9,9 +9,10 @@ import numpy as np
 
 from pulmo.errors import Fault, ScanError
 from pulmo.files import files_below, printable
+from pulmo.imaging.enhanced import read_headers
 from pulmo.imaging.phases import Phase, phases, places
 from pulmo.imaging.placing import ALWAYS, Placed, along_normal, counted, oriented, placed
-from pulmo.imaging.slices import NotASliceError, SliceHeader, read_slice_header
+from pulmo.imaging.slices import NotASliceError, SliceHeader
 
 _NO_MODALITY = "no modality"
 FEWEST_SLICES = 3
@@ -53,21 +54,22 @@ def find_slices(folder: Path, modality: str = "CT") -> tuple[list[SliceHeader], 
     for path in files_below(folder):
         name = printable(path.name)
         try:
-            header = read_slice_header(path)
+            headers = read_headers(path)
         except NotASliceError as reason:
             left_out.append(f"{name} left out: {printable(str(reason))}")
             continue
         except OSError as reason:
             left_out.append(f"{name} left out: cannot be read ({reason.strerror})")
             continue
-        modalities.add(header.modality or _NO_MODALITY)
-        if header.modality != modality:
-            left_out.append(f"{name} left out: {header.modality or _NO_MODALITY}, not {modality}")
-        elif "LOCALIZER" in header.image_type:
+        first = headers[0]
+        modalities.add(first.modality or _NO_MODALITY)
+        if first.modality != modality:
+            left_out.append(f"{name} left out: {first.modality or _NO_MODALITY}, not {modality}")
+        elif "LOCALIZER" in first.image_type:
             left_out.append(f"{name} left out: a localizer")
         else:
-            found.append(header)
-            _one_patient(folder, found[0], header)
+            found += headers
+            _one_patient(folder, found[0], first)
     if not found:
         raise _nothing(folder, modality, modalities, left_out)
     return found, left_out

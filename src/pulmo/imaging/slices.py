@@ -48,6 +48,10 @@ class NotASliceError(Exception):
     """The file is no slice of a scan; the message says what it is instead."""
 
 
+class SeveralFramesError(NotASliceError):
+    """The file holds several frames; `enhanced.py` reads those of enhanced CT and MR."""
+
+
 @dataclass(frozen=True)
 class SliceHeader:
     """One slice's header.
@@ -61,6 +65,7 @@ class SliceHeader:
     `thickness_mm` where the file does not say. `marks` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of
     each value that cannot be true with what is wrong with it; such a value stands here as if the file did not say it,
     see `require`. `notes` say in words what was assumed.
+    `frame` counts from 0 where the file holds several; `pixels` of a frame that is not compressed are its own.
     """
 
     path: Path
@@ -94,6 +99,7 @@ class SliceHeader:
     marks: tuple[str, ...] = ("",) * len(PHASE_KEYWORDS)
     wrong: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    frame: int | None = None
 
     def require(self, *keywords: str) -> None:
         """Raises ScanError if the value of any of these tags cannot be true."""
@@ -147,11 +153,12 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
     frames = int((values.measured("NumberOfFrames").values or (1,))[0])
     if frames > 1:
         split = "split it into one file a slice, for example with dcm4che's `emf2sf`"
-        raise NotASliceError(f"several frames in one file ({frames}): {split}")
-    return _header(path, values, rows, columns)
+        raise SeveralFramesError(f"several frames in one file ({frames}): {split}")
+    return header_of(path, values, rows, columns)
 
 
-def _header(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
+def header_of(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
+    """What the values say, whatever the file holds."""
     signed = values.integer("PixelRepresentation", 0) == 1
     bits_allocated, bits_stored, high_bit = values.bits()
     modality, notes = modality_of(values)

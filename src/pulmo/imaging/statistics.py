@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pulmo.imaging.hounsfield import HIGHEST_HU, LOWEST_HU
+from pulmo.imaging.left_right import LEFT, RIGHT, labelled_window
 from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.sides import LEFT, RIGHT, labelled_window
 from pulmo.imaging.volume import Volume
 
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
@@ -28,6 +28,9 @@ Care Med 1996; 154: 187. High attenuation area −600…−250 HU, a sign of ear
 Respir Crit Care Med 2009; 180: 407. Between emphysema and −700 lung is normally aerated; from −250 to soft tissue's
 +50 no air is left."""
 
+WITHIN_CONTOUR = frozenset({"ground_glass_reticular", "consolidated", "high_attenuation"})
+"""These shares are of the lungs and the diseased tissue at their edge; the others of the lungs alone."""
+
 _ROUNDING = 1e-9
 _SCALE_HU = np.arange(LOWEST_HU, HIGHEST_HU + 1, dtype=np.float64)
 
@@ -42,8 +45,9 @@ def lung_statistics(volume: Volume, mask: LungMask) -> dict[str, float | int | s
     """Flat scalars, one row a patient.
 
     `lung_litres`, `_left`, `_right`; `hu_mean`, `hu_sd`, `hu_skew`, `hu_kurtosis` (excess: 0 for a normal distribution)
-    and `hu_p5` … `hu_p95`, all over lung volume; `share_<band>` for each of BANDS_HU; `slices`, `spacing_z_mm`,
-    `spacing_y_mm`, `spacing_x_mm`; `pixel_ratio` (background to lung voxels), `quality` and `repairs` in words.
+    and `hu_p5` … `hu_p95`, all over lung volume; `share_<band>` for each of BANDS_HU, those of disease within the outer
+    contour; `slices`, `spacing_z_mm`, `spacing_y_mm`, `spacing_x_mm`; `pixel_ratio` (background to lung voxels),
+    `quality` and `repairs` in words.
     """
     left, right = lung_histogram(volume, mask.labels, LEFT), lung_histogram(volume, mask.labels, RIGHT)
     z, y, x = volume.spacing_mm
@@ -53,7 +57,7 @@ def lung_statistics(volume: Volume, mask: LungMask) -> dict[str, float | int | s
         "lung_litres_right": float(right.sum()),
         **_moments(left + right),
         **_percentiles(left + right),
-        **_shares(left + right),
+        **_shares(left + right, mask.edge_litres),
         "slices": len(volume.hu),
         "spacing_z_mm": z,
         "spacing_y_mm": y,
@@ -97,8 +101,10 @@ def _percentiles(litres: np.ndarray) -> dict[str, float]:
     return {f"hu_p{percent}": float(_SCALE_HU[rank]) for percent, rank in zip(PERCENTILES, ranks, strict=True)}
 
 
-def _shares(litres: np.ndarray) -> dict[str, float]:
-    return {
-        f"share_{name}": float(litres[low - LOWEST_HU : high - LOWEST_HU].sum()) / float(litres.sum())
-        for name, (low, high) in BANDS_HU.items()
-    }
+def _shares(lungs: np.ndarray, edge: np.ndarray | None) -> dict[str, float]:
+    contour = lungs if edge is None else lungs + edge
+    shares = {}
+    for name, (low, high) in BANDS_HU.items():
+        litres = contour if name in WITHIN_CONTOUR else lungs
+        shares[f"share_{name}"] = float(litres[low - LOWEST_HU : high - LOWEST_HU].sum()) / float(litres.sum())
+    return shares

@@ -43,6 +43,11 @@ class Volume:
         return (usual_step(self.positions_mm), *self.pixel_spacing_mm)
 
     @property
+    def mean_step_mm(self) -> float:
+        """The mean distance between neighbouring slices."""
+        return float(self.positions_mm[-1] - self.positions_mm[0]) / (len(self.positions_mm) - 1)
+
+    @property
     def extents_mm(self) -> np.ndarray:
         """(slices,) what each slice stands for along the normal: half the way to either neighbour."""
         steps = np.diff(self.positions_mm)

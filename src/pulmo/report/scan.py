@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from pulmo.imaging.hounsfield import PADDING_HU
+from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lungs import LungMask
-from pulmo.imaging.sides import LEFT, RIGHT
 from pulmo.imaging.statistics import BANDS_HU, lung_histogram
 from pulmo.imaging.volume import Volume
 from pulmo.report.page import Figure, Section, write_page

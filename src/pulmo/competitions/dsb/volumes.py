@@ -11,6 +11,7 @@ from numpy.lib.format import open_memmap
 
 from pulmo.files import files_below
 from pulmo.imaging.area import Size
+from pulmo.imaging.enhanced import read_headers
 from pulmo.imaging.file_kinds import XML
 from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN
 from pulmo.imaging.lungs import segment_lungs
@@ -18,7 +19,7 @@ from pulmo.imaging.mr import BODY, mr_volume, read_mr
 from pulmo.imaging.network_volume import COMPACT_HU, LungFormat, network_volume
 from pulmo.imaging.placing import counted
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.slices import NotASliceError, read_slice_header
+from pulmo.imaging.slices import NotASliceError
 from pulmo.models.volume_scale import VolumeScale
 from pulmo.pipeline.stage import Stage
 
@@ -150,7 +151,7 @@ def _modality(folder: Path) -> str:
     """Of the first slice that is of any of MODALITIES, of which a folder may hold others, such as reports."""
     for path in files_below(folder):
         try:
-            modality = read_slice_header(path).modality
+            modality = read_headers(path)[0].modality
         except (NotASliceError, OSError):
             continue
         if modality in MODALITIES:

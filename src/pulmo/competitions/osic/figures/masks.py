@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.osic.figures.scans import shown_scan
-from pulmo.imaging.sides import LEFT, RIGHT
+from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure

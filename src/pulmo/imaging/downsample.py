@@ -42,17 +42,32 @@ class CoarseGrid:
         """A part of the grid, for work that needs no more."""
         return replace(self, hu=self.hu[box], measured=self.measured[box])
 
+    def sampled(self, array: np.ndarray) -> np.ndarray:
+        """An array of the volume's shape on this grid: the middle voxel of each block, axes upright."""
+        middles = (min(count // 2, length - 1) for length, count in zip(array.shape, self.block, strict=True))
+        small = array[tuple(slice(first, None, count) for first, count in zip(middles, self.block, strict=True))]
+        shape = np.array(self.hu.shape)[list(np.argsort(self.axes))]
+        # The last block of an axis may end before its middle.
+        small = np.pad(small, [(0, wanted - there) for wanted, there in zip(shape, small.shape, strict=True)], "edge")
+        return np.ascontiguousarray(_flipped(small.transpose(self.axes), self.flips))
+
     def as_volume(self, array: np.ndarray) -> np.ndarray:
         """From upright axes to the volume's; still coarse."""
         return np.ascontiguousarray(_flipped(array, self.flips).transpose(np.argsort(self.axes)))
 
-    def cropped(self, planes: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]]:
-        """Coarse planes in the volume's axes, around what they hold; and the volume's rows and columns there."""
+    def cropped(self, planes: np.ndarray, margin_mm: float) -> tuple[np.ndarray, tuple[slice, slice]]:
+        """Coarse planes in the volume's axes, around what they hold; and the volume's rows and columns there.
+
+        The margin is at least so wide, but ends at the edge of the picture.
+        """
         used = planes.any(axis=0)
-        y, x = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
-        _, rows, columns = self.block
-        window = slice(y[0] * rows, (y[-1] + 1) * rows), slice(x[0] * columns, (x[-1] + 1) * columns)
-        return np.ascontiguousarray(planes[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]), window
+        window = []
+        for axis, coarse in ((0, used.any(axis=1)), (1, used.any(axis=0))):
+            inside = np.flatnonzero(coarse)
+            margin = 1 + int(margin_mm / self.spacing_mm[self.axes.index(axis + 1)])
+            window.append(slice(max(0, inside[0] - margin), min(len(coarse), inside[-1] + 1 + margin)))
+        fine = [slice(side.start * n, side.stop * n) for side, n in zip(window, self.block[1:], strict=True)]
+        return np.ascontiguousarray(planes[:, window[0], window[1]]), (fine[0], fine[1])
 
     def magnified(self, plane: np.ndarray) -> np.ndarray:
         """A coarse plane, uint8 in the volume's axes, with the volume's pixels."""
@@ -62,18 +77,36 @@ class CoarseGrid:
         return fine
 
 
-def coarse_grid(volume: Volume) -> CoarseGrid:
+def downsample(volume: Volume) -> CoarseGrid:
     """Block means of the volume, axes nearest to upright."""
-    z, y, x = (max(1, round(_SPACING_MM / spacing)) for spacing in volume.spacing_mm)
+    z, y, x = _steps(volume, _SPACING_MM)
     block = (min(z, _MOST_SLICES_A_BLOCK), y, x)
     parts = [volume.hu[start : start + block[0]] for start in range(0, len(volume.hu), block[0])]
     hu = np.stack([_means(part, block) for part in parts])
     padded = _reaching_the_edge(_padded(parts, block))
+    return _upright_grid(volume, hu, ~padded, block)
+
+
+def sample(volume: Volume, spacing_mm: float) -> CoarseGrid:
+    """Single voxels, about so far apart, axes nearest to upright: it costs next to nothing, and shows bones."""
+    block = _steps(volume, spacing_mm)
+    hu = volume.hu[:: block[0], :: block[1], :: block[2]]
+    return _upright_grid(volume, hu, hu > PADDING_HU, block)
+
+
+def _steps(volume: Volume, spacing_mm: float) -> tuple[int, int, int]:
+    """So many slices, rows and columns are about that long; uneven slices count by their mean distance."""
+    z, y, x = (max(1, round(spacing_mm / length)) for length in (volume.mean_step_mm, *volume.pixel_spacing_mm))
+    return z, y, x
+
+
+def _upright_grid(volume: Volume, hu: np.ndarray, measured: np.ndarray, block: tuple[int, int, int]) -> CoarseGrid:
     axes, flips = _upright(volume.directions)
-    spacing = [length * count for length, count in zip(volume.spacing_mm, block, strict=True)]
+    lengths = (volume.mean_step_mm, *volume.pixel_spacing_mm)
+    spacing = [length * count for length, count in zip(lengths, block, strict=True)]
     return CoarseGrid(
         hu=np.ascontiguousarray(_flipped(hu.transpose(axes), flips)),
-        measured=_flipped(~padded.transpose(axes), flips),
+        measured=_flipped(measured.transpose(axes), flips),
         spacing_mm=(spacing[axes[0]], spacing[axes[1]], spacing[axes[2]]),
         block=block,
         axes=axes,
@@ -87,7 +120,7 @@ def _flipped(array: np.ndarray, flips: tuple[bool, bool, bool]) -> np.ndarray:
 
 def _means(part: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     summed = part.sum(axis=0, dtype=np.int16)
-    return _shrunk(summed, block) // np.int16(len(part))
+    return _block_means(summed, block) // np.int16(len(part))
 
 
 def _padded(parts: list[np.ndarray], block: tuple[int, int, int]) -> np.ndarray:
@@ -105,7 +138,7 @@ def _touched(mask: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     """Blocks in which the mask (rows, columns) holds anywhere."""
     if not mask.any():
         return np.zeros((-(-mask.shape[0] // block[1]), -(-mask.shape[1] // block[2])), bool)
-    return _shrunk(mask.astype(np.float32), block) > 0
+    return _block_means(mask.astype(np.float32), block) > 0
 
 
 def _reaching_the_edge(padded: np.ndarray) -> np.ndarray:
@@ -121,7 +154,7 @@ def _reaching_the_edge(padded: np.ndarray) -> np.ndarray:
     return reaching
 
 
-def _shrunk(plane: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
+def _block_means(plane: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
     """Means of whole blocks, which OpenCV takes fast; the last row and column repeat where a block sticks out."""
     rows, columns = (-(-length // count) for length, count in zip(plane.shape, block[1:], strict=True))
     below, beside = rows * block[1] - plane.shape[0], columns * block[2] - plane.shape[1]

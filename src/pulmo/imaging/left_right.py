@@ -1,11 +1,11 @@
-"""Which lung is which: left and right told apart, and parted where they touch."""
+"""Which lung is which: left and right told apart, and separated where they touch."""
 
 import cc3d
 import numpy as np
 from scipy import ndimage
 
-from pulmo.imaging.coarse import CoarseGrid
-from pulmo.imaging.planes import disc, eroded
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.morphology import disk, erosion
 
 LEFT, RIGHT = 1, 2
 _SECOND_LUNG = 0.15
@@ -51,8 +51,8 @@ def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
 def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
     """LEFT and RIGHT seeds where erosion parts the two lungs; None if it never does."""
     in_plane = grid.spacing_mm[1:]
-    for erosion in np.arange(min(in_plane), _DEEPEST_EROSION_MM, min(in_plane)):
-        core = eroded(part, disc(float(erosion), in_plane))
+    for radius_mm in np.arange(min(in_plane), _DEEPEST_EROSION_MM, min(in_plane)):
+        core = erosion(part, disk(float(radius_mm), in_plane))
         labels, count = cc3d.connected_components(core, connectivity=6, return_N=True)
         if count < 2:
             continue

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pulmo.imaging.coarse import CoarseGrid
-from pulmo.imaging.sides import LEFT, RIGHT, left_and_right
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.left_right import LEFT, RIGHT, left_and_right
 
 SHAPE = (12, 20, 40)
 EMPTY = np.zeros(SHAPE, np.int16)

@@ -1,4 +1,4 @@
-"""Two-dimensional morphology, plane by plane: slices lie too far apart for kernels in three dimensions."""
+"""Binary morphology in two dimensions, plane by plane: slices lie too far apart for kernels in three dimensions."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 SQUARE = np.ones((3, 3), np.uint8)
 
 
-def disc(radius_mm: float, spacing_mm: tuple[float, float]) -> np.ndarray:
+def disk(radius_mm: float, spacing_mm: tuple[float, float]) -> np.ndarray:
     """An elliptic kernel, uint8, of a radius in millimetres; pixels (rows, columns) may be unequal."""
     reach_y, reach_x = (max(0, int(radius_mm / spacing + 0.5)) for spacing in spacing_mm)
     y, x = np.ogrid[-reach_y : reach_y + 1, -reach_x : reach_x + 1]
@@ -15,21 +15,37 @@ def disc(radius_mm: float, spacing_mm: tuple[float, float]) -> np.ndarray:
     return inside.astype(np.uint8)
 
 
-def grown(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def dilation(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Dilation of a bool mask (planes, rows, columns)."""
     return _as_mask([cv2.dilate(plane, kernel) for plane in _planes(mask)])
 
 
-def eroded(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def erosion(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Erosion of a bool mask (planes, rows, columns); beyond the edge is nothing."""
     return _as_mask(
         [cv2.erode(plane, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) for plane in _planes(mask)]
     )
 
 
-def opened(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def opening(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Opening of a bool mask: what the kernel fits into. Beyond the edge the mask goes on."""
     return _as_mask([cv2.morphologyEx(plane, cv2.MORPH_OPEN, kernel) for plane in _planes(mask)])
+
+
+def between(mask: np.ndarray, axis: int) -> np.ndarray:
+    """Where the bool mask lies on both sides along an axis."""
+    before = np.logical_or.accumulate(mask, axis=axis)
+    behind = np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
+    both: np.ndarray = before & behind
+    return both
+
+
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    """Around what a bool mask (planes, rows, columns) holds; empty for nothing."""
+    flat = mask.any(axis=0)
+    used = [np.flatnonzero(line) for line in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
+    z, y, x = (slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(0, 0) for line in used)
+    return z, y, x
 
 
 def _planes(mask: np.ndarray) -> np.ndarray:

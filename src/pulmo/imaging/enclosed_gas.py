@@ -1,0 +1,119 @@
+"""Gas in the body that is not lung: windpipe and main bronchi, gullet, stomach and bowel."""
+
+from collections.abc import Iterator
+
+import cc3d
+import cv2
+import numpy as np
+
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.morphology import SQUARE, bounding_box, dilation, disk
+
+_ABOVE_AIR_HU = (100, 75, 50, 25)
+"""Thresholds in turn, above the value of the air around the patient."""
+_AIR_HU, _SURELY_AIR_HU = -1000, -900
+_PURE_HU = 60
+"""Gas has the value of air to within this; lung holds walls and vessels, which only bullae lack."""
+_TISSUE_HU = -500
+_RING_MM = (3.0, 6.5)
+_WALL_ANYWHERE, _WALL_IN_THE_MIDDLE, _WALL_AT_THE_BASE = 0.7, 0.5, 0.35
+_MIDDLE_MM = 60.0
+_AIR_BELOW = 0.3
+_LEAKING_HU = 80
+_WALL_BEYOND_LEAK, _LEAK_AT_THE_BASE = 0.33, 0.3
+_SMALLEST_LITRES = 0.002
+_LUMEN_HU, _LUMEN_WINDOW_MM, _LUMEN_WALL = 200, 25.0, 0.6
+
+
+def find_enclosed_gas(
+    grid: CoarseGrid, inside: np.ndarray, level: float, spine: tuple[float, float] | None
+) -> np.ndarray:
+    """The part of the enclosed air that is gas but not lung, bool (upright axes of the grid).
+
+    Gas is as light as the air outside and lies in a wall of tissue; lung, however light, goes on as lung. The
+    threshold falls until a component has such a wall and has not leaked into the lungs ("explosion control", Mori et
+    al., IEEE Trans Med Imaging 2000; 19: 103). Bullae have half a wall where they lie at the ribs: so much is enough
+    only in the middle of the body, where airways are, and at the base, where no lung follows below.
+
+    `inside` is the enclosed air, bool; `level` the value of air in HU; `spine` its (y, x), for the middle of the body.
+    """
+    found = np.zeros(inside.shape, bool)
+    if not inside.any():
+        return found
+    middle = spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
+    for above in _ABOVE_AIR_HU:
+        for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, margin=4):
+            near = grid.within(box)
+            if np.median(near.hu[part]) > level + _PURE_HU:
+                continue
+            wall, leak = _wall(near, part), _leak(near, part, level + above + _LEAKING_HU)
+            centre = box[2].start + np.flatnonzero(part.any((0, 1))).mean()
+            central = abs(centre - middle) * grid.spacing_mm[2] < _MIDDLE_MM
+            shut_off = wall - leak > _WALL_BEYOND_LEAK and wall > (_WALL_IN_THE_MIDDLE if central else _WALL_ANYWHERE)
+            at_the_base = wall > _WALL_AT_THE_BASE and leak < _LEAK_AT_THE_BASE
+            if shut_off or (at_the_base and _air_below(inside & ~found, box, part) < _AIR_BELOW):
+                found[box] |= part
+    return _with_lumen(grid, inside & (grid.hu < level + _LUMEN_HU), found)
+
+
+def components(
+    mask: np.ndarray, grid: CoarseGrid, smallest_litres: float, margin: int = 0
+) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
+    """(bounding box, widened by a margin in the planes; mask in it) of each connected component that is not tiny."""
+    around = bounding_box(mask)
+    if not mask[around].size:
+        return
+    labels = cc3d.connected_components(mask[around], connectivity=6)
+    found = cc3d.statistics(labels)
+    for label in np.flatnonzero(found["voxel_counts"] * grid.voxel_litres > smallest_litres):
+        if label:
+            box = tuple(
+                slice(outer.start + inner.start, outer.start + inner.stop)
+                for outer, inner in zip(around, found["bounding_boxes"][label], strict=True)
+            )
+            z, y, x = box[0], *(slice(max(0, side.start - margin), side.stop + margin) for side in box[1:])
+            part = np.zeros(mask[z, y, x].shape, bool)
+            inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, (z, y, x), strict=True))
+            part[inner] = labels[found["bounding_boxes"][label]] == label
+            yield (z, y, x), part
+
+
+def air_outside_hu(grid: CoarseGrid, outside: np.ndarray) -> float:
+    """What this scanner gives for air: the median around the patient, −1000 where the picture shows none."""
+    hu = grid.hu[outside & (grid.hu < _SURELY_AIR_HU)]
+    return float(np.median(hu)) if hu.size > 0.001 * grid.hu.size else _AIR_HU
+
+
+def _leak(grid: CoarseGrid, part: np.ndarray, threshold_hu: float) -> float:
+    """The share of the voxels beside the part, plane by plane, that are hardly denser than it: there it goes on."""
+    beside = grid.hu[dilation(part, SQUARE) & ~part & grid.measured]
+    return float((beside < threshold_hu).mean()) if beside.size else 0.0
+
+
+def _wall(grid: CoarseGrid, part: np.ndarray) -> float:
+    """The share of tissue in a ring around the part, plane by plane."""
+    inner, outer = (dilation(part, disk(radius_mm, grid.spacing_mm[1:])) for radius_mm in _RING_MM)
+    ring = grid.hu[outer & ~inner & grid.measured]
+    return float((ring > _TISSUE_HU).mean()) if ring.size else 0.0
+
+
+def _air_below(air: np.ndarray, box: tuple[slice, slice, slice], part: np.ndarray) -> float:
+    """The share of the part's columns below which, towards the feet, there is other air."""
+    lowest = box[0].start + part.argmax(axis=0)
+    z = np.arange(box[0].stop)[:, None, None]
+    below = (air[: box[0].stop, box[1], box[2]] & (z < lowest)).any(axis=0)
+    return float(below[part.any(axis=0)].mean())
+
+
+def _with_lumen(grid: CoarseGrid, light: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """With what hangs on it and has mostly tissue around: bronchi that thick slices blur, up to where lung begins."""
+    if not found.any():
+        return found
+    window = (int(_LUMEN_WINDOW_MM / grid.spacing_mm[2]) | 1, int(_LUMEN_WINDOW_MM / grid.spacing_mm[1]) | 1)
+    tissue = (grid.hu > _TISSUE_HU).view(np.uint8) * np.uint8(255)
+    walled = np.stack([cv2.blur(plane, window) > 255 * _LUMEN_WALL for plane in tissue])
+    labels = cc3d.connected_components(found | (light & walled), connectivity=26)
+    kept = np.zeros(labels.max() + 1, bool)
+    kept[np.unique(labels[found])] = True
+    grown: np.ndarray = kept[labels]
+    return grown

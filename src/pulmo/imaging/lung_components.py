@@ -1,0 +1,114 @@
+"""Which components of air are lungs: on the coarse grid, upright."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cc3d
+import numpy as np
+
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.enclosed_gas import air_outside_hu, components, find_enclosed_gas
+from pulmo.imaging.left_right import left_and_right
+from pulmo.imaging.morphology import SQUARE, between, dilation, disk, erosion, opening
+from pulmo.imaging.spine import spine_position
+
+LUNG_BELOW_HU = -400
+"""Half way between lung (−850) and soft tissue (+50), so that blurred edges neither gain nor lose."""
+_GAS_BELOW_HU = -955
+"""A component whose median is lower holds gas, not lung: even emphysema keeps vessels and walls."""
+_ENCLOSED_SHARE = 0.5
+_SMALLEST_LITRES, _SMALLEST_SHARE = 0.03, 0.05
+
+
+@dataclass(frozen=True)
+class SegmentationParameters:
+    """How lungs are told from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first.
+
+    With `enclosed_only` air that does not lie between tissue is no lung; a little of one cut by the field of view goes
+    with it.
+    """
+
+    threshold_hu: float
+    closing_mm: float = 0.0
+    enclosed_only: bool = False
+
+
+class ChestAir(NamedTuple):
+    """What holds for a scan whatever the attempt; all bool arrays lie on the grid, upright.
+
+    Attributes:
+        grid: the scan, coarse.
+        enclosed: between thick tissue from front to back or from side to side, as lungs and gut are.
+        surrounded: in both ways; air between arm and body is not.
+        gas: that part of the enclosed air which has a wall of its own: airways and gut.
+        spine: (y, x) in voxels, None where no bone is seen.
+        air_hu: what this scanner gives for air.
+    """
+
+    grid: CoarseGrid
+    enclosed: np.ndarray
+    surrounded: np.ndarray
+    gas: np.ndarray
+    spine: tuple[float, float] | None
+    air_hu: float
+
+
+def find_chest_air(grid: CoarseGrid) -> ChestAir:
+    """Where air lies between tissue, and which of it is gas."""
+    air = grid.measured & (grid.hu < LUNG_BELOW_HU)
+    # A table's shell is too thin to enclose what lies on it. A lung that the field of view cuts in front still lies
+    # between ribs and heart.
+    tissue = opening(grid.measured & ~air, SQUARE)
+    front_and_back, both_sides = between(tissue, 1), between(tissue, 2)
+    enclosed = front_and_back | both_sides
+    spine = spine_position(grid, air & enclosed)
+    air_hu = air_outside_hu(grid, air & ~enclosed)
+    gas = find_enclosed_gas(grid, air & enclosed, air_hu, spine)
+    return ChestAir(grid, enclosed, front_and_back & both_sides, gas, spine, air_hu)
+
+
+def find_lungs(chest: ChestAir, parameters: SegmentationParameters) -> tuple[np.ndarray, np.ndarray]:
+    """Lungs uint8 (0, LEFT, RIGHT) and all other air, bool; both on the grid, upright.
+
+    A lung is a component of air, without gas that has a wall of its own, that lies between thick tissue and meets the
+    border nowhere or with lung (where the field of view cuts it). So air outside, the foam of a table, airways and gut
+    are left out.
+    """
+    grid = chest.grid
+    air = grid.measured & (grid.hu < parameters.threshold_hu)
+    lungs = (air & chest.enclosed if parameters.enclosed_only else air) & ~dilation(chest.gas, SQUARE)
+    if parameters.closing_mm:
+        lungs = opening(lungs, disk(parameters.closing_mm, grid.spacing_mm[1:]))
+    lungs = _large(grid, _lungs_among(grid, lungs, chest.enclosed))
+    sides = np.zeros(lungs.shape, np.uint8)
+    if lungs.any():
+        body = np.flatnonzero((grid.measured & ~air).any((0, 1)))
+        midline = chest.spine[1] if chest.spine else float(body.mean())
+        box = cc3d.statistics(lungs.view(np.uint8))["bounding_boxes"][1]
+        sides[box] = left_and_right(grid.within(box), lungs[box], midline - box[2].start)
+    return sides, air & (sides == 0)
+
+
+def _lungs_among(grid: CoarseGrid, candidates: np.ndarray, enclosed: np.ndarray) -> np.ndarray:
+    border = grid.measured & ~erosion(grid.measured, SQUARE)
+    lungs = np.zeros(candidates.shape, bool)
+    for box, part in components(candidates, grid, _SMALLEST_LITRES):
+        at_border = part & border[box]
+        if (
+            enclosed[box][part].mean() > _ENCLOSED_SHARE
+            and np.median(grid.hu[box][part]) > _GAS_BELOW_HU
+            and not (at_border.any() and np.median(grid.hu[box][at_border]) < _GAS_BELOW_HU)
+        ):
+            lungs[box] |= part
+    return lungs
+
+
+def _large(grid: CoarseGrid, lungs: np.ndarray) -> np.ndarray:
+    """Without components small beside the largest."""
+    parts = list(components(lungs, grid, _SMALLEST_LITRES))
+    smallest = _SMALLEST_SHARE * max((part.sum() for _, part in parts), default=0)
+    kept = np.zeros(lungs.shape, bool)
+    for box, part in parts:
+        if part.sum() >= smallest:
+            kept[box] |= part
+    return kept

@@ -1,0 +1,94 @@
+"""The smooth outer contour of the lungs: disease below the pleura is as dense as the chest wall, and left out by HU.
+
+A rolling ball along the inside of the ribs bridges it (Armato et al., Radiographics 1999; 19: 1303). Litres and
+densities of air are taken without it; shares of ground glass and consolidation within it.
+"""
+
+import cv2
+import numpy as np
+
+from pulmo.imaging.downsample import downsample
+from pulmo.imaging.hounsfield import HIGHEST_HU, LOWEST_HU
+from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.lung_components import LUNG_BELOW_HU, ChestAir, find_chest_air
+from pulmo.imaging.morphology import bounding_box, disk
+from pulmo.imaging.volume import Volume
+
+_BALL_MM = 15.0
+_DENSEST_HU = 150
+"""Denser is bone, or a vessel full of contrast medium."""
+_RAYS = 360
+_RAY_WIDTH = 3
+"""In degrees to either side."""
+
+
+def outer_contour(volume: Volume, labels: np.ndarray) -> np.ndarray:
+    """`LungMask.labels` with the disease at their outer edge, to a coarse voxel: uint8 (slices, rows, columns)."""
+    grid = downsample(volume)
+    edge = grid.as_volume(edge_of_lungs(find_chest_air(grid), grid.sampled(labels)))
+    contour = labels.copy()
+    for index, hu in enumerate(volume.hu):
+        added = edge[index // grid.block[0]]
+        if added.any():
+            wide = grid.magnified(added)[: hu.shape[0], : hu.shape[1]]
+            contour[index] = np.where((contour[index] == 0) & (hu >= LUNG_BELOW_HU), wide, contour[index])
+    return contour
+
+
+def edge_of_lungs(chest: ChestAir, small: np.ndarray) -> np.ndarray:
+    """What the contour adds, uint8 labels; `small` are those of the lungs; both on the grid, upright.
+
+    A ball that rolls along each lung's plane closes it; of that only tissue counts which lies further out, seen from
+    the middle of the chest, than some lung: so hilum and heart stay outside.
+    """
+    edge = np.zeros_like(small)
+    if not small.any():
+        return edge
+    box = bounding_box(small > 0)
+    grid, lungs, inside = chest.grid.within(box), small[box], edge[box]
+    kernel = disk(_BALL_MM, grid.spacing_mm[1:])
+    tissue = (grid.hu >= LUNG_BELOW_HU) & (grid.hu < _DENSEST_HU) & grid.measured & (lungs == 0)
+    middle_x = chest.spine[1] - box[2].start if chest.spine else lungs.shape[2] / 2
+    ray, distance = _rays(lungs.shape[1:], grid.spacing_mm[1:], lungs.shape[1] / 2, middle_x)
+    for index, plane in enumerate(lungs):
+        for side in (LEFT, RIGHT):
+            lung = cv2.inRange(plane, side, side)
+            if not cv2.countNonZero(lung):
+                continue
+            added = (_closed(lung, kernel) > 0) & tissue[index]
+            if added.any():
+                nearest = _nearest(ray[lung > 0], distance[lung > 0])
+                inside[index][added & (distance > nearest[ray])] = side
+    return edge
+
+
+def edge_histogram(chest: ChestAir, edge: np.ndarray) -> np.ndarray:
+    """Litres at each whole HU from −1024 to 3071, (4096,), of block means."""
+    hu = np.maximum(chest.grid.hu[edge > 0], LOWEST_HU).astype(np.int64) - LOWEST_HU
+    return np.bincount(hu, minlength=HIGHEST_HU - LOWEST_HU + 1) * chest.grid.voxel_litres
+
+
+def _closed(lung: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Closing as if nothing lay beyond the plane's edge."""
+    y, x = kernel.shape
+    padded = cv2.copyMakeBorder(lung, y, y, x, x, cv2.BORDER_CONSTANT, value=0)
+    closed: np.ndarray = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)[y:-y, x:-x]
+    return closed
+
+
+def _rays(
+    shape: tuple[int, ...], spacing_mm: tuple[float, float], middle_y: float, middle_x: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The direction from the middle, in whole degrees, and the distance in mm, of each place of a plane."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    down, right = (y - middle_y) * spacing_mm[0], (x - middle_x) * spacing_mm[1]
+    degrees = np.degrees(np.arctan2(down, right)) % _RAYS
+    return degrees.astype(np.int64) % _RAYS, np.hypot(down, right)
+
+
+def _nearest(ray: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """How near the lung comes to the middle in each direction, or a few degrees beside it, (360,)."""
+    nearest = np.full(_RAYS, np.inf)
+    np.minimum.at(nearest, ray, distance)
+    shifts = range(-_RAY_WIDTH, _RAY_WIDTH + 1)
+    return np.asarray(np.minimum.reduce([np.roll(nearest, shift) for shift in shifts]))

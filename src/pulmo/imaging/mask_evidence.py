@@ -1,0 +1,117 @@
+"""What speaks against a lung mask, measured on the coarse grid: gas, missing lung, tissue, cuts, sides exchanged."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.enclosed_gas import components
+from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.lung_components import ChestAir
+from pulmo.imaging.morphology import SQUARE, dilation, disk, erosion, opening
+from pulmo.imaging.volume import Volume
+
+_THICK_MM = 4.5
+"""What a disk of this radius fits into counts; thinner things are blurred edges."""
+_RING_MM = (3.0, 6.5)
+_LUNG_HU, _TISSUE_HU = -600, -300
+_SMALLEST_MISSING_LITRES = 0.002
+_NEARLY_AIR_HU, _LIGHTER_THAN_LUNG_HU = 60, 80
+
+
+class Evidence(NamedTuple):
+    """Litres, and shares from 0 to 1.
+
+    Attributes:
+        gas_litres: of airways and gut in the mask.
+        light_litres: in the lower half of the mask, as light as air and far lighter than this patient's lungs.
+        missing: air of lung's density that the body surrounds, beside the mask and at its height; as a share of both.
+        open_rim: of the mask's surroundings, where lung's density goes on instead of tissue.
+        dense: of the mask, tissue thicker than vessels.
+        outside: of the mask, not between tissue.
+        at_field: of the mask's border in the planes, where the field of view ends.
+        at_ends: area in the first or last slice, as a share of the largest.
+        gap: the widest gap between slices that other steps do not have, as a share of the lungs' height.
+        exchanged: the left lung lies on the right.
+    """
+
+    gas_litres: float
+    light_litres: float
+    missing: float
+    open_rim: float
+    dense: float
+    outside: float
+    at_field: float
+    at_ends: float
+    gap: float
+    exchanged: bool
+
+
+def measure_evidence(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest: ChestAir) -> Evidence:
+    """The evidence on a mask that is not empty; `labels` as `LungMask.labels`, `areas` (slices,) their voxels."""
+    grid, small = chest.grid, chest.grid.sampled(labels)
+    mask = small > 0
+    litres = np.count_nonzero(mask) * grid.voxel_litres
+    thick = disk(_THICK_MM, grid.spacing_mm[1:])
+    beside_gas = dilation(chest.gas, SQUARE)
+    border = mask & ~erosion(mask, SQUARE)
+    inner, outer = (dilation(mask, disk(radius_mm, grid.spacing_mm[1:])) for radius_mm in _RING_MM)
+    ring = grid.hu[outer & ~inner & grid.measured & ~beside_gas]
+    like_lung = chest.surrounded & ~dilation(mask, SQUARE) & ~beside_gas & (grid.hu < _LUNG_HU)
+    like_lung = opening(like_lung & (grid.hu > chest.air_hu), thick)
+    missing = _missing(grid, like_lung, mask, outer) * grid.voxel_litres
+    return Evidence(
+        gas_litres=np.count_nonzero(mask & chest.gas) * grid.voxel_litres,
+        light_litres=_light(chest, mask, thick) * grid.voxel_litres,
+        missing=missing / (litres + missing) if missing else 0.0,
+        open_rim=float((ring < _LUNG_HU).mean()) if ring.size else 0.0,
+        dense=np.count_nonzero(opening(mask & (grid.hu > _TISSUE_HU), thick)) * grid.voxel_litres / litres,
+        outside=np.count_nonzero(mask & ~chest.enclosed) * grid.voxel_litres / litres,
+        at_field=np.count_nonzero(border & ~erosion(grid.measured, SQUARE)) / max(1, np.count_nonzero(border)),
+        at_ends=float(max(areas[0], areas[-1]) / areas.max()),
+        gap=_gap(volume, areas),
+        exchanged=_exchanged(small, chest),
+    )
+
+
+def _missing(grid: CoarseGrid, like_lung: np.ndarray, mask: np.ndarray, around: np.ndarray) -> int:
+    """Voxels of the parts that touch the mask or lie at its height."""
+    heights = np.flatnonzero(mask.any(axis=(1, 2)))
+    counted = 0
+    for (z, y, x), part in components(like_lung, grid, _SMALLEST_MISSING_LITRES):
+        at_its_height = part[max(0, heights[0] - z.start) : max(0, heights[-1] + 1 - z.start)]
+        size = np.count_nonzero(part)
+        above_and_below = slice(max(0, z.start - 1), z.stop + 1)
+        if 2 * np.count_nonzero(at_its_height) > size or (around[above_and_below, y, x].any(0) & part.any(0)).any():
+            counted += size
+    return counted
+
+
+def _light(chest: ChestAir, mask: np.ndarray, thick: np.ndarray) -> int:
+    heights = np.flatnonzero(mask.any(axis=(1, 2)))
+    lower = slice(heights[0], (heights[0] + heights[-1]) // 2 + 1)
+    hu = chest.grid.hu
+    limit = min(chest.air_hu + _NEARLY_AIR_HU, float(np.median(hu[mask])) - _LIGHTER_THAN_LUNG_HU)
+    return int(np.count_nonzero(opening(mask[lower] & (hu[lower] < limit), thick)))
+
+
+def _gap(volume: Volume, areas: np.ndarray) -> float:
+    """The widest step between slices that show lung, if it is a gap."""
+    inside = np.flatnonzero(areas)
+    positions = volume.positions_mm[inside[0] : inside[-1] + 1]
+    if len(positions) < 2:
+        return 0.0
+    widest = float(np.diff(positions).max())
+    return widest / float(np.ptp(positions)) if widest > 1.5 * volume.spacing_mm[0] else 0.0
+
+
+def _exchanged(small: np.ndarray, chest: ChestAir) -> bool:
+    """By each other's place, or by the spine's where there is one lung; `small` are the labels on the grid."""
+    columns = np.arange(small.shape[2])
+    left, right = ((small == side).sum(axis=(0, 1)) for side in (LEFT, RIGHT))
+    if left.any() and right.any():
+        return bool(np.average(columns, weights=left) < np.average(columns, weights=right))
+    if chest.spine is None:
+        return False
+    left_of_spine = bool(np.average(columns, weights=left + right) > chest.spine[1])
+    return left_of_spine != bool(left.any())

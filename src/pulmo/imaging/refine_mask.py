@@ -1,0 +1,109 @@
+"""Coarse lungs → voxels: the outline at full resolution, holes closed, grown by millimetres."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.hounsfield import HIGHEST_HU, PADDING_HU
+from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.lung_components import SegmentationParameters
+from pulmo.imaging.morphology import SQUARE, disk
+from pulmo.imaging.volume import Volume
+
+_CLOSING_MM, _CLOSING_PIXEL_MM = 5.0, 2.0
+_LARGEST_HOLE_MM2 = 800.0
+"""Vessels and nodules up to 3 cm are filled; the dome of the diaphragm, which also lies ringed by lung, is not."""
+
+
+def refine_mask(
+    volume: Volume,
+    grid: CoarseGrid,
+    lungs: np.ndarray,
+    other_air: np.ndarray,
+    parameters: SegmentationParameters,
+    fill_structures: bool,
+) -> np.ndarray:
+    """Voxels below the threshold in or beside a coarse lung: uint8 labels (slices, rows, columns).
+
+    `lungs` (0, LEFT, RIGHT) and `other_air` lie on the grid; beside means within a coarse voxel (and what closing
+    took away), but never in other air. With `fill_structures` vessels, nodules and strands of scar belong to the lung
+    around them: gaps up to 10 mm wide are closed, slice by slice and each lung for itself, and larger holes filled.
+    """
+    kernel = disk(parameters.closing_mm + 1.5 * max(grid.spacing_mm[1:]), grid.spacing_mm[1:])
+    near = np.stack([cv2.dilate(plane, kernel) for plane in lungs])
+    near = grid.as_volume(np.where(other_air, 0, near))
+    labels = np.zeros(volume.hu.shape, np.uint8)
+    if not near.any():
+        return labels
+    near, (rows, columns) = grid.cropped(near, _CLOSING_MM)
+    closing = _Closing.of(volume.pixel_spacing_mm)
+    largest_hole = _LARGEST_HOLE_MM2 / (volume.pixel_spacing_mm[0] * volume.pixel_spacing_mm[1])
+    for index, hu in enumerate(volume.hu):
+        place = near[index // grid.block[0]]
+        if not place.any():
+            continue
+        inside = hu[rows, columns]
+        air = cv2.inRange(inside, PADDING_HU + 1, parameters.threshold_hu - 1)
+        lung = cv2.bitwise_and(grid.magnified(place)[: inside.shape[0], : inside.shape[1]], air)
+        if fill_structures and cv2.countNonZero(lung):
+            dense = cv2.inRange(inside, parameters.threshold_hu, HIGHEST_HU)
+            cv2.max(lung, cv2.bitwise_and(closing.added_to(lung), dense), dst=lung)
+            _fill_holes(lung, largest_hole)
+        labels[index, rows, columns] = lung
+    return labels
+
+
+class _Closing(NamedTuple):
+    """Morphological closing of a plane on every so many-th pixel: at full size it would take a second."""
+
+    steps: tuple[int, int]
+    kernel: np.ndarray
+
+    @classmethod
+    def of(cls, spacing_mm: tuple[float, float]) -> "_Closing":
+        rows, columns = (max(1, round(_CLOSING_PIXEL_MM / mm)) for mm in spacing_mm)
+        return cls((rows, columns), disk(_CLOSING_MM, (rows * spacing_mm[0], columns * spacing_mm[1])))
+
+    def added_to(self, labels: np.ndarray) -> np.ndarray:
+        """Closed lungs, each for itself, uint8 labels (rows, columns); their half-filled edges are left out."""
+        rows, columns = self.steps
+        small = np.ascontiguousarray(labels[rows // 2 :: rows, columns // 2 :: columns])
+        added = np.zeros_like(small)
+        for side in (LEFT, RIGHT):
+            lung = cv2.inRange(small, side, side)
+            if cv2.countNonZero(lung):
+                closed = cv2.morphologyEx(lung, cv2.MORPH_CLOSE, self.kernel)
+                fresh = cv2.max(cv2.bitwise_xor(closed, lung), cv2.erode(closed, SQUARE))
+                cv2.max(added, cv2.bitwise_and(fresh, side), dst=added)
+        full = cv2.resize(added, (columns * small.shape[1], rows * small.shape[0]), interpolation=cv2.INTER_NEAREST)
+        below, beside = (max(0, wanted - there) for wanted, there in zip(labels.shape, full.shape, strict=True))
+        if below or beside:
+            full = cv2.copyMakeBorder(full, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray(full[: labels.shape[0], : labels.shape[1]])
+
+
+def _fill_holes(labels: np.ndarray, largest: float) -> None:
+    contours, hierarchy = cv2.findContours((labels > 0).view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if hierarchy is None:
+        return
+    for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True):
+        # The contour of a hole runs through the pixels around it, so that drawing it filled closes it.
+        if parent >= 0 and cv2.contourArea(contour) <= largest:
+            (column, row), *_ = contour[:, 0]
+            cv2.drawContours(labels, [contour], -1, int(labels[row, column]), cv2.FILLED)
+
+
+def dilate_mm(mask: np.ndarray, volume: Volume, distance_mm: float) -> np.ndarray:
+    """A bool mask (slices, rows, columns) grown by a ball of `distance_mm`, over the true slice positions.
+
+    The tutorial's advice: a mask of air alone misses nodules on the pleura.
+    """
+    grown = np.zeros(mask.shape, np.uint8)
+    for index, position in enumerate(volume.positions_mm):
+        for other in np.flatnonzero(np.abs(volume.positions_mm - position) <= distance_mm):
+            height = volume.positions_mm[other] - position
+            kernel = disk(float(np.sqrt(distance_mm**2 - height**2)), volume.pixel_spacing_mm)
+            grown[index] |= cv2.dilate(mask[other].view(np.uint8), kernel)
+    return grown.view(bool)

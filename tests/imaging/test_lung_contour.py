@@ -1,0 +1,37 @@
+"""The outer contour on a drawn plane: consolidation at the ribs is bridged, the hilum is not."""
+
+import numpy as np
+
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.lung_components import ChestAir
+from pulmo.imaging.lung_contour import edge_histogram, edge_of_lungs
+
+SHAPE = (3, 60, 80)
+
+
+def test_a_bite_at_the_ribs_is_bridged_one_at_the_hilum_is_not() -> None:
+    y, x = np.mgrid[: SHAPE[1], : SHAPE[2]]
+    lungs = np.zeros(SHAPE, np.uint8)
+    for side, middle in ((RIGHT, 20), (LEFT, 60)):
+        lungs[:, (y - 30) ** 2 + (x - middle) ** 2 < 17**2] = side
+    at_the_ribs, at_the_hilum = (slice(28, 32), slice(3, 9)), (slice(28, 32), slice(31, 37))
+    lungs[1][at_the_ribs] = lungs[1][at_the_hilum] = 0
+    hu = np.where(lungs > 0, -850, 40).astype(np.int16)
+    everywhere = np.ones(SHAPE, bool)
+    grid = CoarseGrid(hu, everywhere, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
+    chest = ChestAir(grid, everywhere, everywhere, ~everywhere, (50.0, 40.0), -1000.0)
+    edge = edge_of_lungs(chest, lungs)
+    assert (edge[1][at_the_ribs][:, 2:] == RIGHT).all()
+    assert not edge[1][at_the_hilum].any()
+    assert not (edge & lungs).any()
+    assert not edge[:, :, 38:42].any()
+    litres = edge_histogram(chest, edge)
+    assert litres[40 + 1024] == litres.sum() == np.count_nonzero(edge) * 27e-6
+
+
+def test_no_lungs_have_no_edge() -> None:
+    hu, everywhere = np.full(SHAPE, 40, np.int16), np.ones(SHAPE, bool)
+    grid = CoarseGrid(hu, everywhere, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
+    chest = ChestAir(grid, everywhere, everywhere, ~everywhere, None, -1000.0)
+    assert not edge_of_lungs(chest, np.zeros(SHAPE, np.uint8)).any()

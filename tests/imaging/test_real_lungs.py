@@ -1,0 +1,141 @@
+"""Lungs of real chests against reference masks made by hand; iterates over whatever references there are."""
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from pulmo.errors import ScanError
+from pulmo.imaging.downsample import downsample
+from pulmo.imaging.headers import header_table
+from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.lung_components import find_chest_air
+from pulmo.imaging.lungs import segment_lungs
+from pulmo.imaging.quality import assess_mask, assess_quality
+from pulmo.imaging.reading import read_volume
+from pulmo.imaging.spine import oriented_by_anatomy
+from pulmo.imaging.statistics import scan_statistics
+from pulmo.imaging.volume import Volume
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+REFERENCES = sorted((DATA / "ct/reference_lungs").glob("*.npz"))
+CUT_BY_THE_FIELD = {"chest_one_lung_cut"}
+OSIC_PATIENT = "osic-pulmonary-fibrosis-progression/train/ID00419637202311204720264"
+
+real = pytest.mark.skipif(not REFERENCES, reason=f"no reference masks below {DATA}")
+
+
+class Reference(NamedTuple):
+    volume: Volume
+    labels: np.ndarray
+    uncertainty_litres: float
+
+
+@lru_cache(maxsize=1)
+def reference(path: Path) -> Reference:
+    parents = ("ct", "osic-pulmonary-fibrosis-progression/train", "lidc-idri")
+    volume = read_volume(next(DATA / name / path.stem for name in parents if (DATA / name / path.stem).is_dir()))
+    with np.load(path) as archive:
+        distance = np.abs(volume.positions_mm[:, None] - archive["positions_mm"][None])
+        assert distance.min(axis=1).max() < 0.1
+        labels = archive["labels"][distance.argmin(axis=1)]
+    facts = json.loads((path.parent / "litres.json").read_text())
+    return Reference(volume, labels, facts[path.stem]["uncertainty_l"])
+
+
+def dice(mask: np.ndarray, truth: np.ndarray) -> float:
+    return 2 * np.count_nonzero(mask & truth) / (np.count_nonzero(mask) + np.count_nonzero(truth))
+
+
+def litres(volume: Volume, mask: np.ndarray) -> float:
+    return float(np.count_nonzero(mask, axis=(1, 2)) @ volume.voxel_litres)
+
+
+@real
+@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
+def test_mask_and_litres_by_side(path: Path) -> None:
+    volume, labels, uncertainty = reference(path)
+    mask = segment_lungs(volume)
+    assert dice(mask.labels > 0, labels > 0) > (0.94 if path.stem in CUT_BY_THE_FIELD else 0.98)
+    for found, true in ((mask.labels > 0, labels > 0), *((mask.labels == side, labels == side) for side in (1, 2))):
+        wanted = litres(volume, true)
+        assert litres(volume, found) == pytest.approx(wanted, abs=max(0.03 * wanted, 2 * uncertainty))
+    assert mask.quality.verdict == ("doubtful" if path.stem in CUT_BY_THE_FIELD else "good")
+
+
+@real
+@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
+def test_a_header_turned_against_the_anatomy(path: Path) -> None:
+    """ImageOrientationPatient and positions turned by 180° about the long axis, pixels as they were."""
+    volume, labels, _ = reference(path)
+    assert oriented_by_anatomy(volume) is volume
+    turned = oriented_by_anatomy(replace(volume, directions=volume.directions * [-1, -1, 1]))
+    np.testing.assert_array_equal(turned.directions, volume.directions)
+    assert "left and right were exchanged" in turned.repairs[-1]
+    found = segment_lungs(turned).labels
+    larger = max((LEFT, RIGHT), key=lambda side: np.count_nonzero(labels == side))
+    assert dice(found == larger, labels == larger) > 0.97
+
+
+@real
+@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
+def test_the_verdict_knows_spoiled_masks(path: Path) -> None:
+    volume, labels, _ = reference(path)
+    chest = find_chest_air(downsample(volume))
+    true = assess_quality(volume, labels, chest)
+    if path.stem in CUT_BY_THE_FIELD:
+        assert true.verdict == "doubtful"
+        assert any("field of view" in reason for reason in true.reasons)
+        return
+    assert true.verdict == "good", true.reasons
+    heights = np.flatnonzero((labels > 0).any(axis=(1, 2)))
+    middle = (heights[0] + heights[-1]) // 2
+    upper = np.where(np.arange(len(labels))[:, None, None] > middle, labels, 0)
+    left_lower = np.where((labels == LEFT) & (np.arange(len(labels))[:, None, None] < middle), 0, labels)
+    spoiled = {
+        "beside the mask": [upper, np.where(labels == LEFT, 0, labels), np.where(labels == RIGHT, 0, labels)],
+        "lung's density": [left_lower],
+        "exchanged": [np.where(labels > 0, 3 - labels, 0)],
+    }
+    for words, masks in spoiled.items():
+        for mask in masks:
+            quality = assess_quality(volume, mask.astype(np.uint8), chest)
+            assert quality.verdict == "doubtful"
+            assert any(words in reason for reason in quality.reasons)
+
+
+@real
+def test_stomach_gas_in_a_mask_is_told() -> None:
+    path = DATA / "ct/reference_lungs/chest_ge_stomach_gas.npz"
+    if not path.is_file():
+        pytest.skip("chest_ge_stomach_gas is not among the references")
+    volume, labels, _ = reference(path)
+    gas = (volume.hu < -900) & (volume.hu > -2048) & (labels == 0)
+    box = np.zeros(labels.shape, bool)
+    box[:25, 80:260, 150:440] = True  # the stomach, which lies before the spine and below the left lung
+    quality = assess_mask(volume, np.where(gas & box, np.uint8(LEFT), labels))
+    assert quality.verdict == "doubtful"
+    assert any("gas in airways or gut" in reason for reason in quality.reasons)
+
+
+def test_the_osic_patients_fill_is_no_tissue(shared_data: Path) -> None:
+    """28 pictures of 512 × 512 pasted into 1100 × 888, with a padding tag (−2000) that is not the fill (−3024)."""
+    found = scan_statistics(shared_data / OSIC_PATIENT)
+    assert found["repairs"] == "constant filling of 0 HU around the picture taken for padding"
+    assert -790 < float(found["hu_mean"]) < -740
+
+
+def test_a_head_says_so(shared_data: Path) -> None:
+    with pytest.raises(ScanError, match="no lungs in this scan"):
+        scan_statistics(shared_data / "ct/head_ge_tilt")
+
+
+def test_headers_of_the_tilted_head(shared_data: Path) -> None:
+    table = header_table(shared_data / "ct/head_ge_tilt")
+    assert len(table) == 28
+    assert set(table["GantryDetectorTilt"]) == {18.5}
+    assert table["AcquisitionNumber"].nunique() == 21
