@@ -47,7 +47,8 @@ def test_what_is_pinned_is_the_images(python: str) -> None:
     image, _ = read_images()
     pinned = pins(python)
     different = {name for name in set(pinned) & set(image.versions) if pinned[name] != image.versions[name]}
-    assert different == ({"tifffile"} if python == "3.11" else set())  # the image's has no release for 3.11
+    no_release_for_311 = {"tifffile"} if python == "3.11" else set()
+    assert different == {"kagglesdk"} | no_release_for_311  # kagglesdk runs here alone: see requirements.txt
     assert set(pinned) - set(image.versions) == {"connected-components-3d", "imagecodecs", "python-gdcm"}
 
 

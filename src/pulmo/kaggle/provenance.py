@@ -10,7 +10,7 @@ from pulmo.competition import Competition
 from pulmo.kaggle.ledger import LEDGER, Entry
 from pulmo.pipeline.fingerprint import digest_file, digest_value
 from pulmo.pipeline.manifest import MANIFEST
-from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.paths import works_of
 from pulmo.pipeline.scores import scores_of
 
 
@@ -45,7 +45,7 @@ def entry_of(competition: Competition, submission: Path, message: str, kernel: s
 
 
 def _settings_digest(competition: Competition, run: str) -> str:
-    work = RunPaths.of(competition.name, run, Path()).work
+    work = works_of(competition.name) / run
     folders = [work / spec.name for spec in competition.stages] if run else []
     settings = {folder.name: found for folder in folders if (found := _settings_in(folder / MANIFEST)) is not None}
     return digest_value(settings)[:16] if settings else ""
