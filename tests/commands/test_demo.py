@@ -49,7 +49,7 @@ def test_one_table_and_where_everything_is(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.usefixtures("small_cohort")
 def test_an_unknown_competition_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run_pulmo(capsys, "demo", "oscar")
-    assert code == 1
+    assert code == 2
     assert "oscar" in err
     assert "osic" in err
 

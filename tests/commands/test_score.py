@@ -142,7 +142,7 @@ def test_what_is_no_weight_is_refused_in_every_competition(
         (tmp_path / file).write_text(text)
     words = (name, "blend", tmp_path / "a.csv", tmp_path / "b.csv", "--out", tmp_path / "out.csv")
     code, _, err = pulmo(*words, f"--weights={weights}")
-    assert code == 1
+    assert code == 2
     assert f"--weights {weights}: " in err
     assert not (tmp_path / "out.csv").exists()
     assert pulmo(*words, "--weights=1e308,1e308")[0] == 0
@@ -163,7 +163,7 @@ def test_a_parameter_of_a_blend_that_is_out_of_range_is_refused(
     cells = {"siim": "a,-1", "rsna": "a,"}[name]
     (tmp_path / "a.csv").write_text(f"{','.join(find_competition(name).submission_columns)}\n{cells}\n")
     code, _, err = pulmo(name, "blend", tmp_path / "a.csv", "--out", tmp_path / "out.csv", "--set", knob)
-    assert code == 1
+    assert code == 2
     assert knob.partition("=")[0] in err
     assert not (tmp_path / "out.csv").exists()
 

@@ -175,7 +175,7 @@ def test_a_disk_that_fills_while_it_fetches(
         patch.setattr(download, "_write", raise_no_space)
         code, _, err = run_pulmo(capsys, "osic", "download")
     assert code == 1
-    assert "No space is left on the disk" in err
+    assert f"{FOLDER}: no space is left on the disk; free some" in err
     assert run_pulmo(capsys, "osic", "download")[0] == 0
     assert unpacked(FOLDER) == FILES
 

@@ -63,6 +63,8 @@ def test_all_that_pulmo_requires_is_pinned_closure_included() -> None:
 def test_the_images_versions_are_within_pulmos_ranges() -> None:
     for image in read_images():
         for requirement in own_requirements():
+            if requirement.name == "kagglesdk":  # runs here alone: see requirements.txt
+                continue
             version = image.versions.get(canonicalize_name(requirement.name))
             assert version is None or requirement.specifier.contains(version), (image.python, requirement)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pulmo.errors import Fault, UserError
+from pulmo.errors import CommandLineError, Fault, UserError
 
 
 def shares_of(weights: Sequence[float]) -> np.ndarray:
@@ -26,10 +26,10 @@ def check_knob(name: str, value: float, low: float, high: float) -> None:
     """Nothing, where a value lies between `low` and `high`, both allowed.
 
     Raises:
-        UserError: it does not, or is NaN.
+        CommandLineError: it does not, or is NaN.
     """
     if not low <= value <= high:
-        raise UserError(Fault(f"{name} {value:g}", "is out of range", f"Set it from {low:g} to {high:g}"))
+        raise CommandLineError(Fault(f"{name} {value:g}", "is out of range", f"Set it from {low:g} to {high:g}"))
 
 
 class Knob(NamedTuple):

@@ -8,6 +8,7 @@ from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import hide
 from pulmo.kaggle.ledger import LEDGER, Entry, latest, read
+from pulmo.pipeline.disk import writing_to
 
 PLOT = Path("work") / "submissions.png"
 
@@ -17,7 +18,8 @@ def download_data(competition: Competition, data: Path | None) -> None:
     from pulmo.kaggle.download import download  # Kaggle's client, only when needed
 
     folder = data or Path("data") / competition.kaggle_slug
-    count = download(competition.kaggle_slug, folder)
+    with writing_to(folder):
+        count = download(competition.kaggle_slug, folder)
     print(f"{folder}: {count} files")
 
 

@@ -130,7 +130,7 @@ def test_knobs_by_hand(pulmo: Pulmo, tmp_path: Path) -> None:
     assert pulmo(*words, "--set", "threshold=0.9")[0] == 0
     assert (tmp_path / "c.csv").read_text() == "ImageId,EncodedPixels\na,2 2\n"
     code, _, err = pulmo(*words, "--set", "threshold=0")
-    assert code == 1
+    assert code == 2
     assert "threshold 0: is not above 0" in err
     code, _, err = pulmo(*words, "--set", "threshold=low")
     assert code == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pulmo.blending.knobs import Knob, shares_of
-from pulmo.errors import Fault, UserError
+from pulmo.errors import CommandLineError, Fault, UserError
 from pulmo.scoring import dice
 from pulmo.scoring.rle import Masks, find_faults, parse, to_text, vote
 from pulmo.scoring.tables import read_table
@@ -78,7 +78,8 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float], threshold: f
         UserError: the threshold would let every pixel in, or none.
     """
     if not 0 < threshold <= 1:
-        raise UserError(Fault(f"threshold {threshold:g}", "is not above 0 and at most 1", "Set a share of the votes"))
+        what = "is not above 0 and at most 1"
+        raise CommandLineError(Fault(f"threshold {threshold:g}", what, "Set a share of the votes"))
     ids = tables[0][IMAGE]
     masks = [parse(table.set_index(IMAGE)[CELLS].loc[ids].to_list()) for table in tables]
     return to_submission(ids.to_list(), vote(masks, shares_of(weights).tolist(), threshold))
