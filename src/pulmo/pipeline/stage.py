@@ -49,7 +49,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.notes += [
-            note for note in dict.fromkeys(_kept_lines(self.workspace / PIECES / NOTES)) if note not in self.notes
+            note for note in dict.fromkeys(_kept_lines(self.workspace / PIECES / NOTES, str)) if note not in self.notes
         ]
 
     def input(self, name: str) -> Path:
@@ -169,11 +169,11 @@ class Stage:
 def _kept_rows(path: Path) -> dict[str, dict[str, Any]]:
     """Rows kept before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return dict(_kept_lines(path))
+    return dict(_kept_lines(path, list))
 
 
-def _kept_lines(path: Path) -> list[Any]:
-    """JSON values, a line each; what follows a line that is cut short or damaged is dropped from the file too."""
+def _kept_lines(path: Path, kind: type) -> list[Any]:
+    """JSON values of one kind, a line each; what follows a line that is cut short or damaged is dropped from the file too."""
     content = path.read_bytes() if path.exists() else b""
     values, whole = [], 0
     for line in content.splitlines(keepends=True):
@@ -181,7 +181,7 @@ def _kept_lines(path: Path) -> list[Any]:
             value = json.loads(line)
         except ValueError:
             break
-        if not line.endswith(b"\n"):
+        if not line.endswith(b"\n") or not isinstance(value, kind):
             break
         values.append(value)
         whole += len(line)
