@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.morphology import SQUARE, bounding_box, dilation, disk
+from pulmo.imaging.morphology import SQUARE, bounding_box, dilation, disk, widened
 
 _ABOVE_AIR_HU = (100, 75, 50, 25)
 """Thresholds in turn, above the value of the air around the patient."""
@@ -22,6 +22,8 @@ _AIR_BELOW = 0.3
 _LEAKING_HU = 80
 _WALL_BEYOND_LEAK, _LEAK_AT_THE_BASE = 0.33, 0.3
 _SMALLEST_LITRES = 0.002
+_MARGIN = 4
+"""In voxels: a ring fits into it."""
 _LUMEN_HU, _LUMEN_WINDOW_MM, _LUMEN_WALL = 200, 25.0, 0.6
 
 
@@ -38,11 +40,17 @@ def find_enclosed_gas(
     `inside` is the enclosed air, bool; `level` the value of air in HU; `spine` its (y, x), for the middle of the body.
     """
     found = np.zeros(inside.shape, bool)
-    if not inside.any():
-        return found
-    middle = spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
+    if inside.any():
+        middle = spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
+        box = widened(bounding_box(inside), max(_MARGIN, *_lumen_window(grid)), inside.shape)
+        found[box] = _gas(grid.within(box), inside[box], level, middle - box[2].start)
+    return found
+
+
+def _gas(grid: CoarseGrid, inside: np.ndarray, level: float, middle: float) -> np.ndarray:
+    found = np.zeros(inside.shape, bool)
     for above in _ABOVE_AIR_HU:
-        for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, margin=4):
+        for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, _MARGIN):
             near = grid.within(box)
             if np.median(near.hu[part]) > level + _PURE_HU:
                 continue
@@ -71,7 +79,7 @@ def components(
                 slice(outer.start + inner.start, outer.start + inner.stop)
                 for outer, inner in zip(around, found["bounding_boxes"][label], strict=True)
             )
-            z, y, x = box[0], *(slice(max(0, side.start - margin), side.stop + margin) for side in box[1:])
+            z, y, x = widened(box, margin, mask.shape)
             part = np.zeros(mask[z, y, x].shape, bool)
             inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, (z, y, x), strict=True))
             part[inner] = labels[found["bounding_boxes"][label]] == label
@@ -109,7 +117,7 @@ def _with_lumen(grid: CoarseGrid, light: np.ndarray, found: np.ndarray) -> np.nd
     """With what hangs on it and has mostly tissue around: bronchi that thick slices blur, up to where lung begins."""
     if not found.any():
         return found
-    window = (int(_LUMEN_WINDOW_MM / grid.spacing_mm[2]) | 1, int(_LUMEN_WINDOW_MM / grid.spacing_mm[1]) | 1)
+    window = _lumen_window(grid)
     tissue = (grid.hu > _TISSUE_HU).view(np.uint8) * np.uint8(255)
     walled = np.stack([cv2.blur(plane, window) > 255 * _LUMEN_WALL for plane in tissue])
     labels = cc3d.connected_components(found | (light & walled), connectivity=26)
@@ -117,3 +125,8 @@ def _with_lumen(grid: CoarseGrid, light: np.ndarray, found: np.ndarray) -> np.nd
     kept[np.unique(labels[found])] = True
     grown: np.ndarray = kept[labels]
     return grown
+
+
+def _lumen_window(grid: CoarseGrid) -> tuple[int, int]:
+    """(columns, rows), both odd."""
+    return int(_LUMEN_WINDOW_MM / grid.spacing_mm[2]) | 1, int(_LUMEN_WINDOW_MM / grid.spacing_mm[1]) | 1
