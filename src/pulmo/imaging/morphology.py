@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+Box = tuple[slice, slice, slice]
+
 SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -43,7 +45,7 @@ def between(mask: np.ndarray, axis: int) -> np.ndarray:
     return both
 
 
-def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+def bounding_box(mask: np.ndarray) -> Box:
     """Around what a bool mask (planes, rows, columns) holds; empty for nothing."""
     flat = mask.any(axis=0)
     used = [np.flatnonzero(line) for line in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
@@ -51,7 +53,7 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
     return z, y, x
 
 
-def widened(box: tuple[slice, slice, slice], margin: int, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
+def widened(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
     """A box with so many more rows and columns on either side, as far as the planes reach."""
     y, x = (
         slice(max(0, side.start - margin), min(length, side.stop + margin))

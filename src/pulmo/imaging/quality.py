@@ -89,8 +89,7 @@ def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quali
 
 def _areas(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Voxels of the left and of the right lung, each (slices,)."""
-    both = np.array([cv2.countNonZero(plane) for plane in labels])
-    summed = np.array([int(cv2.sumElems(plane)[0]) for plane in labels])
+    both, summed = np.array([(cv2.countNonZero(plane), int(cv2.sumElems(plane)[0])) for plane in labels]).T
     right = (summed - LEFT * both) // (RIGHT - LEFT)
     return both - right, right
 
