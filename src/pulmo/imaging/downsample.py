@@ -145,13 +145,14 @@ def _reaching_the_edge(padded: np.ndarray) -> np.ndarray:
     """Without stray padding amid the body: noise in the windpipe's air may happen to take the padding's value."""
     if not padded.any():
         return padded
-    labels, count = cc3d.connected_components(padded, connectivity=6, return_N=True)
+    # Mostly it is the same frame throughout.
+    planes = padded[:1] if (padded == padded[0]).all() else padded
+    labels, count = cc3d.connected_components(planes, connectivity=6, return_N=True)
     kept = np.zeros(count + 1, bool)
     for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
         kept[np.unique(edge)] = True
     kept[0] = False
-    reaching: np.ndarray = kept[labels]
-    return reaching
+    return np.broadcast_to(kept[labels], padded.shape)
 
 
 def _block_means(plane: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:

@@ -1,13 +1,13 @@
 """Gas in the body that is not lung: windpipe and main bronchi, gullet, stomach and bowel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cc3d
 import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.morphology import SQUARE, bounding_box, dilation, disk
+from pulmo.imaging.morphology import SQUARE, Box, bounding_box, dilation, disk, widened
 
 _ABOVE_AIR_HU = (100, 75, 50, 25)
 """Thresholds in turn, above the value of the air around the patient."""
@@ -22,6 +22,8 @@ _AIR_BELOW = 0.3
 _LEAKING_HU = 80
 _WALL_BEYOND_LEAK, _LEAK_AT_THE_BASE = 0.33, 0.3
 _SMALLEST_LITRES = 0.002
+_MARGIN = 4
+"""In voxels: a ring fits into it."""
 _LUMEN_HU, _LUMEN_WINDOW_MM, _LUMEN_WALL = 200, 25.0, 0.6
 
 
@@ -38,11 +40,17 @@ def find_enclosed_gas(
     `inside` is the enclosed air, bool; `level` the value of air in HU; `spine` its (y, x), for the middle of the body.
     """
     found = np.zeros(inside.shape, bool)
-    if not inside.any():
-        return found
-    middle = spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
+    if inside.any():
+        middle = spine[1] if spine else float(np.flatnonzero(inside.any((0, 1))).mean())
+        box = widened(bounding_box(inside), max(_MARGIN, *_lumen_window(grid)), inside.shape)
+        found[box] = _gas(grid.within(box), inside[box], level, middle - box[2].start)
+    return found
+
+
+def _gas(grid: CoarseGrid, inside: np.ndarray, level: float, middle: float) -> np.ndarray:
+    found = np.zeros(inside.shape, bool)
     for above in _ABOVE_AIR_HU:
-        for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, margin=4):
+        for box, part in components(inside & ~found & (grid.hu < level + above), grid, _SMALLEST_LITRES, _MARGIN):
             near = grid.within(box)
             if np.median(near.hu[part]) > level + _PURE_HU:
                 continue
@@ -58,24 +66,33 @@ def find_enclosed_gas(
 
 def components(
     mask: np.ndarray, grid: CoarseGrid, smallest_litres: float, margin: int = 0
-) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
+) -> Iterator[tuple[Box, np.ndarray]]:
     """(bounding box, widened by a margin in the planes; mask in it) of each connected component that is not tiny."""
     around = bounding_box(mask)
-    if not mask[around].size:
+    inside = np.flatnonzero(mask[around])
+    if not len(inside):
         return
     labels = cc3d.connected_components(mask[around], connectivity=6)
-    found = cc3d.statistics(labels)
-    for label in np.flatnonzero(found["voxel_counts"] * grid.voxel_litres > smallest_litres):
-        if label:
-            box = tuple(
-                slice(outer.start + inner.start, outer.start + inner.stop)
-                for outer, inner in zip(around, found["bounding_boxes"][label], strict=True)
-            )
-            z, y, x = box[0], *(slice(max(0, side.start - margin), side.stop + margin) for side in box[1:])
-            part = np.zeros(mask[z, y, x].shape, bool)
-            inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, (z, y, x), strict=True))
-            part[inner] = labels[found["bounding_boxes"][label]] == label
-            yield (z, y, x), part
+    label_of = labels.ravel()[inside]
+    for label in np.flatnonzero(np.bincount(label_of) * grid.voxel_litres > smallest_litres):
+        its_own = label_of == label
+        first, last = inside[its_own.argmax()], inside[len(inside) - 1 - its_own[::-1].argmax()]
+        # The planes are known by these two, and most components reach through few.
+        planes = slice(first // labels[0].size, last // labels[0].size + 1)
+        in_planes = labels[planes] == label
+        tight = bounding_box(in_planes)
+        starts = [side.start for side in around]
+        starts[0] += planes.start
+        box = _moved(tight, starts)
+        wide = widened(box, margin, mask.shape)
+        part = np.zeros(mask[wide].shape, bool)
+        part[_moved(box, [-side.start for side in wide])] = in_planes[tight]
+        yield wide, part
+
+
+def _moved(box: Box, by: Sequence[int]) -> Box:
+    z, y, x = (slice(side.start + step, side.stop + step) for side, step in zip(box, by, strict=True))
+    return z, y, x
 
 
 def air_outside_hu(grid: CoarseGrid, outside: np.ndarray) -> float:
@@ -97,7 +114,7 @@ def _wall(grid: CoarseGrid, part: np.ndarray) -> float:
     return float((ring > _TISSUE_HU).mean()) if ring.size else 0.0
 
 
-def _air_below(air: np.ndarray, box: tuple[slice, slice, slice], part: np.ndarray) -> float:
+def _air_below(air: np.ndarray, box: Box, part: np.ndarray) -> float:
     """The share of the part's columns below which, towards the feet, there is other air."""
     lowest = box[0].start + part.argmax(axis=0)
     z = np.arange(box[0].stop)[:, None, None]
@@ -109,7 +126,7 @@ def _with_lumen(grid: CoarseGrid, light: np.ndarray, found: np.ndarray) -> np.nd
     """With what hangs on it and has mostly tissue around: bronchi that thick slices blur, up to where lung begins."""
     if not found.any():
         return found
-    window = (int(_LUMEN_WINDOW_MM / grid.spacing_mm[2]) | 1, int(_LUMEN_WINDOW_MM / grid.spacing_mm[1]) | 1)
+    window = _lumen_window(grid)
     tissue = (grid.hu > _TISSUE_HU).view(np.uint8) * np.uint8(255)
     walled = np.stack([cv2.blur(plane, window) > 255 * _LUMEN_WALL for plane in tissue])
     labels = cc3d.connected_components(found | (light & walled), connectivity=26)
@@ -117,3 +134,8 @@ def _with_lumen(grid: CoarseGrid, light: np.ndarray, found: np.ndarray) -> np.nd
     kept[np.unique(labels[found])] = True
     grown: np.ndarray = kept[labels]
     return grown
+
+
+def _lumen_window(grid: CoarseGrid) -> tuple[int, int]:
+    """(columns, rows), both odd."""
+    return int(_LUMEN_WINDOW_MM / grid.spacing_mm[2]) | 1, int(_LUMEN_WINDOW_MM / grid.spacing_mm[1]) | 1

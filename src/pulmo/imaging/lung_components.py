@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cc3d
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.enclosed_gas import air_outside_hu, components, find_enclosed_gas
 from pulmo.imaging.left_right import left_and_right
-from pulmo.imaging.morphology import SQUARE, between, dilation, disk, erosion, opening
+from pulmo.imaging.morphology import SQUARE, between, bounding_box, dilation, disk, erosion, opening
 from pulmo.imaging.spine import spine_position
 
 LUNG_BELOW_HU = -400
@@ -52,6 +51,18 @@ class ChestAir(NamedTuple):
     spine: tuple[float, float] | None
     air_hu: float
 
+    def within(self, box: tuple[slice, slice, slice]) -> "ChestAir":
+        """A part of it, for work that needs no more."""
+        _, y, x = box
+        return ChestAir(
+            grid=self.grid.within(box),
+            enclosed=self.enclosed[box],
+            surrounded=self.surrounded[box],
+            gas=self.gas[box],
+            spine=(self.spine[0] - y.start, self.spine[1] - x.start) if self.spine else None,
+            air_hu=self.air_hu,
+        )
+
 
 def find_chest_air(grid: CoarseGrid) -> ChestAir:
     """Where air lies between tissue, and which of it is gas."""
@@ -84,7 +95,7 @@ def find_lungs(chest: ChestAir, parameters: SegmentationParameters) -> tuple[np.
     if lungs.any():
         body = np.flatnonzero((grid.measured & ~air).any((0, 1)))
         midline = chest.spine[1] if chest.spine else float(body.mean())
-        box = cc3d.statistics(lungs.view(np.uint8))["bounding_boxes"][1]
+        box = bounding_box(lungs)
         sides[box] = left_and_right(grid.within(box), lungs[box], midline - box[2].start)
     return sides, air & (sides == 0)
 
@@ -95,7 +106,7 @@ def _lungs_among(grid: CoarseGrid, candidates: np.ndarray, enclosed: np.ndarray)
     for box, part in components(candidates, grid, _SMALLEST_LITRES):
         at_border = part & border[box]
         if (
-            enclosed[box][part].mean() > _ENCLOSED_SHARE
+            np.count_nonzero(part & enclosed[box]) > _ENCLOSED_SHARE * np.count_nonzero(part)
             and np.median(grid.hu[box][part]) > _GAS_BELOW_HU
             and not (at_border.any() and np.median(grid.hu[box][at_border]) < _GAS_BELOW_HU)
         ):
@@ -106,9 +117,9 @@ def _lungs_among(grid: CoarseGrid, candidates: np.ndarray, enclosed: np.ndarray)
 def _large(grid: CoarseGrid, lungs: np.ndarray) -> np.ndarray:
     """Without components small beside the largest."""
     parts = list(components(lungs, grid, _SMALLEST_LITRES))
-    smallest = _SMALLEST_SHARE * max((part.sum() for _, part in parts), default=0)
+    sizes = [np.count_nonzero(part) for _, part in parts]
     kept = np.zeros(lungs.shape, bool)
-    for box, part in parts:
-        if part.sum() >= smallest:
+    for (box, part), size in zip(parts, sizes, strict=True):
+        if size >= _SMALLEST_SHARE * max(sizes):
             kept[box] |= part
     return kept

@@ -20,6 +20,7 @@ _DENSEST_HU = 150
 _RAYS = 360
 _RAY_WIDTH = 3
 """In degrees to either side."""
+_NEIGHBOURS = (np.arange(_RAYS)[:, None] + np.arange(-_RAY_WIDTH, _RAY_WIDTH + 1)) % _RAYS
 
 
 def outer_contour(volume: Volume, labels: np.ndarray) -> np.ndarray:
@@ -45,10 +46,11 @@ def edge_of_lungs(chest: ChestAir, small: np.ndarray) -> np.ndarray:
     if not small.any():
         return edge
     box = bounding_box(small > 0)
-    grid, lungs, inside = chest.grid.within(box), small[box], edge[box]
+    chest, lungs, inside = chest.within(box), small[box], edge[box]
+    grid = chest.grid
     kernel = disk(_BALL_MM, grid.spacing_mm[1:])
     tissue = (grid.hu >= LUNG_BELOW_HU) & (grid.hu < _DENSEST_HU) & grid.measured & (lungs == 0)
-    middle_x = chest.spine[1] - box[2].start if chest.spine else lungs.shape[2] / 2
+    middle_x = chest.spine[1] if chest.spine else lungs.shape[2] / 2
     ray, distance = _rays(lungs.shape[1:], grid.spacing_mm[1:], lungs.shape[1] / 2, middle_x)
     for index, plane in enumerate(lungs):
         for side in (LEFT, RIGHT):
@@ -90,5 +92,4 @@ def _nearest(ray: np.ndarray, distance: np.ndarray) -> np.ndarray:
     """How near the lung comes to the middle in each direction, or a few degrees beside it, (360,)."""
     nearest = np.full(_RAYS, np.inf)
     np.minimum.at(nearest, ray, distance)
-    shifts = range(-_RAY_WIDTH, _RAY_WIDTH + 1)
-    return np.asarray(np.minimum.reduce([np.roll(nearest, shift) for shift in shifts]))
+    return np.asarray(nearest[_NEIGHBOURS].min(axis=1))

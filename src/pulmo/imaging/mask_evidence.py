@@ -8,7 +8,7 @@ from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.enclosed_gas import components
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import ChestAir
-from pulmo.imaging.morphology import SQUARE, dilation, disk, erosion, opening
+from pulmo.imaging.morphology import SQUARE, bounding_box, dilation, disk, erosion, opening, widened
 from pulmo.imaging.volume import Volume
 
 _THICK_MM = 4.5
@@ -49,17 +49,20 @@ class Evidence(NamedTuple):
 
 def measure_evidence(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest: ChestAir) -> Evidence:
     """The evidence on a mask that is not empty; `labels` as `LungMask.labels`, `areas` (slices,) their voxels."""
-    grid, small = chest.grid, chest.grid.sampled(labels)
-    mask = small > 0
+    small = chest.grid.sampled(labels)
+    lung_like = chest.surrounded & (chest.grid.hu < _LUNG_HU)
+    rim = 2 + max(int(_RING_MM[1] / mm) for mm in chest.grid.spacing_mm[1:])
+    box = widened(bounding_box(lung_like | (small > 0)), rim, small.shape)
+    chest, small, lung_like = chest.within(box), small[box], lung_like[box]
+    grid, mask = chest.grid, small > 0
     litres = np.count_nonzero(mask) * grid.voxel_litres
     thick = disk(_THICK_MM, grid.spacing_mm[1:])
     beside_gas = dilation(chest.gas, SQUARE)
     border = mask & ~erosion(mask, SQUARE)
     inner, outer = (dilation(mask, disk(radius_mm, grid.spacing_mm[1:])) for radius_mm in _RING_MM)
     ring = grid.hu[outer & ~inner & grid.measured & ~beside_gas]
-    like_lung = chest.surrounded & ~dilation(mask, SQUARE) & ~beside_gas & (grid.hu < _LUNG_HU)
-    like_lung = opening(like_lung & (grid.hu > chest.air_hu), thick)
-    missing = _missing(grid, like_lung, mask, outer) * grid.voxel_litres
+    beside = lung_like & ~dilation(mask, SQUARE) & ~beside_gas & (grid.hu > chest.air_hu)
+    missing = _missing(grid, opening(beside, thick), mask, outer) * grid.voxel_litres
     return Evidence(
         gas_litres=np.count_nonzero(mask & chest.gas) * grid.voxel_litres,
         light_litres=_light(chest, mask, thick) * grid.voxel_litres,

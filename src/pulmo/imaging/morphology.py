@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+Box = tuple[slice, slice, slice]
+
 SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -34,18 +36,30 @@ def opening(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def between(mask: np.ndarray, axis: int) -> np.ndarray:
     """Where the bool mask lies on both sides along an axis."""
-    before = np.logical_or.accumulate(mask, axis=axis)
-    behind = np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
-    both: np.ndarray = before & behind
+    length = mask.shape[axis]
+    first = mask.argmax(axis=axis, keepdims=True).astype(np.int16)
+    behind = (length - np.flip(mask, axis).argmax(axis=axis, keepdims=True)).astype(np.int16)
+    behind[~mask.any(axis=axis, keepdims=True)] = 0
+    place = np.arange(length, dtype=np.int16).reshape([-1 if each == axis else 1 for each in range(mask.ndim)])
+    both: np.ndarray = (place >= first) & (place < behind)
     return both
 
 
-def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+def bounding_box(mask: np.ndarray) -> Box:
     """Around what a bool mask (planes, rows, columns) holds; empty for nothing."""
     flat = mask.any(axis=0)
     used = [np.flatnonzero(line) for line in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
     z, y, x = (slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(0, 0) for line in used)
     return z, y, x
+
+
+def widened(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
+    """A box with so many more rows and columns on either side, as far as the planes reach."""
+    y, x = (
+        slice(max(0, side.start - margin), min(length, side.stop + margin))
+        for side, length in zip(box[1:], shape[1:], strict=True)
+    )
+    return box[0], y, x
 
 
 def _planes(mask: np.ndarray) -> np.ndarray:

@@ -40,15 +40,15 @@ def refine_mask(
     near, (rows, columns) = grid.cropped(near, _CLOSING_MM)
     closing = _Closing.of(volume.pixel_spacing_mm)
     largest_hole = _LARGEST_HOLE_MM2 / (volume.pixel_spacing_mm[0] * volume.pixel_spacing_mm[1])
-    for index, hu in enumerate(volume.hu):
-        place = near[index // grid.block[0]]
-        if not place.any():
+    for index, hu in enumerate(volume.hu[:, rows, columns]):
+        coarse, nth = divmod(index, grid.block[0])
+        if not near[coarse].any():
             continue
-        inside = hu[rows, columns]
-        air = cv2.inRange(inside, PADDING_HU + 1, parameters.threshold_hu - 1)
-        lung = cv2.bitwise_and(grid.magnified(place)[: inside.shape[0], : inside.shape[1]], air)
+        if nth == 0:
+            place = grid.magnified(near[coarse])[: hu.shape[0], : hu.shape[1]]
+        lung = cv2.bitwise_and(place, cv2.inRange(hu, PADDING_HU + 1, parameters.threshold_hu - 1))
         if fill_structures and cv2.countNonZero(lung):
-            dense = cv2.inRange(inside, parameters.threshold_hu, HIGHEST_HU)
+            dense = cv2.inRange(hu, parameters.threshold_hu, HIGHEST_HU)
             cv2.max(lung, cv2.bitwise_and(closing.added_to(lung), dense), dst=lung)
             _fill_holes(lung, largest_hole)
         labels[index, rows, columns] = lung

@@ -71,7 +71,7 @@ def lung_statistics(volume: Volume, mask: LungMask) -> dict[str, float | int | s
 def lung_histogram(volume: Volume, labels: np.ndarray, side: int) -> np.ndarray:
     """Litres of one lung at each whole HU from −1024 to 3071, (4096,)."""
     litres = np.zeros(len(_SCALE_HU))
-    window = labelled_window(labels)
+    window = labelled_window(labels, side)
     for hu, plane, voxel_litres in zip(volume.hu, labels, volume.voxel_litres, strict=True):
         inside = hu[window][plane[window] == side]
         if inside.size:
