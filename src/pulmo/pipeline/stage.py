@@ -173,7 +173,7 @@ def _kept_rows(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _kept_lines(path: Path, kind: type) -> list[Any]:
-    """JSON values of one kind, a line each; what follows a line that is cut short or damaged is dropped from the file too."""
+    """JSON values of one kind, a line each; what follows a damaged line is dropped from the file too."""
     content = path.read_bytes() if path.exists() else b""
     values, whole = [], 0
     for line in content.splitlines(keepends=True):
