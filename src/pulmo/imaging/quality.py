@@ -68,7 +68,8 @@ def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quali
     tissue_litres = np.count_nonzero(grid.measured & (grid.hu > LUNG_BELOW_HU)) * grid.voxel_litres
     share = litres / (litres + tissue_litres) if litres else 0.0
     roughness = _roughness(left, right)
-    evidence = measure_evidence(volume, labels, area, chest) if voxels else None
+    # A mask that lies between the coarse grid's samples is far too small for lungs, whatever the evidence.
+    evidence = measure_evidence(volume, labels, area, chest) if grid.sampled(labels).any() else None
     of_mask = [*_implausible(litres, balance, roughness), *(_mask_faults(evidence) if evidence else ())]
     of_scan = _scan_limits(evidence) if evidence else []
     verdict = "doubtful" if of_mask or of_scan else "good"
