@@ -72,7 +72,7 @@ def plain(words: np.ndarray, syntax: str, vr: str) -> bytes:
 def compressed(words: np.ndarray, syntax: str) -> bytes:
     """All bits of the words (rows, columns) in one compressed picture."""
     bits = words.view(f"u{words.itemsize}")
-    encoded: bytes | bytearray
+    encoded: Any
     if syntax == RLELossless:
         encoded = _rle(bits)
     elif syntax == JPEGLosslessSV1:

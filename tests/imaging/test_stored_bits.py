@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -121,7 +122,7 @@ def test_by_hand() -> None:
     assert stored_values(np.array([[0x0185, 0xFFFF]], "u2"), 12, 15).tolist() == [[24, 4095]]
 
 
-Encode = Callable[[np.ndarray], bytes | bytearray]
+Encode = Callable[[np.ndarray], Any]
 NARROW: tuple[tuple[str, Encode], ...] = (
     (JPEGLosslessSV1, lambda eight: imagecodecs.jpeg8_encode(eight, lossless=True)),
     (JPEGLSLossless, lambda eight: imagecodecs.jpegls_encode(eight, level=0)),

@@ -18,7 +18,7 @@ def shares_of(weights: Sequence[float]) -> np.ndarray:
     if not np.isfinite(values).all() or (values < 0).any() or not values.any():
         remedy = "Give finite numbers, none negative and not all zero"
         raise UserError(Fault(f"weights {', '.join(f'{weight:g}' for weight in weights)}", "are no weights", remedy))
-    values = values / values.max()  # so that their sum does not overflow
+    values = values / np.max(values)  # so that their sum does not overflow
     return np.asarray(values / values.sum())
 
 

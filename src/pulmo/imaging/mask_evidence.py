@@ -70,11 +70,15 @@ def measure_evidence(volume: Volume, labels: np.ndarray, areas: np.ndarray, ches
         open_rim=float((ring < _LUNG_HU).mean()) if ring.size else 0.0,
         dense=np.count_nonzero(opening(mask & (grid.hu > _TISSUE_HU), thick)) * grid.voxel_litres / litres,
         outside=np.count_nonzero(mask & ~chest.enclosed) * grid.voxel_litres / litres,
-        at_field=np.count_nonzero(border & ~erosion(grid.measured, SQUARE)) / max(1, np.count_nonzero(border)),
+        at_field=_share(border & ~erosion(grid.measured, SQUARE), border),
         at_ends=float(max(areas[0], areas[-1]) / areas.max()),
         gap=_gap(volume, areas),
         exchanged=_exchanged(small, chest),
     )
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return int(np.count_nonzero(part)) / max(1, int(np.count_nonzero(whole)))
 
 
 def _missing(grid: CoarseGrid, like_lung: np.ndarray, mask: np.ndarray, around: np.ndarray) -> int:
@@ -83,7 +87,7 @@ def _missing(grid: CoarseGrid, like_lung: np.ndarray, mask: np.ndarray, around: 
     counted = 0
     for (z, y, x), part in components(like_lung, grid, _SMALLEST_MISSING_LITRES):
         at_its_height = part[max(0, heights[0] - z.start) : max(0, heights[-1] + 1 - z.start)]
-        size = np.count_nonzero(part)
+        size = int(np.count_nonzero(part))
         above_and_below = slice(max(0, z.start - 1), z.stop + 1)
         if 2 * np.count_nonzero(at_its_height) > size or (around[above_and_below, y, x].any(0) & part.any(0)).any():
             counted += size

@@ -210,7 +210,7 @@ def _believable(parts: Sequence[list[int]], lie: _Lie) -> bool:
         return False
     if lie.at_one_place:
         doubled = max(1 - len(set(lie.place[part].tolist())) / len(part) for part in parts)
-        return len(parts) <= int(np.bincount(lie.place).max()) and doubled <= _FEW
+        return len(parts) <= int(np.max(np.bincount(lie.place))) and doubled <= _FEW
     together = float(np.median(np.diff(np.sort(lie.positions_mm))))
     steps = [np.diff(np.sort(lie.positions_mm[part])) for part in parts]
     usual = [float(np.median(step)) for step in steps]
@@ -232,7 +232,7 @@ def _by_turns(slices: list[SliceHeader], lie: _Lie, told_by: str) -> list[Phase]
     order = sorted(range(len(slices)), key=lambda n: (slices[n].instance, slices[n].path))
     in_turn = place[order]
     if 1 + int(np.count_nonzero(np.diff(in_turn))) != count:
-        most = int(np.bincount(place).max())
+        most = int(np.max(np.bincount(place)))
         what = (
             f"up to {most} slices lie at each of {count} places, and neither acquisition, time nor number says which "
             "of them belong together"

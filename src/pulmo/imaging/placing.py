@@ -74,7 +74,7 @@ def oriented(slices: Sequence[SliceHeader]) -> tuple[tuple[SliceHeader, ...], tu
 def _check_directions(header: SliceHeader) -> None:
     row, column = np.array(header.orientation[:3]), np.array(header.orientation[3:])
     lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
-    if abs(lengths - 1).max() > _SQUARE or abs(row @ column) > _SQUARE:
+    if np.max(np.abs(lengths - 1)) > _SQUARE or abs(row @ column) > _SQUARE:
         shown = "\\".join(f"{value:g}" for value in header.orientation)
         what = f"ImageOrientationPatient is {shown}: not two directions of length 1 at a right angle"
         raise ScanError(Fault(str(header.path), what, "Correct the tag, or export the series again"))
