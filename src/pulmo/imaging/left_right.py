@@ -1,5 +1,7 @@
 """Which lung is which: left and right told apart, and separated where they touch."""
 
+from functools import reduce
+
 import cc3d
 import numpy as np
 from scipy import ndimage
@@ -69,6 +71,6 @@ def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
 
 def labelled_window(labels: np.ndarray, sides: int = LEFT | RIGHT) -> tuple[slice, slice]:
     """Rows and columns around the lungs in labels (slices, rows, columns), or around one: most of a picture is not."""
-    used = np.bitwise_or.reduce(labels.view(np.uint8), axis=0) & np.uint8(sides)
+    used = reduce(np.bitwise_or, labels) & sides
     rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
     return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else (slice(0), slice(0))
