@@ -49,7 +49,7 @@ def read_labels(folder: Path) -> Labels:
     if patients.empty:
         raise UserError(Fault(str(folder / LABELS), "has no patient", "Download the file again"))
     kind = _read_classes(folder / CLASSES, solution) if (folder / CLASSES).is_file() else {}
-    patients.insert(1, "class", patients["patient"].map(kind).fillna(UNKNOWN))
+    patients.insert(1, "class", patients["patient"].map(kind).astype(object).fillna(UNKNOWN))
     return Labels(patients, boxes[["patient", *BOX_COLUMNS]].reset_index(drop=True))
 
 

@@ -51,7 +51,7 @@ def _patients(stage: Stage, x_rays: pd.DataFrame) -> list[str]:
     """Whose each X-ray is; one that cannot be read is nobody's."""
     readable = x_rays["error"].isna()
     known = x_rays[readable]
-    found, notes = patients_of(known["image"].to_list(), known["patient"].fillna("").to_list(), "X-rays")
+    found, notes = patients_of(known["image"].to_list(), known["patient"].astype(object).fillna("").to_list(), "X-rays")
     for note in notes:
         stage.note(note)
     patients = x_rays["image"].copy()
