@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from pulmo.errors import UserError
 from pulmo.kaggle import environment
 from pulmo.kaggle.environment import Interpreter, find_interpreter, prepare_environment
+from pulmo.kaggle.image import with_requirements
 
 THIS = Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", Path(sys.base_prefix))
 
@@ -69,7 +70,7 @@ def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatc
 
 
 def test_what_is_installed_here_is_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl")
+    names = with_requirements(["scikit-learn"], THIS)
     image.write_text(listed(*(f"{name}=={version(name)}" for name in names)))
     run = subprocess.run
 

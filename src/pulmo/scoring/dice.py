@@ -34,14 +34,14 @@ def check_cells(submission: pd.DataFrame) -> list[Fault]:
 
 def _masks_of(submission: pd.DataFrame) -> tuple[Masks, list[Fault]]:
     file = name_of(submission, "submission")
-    masks, found = read_cells(submission[CELLS].astype(str).to_list(), PIXELS)
+    masks, found = read_cells(list(map(str, submission[CELLS])), PIXELS)
     return masks, [Fault(place(file, fault.row, CELLS), fault.what, fault.remedy) for fault in found]
 
 
 def united(rows: pd.DataFrame, row_id: str) -> tuple[list[str], Masks]:
     """The ids of a table of masks, each once, and the mask of each: several rows of one image are a union."""
     group, ids = pd.factorize(rows[row_id].astype(str))
-    masks = parse(rows[CELLS].astype(str).to_list())
+    masks = parse(list(map(str, rows[CELLS])))
     return ids.to_list(), masks if len(ids) == len(rows) else union(masks, group, len(ids))
 
 

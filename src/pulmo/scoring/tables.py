@@ -151,7 +151,7 @@ def to_numbers(table: pd.DataFrame, column: str, file: str) -> tuple[np.ndarray,
     if pd.api.types.is_float_dtype(cells) or pd.api.types.is_integer_dtype(cells):
         values = cells.to_numpy(np.float64, na_value=np.nan, copy=True)
     else:
-        values = parse_numbers(cells.astype(str).to_list())
+        values = parse_numbers(list(map(str, cells)))
     bad = np.flatnonzero(~np.isfinite(values))
     words = [str(cells.iloc[row]) for row in bad]
     faults = [
