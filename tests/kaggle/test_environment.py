@@ -70,7 +70,7 @@ def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatc
 
 
 def test_what_is_installed_here_is_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = with_requirements(["scikit-learn"], THIS)
+    names = with_requirements(["scikit-learn"], THIS.version)
     image.write_text(listed(*(f"{name}=={version(name)}" for name in names)))
     run = subprocess.run
 
