@@ -21,21 +21,28 @@ def train(learner: Any, batches: TrainingBatches) -> dict[str, float]:
         # One call an epoch: what is compiled stays, and between the calls weights are ours under every backend.
         history = learner.fit(batches, epochs=1, verbose=0, shuffle=False).history
         return {name: float(values[0]) for name, values in history.items()}
-    learner.reset_metrics()
-    for number in range(len(batches)):
-        found = learner.train_on_batch(*batches[number], return_dict=True)
-    return {name: float(value) for name, value in found.items()}
+    return _mean_by_batch(learner, learner.train_on_batch, batches)
 
 
 def evaluate(learner: Any, batches: OrderedBatches) -> dict[str, float]:
     """The same of all rows, from which nothing is learned."""
     if not on_cpu():
         found = learner.evaluate(batches, verbose=0, return_dict=True)
-    else:
+        return {name: float(value) for name, value in found.items()}
+    return _mean_by_batch(learner, learner.test_on_batch, batches)
+
+
+def _mean_by_batch(learner: Any, step: Any, batches: TrainingBatches | OrderedBatches) -> dict[str, float]:
+    """Means over rows. From Keras 3.15 on, a step tells of its own batch alone; before, of all since the last reset."""
+    sums: dict[str, float] = {}
+    rows = 0
+    for number in range(len(batches)):
+        (batch,) = batches[number]
         learner.reset_metrics()
-        for number in range(len(batches)):
-            found = learner.test_on_batch(*batches[number], return_dict=True)
-    return {name: float(value) for name, value in found.items()}
+        found, count = step(batch, return_dict=True), len(batch["weight"])
+        sums = {name: sums.get(name, 0.0) + count * float(value) for name, value in found.items()}
+        rows += count
+    return {name: total / rows for name, total in sums.items()}
 
 
 def predict(network: Any, rows: Rows, batch: int, which: np.ndarray | None = None) -> Any:

@@ -1,5 +1,6 @@
 """Weights that an encoder learned elsewhere, from a file that the user gives; never downloaded."""
 
+import warnings
 from pathlib import Path
 
 from pulmo.errors import Fault, UserError
@@ -29,7 +30,9 @@ def encoder_weights(name: str, path: Path | None) -> tuple[Values | None, str]:
         raise UserError(Fault(str(path), "is not a file", remedy))
     encoder = encoder_of(name, _SMALLEST)
     try:
-        encoder.load_weights(path)
-    except (ValueError, OSError, KeyError) as reason:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # from Keras 3.15 on, layers that a file lacks stay random
+            encoder.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as reason:
         raise UserError(Fault(str(path), f"does not fit the encoder {name}", remedy)) from reason
     return encoder.get_weights(), f"The encoder {name} starts from the weights in {path.name}"
