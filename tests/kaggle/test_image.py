@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pulmo.errors import UserError
-from pulmo.kaggle.image import image_for, own_requirements, read_images, with_requirements
+from pulmo.kaggle.image import HERE_ALONE, image_for, own_requirements, read_images, with_requirements
 from tests.conftest import ROOT
 
 
@@ -48,7 +48,7 @@ def test_what_is_pinned_is_the_images(python: str) -> None:
     pinned = pins(python)
     different = {name for name in set(pinned) & set(image.versions) if pinned[name] != image.versions[name]}
     no_release_for_311 = {"tifffile"} if python == "3.11" else set()
-    assert different == {"kagglesdk"} | no_release_for_311  # kagglesdk runs here alone: see requirements.txt
+    assert different == HERE_ALONE | no_release_for_311
     assert set(pinned) - set(image.versions) == {"connected-components-3d", "imagecodecs", "python-gdcm"}
 
 
@@ -63,7 +63,7 @@ def test_all_that_pulmo_requires_is_pinned_closure_included() -> None:
 def test_the_images_versions_are_within_pulmos_ranges() -> None:
     for image in read_images():
         for requirement in own_requirements():
-            if requirement.name == "kagglesdk":  # runs here alone: see requirements.txt
+            if requirement.name in HERE_ALONE:
                 continue
             version = image.versions.get(canonicalize_name(requirement.name))
             assert version is None or requirement.specifier.contains(version), (image.python, requirement)

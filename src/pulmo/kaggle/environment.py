@@ -16,7 +16,15 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.image import IMAGE, Image, image_for, installed_version, own_requirements, with_requirements
+from pulmo.kaggle.image import (
+    HERE_ALONE,
+    IMAGE,
+    Image,
+    image_for,
+    installed_version,
+    own_requirements,
+    with_requirements,
+)
 from pulmo.pipeline.linking import link_or_copy
 from pulmo.pipeline.telling import tell
 
@@ -56,7 +64,9 @@ def prepare_environment(command: str, interpreter: Interpreter) -> Path:
     """
     image = image_for(interpreter.version)
     names = sorted(
-        name for requirement in own_requirements() if (name := canonicalize_name(requirement.name)) in image.versions
+        name
+        for requirement in own_requirements()
+        if (name := canonicalize_name(requirement.name)) in image.versions and name not in HERE_ALONE
     )
     digest = hashlib.sha256(f"{interpreter}{image}{names}".encode()).hexdigest()[:12]
     folder = FOLDER / f"python{interpreter.version}-{digest}"

@@ -18,6 +18,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.kaggle.folders import KERNELS
 
 IMAGE, NEXT_IMAGE = KERNELS / "kaggle-image.txt", KERNELS / "kaggle-image-next.txt"
+HERE_ALONE = frozenset({"kagglesdk"})  # talks to Kaggle from here: no kernel imports it, so its version is our own
 
 
 class Image(NamedTuple):
