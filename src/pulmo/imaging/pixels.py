@@ -37,8 +37,8 @@ def read_pixels(header: SliceHeader) -> np.ndarray:
         what = f"cannot be read ({reason.strerror or reason})"
         raise ScanError(Fault(str(header.path), what, "Download the file again")) from reason
     except Exception as reason:  # each decoder has exceptions of its own
-        said = str(reason).strip().splitlines() or [type(reason).__name__]
-        why = readable(said[-1].strip())
+        lines = str(reason).strip().splitlines() or [type(reason).__name__]
+        why = readable(lines[-1].strip())
         what = f"its pixels cannot be decoded (transfer syntax {header.syntax or 'missing'}: {why})"
         raise ScanError(Fault(str(header.path), what, "Convert the series to uncompressed DICOM")) from reason
     return pixels

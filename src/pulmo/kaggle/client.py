@@ -183,19 +183,19 @@ def status_of(error: requests.HTTPError) -> int:
 
 def _refusal(where: str, error: requests.HTTPError) -> Fault:
     status = status_of(error)
-    said = _message(error)
+    message = _message(error)
     if status == 401:
         return Fault(where, "the credentials are wrong or have expired", _TOKEN)
     if status == 403:
         remedy = "Accept the competition's rules on its page, and check that the token is yours"
-        return Fault(where, f"this is not allowed to you{said}", remedy)
+        return Fault(where, f"this is not allowed to you{message}", remedy)
     if status == 404:
-        return Fault(where, f"there is no such thing{said}", "Check the competition, the owner and the names")
+        return Fault(where, f"there is no such thing{message}", "Check the competition, the owner and the names")
     if status == 429:
-        return Fault(where, f"too many requests{said}", "Try again in an hour; nothing is lost")
+        return Fault(where, f"too many requests{message}", "Try again in an hour; nothing is lost")
     if status >= 500:
-        return Fault(where, f"an error of its own (HTTP {status}){said}", "Try again later; nothing is lost")
-    return Fault(where, f"the request was refused (HTTP {status}){said}", "Do as it says, then try again")
+        return Fault(where, f"an error of its own (HTTP {status}){message}", "Try again later; nothing is lost")
+    return Fault(where, f"the request was refused (HTTP {status}){message}", "Do as it says, then try again")
 
 
 def _message(error: requests.HTTPError) -> str:
