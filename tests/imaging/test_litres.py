@@ -171,3 +171,10 @@ def test_one_slice_of_another_size(tmp_path: Path, small_body: Body, small_grid:
     assert found["slices"] == 41
     assert "1 slice left out: another size (80 × 80, not 160 × 160)" in str(found["repairs"])
     assert "1 gap of up to 12 mm" in str(found["repairs"])
+
+
+def test_fibrosis_at_the_border_in_coarse_pixels(write_scan: Callable[..., Path]) -> None:
+    # Blurred over 7 mm, a border at −400 HU would leave 4 % of such lungs outside.
+    body = chest(1.87, 2.11).with_vessels(1).fibrotic(0.44)
+    found = scan_statistics(write_scan(body, axial(evenly(20, 20.0), (64, 64), 7.0)))
+    assert found["lung_litres"] == pytest.approx(3.98, rel=0.02)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.lung_components import LUNG_BELOW_HU
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.refine_mask import dilate_mm
@@ -69,7 +70,7 @@ def test_vessels_are_filled_or_not(write_scan: WriteScan) -> None:
     grid = axial(evenly(50, 5.0), (190, 190), 1.5)
     volume = read_volume(write_scan(body, grid))
     filled, open_ = (segment_lungs(volume, fill_structures=fill).labels > 0 for fill in (True, False))
-    assert (volume.hu[open_] < -400).all()
+    assert (volume.hu[open_] < LUNG_BELOW_HU).all()
     vessels = filled & ~open_
     assert vessels.sum() > 0.01 * filled.sum()
     assert (volume.hu[vessels] >= -400).mean() > 0.99
