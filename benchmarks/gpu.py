@@ -44,7 +44,7 @@ import training
 from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
 from pulmo.pipeline.settings import load_settings
-from pulmo.training import passes
+from pulmo.training import loop
 from pulmo.training.device import computing_on
 from pulmo.training.sequences import Rows, TrainingBatches
 
@@ -243,7 +243,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         found["GFLOP"] = 3 * training.forward_flops(task.network) / 1e9
         with _alone(arguments.lock, 20 * LONGEST_S if case.small else LONGEST_S):
             started = time.perf_counter()
-            passes.train(learner, training.SameBatch(rows, batch, 3))
+            loop.train(learner, training.SameBatch(rows, batch, 3))
             found["to compile s"] = time.perf_counter() - started
             found["steps alone"] = _rate(learner, partial(training.SameBatch, rows, batch), batch)
             for name, workers in (("gathered", 1), ("gathered ahead", WORKERS)):
@@ -262,7 +262,7 @@ def _rate(learner: Any, batches: Any, batch: int) -> float:
     first = training.images_a_second(learner, batches(3), 3 * batch)
     steps = int(np.clip(MEASURED_S * first / batch, 3, 1000))
     started = time.perf_counter()
-    passes.train(learner, batches(steps))
+    loop.train(learner, batches(steps))
     return steps * batch / (time.perf_counter() - started)
 
 

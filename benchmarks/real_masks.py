@@ -24,24 +24,24 @@ import numpy as np
 import pandas as pd
 
 from pulmo.commands.console import show_table
-from pulmo.imaging.radiograph import read_radiograph, shrunk
+from pulmo.imaging.radiograph import read_radiograph, resized
 from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 from pulmo.models.unet import UnetParameters, unet
 from pulmo.scoring.dice import dice, united
 from pulmo.scoring.rle import Masks, decode, encode
-from pulmo.training.augment import Moves
+from pulmo.training.augment import Augmentation
 from pulmo.training.device import computing_on
 from pulmo.training.fit import Plan
 from pulmo.training.folds import folds_by_group
 from pulmo.training.image_trainer import ImageTrainer, Pictures, Recipe
-from pulmo.training.masks import CERTAIN, MaskPredictor, enlarged
+from pulmo.training.masks import CERTAIN, MaskPredictor, upsampled
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data/covid-chest-xray"
 FULL_SIZE = (1024, 1024)
 FOLDS = 5
 NETWORK = UnetParameters(start=16, depth=4, rate=1.5, dropout=0.0, momentum=0.9, shrink=2, head=False)
 LOSS = SegmentationLoss(Terms(cross_entropy=1.0, dice=1.0))
-MOVES = Moves(flip_left_right=True, rotation=15, zoom=0.2, shift=0.1, gain=0.3, offset=40)
+MOVES = Augmentation(flip_left_right=True, rotation=15, zoom=0.2, shift=0.1, gain=0.3, offset=40)
 EPOCHS = 12
 
 
@@ -93,8 +93,8 @@ def _kept(file: Path | None, make: Callable[[], Pictures]) -> Pictures:
 
 def _pictures(arguments: argparse.Namespace, ids: list[str], truth: Masks) -> Pictures:
     folder, pixels = arguments.data / "images", arguments.pixels
-    images = np.stack([shrunk(read_radiograph(folder / f"{name}.dcm").grey, pixels) for name in ids])
-    masks = np.stack([shrunk(mask * np.uint8(CERTAIN), pixels) for mask in decode(truth, FULL_SIZE)])
+    images = np.stack([resized(read_radiograph(folder / f"{name}.dcm").grey, pixels) for name in ids])
+    masks = np.stack([resized(mask * np.uint8(CERTAIN), pixels) for mask in decode(truth, FULL_SIZE)])
     return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
 
 
@@ -112,7 +112,7 @@ def _out_of_fold(pictures: Pictures, truth: Masks, fold: np.ndarray, arguments: 
             trainer.train(np.flatnonzero(fold != number), number, Path(folder) / "checkpoint.npz")
         an_epoch = (time.perf_counter() - started) / EPOCHS  # the first fold's compiles too
         said = predictor.predict(pictures.images, held_out).probability
-        found = encode(np.stack([enlarged(picture, FULL_SIZE) > CERTAIN // 2 for picture in said]))
+        found = encode(np.stack([upsampled(picture, FULL_SIZE) > CERTAIN // 2 for picture in said]))
         scores[held_out] = dice(found, truth.take(held_out))
         print(f"fold {number}: mean Dice {scores[held_out].mean():.4f}, {an_epoch:.2f} s an epoch", flush=True)
     return scores

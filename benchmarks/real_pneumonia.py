@@ -77,7 +77,7 @@ def _train(run: Run) -> None:
                 last = history.groupby("fold").last().mean(numeric_only=True)
                 print(
                     f"{name}: {history['fold'].nunique()} folds, {len(history)} epochs of {an_epoch:.2f} s (compiling "
-                    f"and prediction included), loss {last['loss']:.3f}, held out {last['held_out_loss']:.3f}",
+                    f"and prediction included), loss {last['loss']:.3f}, held out {last['monitored_loss']:.3f}",
                     flush=True,
                 )
             for note in result.manifest.notes:

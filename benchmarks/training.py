@@ -30,8 +30,8 @@ import numpy as np
 
 from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
-from pulmo.training import passes
-from pulmo.training.augment import Augment, Layout, Moves
+from pulmo.training import loop
+from pulmo.training.augment import Augment, Augmentation, Layout
 from pulmo.training.device import Device, computing_on
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.sequences import Rows, TrainingBatches, gather
@@ -212,9 +212,9 @@ def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed:
 def images_a_second(learner: Any, batches: TrainingBatches, images: int) -> float:
     """Of an epoch of so many images; one before it compiles. What is kept between epochs is not counted: it is the same
     for three steps and for three thousand."""
-    passes.train(learner, batches)
+    loop.train(learner, batches)
     started = time.perf_counter()
-    passes.train(learner, batches)
+    loop.train(learner, batches)
     return images / (time.perf_counter() - started)
 
 
@@ -256,7 +256,7 @@ def _places(tensor: Any) -> int:
 
 def trainer_of(task: Task) -> Trainer:
     """As the stages make it; pictures are flipped, turned, zoomed and shifted."""
-    moves = Moves(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
+    moves = Augmentation(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
     augment = Augment(moves, task.layout, 0, target=task.kind)
     return Trainer(task.network, task.objective, Plan(1, 1000, 1e-3, 0, 0.0, 0.0, 9), augment)
 

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from pulmo.commands.console import show_table
-from pulmo.imaging.area import Size, overlaps
+from pulmo.imaging.area_resample import Size, overlaps
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.network_volume import LungFormat, network_volume
 from pulmo.imaging.volume import Volume

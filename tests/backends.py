@@ -70,13 +70,13 @@ def _networks3d() -> dict[str, np.ndarray]:
     import keras
 
     from pulmo.models.grad_cam import cut
+    from pulmo.models.intensity_scale import IntensityScale
     from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, resnet3d
     from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
-    from pulmo.models.volume_scale import VolumeScale
     from pulmo.training.device import gradient
     from pulmo.training.sequences import Rows
 
-    rng, scale = np.random.default_rng(0), VolumeScale((-1000.0,), (400.0,), (0.25,))
+    rng, scale = np.random.default_rng(0), IntensityScale((-1000.0,), (400.0,), (0.25,))
     shape, found = (6, 16, 16, 2), {}
     volumes, label = rng.integers(-1024, 400, (8, *shape)).astype(np.int16), rng.integers(0, 2, (8, 1))
     for name, network in (

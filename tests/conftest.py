@@ -86,7 +86,7 @@ def run(stage, settings):
     stage.write("squares", stage.map_rows(power, items, "powers"))
     folder = stage.folder("parts")
     for number in numbers:
-        piece = stage.keep(f"part_{number}", functools.partial(part, number, settings.slowness))
+        piece = stage.checkpoint(f"part_{number}", functools.partial(part, number, settings.slowness))
         (folder / f"{number}.txt").write_text((piece / "text").read_text())
     stage.note("squared")
 

@@ -32,6 +32,6 @@ def check_page(sections: list[Section], path: Path) -> None:
     assert len(text) < LARGEST_PAGE
     for section in sections:
         for figure in section.figures:
-            assert figure.says.rstrip().endswith("."), figure.title
+            assert figure.caption.rstrip().endswith("."), figure.title
             assert figure.alternative, figure.title
     assert text.count("<figcaption>") == sum(len(section.figures) for section in sections)

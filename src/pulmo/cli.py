@@ -151,19 +151,19 @@ def _competition_app(competition: Competition) -> typer.Typer:
         ] = None,
         solution: Annotated[
             Path | None,
-            typer.Option(help="Fit weights and knobs on half of it, judge them on the other.", show_default=False),
+            typer.Option(help="Fit weights and parameters on half of it, judge them on the other.", show_default=False),
         ] = None,
         subset: Annotated[bool, typer.Option("--subset", help="Use the ids that all have.")] = False,
-        knobs: Annotated[
+        parameters: Annotated[
             list[str] | None,
-            typer.Option("--set", help="A knob of the blend: name=value. May be repeated.", show_default=False),
+            typer.Option("--set", help="A parameter of the blend: name=value. May be repeated.", show_default=False),
         ] = None,
         as_json: Json = False,
     ) -> None:
-        """Combine several submissions, or turn the knobs of one."""
+        """Combine several submissions, or adjust the parameters of one."""
         from pulmo.commands.score import BlendRequest, blend_files
 
-        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, knobs or (), as_json))
+        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, parameters or (), as_json))
 
     @group.command()
     def report(

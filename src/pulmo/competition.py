@@ -49,7 +49,7 @@ class Competition:
     stages: tuple[StageSpec, ...]
     cv: StageSpec
     sample: str = "sample_submission.csv"
-    also_called: Mapping[str, str] = field(default_factory=dict)
+    column_aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names that Kaggle takes for a submission's column, name → column."""
 
     @property

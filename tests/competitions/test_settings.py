@@ -43,7 +43,7 @@ def settings_of(name: str, *overrides: str, preset: str = "demo") -> Section:
                 ("learning_rate", "-0.1"),
                 ("batch", "0"),
                 ("epochs", "0"),
-                ("folds_at_once", "0"),
+                ("parallel_folds", "0"),
                 ("weight_decay", "nan"),
             )
         ),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pulmo.errors import ScanError
-from pulmo.imaging.area import Size
+from pulmo.imaging.area_resample import Size
 from pulmo.imaging.listing import list_series
 from pulmo.imaging.mr import BODY, BRIGHTEST, MrVolume, body_median, mr_volume, read_mr
 from pulmo.phantom.dicom import Encoding, Series, write_series

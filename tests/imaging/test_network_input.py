@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pulmo.errors import ScanError
-from pulmo.imaging.intensity import normalised, zero_centred
 from pulmo.imaging.mesh import surface
+from pulmo.imaging.normalize import normalised, zero_centred
 from pulmo.imaging.resample import resample
 from pulmo.imaging.volume import Volume
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pulmo.imaging.area import Size
+from pulmo.imaging.area_resample import Size
 from pulmo.imaging.network_volume import LungFormat, network_volume
 from pulmo.imaging.volume import Volume
 

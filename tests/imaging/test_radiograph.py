@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from pulmo.errors import ScanError
-from pulmo.imaging.radiograph import evened, read_radiograph, read_radiograph_header, shrunk
+from pulmo.imaging.radiograph import equalize_clahe, read_radiograph, read_radiograph_header, resized
 from tests.imaging.dicom_files import write_picture
 
 RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
@@ -231,12 +231,12 @@ def test_a_window_beyond_all_numbers_shows_the_robust_range(tmp_path: Path, widt
 
 def test_shrinking_takes_means() -> None:
     grey = np.array([[0, 10, 4, 4], [20, 30, 4, 4], [100, 100, 8, 0], [100, 100, 0, 8]], np.uint8)
-    assert shrunk(grey, 2).tolist() == [[15, 4], [100, 4]]
+    assert resized(grey, 2).tolist() == [[15, 4], [100, 4]]
     # Twice as wide as high: two columns become one, rows stay.
-    assert shrunk(grey[:2], 2).tolist() == [[5, 4], [25, 4]]
-    assert shrunk(grey, 4).tolist() == grey.tolist()
-    assert shrunk(grey[:2, :2], 6).shape == (6, 6)
-    assert shrunk(grey.astype(np.float32) / 8, 2).tolist() == [[1.875, 0.5], [12.5, 0.5]]
+    assert resized(grey[:2], 2).tolist() == [[5, 4], [25, 4]]
+    assert resized(grey, 4).tolist() == grey.tolist()
+    assert resized(grey[:2, :2], 6).shape == (6, 6)
+    assert resized(grey.astype(np.float32) / 8, 2).tolist() == [[1.875, 0.5], [12.5, 0.5]]
 
 
 REAL = (
@@ -278,7 +278,7 @@ def test_evening_out_brings_up_what_is_faint_in_the_dark() -> None:
     grey = np.full((128, 128), 200, np.uint8)
     grey[:64] = 40 + rng.integers(0, 8, (64, 128))
     grey[16:48, 32:96] += 4
-    even = evened(grey, 3.0).astype(float)
+    even = equalize_clahe(grey, 3.0).astype(float)
     assert even.shape == grey.shape
     inside, outside = even[16:48, 32:96].mean(), even[16:48, :32].mean()
     assert inside - outside > 2 * 4

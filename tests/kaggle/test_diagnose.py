@@ -8,9 +8,9 @@ import pytest
 from pulmo.commands.run import Request, run_stage
 from pulmo.competition import find_competition
 from pulmo.errors import UserError
-from pulmo.kaggle import on_kaggle
+from pulmo.kaggle import runtime
 from pulmo.kaggle.diagnose import diagnose
-from pulmo.kaggle.watch import Use
+from pulmo.kaggle.resource_monitor import Use
 
 FAILED = Use(seconds=1.0, memory_bytes=1, disk_bytes=1, exit_code=1, stopped_for="")
 
@@ -23,7 +23,7 @@ def test_a_wheel_that_is_not_there(tmp_path: Path) -> None:
     package = {"name": "no-such-package", "version": "1.0", "modules": ["pulmo_no_such_package"]}
     (tmp_path / "index.json").write_text(json.dumps([package]))
     with pytest.raises(UserError) as caught:
-        on_kaggle.install_missing(tmp_path)
+        runtime.install_missing(tmp_path)
     assert reason(str(caught.value)).startswith(
         "no-such-package==1.0 is not in Kaggle's image, and the dataset has no wheel of it for Python 3."
     )

@@ -164,7 +164,7 @@ def test_without_namespaces_a_folder_stands_for_kaggle(
     monkeypatch.setattr(rehearse_module, "has_namespaces", lambda: False)
     kernel = place / "kernel.py"
     kernel.write_text(
-        "from pulmo.kaggle.on_kaggle import WORKING, competition_folder, dataset_folder\n"
+        "from pulmo.kaggle.runtime import WORKING, competition_folder, dataset_folder\n"
         f"sample = competition_folder({OSIC.kaggle_slug!r}) / 'sample_submission.csv'\n"
         "assert (dataset_folder('pulmo-osic-model') / 'wheels/index.json').is_file()\n"
         "(WORKING / 'submission.csv').write_bytes(sample.read_bytes())\n"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pulmo.models.grad_cam import cut, grad_cam, magnified
+from pulmo.models.intensity_scale import IntensityScale
 from pulmo.models.parameters import describe_parameters
 from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, resnet3d
 from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
-from pulmo.models.volume_scale import VolumeScale
 from pulmo.training.device import computing_on, gradient
 
-SCALE = VolumeScale((-1000.0,), (400.0,), (0.25,))
+SCALE = IntensityScale((-1000.0,), (400.0,), (0.25,))
 
 
 def residual() -> Any:

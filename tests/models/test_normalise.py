@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN, normalised, zero_centred
+from pulmo.imaging.normalize import HIGHEST_HU, LOWEST_HU, MEAN, normalised, zero_centred
 from pulmo.models.normalise import Normalise
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pulmo.imaging.radiograph import read_radiograph, shrunk
-from pulmo.phantom import mimics
-from pulmo.phantom.consolidation import consolidations_by_lot
-from pulmo.phantom.exposure import Exposure, exposure_by_lot, thorax_by_lot
-from pulmo.phantom.pneumothorax import Pneumothorax, pneumothorax_by_lot
+from pulmo.imaging.radiograph import read_radiograph, resized
+from pulmo.phantom import distractors
+from pulmo.phantom.consolidation import random_consolidations
+from pulmo.phantom.exposure import Exposure, random_exposure, random_thorax
+from pulmo.phantom.pneumothorax import Pneumothorax, random_pneumothorax
 from pulmo.phantom.radiograph import Finding, draw, visible_lungs
-from pulmo.phantom.radiograph_dicom import sitter_by_lot, write_radiograph
+from pulmo.phantom.radiograph_dicom import random_patient_header, write_radiograph
 from pulmo.phantom.thorax import LEFT, RIGHT, Thorax
 
 PIXELS = 256
@@ -51,18 +51,18 @@ def test_the_seed_decides_the_picture() -> None:
 
 def test_any_size_shows_the_same_patient() -> None:
     large, small = grey(Thorax(), pixels=1024), grey(Thorax(), pixels=512)
-    difference = shrunk(large.astype(np.uint8), 512) - small
+    difference = resized(large.astype(np.uint8), 512) - small
     assert np.abs(difference).mean() < 3
     assert abs(difference.mean()) < 1
 
 
 def test_patients_and_pictures_differ() -> None:
-    lots = [thorax_by_lot(np.random.default_rng(seed)) for seed in range(40)]
+    lots = [random_thorax(np.random.default_rng(seed)) for seed in range(40)]
     assert {thorax.view for thorax in lots} == {"PA", "AP"}
     assert {thorax.male for thorax in lots} == {True, False}
     areas = []
     for seed, thorax in enumerate(lots):
-        exposure = exposure_by_lot(thorax, np.random.default_rng(seed))
+        exposure = random_exposure(thorax, np.random.default_rng(seed))
         lungs = visible_lungs(exposure.canvas(128), thorax)
         areas.append(lungs.mean())
         count, _ = cv2.connectedComponents(lungs)
@@ -123,9 +123,9 @@ def test_grey_alone_does_not_tell_air_from_lung() -> None:
     values, truth = [], []
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        thorax = thorax_by_lot(rng)
-        exposure = exposure_by_lot(thorax, rng)
-        sick = pneumothorax_by_lot(thorax, rng)
+        thorax = random_thorax(rng)
+        exposure = random_exposure(thorax, rng)
+        sick = random_pneumothorax(thorax, rng)
         picture, lungs, canvas = draw(thorax, exposure, 128, seed, (sick,))
         values.append(picture[lungs > 0])
         truth.append(sick.mask(canvas)[lungs > 0])
@@ -137,10 +137,10 @@ def test_clouds_brighten_their_boxes_and_boxes_keep_apart() -> None:
     counts = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        thorax = thorax_by_lot(rng)
-        exposure = exposure_by_lot(thorax, rng)._replace(grain=0.0)
+        thorax = random_thorax(rng)
+        exposure = random_exposure(thorax, rng)._replace(grain=0.0)
         canvas = exposure.canvas(PIXELS)
-        clouds, boxes = consolidations_by_lot(thorax, canvas, rng)
+        clouds, boxes = random_consolidations(thorax, canvas, rng)
         counts.append(len(boxes))
         painted = np.zeros((PIXELS, PIXELS), int)
         for x, y, width, height in boxes:
@@ -159,7 +159,7 @@ def test_clouds_brighten_their_boxes_and_boxes_keep_apart() -> None:
 
 def test_a_box_is_tight_around_what_is_dense() -> None:
     thorax, canvas = Thorax(), Exposure().canvas(PIXELS)
-    (cloud, *_), ((x, y, width, height), *_) = consolidations_by_lot(thorax, canvas, np.random.default_rng(3))
+    (cloud, *_), ((x, y, width, height), *_) = random_consolidations(thorax, canvas, np.random.default_rng(3))
     dense = cloud.density(canvas, visible_lungs(canvas, thorax)) > 0.35
     assert dense[y : y + height, x : x + width].sum() == dense.sum()
     for edge in (dense[y, :], dense[y + height - 1, :], dense[:, x], dense[:, x + width - 1]):
@@ -167,8 +167,15 @@ def test_a_box_is_tight_around_what_is_dense() -> None:
 
 
 MAKERS = (
-    *(mimics.leads, mimics.catheter, mimics.pacemaker, mimics.nodules, mimics.streaks, mimics.effusion),
-    *(mimics.bulla, mimics.skin_fold),
+    *(
+        distractors.leads,
+        distractors.catheter,
+        distractors.pacemaker,
+        distractors.nodules,
+        distractors.streaks,
+        distractors.effusion,
+    ),
+    *(distractors.bulla, distractors.skin_fold),
 )
 
 
@@ -183,10 +190,10 @@ def test_what_else_is_seen_changes_a_small_part(make: object) -> None:
 def test_a_drain_runs_up_its_side_and_a_marker_stands_in_the_corner() -> None:
     thorax = Thorax()
     for side in (RIGHT, LEFT):
-        changed = grey(thorax, *mimics.drain(thorax, side, np.random.default_rng(0))) - grey(thorax) > 5
+        changed = grey(thorax, *distractors.drain(thorax, side, np.random.default_rng(0))) - grey(thorax) > 5
         columns = np.nonzero(changed)[1]
         assert ((columns - 127.5) * side > 0).mean() > 0.98
-    row, column = np.nonzero(grey(thorax, mimics.Marker("L", 0.1)) - grey(thorax) > 40)
+    row, column = np.nonzero(grey(thorax, distractors.Marker("L", 0.1)) - grey(thorax) > 40)
     assert column.min() > 0.85 * PIXELS
     assert row.max() < 0.15 * PIXELS
 
@@ -204,7 +211,7 @@ def test_an_ap_picture_has_shoulder_blades_over_the_lungs() -> None:
 def test_written_as_the_competitions_files_are(tmp_path: Path) -> None:
     thorax = Thorax(male=False, view="AP")
     drawn = draw(thorax, Exposure(), PIXELS, 0).grey
-    sitter = sitter_by_lot(thorax, np.random.default_rng(0))._replace(age="148")
+    sitter = random_patient_header(thorax, np.random.default_rng(0))._replace(age="148")
     write_radiograph(tmp_path / "a" / "1.dcm", drawn, sitter)
     write_radiograph(tmp_path / "2.dcm", drawn, sitter)
     assert (tmp_path / "a" / "1.dcm").read_bytes() == (tmp_path / "2.dcm").read_bytes()

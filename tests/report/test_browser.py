@@ -19,12 +19,12 @@ from pulmo.phantom.dicom import Series, write_series
 from pulmo.phantom.draw import draw
 from pulmo.phantom.geometry import axial, evenly
 from pulmo.report.charts import Groups, scatter_by_group
+from pulmo.report.figure_html import Link
 from pulmo.report.images import Box, Mask, Shown, image_panels
 from pulmo.report.page import Figure, Section, write_page
-from pulmo.report.pictures import Link
 from pulmo.report.scan import lungs_of
 from pulmo.report.style import BLUE, VERMILION, interactive
-from pulmo.report.turning import turning_bodies
+from pulmo.report.surface3d import draw_surfaces
 from tests.browser import PHONE, SCREEN, Opened, opened
 
 TABLE = pd.DataFrame(
@@ -64,7 +64,7 @@ def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     grid = axial(evenly(20, 15.0), (64, 64), 6.0)
     write_series(folder / "scan", draw(chest(2.0, 2.5), grid, seed=1, noise_sd=10), grid, Series("phantom"))
     volume = read_volume(folder / "scan")
-    lungs = turning_bodies(volume, lungs_of(segment_lungs(volume)), height_pixels=200)
+    lungs = draw_surfaces(volume, lungs_of(segment_lungs(volume)), height_pixels=200)
     lines = interactive(go.Figure(go.Scatter(x=[0, 1, 2], y=[1, 3, 2])), height_pixels=200)
     figures = [
         Figure("Lungs", "See them turn.", lungs, "turning lungs"),
@@ -115,7 +115,7 @@ def test_lungs_turn_until_they_are_touched(browser: Browser, turning: Path) -> N
     with opened(browser, turning, width=PHONE, still=False) as seen:
         lungs, button = (seen.page.locator(f"#results-lungs {part}") for part in (".plot", "button"))
         seen.page.wait_for_function(f"document.querySelector('#results-lungs .main-svg') && {_EYE}.x > 1")
-        assert button.text_content() == "Hold still"
+        assert button.text_content() == "ConfidencePrior still"
         before = _eye(seen.page)
         seen.page.wait_for_function(f"{_EYE}.x !== {before['x']}")
 

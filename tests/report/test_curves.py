@@ -10,7 +10,7 @@ HISTORY = pd.DataFrame(
         "fold": [0, 0, 1, 1],
         "epoch": [0, 1, 0, 1],
         "loss": [1.0, 0.5, 0.8, 0.3],
-        "held_out_loss": [1.2, 0.7, 1.1, 0.8],
+        "monitored_loss": [1.2, 0.7, 1.1, 0.8],
     }
 )
 
@@ -30,6 +30,6 @@ def test_the_last_epochs_means_are_told() -> None:
 
 
 def test_without_anything_held_out_nothing_is_said_of_it() -> None:
-    history = HISTORY.assign(held_out_loss=np.nan)
+    history = HISTORY.assign(monitored_loss=np.nan)
     assert len(draw_curves(history, "loss").axes[0].lines) == 2
     assert last_words(history, "loss") == "0.400 of what they learn from"

@@ -14,10 +14,10 @@ from PIL import Image
 
 from pulmo.errors import Fault, FigureWarning, UserError
 from pulmo.pipeline.runner import Run
+from pulmo.report.figure_html import svg, table
 from pulmo.report.images import Shown, image_panels
 from pulmo.report.page import Figure, Section, write_page
-from pulmo.report.pictures import svg, table
-from pulmo.report.sections import draw_section, left_out
+from pulmo.report.sections import CannotDrawError, draw_section
 from pulmo.report.style import INK, interactive, panel
 from tests.browser import plots_of
 
@@ -94,7 +94,7 @@ def test_numbers_in_tables() -> None:
 
 def test_a_figure_that_lacks_its_data_is_left_out_with_the_reason(finished_nothing: Run) -> None:
     def no_data(run: Run) -> Figure:
-        raise left_out("train.csv", "is not there", "Download it")
+        raise CannotDrawError("train.csv", "is not there", "Download it")
 
     def good(run: Run) -> Figure:
         return Figure("Line", "See.", drawing(), "a line")
@@ -105,8 +105,8 @@ def test_a_figure_that_lacks_its_data_is_left_out_with_the_reason(finished_nothi
     section = draw_section(finished_nothing, "data", [no_data, good, neither])
     assert [figure.title for figure in section.figures] == ["Line"]
     assert section.remarks == ["No data, neither: left out. train.csv: is not there. Download it."]
-    assert isinstance(left_out("a", "b", "c"), UserError)
-    assert left_out("a", "b", "c").faults == (Fault("a", "b", "c"),)
+    assert isinstance(CannotDrawError("a", "b", "c"), UserError)
+    assert CannotDrawError("a", "b", "c").faults == (Fault("a", "b", "c"),)
 
 
 def test_a_figure_that_fails_costs_itself_alone(finished_nothing: Run) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pulmo.report.charts import Groups, bars, histogram_by_group
-from pulmo.report.pictures import svg
+from pulmo.report.figure_html import svg
 from pulmo.report.style import figure, panel, plain_powers
 
 NAMES = ["$x$", "a_$b$_c", "100 %", r"\$5 $", "$\\frac{$", "_hidden", "{0}", "$$"]

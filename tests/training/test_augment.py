@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pulmo.training.augment import Augment, Layout, Moves, move_boxes, warp
+from pulmo.training.augment import Augment, Augmentation, Layout, move_boxes, warp
 
 SAME = np.eye(2, dtype=np.float32)[None]
 QUARTER_TURN = np.array([[[0, 1], [-1, 0]]], np.float32)
@@ -64,7 +64,7 @@ def test_a_box_is_cut_at_the_edge() -> None:
 def test_flips_are_exact_half_of_the_time_and_take_the_mask_along(layout: Layout) -> None:
     shape = {"yx": (4, 6), "yxc": (4, 6, 2), "zyx": (3, 4, 6), "zyxc": (3, 4, 6, 2)}[layout]
     image = np.random.default_rng(0).integers(-1000, 400, (40, *shape)).astype(np.int16)
-    augment = Augment(Moves(flip_left_right=True), layout, seed=1, target="mask")
+    augment = Augment(Augmentation(flip_left_right=True), layout, seed=1, target="mask")
     out = augment(batch_of(image, image))
     seen, mask = (keras.ops.convert_to_numpy(value) for value in (out["inputs"]["image"], out["target"]))
     flipped = np.flip(image, 1 + layout.index("x"))
@@ -79,7 +79,7 @@ def test_flips_are_exact_half_of_the_time_and_take_the_mask_along(layout: Layout
 def test_every_example_moves_by_itself_and_nothing_else_in_the_batch_changes() -> None:
     image = np.tile(np.random.default_rng(0).random((1, 16, 16)).astype(np.float32), (3, 1, 1))
     batch = batch_of(image, np.arange(3.0))
-    out = Augment(Moves(rotation=20, zoom=0.1, shift=0.1, gain=0.1, offset=5), "yx", seed=0)(batch)
+    out = Augment(Augmentation(rotation=20, zoom=0.1, shift=0.1, gain=0.1, offset=5), "yx", seed=0)(batch)
     seen = keras.ops.convert_to_numpy(out["inputs"]["image"])
     assert len({pixels.tobytes() for pixels in seen}) == 3
     assert keras.ops.convert_to_numpy(out["target"]).tolist() == [0, 1, 2]
@@ -88,14 +88,14 @@ def test_every_example_moves_by_itself_and_nothing_else_in_the_batch_changes() -
 
 def test_gain_and_offset_stay_within_what_was_asked() -> None:
     image = np.full((200, 2, 2), 100.0, np.float32)
-    seen = Augment(Moves(gain=0.1, offset=5), "yx", seed=0)(batch_of(image, image))["inputs"]["image"]
+    seen = Augment(Augmentation(gain=0.1, offset=5), "yx", seed=0)(batch_of(image, image))["inputs"]["image"]
     values = keras.ops.convert_to_numpy(seen)[:, 0, 0]
     assert 85 <= values.min() < 90 < 110 < values.max() <= 115
 
 
 def test_the_same_seed_moves_alike_and_the_layer_can_be_made_again_from_what_it_keeps() -> None:
     batch = batch_of(np.random.default_rng(0).random((2, 8, 8)).astype(np.float32), np.zeros(2))
-    augment = Augment(Moves(rotation=20, flip_up_down=True), "yx", seed=5)
+    augment = Augment(Augmentation(rotation=20, flip_up_down=True), "yx", seed=5)
     again = Augment.from_config(augment.get_config())
     first, second = (keras.ops.convert_to_numpy(layer(batch)["inputs"]["image"]) for layer in (augment, again))
     np.testing.assert_array_equal(first, second)
@@ -106,7 +106,7 @@ def test_the_same_seed_moves_alike_and_the_layer_can_be_made_again_from_what_it_
 def test_beyond_white_a_byte_stays_white_and_below_black_black() -> None:
     image = np.full((64, 2, 2), 250, np.uint8)
     image[:, 0] = 3
-    augment = Augment(Moves(gain=0.2, offset=30), "yx", seed=0)
+    augment = Augment(Augmentation(gain=0.2, offset=30), "yx", seed=0)
     seen = keras.ops.convert_to_numpy(augment(batch_of(image, np.zeros(64)))["inputs"]["image"])
     assert (seen[:, 0] < 40).all()
     assert (seen[:, 1] > 160).all()

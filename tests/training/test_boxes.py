@@ -9,7 +9,7 @@ import pytest
 from pulmo.models.detection_loss import DetectionLoss
 from pulmo.models.detector import DetectorParameters, detector
 from pulmo.scoring.boxes import Boxes, corners
-from pulmo.training.augment import Moves
+from pulmo.training.augment import Augmentation
 from pulmo.training.boxes import BoxPredictor, Keeping, boxes_of, predict_folds
 from pulmo.training.device import computing_on
 from pulmo.training.fit import Plan
@@ -17,7 +17,7 @@ from pulmo.training.image_trainer import ImageTrainer, Pictures, Recipe
 
 PIXELS, CELL = 24, 4
 NETWORK = DetectorParameters(start=8, depth=3, momentum=0.8, cell=CELL)
-RECIPE = Recipe(Plan(8, 8, 0.02, 1, 1e-4, 0.5, 9), 16, Moves(flip_left_right=True))
+RECIPE = Recipe(Plan(8, 8, 0.02, 1, 1e-4, 0.5, 9), 16, Augmentation(flip_left_right=True))
 
 
 def squares(count: int, seed: int) -> Pictures:

@@ -9,8 +9,8 @@ import pytest
 
 from pulmo.errors import DivergedError
 from pulmo.training import fit as fit_module
-from pulmo.training import passes
-from pulmo.training.augment import Augment, Moves
+from pulmo.training import loop
+from pulmo.training.augment import Augment, Augmentation
 from pulmo.training.checkpoint import Values, save_progress, values_of
 from pulmo.training.device import computing_on
 from pulmo.training.fit import Plan, Trainer
@@ -30,7 +30,7 @@ def small_network(seed: int = 0) -> Any:
 
 
 def trainer_of(plan: Plan = PLAN) -> Trainer:
-    augment = Augment(Moves(flip_left_right=True, shift=0.1, offset=1), "yx", seed=2)
+    augment = Augment(Augmentation(flip_left_right=True, shift=0.1, offset=1), "yx", seed=2)
     return Trainer(small_network(), keras.losses.MeanSquaredError(), plan, augment)
 
 
@@ -129,7 +129,7 @@ def test_without_a_better_validation_it_stops_and_keeps_the_best(
         seen.append(values_of(trainer.network.weights))
         return {"loss": next(losses)}
 
-    monkeypatch.setattr(passes, "evaluate", evaluate)
+    monkeypatch.setattr(loop, "evaluate", evaluate)
     with computing_on("cpu"):
         history, weights = train(tmp_path, trainer, validation=True)
     assert history["validation_loss"].tolist() == [3.0, 1.0, 2.0, 2.5]
@@ -138,13 +138,13 @@ def test_without_a_better_validation_it_stops_and_keeps_the_best(
 
 
 def test_a_training_that_diverges_names_the_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = passes.train, []
+    real, calls = loop.train, []
 
     def train_then_nan(*arguments: Any) -> dict[str, float]:
         calls.append(1)
         return {**real(*arguments), "loss": float("nan")} if len(calls) == 3 else real(*arguments)
 
-    monkeypatch.setattr(passes, "train", train_then_nan)
+    monkeypatch.setattr(loop, "train", train_then_nan)
     with (
         computing_on("cpu"),
         pytest.raises(DivergedError, match=r"epoch 3: the training has diverged: the loss is nan"),
@@ -162,6 +162,6 @@ def test_a_training_whose_numbers_overflow_is_no_random_network(tmp_path: Path) 
 
 
 def test_a_validation_that_is_not_finite_chooses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "evaluate", lambda *_: {"loss": float("inf")})
+    monkeypatch.setattr(loop, "evaluate", lambda *_: {"loss": float("inf")})
     with computing_on("cpu"), pytest.raises(DivergedError, match=r"epoch 1: .* the validation loss is inf"):
         train(tmp_path, validation=True)

@@ -108,7 +108,10 @@ def test_folds_that_are_kept_are_not_trained_again(tmp_path: Path) -> None:
     ("ill", "words"),
     [
         ("refuses", "fold 1: is not to be trained"),
-        ("dies", "stage train: one of 2 processes .* Run it again: folds that are done are kept; or set folds_at_once"),
+        (
+            "dies",
+            "stage train: one of 2 processes .* Run it again: folds that are done are kept; or set parallel_folds",
+        ),
     ],
 )
 def test_what_stands_in_the_way_is_told_and_done_folds_are_kept(
@@ -116,7 +119,7 @@ def test_what_stands_in_the_way_is_told_and_done_folds_are_kept(
 ) -> None:
     monkeypatch.setattr("pulmo.training.fold_networks.cores", lambda: 2)
     stage = stage_of(tmp_path)
-    stage.keep("fold0", lambda folder: save(folder / "said", np.zeros(1)))
+    stage.checkpoint("fold0", lambda folder: save(folder / "said", np.zeros(1)))
     with pytest.raises(UserError, match=words):
         train_folds(stage, folds_of(tmp_path, 2, ill))
     pieces = train_folds(stage, folds_of(tmp_path, 2))  # and the next goes on
@@ -132,7 +135,7 @@ def test_a_fold_that_diverges_is_named_and_starts_anew(
     stage = stage_of(tmp_path)
     with pytest.raises(DivergedError, match="fold1, epoch 3: the training has diverged: the loss is nan"):
         train_folds(stage, folds_of(tmp_path, at_once, "diverges"))
-    assert not stage.is_kept("fold1")
+    assert not stage.has_checkpoint("fold1")
     assert not (stage.scratch("checkpoints") / "fold1.npz").exists()
 
 

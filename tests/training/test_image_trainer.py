@@ -10,16 +10,16 @@ import pytest
 
 from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 from pulmo.models.unet import UnetParameters, unet
-from pulmo.training.augment import Moves
+from pulmo.training.augment import Augmentation
 from pulmo.training.checkpoint import Values, values_of
 from pulmo.training.device import computing_on
 from pulmo.training.fit import Plan
 from pulmo.training.image_trainer import ImageTrainer, Pictures, Recipe
-from pulmo.training.masks import MaskPredictor, Masks, enlarged, predict_folds
+from pulmo.training.masks import MaskPredictor, Masks, predict_folds, upsampled
 
 PIXELS, COUNT = 16, 48
 NETWORK = UnetParameters(start=4, depth=1, rate=2.0, dropout=0.0, momentum=0.8, shrink=1, head=True)
-RECIPE = Recipe(Plan(7, 6, 0.02, 1, 1e-4, 0.5, 9), 8, Moves(flip_left_right=True), first_positive_share=0.7)
+RECIPE = Recipe(Plan(7, 6, 0.02, 1, 1e-4, 0.5, 9), 8, Augmentation(flip_left_right=True), first_positive_share=0.7)
 
 
 def squares(count: int, seed: int) -> Pictures:
@@ -80,7 +80,7 @@ def test_what_is_watched_goes_into_the_history_alone(trained: Trained) -> None:
     held_out = trained.history["held_out_dice"]
     assert held_out.between(0, 1).all()
     assert held_out.iloc[-1] > held_out.iloc[0]
-    assert trained.history["held_out_loss"].iloc[-1] < trained.history["held_out_loss"].iloc[0]
+    assert trained.history["monitored_loss"].iloc[-1] < trained.history["monitored_loss"].iloc[0]
     # The third training was the first one's, with nothing to watch.
     assert all(np.array_equal(one, other) for one, other in zip(trained.weights[0], trained.weights[2], strict=True))
 
@@ -118,7 +118,7 @@ def test_mirrored_views_agree() -> None:
 def test_probabilities_keep_their_place_at_full_size(shape: tuple[int, int]) -> None:
     small = np.zeros((4, 4), np.uint8)
     small[:, 2:] = 200
-    large = enlarged(small, shape)
+    large = upsampled(small, shape)
     assert large.shape == shape
     middle = shape[1] // 2
     assert (large[:, :middle] <= 100).all()

@@ -3,7 +3,7 @@
 import shutil
 
 from pulmo.commands.console import quietly
-from pulmo.kaggle.on_kaggle import (
+from pulmo.kaggle.runtime import (
     PRESET,
     SCRATCH,
     WORKING,

@@ -1,7 +1,7 @@
 """RSNA on Kaggle, internet off: the test set and `model/` in, `submission.csv` out."""
 
 from pulmo.commands.console import quietly
-from pulmo.kaggle.on_kaggle import SCRATCH, WORKING, check_versions, competition_folder, dataset_folder, install_missing
+from pulmo.kaggle.runtime import SCRATCH, WORKING, check_versions, competition_folder, dataset_folder, install_missing
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pulmo.errors import CommandLineError, FigureWarning, ParticipantVisibleError, UserError
 from pulmo.pipeline.disk import STARTED
-from pulmo.pipeline.telling import tell as tell
+from pulmo.pipeline.log import log as log
 
 MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all, of a single kind, of each of several kinds
 USER_AT_FAULT, COMMAND_LINE_WRONG = 1, 2
@@ -53,7 +53,7 @@ def quietly(command: Callable[[], None], as_json: bool = False) -> None:
         if isinstance(error, BrokenPipeError):  # whoever read the output has had enough of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python writes the rest as it ends
         else:
-            tell(sentence(error))
+            log(sentence(error))
         sys.exit(USER_AT_FAULT)
 
 
@@ -66,11 +66,11 @@ def _tell_faults(error: UserError) -> None:
     for fault in error.faults:
         seen[fault.remedy] += 1
         if seen[fault.remedy] <= few and shown < MOST:
-            tell(str(fault))
+            log(str(fault))
             shown += 1
     if shown < len(error.faults):
         all_of_them = ": `validate --json` lists all" if isinstance(error, ParticipantVisibleError) else ""
-        tell(f"… and {len(error.faults) - shown:,} more faults like these{all_of_them}.")
+        log(f"… and {len(error.faults) - shown:,} more faults like these{all_of_them}.")
 
 
 def sentence(error: OSError) -> str:

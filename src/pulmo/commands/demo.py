@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pulmo import NOT_FOR_CLINICAL_USE
-from pulmo.commands.console import show_table, tell
+from pulmo.commands.console import log, show_table
 from pulmo.commands.report import write_index, write_report
 from pulmo.commands.run import Request, run_all
 from pulmo.competition import Competition
@@ -24,7 +24,7 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
     rows: list[dict[str, str]] = []
     pages: list[Path] = []
     for competition in competitions:
-        tell(f"── {competition.title} ──")
+        log(f"── {competition.title} ──")
         started = time.monotonic()
         data, solution = demo_data(competition, seed)
         request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed)

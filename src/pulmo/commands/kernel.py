@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pulmo.commands.console import show_table, tell
+from pulmo.commands.console import log, show_table
 from pulmo.commands.demo import DEMO, demo_data
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
@@ -29,7 +29,7 @@ def build_kernel(competition: Competition, train: bool, run: str | None, owner: 
     with writing_to(built_kernel(competition, kind).parent):
         built = build(competition, kind, model, owner or user_name() or OWNER)
     if run is not None and model is not None:
-        tell(f"The model is that of run {run!r}.")
+        log(f"The model is that of run {run!r}.")
         _keep_estimate(competition, run, model, built_kernel(competition, kind).parent)
     show_table(
         [{"package": name, "version": version, "licence": licence} for name, version, licence in built.packages]
@@ -46,7 +46,7 @@ def rehearse_kernel(competition: Competition, train: bool, data: Path | None, py
         data, _ = demo_data(competition)
     done = rehearse(competition, kind, data, python, {"PULMO_PRESET": DEMO})
     for note in dict.fromkeys(note for performance in done.performances for note in performance.notes):
-        tell(f"  note: {note}")
+        log(f"  note: {note}")
     show_table(_budget(done))
     for performance in done.performances:
         print(f"Validated and scored: {competition.metric} {performance.score:.6f} with {performance.layout}")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from pulmo.commands.console import tell
+from pulmo.commands.console import log
 from pulmo.commands.run import Request, prepare
 from pulmo.competition import competition_names, find_competition
 from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.runner import Run
 from pulmo.pipeline.scores import SCORES, SUBMISSION, read_scores, scores_of
+from pulmo.report.figure_html import Link
 from pulmo.report.page import Figure, Section, write_page
-from pulmo.report.pictures import Link
 from pulmo.report.sections import SECTIONS, draw_section
 
 SUBMISSIONS = Path("submissions")
@@ -29,10 +29,10 @@ def write_report(request: Request, out: Path | None = None) -> Path:
     writable_folder(path.parent)
     sections = []
     for name, heading in SECTIONS.items():
-        tell(f"{request.competition.name}: drawing {heading.lower()} …")
+        log(f"{request.competition.name}: drawing {heading.lower()} …")
         sections.append(draw_section(run, name, request.competition.module(f"figures.{name}").FIGURES))
     write_page(path, f"{request.competition.title}: run {request.run_name}", _lead(run, request), sections)
-    tell(f"{path}: {path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - started:.0f} s")
+    log(f"{path}: {path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - started:.0f} s")
     return path
 
 

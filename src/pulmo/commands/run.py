@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pulmo import NOT_FOR_CLINICAL_USE
-from pulmo.commands.console import show_json, show_table, tell
+from pulmo.commands.console import log, show_json, show_table
 from pulmo.competition import Competition, StageSpec
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.cross_validation import CV_DIFFERS, differing_from_cv
@@ -84,7 +84,7 @@ def draw(run: Run) -> tuple[Path, ...]:
     """The competition's pictures of what the run has made so far."""
     pictures: list[Path] = run.competition.module("figures").draw(run.paths)
     if pictures and (differing := differing_from_cv(run)):
-        tell(f"  note: cross-validation, in its picture too, differs from the run in {', '.join(differing)}")
+        log(f"  note: cross-validation, in its picture too, differs from the run in {', '.join(differing)}")
     return tuple(pictures)
 
 
@@ -111,7 +111,7 @@ def run_stage(request: Request, name: str) -> None:
     _check_folders(run, request)
     spec = request.competition.stage(name)
     for note in idle_settings(run, request, spec):
-        tell(f"  note: {note}")
+        log(f"  note: {note}")
     _run(run, [spec])
     result: dict[str, Any] = {"stage": name, "folder": str(run.paths.stage(name))}
     if name == "predict":
@@ -212,13 +212,13 @@ def _run(run: Run, specs: Sequence[StageSpec]) -> None:
     try:
         for result in run_stages(run, specs):
             took = "unchanged, skipped" if result.skipped else f"{result.manifest.seconds:6.1f} s"
-            tell(f"{result.spec.name:{width}}  {took:>18}  {result.spec.summary}")
+            log(f"{result.spec.name:{width}}  {took:>18}  {result.spec.summary}")
             notes += result.manifest.notes
     except KeyboardInterrupt:
-        tell("Stopped. What is finished is kept: the same command goes on from there.")
+        log("Stopped. What is finished is kept: the same command goes on from there.")
         raise
     for note in dict.fromkeys(notes):
-        tell(f"  note: {note}")
+        log(f"  note: {note}")
 
 
 def _publish(run: Run, request: Request) -> tuple[Path, Path]:

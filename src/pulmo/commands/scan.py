@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from pulmo import NOT_FOR_CLINICAL_USE
-from pulmo.commands.console import show_json, tell
+from pulmo.commands.console import log, show_json
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.statistics import lung_statistics
 from pulmo.imaging.volume import Volume
 from pulmo.pipeline.disk import writable_folder, writing_to
-from pulmo.report.scan import draw_histogram, draw_montage, write_turning_lungs
+from pulmo.report.scan import draw_histogram, draw_montage, write_lung_surfaces
 
 
 def scan_folder(folder: Path, out: Path | None, as_json: bool) -> None:
@@ -51,12 +51,12 @@ def _facts(volume: Volume, mask: LungMask) -> dict[str, Any]:
 
 
 def _draw(volume: Volume, mask: LungMask, folder: Path) -> list[Path]:
-    tell(f"Drawing into {folder} …")
+    log(f"Drawing into {folder} …")
     montage, histogram, turning = (folder / name for name in ("montage.png", "histogram.png", "lungs.html"))
     with writing_to(folder):
         draw_montage(volume, mask, montage)
         draw_histogram(volume, mask, histogram)
-        write_turning_lungs(volume, mask, turning)
+        write_lung_surfaces(volume, mask, turning)
     return [montage, histogram, turning]
 
 

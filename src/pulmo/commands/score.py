@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pulmo.blending.knobs import Knob, defaults_of
-from pulmo.commands.console import show_json, show_table, tell
+from pulmo.blending.parameters import BlendParameter, defaults_of
+from pulmo.commands.console import log, show_json, show_table
 from pulmo.competition import Competition
 from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, UserError
 from pulmo.pipeline.disk import atomically, writing_to
@@ -23,21 +23,21 @@ def score_file(competition: Competition, path: Path, solution: Path, subset: boo
     submission = _read(competition, path)
     truth = cells.read_solution(solution)
     for note in notes_of(truth):
-        tell(f"note: {note}")
+        log(f"note: {note}")
     if subset:
         submission, truth = _share(competition, submission, truth)
     value = cells.score(truth, submission, competition.row_id)
     if as_json:
         show_json({"submission": str(path), "metric": competition.metric, "score": value, "rows": len(truth)})
     else:
-        tell(f"{competition.metric} of {path} on {len(truth)} rows of {solution}:")
+        log(f"{competition.metric} of {path} on {len(truth)} rows of {solution}:")
         print(f"{value:.6f}")
 
 
 def validate_file(competition: Competition, path: Path, sample: Path, as_json: bool = False) -> None:
     """Check a submission against Kaggle's format; every fault is named."""
     submission = _read(competition, path)
-    expected = read_table(sample, [competition.row_id], competition.also_called)
+    expected = read_table(sample, [competition.row_id], competition.column_aliases)
     validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
     if as_json:
         show_json({"submission": str(path), "valid": True, "rows": len(submission)})
@@ -47,17 +47,17 @@ def validate_file(competition: Competition, path: Path, sample: Path, as_json: b
 
 def _read(competition: Competition, path: Path) -> pd.DataFrame:
     """A submission; what was put right in it is said."""
-    table = read_submission(path, competition.submission_columns, competition.also_called)
+    table = read_submission(path, competition.submission_columns, competition.column_aliases)
     for note in notes_of(table):
-        tell(f"note: {note}")
+        log(f"note: {note}")
     return table
 
 
 @dataclass(frozen=True)
 class BlendRequest:
-    """What to combine, and how: by weights and knobs given or fitted to a solution, or equally and by the defaults.
+    """What to combine: with weights and parameters given, or fitted to a solution, or equal weights and the defaults.
 
-    `knobs` are `name=value`, as given to `--set`.
+    `parameters` are `name=value`, as given to `--set`.
     """
 
     paths: Sequence[Path]
@@ -65,14 +65,14 @@ class BlendRequest:
     weights: str | None = None
     solution: Path | None = None
     subset: bool = False
-    knobs: Sequence[str] = field(default=())
+    parameters: Sequence[str] = field(default=())
     json: bool = False
 
 
 def blend_files(competition: Competition, request: BlendRequest) -> None:
     """Combine submission files."""
-    if request.solution is not None and (request.weights is not None or request.knobs):
-        remedy = "Give weights and knobs, or let them be fitted"
+    if request.solution is not None and (request.weights is not None or request.parameters):
+        remedy = "Give weights and parameters, or let them be fitted"
         raise CommandLineError(Fault("--solution and --weights or --set", "were both given", remedy))
     cells = competition.module("submission")
     tables = [_read(competition, path) for path in request.paths]
@@ -80,18 +80,21 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
         tables = _share_ids(competition, tables)
     _check_together(competition, tables)
     if request.solution is not None:
-        weights, knobs = _fit(competition, request, tables)
+        weights, parameters = _fit(competition, request, tables)
     else:
         weights = [1.0] * len(tables) if request.weights is None else _parse_weights(request.weights, len(tables))
-        knobs = {**defaults_of(cells.KNOBS), **_parse_knobs(request.knobs, cells.KNOBS)}
+        parameters = {
+            **defaults_of(cells.BLEND_PARAMETERS),
+            **_parse_parameters(request.parameters, cells.BLEND_PARAMETERS),
+        }
         for path, weight in zip(request.paths, weights, strict=True):
-            tell(f"{weight / sum(weights):8.4f}  {path}")
-    combined = cells.blend(tables, weights, **knobs)
+            log(f"{weight / sum(weights):8.4f}  {path}")
+    combined = cells.blend(tables, weights, **parameters)
     with writing_to(request.out.parent):
         request.out.parent.mkdir(parents=True, exist_ok=True)
         atomically(request.out, lambda path: combined.to_csv(path, index=False, lineterminator="\n"))
     if request.json:
-        show_json({"submission": str(request.out), "rows": len(combined), "weights": weights, "knobs": knobs})
+        show_json({"submission": str(request.out), "rows": len(combined), "weights": weights, "parameters": parameters})
     else:
         print(f"{request.out}: {len(combined)} rows")
 
@@ -99,8 +102,11 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
 def _fit(
     competition: Competition, request: BlendRequest, tables: Sequence[pd.DataFrame]
 ) -> tuple[list[float], dict[str, float]]:
-    """Weights and knobs fitted on one half of the solution; the other half's scores are printed beside each file's."""
-    from pulmo.blending.halves import fit_blend, half_of  # not for every blend: it loads more than scoring needs
+    """Weights and parameters fitted on one half of the solution; the scores on the other half are printed."""
+    from pulmo.blending.holdout_fit import (  # not for every blend: it loads more than scoring needs
+        fit_blend,
+        holdout_half,
+    )
 
     assert request.solution is not None
     cells, row_id = competition.module("submission"), competition.row_id
@@ -108,7 +114,7 @@ def _fit(
     if request.subset:
         _, truth = _share(competition, tables[0], truth)
     cells.score(truth, tables[0], row_id)  # names what is amiss between them before the halves hide it
-    half = truth[row_id].map(cells.group_of).map(half_of)
+    half = truth[row_id].map(cells.group_of).map(holdout_half)
     truths = [truth[half == which] for which in (0, 1)]
     if not all(map(len, truths)):
         raise UserError(Fault(str(request.solution), "cannot be split in two", "Give a solution of more patients"))
@@ -118,9 +124,9 @@ def _fit(
     def score(table: pd.DataFrame, which: int) -> float:
         return sign * float(cells.score(truths[which], table, row_id))
 
-    fit = fit_blend(halves, cells.blend, score, cells.KNOBS)
+    fit = fit_blend(halves, cells.blend, score, cells.BLEND_PARAMETERS)
     if request.json:
-        return fit.weights.tolist(), fit.knobs
+        return fit.weights.tolist(), fit.parameters
     names = [*map(str, request.paths), "blend"]
     columns = zip(names, [*fit.weights, 1.0], sign * fit.first, sign * fit.second, strict=True)
     show_table(
@@ -129,9 +135,9 @@ def _fit(
             for name, weight, first, second in columns
         ]
     )
-    for name, value in fit.knobs.items():
-        print(f"{name} {value:g} (default {cells.KNOBS[name].default:g})")
-    return fit.weights.tolist(), fit.knobs
+    for name, value in fit.parameters.items():
+        print(f"{name} {value:g} (default {cells.BLEND_PARAMETERS[name].default:g})")
+    return fit.weights.tolist(), fit.parameters
 
 
 def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -140,7 +146,7 @@ def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list
     common = set.intersection(*(set(table[row_id]) for table in tables))
     kept = [table[table[row_id].isin(common)] for table in tables]
     for table, rest in zip(tables, kept, strict=True):
-        tell(f"--subset: {len(table) - len(rest)} rows of {name_of(table, 'a submission')} are left out")
+        log(f"--subset: {len(table) - len(rest)} rows of {name_of(table, 'a submission')} are left out")
     return kept
 
 
@@ -150,8 +156,8 @@ def _share(
     kept_truth, kept = shared_rows(truth, submission, competition.row_id)
     if kept.empty:
         raise UserError(Fault("--subset", "submission and solution share no id", "Check that they belong together"))
-    tell(f"--subset: {len(submission) - len(kept)} rows of the submission are left out")
-    tell(f"--subset: {len(truth) - len(kept_truth)} rows of the solution are left out")
+    log(f"--subset: {len(submission) - len(kept)} rows of the submission are left out")
+    log(f"--subset: {len(truth) - len(kept_truth)} rows of the solution are left out")
     return kept, kept_truth
 
 
@@ -180,18 +186,18 @@ def _parse_weights(text: str, count: int) -> list[float]:
     return [weight / max(weights) for weight in weights]
 
 
-def _parse_knobs(texts: Sequence[str], known: Mapping[str, Knob]) -> dict[str, float]:
-    knobs = {}
+def _parse_parameters(texts: Sequence[str], known: Mapping[str, BlendParameter]) -> dict[str, float]:
+    parameters = {}
     for text in texts:
         name, _, value = text.partition("=")
         if name not in known:
             remedy = f"Choose from {', '.join(known)}" if known else "This competition's blend has weights alone"
-            raise CommandLineError(Fault(f"--set {text}", f"there is no knob {name!r}", remedy))
+            raise CommandLineError(Fault(f"--set {text}", f"there is no parameter {name!r}", remedy))
         try:
-            knobs[name] = float(value)
+            parameters[name] = float(value)
         except ValueError:
-            knobs[name] = math.nan
-        if not math.isfinite(knobs[name]):
+            parameters[name] = math.nan
+        if not math.isfinite(parameters[name]):
             remedy = f"Write e.g. --set {name}={known[name].default:g}"
             raise CommandLineError(Fault(f"--set {text}", f"{value!r} is no finite number", remedy))
-    return knobs
+    return parameters

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pulmo.commands.console import show_json, show_table, tell
+from pulmo.commands.console import log, show_json, show_table
 from pulmo.commands.score import validate_file
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
@@ -45,7 +45,7 @@ def submit_file(
 
     kernel = "" if kernel_version is None else f"{_built_kernel(competition)}/{kernel_version}"
     done = submit(competition.kaggle_slug, path, entry_of(competition, path, message, kernel), resend)
-    tell(f"Kept in {LEDGER}")
+    log(f"Kept in {LEDGER}")
     show_table([_row(done)])
 
 

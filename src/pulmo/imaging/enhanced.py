@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset, dcmread
 
-from pulmo.imaging.elements import UNDEFINED, read_elements
+from pulmo.imaging.dicom_parser import UNDEFINED, read_elements
 from pulmo.imaging.slices import (
     PHASE_KEYWORDS,
     SLICE_TAGS,

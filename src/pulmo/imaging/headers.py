@@ -12,7 +12,7 @@ from pydicom.multival import MultiValue
 
 from pulmo.errors import Fault, ScanError
 from pulmo.files import files_below, printable
-from pulmo.imaging.elements import read_elements
+from pulmo.imaging.dicom_parser import read_elements
 
 META_KEYWORDS = (
     *("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID", "ImplementationClassUID"),

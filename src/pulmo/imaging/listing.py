@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydicom.datadict import tag_for_keyword
 
 from pulmo.files import folders_below
-from pulmo.imaging.elements import NotDicomError, read_elements
+from pulmo.imaging.dicom_parser import NotDicomError, read_elements
 from pulmo.imaging.slices import SLICE_TAGS, Values, modality_of
 
 _KEYWORDS = ("SeriesDescription", "ProtocolName", "ImageType", "PatientID", "SeriesInstanceUID")

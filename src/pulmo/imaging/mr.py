@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.area import Size, area_mean, edges_between
+from pulmo.imaging.area_resample import Size, area_mean, edges_between
 from pulmo.imaging.network_volume import upright
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.placing import slice_normal

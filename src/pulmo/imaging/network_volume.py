@@ -8,7 +8,7 @@ import cc3d
 import cv2
 import numpy as np
 
-from pulmo.imaging.area import Size, area_mean, area_most, edges_between
+from pulmo.imaging.area_resample import Size, area_mean, area_most, edges_between
 from pulmo.imaging.hounsfield import LOWEST_HU
 from pulmo.imaging.left_right import labelled_window
 from pulmo.imaging.morphology import disk
@@ -20,12 +20,12 @@ Channel = Literal["mean", "compact"]
 
 *compact* is the greatest value after a grey opening of each slice by a disc: what the disc does not fit into, as
 vessels and the wall of a lung grown by a little, takes the value of the lung around it, and a nodule keeps its own.
-All that is not denser than COMPACT_HU then becomes air, and so do dense parts larger than any nodule, such as the hilum
-with the vessels that hang on it: what is left are nodules and what looks like one, on an even ground.
+All that is not denser than NODULE_ENHANCED_HU then becomes air, and so do dense parts larger than any nodule, such as
+the hilum with its vessels: what is left are nodules and what looks like one, on an even ground.
 Source: openings and sizes as rules for nodules, Messay et al., Med Image Anal 2010; 14: 390.
 """
 
-COMPACT_HU = -400
+NODULE_ENHANCED_HU = -400
 """Where an opened slice is denser, something compact lies there."""
 LARGEST_MM = 40.0
 """Of a compact part, along each axis: nodules end at 30 mm, by definition, and slices may be 7 mm apart."""
@@ -82,7 +82,7 @@ def network_volume(volume: Volume, labels: np.ndarray | None, wanted: LungFormat
     if not wanted.masked:
         mask = None
     sought = "compact" in wanted.channels or wanted.slice_share < 1
-    compact = compact_tissue(volume, mask, wanted.vessel_mm) if sought else np.empty((len(volume.hu), 0, 0), np.int16)
+    compact = white_top_hat(volume, mask, wanted.vessel_mm) if sought else np.empty((len(volume.hu), 0, 0), np.int16)
     chosen = _likely(compact, wanted.slice_share)
     # What is left out between chosen slices is closed up, not bridged.
     extents = np.diff(edges_between(volume.positions_mm))[chosen]
@@ -133,7 +133,7 @@ def _planes(volume: Volume, mask: np.ndarray | None, chosen: np.ndarray) -> Iter
         yield plane if mask is None else np.where(mask[index], plane, air)
 
 
-def compact_tissue(volume: Volume, mask: np.ndarray | None, vessel_mm: float) -> np.ndarray:
+def white_top_hat(volume: Volume, mask: np.ndarray | None, vessel_mm: float) -> np.ndarray:
     """The same without vessels and without what is larger than a nodule, on larger pixels where they are small."""
     shape, spacing = volume.hu.shape[1:], volume.pixel_spacing_mm
     rows, columns = (max(1, round(n * mm / max(mm, _COMPACT_PIXEL_MM))) for n, mm in zip(shape, spacing, strict=True))
@@ -143,7 +143,7 @@ def compact_tissue(volume: Volume, mask: np.ndarray | None, vessel_mm: float) ->
     for index, plane in enumerate(_planes(volume, mask, np.arange(len(volume.hu)))):
         small = cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA)
         cv2.morphologyEx(small, cv2.MORPH_OPEN, kernel, dst=opened[index])
-    parts = cc3d.connected_components(opened > COMPACT_HU, connectivity=6)
+    parts = cc3d.connected_components(opened > NODULE_ENHANCED_HU, connectivity=6)
     boxes = cc3d.statistics(parts)["bounding_boxes"]
     steps = (usual_step(volume.positions_mm), *pixel)
     sides = np.array([[(side.stop - side.start) * mm for side, mm in zip(box, steps, strict=True)] for box in boxes])
@@ -155,6 +155,6 @@ def compact_tissue(volume: Volume, mask: np.ndarray | None, vessel_mm: float) ->
 
 def _likely(compact: np.ndarray, share: float) -> np.ndarray:
     """Slices most likely to hold a nodule, in their order: those with the largest area of compact tissue."""
-    areas = np.count_nonzero(compact > COMPACT_HU, axis=(1, 2))
+    areas = np.count_nonzero(compact > NODULE_ENHANCED_HU, axis=(1, 2))
     kept = max(1, round(share * len(areas)))
     return np.sort(np.argsort(-areas, kind="stable")[:kept])

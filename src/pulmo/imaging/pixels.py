@@ -10,7 +10,7 @@ from pydicom import dcmread
 from pydicom.encaps import get_frame
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.elements import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED, readable
+from pulmo.imaging.dicom_parser import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED, readable
 from pulmo.imaging.slices import SliceHeader
 from pulmo.imaging.stored_bits import stored_values
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.datadict import tag_for_keyword
 
 from pulmo.errors import Fault, ScanError
-from pulmo.imaging.elements import NotDicomError, read_elements
+from pulmo.imaging.dicom_parser import NotDicomError, read_elements
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.slices import SLICE_TAGS, NotASliceError, SliceHeader, Values, slice_header
 
@@ -77,7 +77,7 @@ def read_radiograph_header(path: Path) -> RadiographHeader:
     return _header(*_read(path))
 
 
-def shrunk(grey: np.ndarray, pixels: int) -> np.ndarray:
+def resized(grey: np.ndarray, pixels: int) -> np.ndarray:
     """A picture (rows, columns) of any dtype → (pixels, pixels), each pixel the mean over its area.
 
     A picture that is not square is squeezed, so that the way back for masks and boxes is one factor a side.
@@ -87,7 +87,7 @@ def shrunk(grey: np.ndarray, pixels: int) -> np.ndarray:
     return small
 
 
-def evened(grey: np.ndarray, limit: float) -> np.ndarray:
+def equalize_clahe(grey: np.ndarray, limit: float) -> np.ndarray:
     """A picture uint8 (rows, columns) with as much contrast in dark parts as in bright ones.
 
     Grey levels are spread over each part by its own histogram, whose bars are cut at `limit` times their mean, so that

@@ -8,7 +8,7 @@ from pydicom.datadict import tag_for_keyword
 
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.decimals import QUANTITIES, Measured, decimals, measured
-from pulmo.imaging.elements import NATIVE, UNDEFINED, Elements, NotDicomError, read_elements
+from pulmo.imaging.dicom_parser import NATIVE, UNDEFINED, Elements, NotDicomError, read_elements
 
 PHASE_KEYWORDS = (
     *("TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase", "TriggerTime", "EchoTime", "ConvolutionKernel"),

@@ -14,9 +14,9 @@ from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, 
 from pulmo.kaggle.image import read_images
 from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.locking import only_one
-from pulmo.kaggle.on_kaggle import VERSIONS
 from pulmo.kaggle.packages import expected_packages, kernel_libraries, missing_packages
 from pulmo.kaggle.private import check_private as _check_private
+from pulmo.kaggle.runtime import VERSIONS
 from pulmo.kaggle.script import build_script
 from pulmo.kaggle.wheels import bring_wheels
 

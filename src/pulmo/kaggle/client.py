@@ -19,7 +19,7 @@ from urllib3.util import Retry
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle import credentials
 from pulmo.kaggle.credentials import hide
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.log import log
 
 TIMEOUT_SECONDS = 60.0
 TRIES = 5
@@ -38,7 +38,7 @@ class _AnnouncedRetry(Retry):
     def sleep(self, response: Any = None) -> None:
         seconds = (self.get_retry_after(response) if response is not None else None) or self.get_backoff_time()
         if seconds >= 1:
-            tell(f"Kaggle is busy or out of reach: trying again in {seconds:.0f} s …")
+            log(f"Kaggle is busy or out of reach: trying again in {seconds:.0f} s …")
         super().sleep(response)
 
 

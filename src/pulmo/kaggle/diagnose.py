@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 
 from pulmo.errors import Fault
-from pulmo.kaggle.watch import Use
+from pulmo.kaggle.resource_monitor import Use
 
 _KILLED = {-signal.SIGKILL, 128 + signal.SIGKILL}
 

@@ -15,8 +15,8 @@ from pulmo.errors import Fault, UserError
 from pulmo.kaggle.client import connected, in_plain_words, web_session
 from pulmo.kaggle.locking import only_one
 from pulmo.kaggle.unpack import DamagedArchiveError, unpack
+from pulmo.pipeline.log import log
 from pulmo.pipeline.progress import bar
-from pulmo.pipeline.telling import tell
 
 CHUNK_BYTES = 2**20
 FETCHED = ".fetched"  # after the archive's name, once it is whole
@@ -88,7 +88,7 @@ def _fetch(competitions: Any, slug: str, archive: Path) -> None:
     request.competition_name = slug
     with competitions.download_data_files(request) as response:
         url = response.url  # where Kaggle's redirect led: signed, and good without credentials
-    tell(f"Fetching {slug}.zip; the same command goes on from here if it is stopped.")
+    log(f"Fetching {slug}.zip; the same command goes on from here if it is stopped.")
     with in_plain_words(f"fetching {slug}.zip"), web_session() as session:
         _continue(session, url, archive, _parts(archive)[0])
 

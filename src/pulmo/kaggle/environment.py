@@ -25,8 +25,8 @@ from pulmo.kaggle.image import (
     own_requirements,
     with_requirements,
 )
-from pulmo.pipeline.linking import link_or_copy
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.links import link_or_copy
+from pulmo.pipeline.log import log
 
 FOLDER = Path("work") / "rehearsal"
 PREFERRED = "python3.12"
@@ -76,7 +76,7 @@ def prepare_environment(command: str, interpreter: Interpreter) -> Path:
     here = with_requirements(names, interpreter.version)
     same = interpreter == this and all(image.versions.get(name) == installed_version(name) for name in {*names, *here})
     how = "Linking what is installed here" if same else "Installing them takes some minutes, once"
-    tell(f"The versions of Kaggle's image for Python {interpreter.version}: {how} …")
+    log(f"The versions of Kaggle's image for Python {interpreter.version}: {how} …")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([command, "-m", "venv", str(folder)], check=True)
     if same:

@@ -23,7 +23,7 @@ from typing import IO, NamedTuple
 
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.locking import lock, only_one
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.log import log
 
 LEDGER = Path("submissions") / "ledger.csv"
 
@@ -127,7 +127,7 @@ def read(path: Path) -> list[Entry]:
     """
     entries, damaged = _read(path)
     for row in damaged:
-        tell(f"{path}, row {row.number}: is not whole and is left out")
+        log(f"{path}, row {row.number}: is not whole and is left out")
     return entries
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.log import log
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def lock(file: IO[bytes], busy: str = "") -> bool:
         return False
     except BlockingIOError:
         if busy:
-            tell(busy)
+            log(busy)
         fcntl.flock(file, fcntl.LOCK_EX)
         return True
 

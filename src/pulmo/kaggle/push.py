@@ -32,8 +32,8 @@ from pulmo.kaggle.private import check_private
 from pulmo.kaggle.upload import put_file
 from pulmo.kaggle.waiting import wait_for
 from pulmo.pipeline.fingerprint import digest_file
+from pulmo.pipeline.log import log
 from pulmo.pipeline.scores import SHA256, SUBMISSION, read_scores, write_scores
-from pulmo.pipeline.telling import tell
 
 _NO_SUCH = (403, 404)  # what Kaggle answers about a dataset that is not there, or is another's
 
@@ -63,7 +63,7 @@ def push(competition: Competition, kind: str) -> Pushed:
     with connected() as client:
         _send_dataset(client, built_dataset(competition, kind))
         version = _save_kernel(client, metadata, (kernel / SCRIPT).read_text())
-        tell(f"{name}, version {version}: sent")
+        log(f"{name}, version {version}: sent")
         _wait_for_kernel(client, name, version)
         folder = Path("submissions") / competition.name / f"{name.rpartition('/')[2]}-v{version}"
         files = _fetch_output(client, name, version, folder)
@@ -100,7 +100,7 @@ def _send_dataset(client: Any, folder: Path) -> None:
     if answer.error:
         raise UserError(Fault(metadata["id"], f"Kaggle refused the dataset: {answer.error}", "Do as it says"))
     version = wait_for("Kaggle unpacks the dataset", lambda: _ready(datasets, owner, slug, before))
-    tell(f"{metadata['id']}, version {version}: sent")
+    log(f"{metadata['id']}, version {version}: sent")
 
 
 def _send_folder(client: Any, folder: Path) -> Any:
@@ -124,7 +124,7 @@ def _send_blob(client: Any, path: Path) -> Any:
     request.content_length = path.stat().st_size
     request.last_modified_epoch_seconds = int(path.stat().st_mtime)
     place = client.blobs.blob_api_client.start_blob_upload(request)
-    tell(f"Sending {path.name}, {path.stat().st_size / 1e6:.1f} MB …")
+    log(f"Sending {path.name}, {path.stat().st_size / 1e6:.1f} MB …")
     put_file(path, place.create_url)
     file = ApiDatasetNewFile()
     file.token = place.token

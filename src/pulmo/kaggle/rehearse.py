@@ -17,16 +17,16 @@ from pulmo.kaggle.diagnose import diagnose
 from pulmo.kaggle.environment import FOLDER, find_interpreter, prepare_environment
 from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, kernel_id
 from pulmo.kaggle.limits import Limit, limits_of
-from pulmo.kaggle.sandbox import Scene, has_namespaces, start
-from pulmo.kaggle.watch import Allowance, Use, watch
-from pulmo.pipeline.telling import tell
+from pulmo.kaggle.resource_monitor import Allowance, Use, watch
+from pulmo.kaggle.sandbox import SandboxConfig, has_namespaces, start
+from pulmo.pipeline.log import log
 from pulmo.scoring.tables import read_submission, read_table
 from pulmo.scoring.validation import validate
 
 SUBMISSION = "submission.csv"
 
 
-class Performance(NamedTuple):
+class RehearsalRun(NamedTuple):
     """One run of the kernel: the layout of its inputs, what it used, its score and its notes of what it left out."""
 
     layout: str
@@ -38,7 +38,7 @@ class Performance(NamedTuple):
 class Rehearsal(NamedTuple):
     """All runs, under which Python, whether in namespaces, with which limits, and the script's size."""
 
-    performances: list[Performance]
+    performances: list[RehearsalRun]
     python: str
     alone: bool
     limits: dict[str, Limit]
@@ -74,9 +74,9 @@ def rehearse(
     hidden, solution = folder / "hidden", folder / "solution.csv"
     model = built_dataset(competition, kind) / "model"  # there in the kernel that only predicts
     competition.module("hidden_test").write_hidden_test(data, hidden, solution, model=model if model.is_dir() else None)
-    tell(f"Hidden test set: {_cases(competition, hidden)} cases cut from {data}, an image missing, another broken")
+    log(f"Hidden test set: {_cases(competition, hidden)} cases cut from {data}, an image missing, another broken")
     alone = has_namespaces()
-    tell(f"Python {interpreter.version}, {_walls(alone)}")
+    log(f"Python {interpreter.version}, {_walls(alone)}")
 
     limits = limits_of(competition)
     hours = "gpu_hours" if metadata["enable_gpu"] == "true" else "cpu_hours"
@@ -84,12 +84,12 @@ def rehearse(
         limits[hours].amount * 3600, limits["memory_gb"].amount * 1e9, limits["output_gb"].amount * 1e9
     )
     script, dataset = built_kernel(competition, kind) / SCRIPT, built_dataset(competition, kind)
-    performances: list[Performance] = []
+    performances: list[RehearsalRun] = []
     for layout, inputs in _layouts(competition, metadata, hidden, dataset).items():
-        tell(f"Running it with {layout} …")
+        log(f"Running it with {layout} …")
         place = folder / f"layout{len(performances) + 1}"
         place.mkdir()
-        scene = Scene(place, script, inputs, venv, interpreter.prefix, variables or {})
+        scene = SandboxConfig(place, script, inputs, venv, interpreter.prefix, variables or {})
         performances.append(_perform(competition, scene, allowance, alone, layout, solution))
     _check_equal(folder, performances)
     return Rehearsal(performances, interpreter.version, alone, limits, hours, script.stat().st_size)
@@ -125,8 +125,8 @@ def _cases(competition: Competition, hidden: Path) -> int:
 
 
 def _perform(
-    competition: Competition, scene: Scene, allowance: Allowance, alone: bool, layout: str, solution: Path
-) -> Performance:
+    competition: Competition, scene: SandboxConfig, allowance: Allowance, alone: bool, layout: str, solution: Path
+) -> RehearsalRun:
     log = scene.folder / "log.txt"
     use = watch(start(scene, log, alone), allowance, [scene.working, scene.temporary])
     said, where = log.read_text(errors="replace"), f"{layout} ({log})"
@@ -139,7 +139,7 @@ def _perform(
         raise UserError(Fault(where, f"it wrote no {SUBMISSION}", "Write it to /kaggle/working"))
     mount, hidden = next(place for place in scene.inputs.items() if place[0].endswith(competition.kaggle_slug))
     score = _score(competition, submission, hidden / competition.sample, solution)
-    return Performance(layout, use, score, _notes(said, mount))
+    return RehearsalRun(layout, use, score, _notes(said, mount))
 
 
 def _notes(said: str, mount: str) -> list[str]:
@@ -155,7 +155,7 @@ def _score(competition: Competition, submission: Path, sample: Path, solution: P
     return float(cells.score(cells.read_solution(solution), table, competition.row_id))
 
 
-def _check_equal(folder: Path, performances: list[Performance]) -> None:
+def _check_equal(folder: Path, performances: list[RehearsalRun]) -> None:
     scores = {performance.score for performance in performances}
     if len(scores) > 1:
         what = f"scores {', '.join(map(str, sorted(scores)))} from the same inputs"

@@ -42,7 +42,7 @@ socket.socket, socket.getaddrinfo = _Deaf, _no_address
 '''
 
 
-class Scene(NamedTuple):
+class SandboxConfig(NamedTuple):
     """What a kernel shall find.
 
     Attributes:
@@ -79,7 +79,7 @@ def has_namespaces() -> bool:
     return subprocess.run([*_ALONE, "true"], capture_output=True, check=False).returncode == 0
 
 
-def start(scene: Scene, log: Path, namespaces: bool) -> subprocess.Popen[bytes]:
+def start(scene: SandboxConfig, log: Path, namespaces: bool) -> subprocess.Popen[bytes]:
     """Start the kernel; what it says goes to `log`."""
     scene.working.mkdir(parents=True)
     scene.temporary.mkdir()
@@ -97,7 +97,7 @@ def start(scene: Scene, log: Path, namespaces: bool) -> subprocess.Popen[bytes]:
         )
 
 
-def _alone(scene: Scene) -> tuple[list[str], dict[str, str]]:
+def _alone(scene: SandboxConfig) -> tuple[list[str], dict[str, str]]:
     """Behind a root of its own, whose mounts go with the last process."""
     root = scene.folder / "root"
     root.mkdir()
@@ -133,7 +133,7 @@ def _bind(root: Path, place: str, path: Path, read_only: bool) -> list[str]:
     return lines
 
 
-def _aside(scene: Scene) -> tuple[list[str], dict[str, str]]:
+def _aside(scene: SandboxConfig) -> tuple[list[str], dict[str, str]]:
     """In a folder that stands for `/kaggle`, without sockets."""
     kaggle = scene.folder / "kaggle"
     for name, path in scene.inputs.items():

@@ -26,7 +26,7 @@ from pulmo.kaggle.client import connected, fault_of, tried_once
 from pulmo.kaggle.ledger import LEDGER, Entry
 from pulmo.kaggle.upload import put_file
 from pulmo.kaggle.waiting import wait_for
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.log import log
 
 LISTED = 100  # submissions asked for at a time
 LISTED_WITHIN = 6  # looks into Kaggle's list, which shows a new submission a little late
@@ -79,15 +79,15 @@ def _sent_before(competitions: Any, slug: str, entry: Entry) -> Entry | None:
     if known is None:
         return None
     if not known.ref:
-        tell(f"The ledger says that this file was being sent on {known.when}: asking Kaggle whether it arrived …")
+        log(f"The ledger says that this file was being sent on {known.when}: asking Kaggle whether it arrived …")
         ref = _ref_in_list(competitions, slug, known)
         if not ref and known.status == ledger.FAILED:
-            tell("It did not: it is sent again.")
+            log("It did not: it is sent again.")
             return None
         if not ref:
             raise UserError(_may_have_arrived(slug, f"the send of {known.when} was cut off"))
         known = ledger.append(LEDGER, known._replace(ref=ref, status=ledger.PENDING))
-    tell(f"This very file was sent on {known.when} (“{known.message}”): it is not sent again.")
+    log(f"This very file was sent on {known.when} (“{known.message}”): it is not sent again.")
     return known
 
 
@@ -192,7 +192,7 @@ def _scored(competitions: Any, entry: Entry) -> Entry:
         submission = competitions.get_submission(request)
         return None if submission.status == SubmissionStatus.PENDING else submission
 
-    tell("Waiting for the score; the same command goes on from here if it is stopped.")
+    log("Waiting for the score; the same command goes on from here if it is stopped.")
     return _final(wait_for("Kaggle scores it", judged), entry)
 
 

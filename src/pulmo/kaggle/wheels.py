@@ -15,9 +15,9 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.on_kaggle import INDEX
 from pulmo.kaggle.packages import Package
-from pulmo.pipeline.telling import tell
+from pulmo.kaggle.runtime import INDEX
+from pulmo.pipeline.log import log
 
 CACHE = Path("work") / "wheels"
 LICENCES = "licences.csv"
@@ -57,7 +57,7 @@ def _wheels(python: str, packages: Sequence[Package]) -> list[Path]:
     cache.mkdir(parents=True, exist_ok=True)
     absent = [package for package in packages if _find(cache, package, python) is None]
     if absent:
-        tell(f"Fetching {len(absent)} wheels for Python {python} …")
+        log(f"Fetching {len(absent)} wheels for Python {python} …")
         _download(python, absent, cache)
     found = [_find(cache, package, python) for package in packages]
     return [wheel for wheel in found if wheel is not None]

@@ -2,7 +2,7 @@
 
 With t the time gone by in years and z the columns that describe a patient, the centre is a + b·t + c·t·z for two
 columns at the most, and the standard deviation exp(d + e·ln(1 + weeks/20)). Every choice of columns has its line, which
-weighs in the average as much as it is likely for patients that it has not seen (see `soft_choice`). An average of lines
+weighs in the average as much as it is likely for patients that it has not seen (see `pseudo_bma`). An average of lines
 is a line: so one is left, in which most columns have next to nothing to say.
 
 On the competition's patients all columns at once do worse than none: few parameters are what wins there.
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from pulmo.models.soft_choice import judged_by_others, shares
+from pulmo.models.pseudo_bma import judged_by_others, shares
 
 WEEKS_A_YEAR = 52.0
 WEEKS_OF_NOISE = 20.0

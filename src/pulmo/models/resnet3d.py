@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
+from pulmo.models.intensity_scale import IntensityScale
 from pulmo.models.normalise import Normalise
-from pulmo.models.volume_scale import VolumeScale
 
 CLASSES = 2
 NEGATIVE_SLOPE = 0.1
@@ -36,7 +36,7 @@ class ResNet3dParameters(NamedTuple):
     dropout: float
 
 
-def resnet3d(parameters: ResNet3dParameters, scale: VolumeScale) -> Any:
+def resnet3d(parameters: ResNet3dParameters, scale: IntensityScale) -> Any:
     """Build the network.
 
     Returns:

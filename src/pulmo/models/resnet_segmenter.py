@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from pulmo.models.segmenter import check_size, enlarged, normalised
+from pulmo.models.segmenter import check_size, normalised, upsampled
 
 HEAD_FILTERS, UP_FILTERS, UP_SIZE, UP_STRIDE = 256, 128, 8, 4
 SHORT_HEAD_MOMENTUM = 0.9999
@@ -63,7 +63,7 @@ def resnet_segmenter(parameters: ResnetSegmenterParameters, pixels: int) -> Any:
     x = _short_head(x, parameters) if parameters.short_head else _head(x, parameters)
     # In float32, because this is what the loss is made of.
     x = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32")(x)
-    mask = enlarged(x, pixels // x.shape[1], "nearest")
+    mask = upsampled(x, pixels // x.shape[1], "nearest")
     return keras.Model({"image": image}, {"mask": mask}, name="resnet_segmenter")
 
 

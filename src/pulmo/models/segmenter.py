@@ -29,7 +29,7 @@ def as_segmenter(name: str, image: Any, features: Any, bottom: Any = None) -> An
     """The network from `image`: last `features`, maybe smaller than it → mask; `bottom` features, if any → head."""
     # In float32, because this is what the loss is made of.
     x = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32")(features)
-    outputs = {"mask": enlarged(x, image.shape[1] // x.shape[1], "bilinear")}
+    outputs = {"mask": upsampled(x, image.shape[1] // x.shape[1], "bilinear")}
     if bottom is not None:
         pooled = [layers.GlobalAveragePooling2D()(bottom), layers.GlobalMaxPooling2D()(bottom)]
         said = layers.Dense(1, activation="sigmoid", dtype="float32")(layers.Concatenate()(pooled))
@@ -37,7 +37,7 @@ def as_segmenter(name: str, image: Any, features: Any, bottom: Any = None) -> An
     return keras.Model({"image": image}, outputs, name=name)
 
 
-def enlarged(x: Any, times: int, interpolation: str) -> Any:
+def upsampled(x: Any, times: int, interpolation: str) -> Any:
     """(batch, rows, columns, 1) → (batch, times · rows, times · columns)."""
     if times > 1:
         x = layers.UpSampling2D(times, interpolation=interpolation, dtype="float32")(x)

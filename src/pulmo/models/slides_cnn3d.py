@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
+from pulmo.models.intensity_scale import IntensityScale
 from pulmo.models.normalise import Normalise
 from pulmo.models.resnet3d import CLASSES, LOCALISED
-from pulmo.models.volume_scale import VolumeScale
 
 
 class SlidesCnn3dParameters(NamedTuple):
@@ -26,7 +26,7 @@ class SlidesCnn3dParameters(NamedTuple):
     dropout: float
 
 
-def slides_cnn3d(parameters: SlidesCnn3dParameters, scale: VolumeScale) -> Any:
+def slides_cnn3d(parameters: SlidesCnn3dParameters, scale: IntensityScale) -> Any:
     """Build the network.
 
     Returns:

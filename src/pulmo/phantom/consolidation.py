@@ -54,7 +54,7 @@ class Consolidation:
         scene.aerated *= 1 - np.float32(0.7) * density
 
 
-def consolidations_by_lot(
+def random_consolidations(
     thorax: Thorax, canvas: Canvas, rng: np.random.Generator
 ) -> tuple[tuple[Consolidation, ...], tuple[Box, ...]]:
     """One to three, whose boxes do not overlap; the second in the other lung."""

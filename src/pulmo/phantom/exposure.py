@@ -32,7 +32,7 @@ class Exposure(NamedTuple):
         return Canvas(pixels, _FIELD_MM / self.zoom, (x, y + _BELOW_MM), self.degrees)
 
 
-def thorax_by_lot(rng: np.random.Generator) -> Thorax:
+def random_thorax(rng: np.random.Generator) -> Thorax:
     """A patient: AP pictures are of the ill, who breathe in less and whose heart is nearer to the tube."""
     male = bool(rng.random() < _MALE_SHARE)
     view: Literal["PA", "AP"] = "AP" if rng.random() < _AP_SHARE else "PA"
@@ -51,7 +51,7 @@ def thorax_by_lot(rng: np.random.Generator) -> Thorax:
     )
 
 
-def exposure_by_lot(thorax: Thorax, rng: np.random.Generator) -> Exposure:
+def random_exposure(thorax: Thorax, rng: np.random.Generator) -> Exposure:
     """A picture of that patient; one taken at the bedside (AP) is worse in every way."""
     ill = thorax.view == "AP"
     return Exposure(

@@ -65,7 +65,7 @@ class Pneumothorax:
         scene.tissue_mm += pleura * np.float32(_LINE_MM / 255) * (scene.air_mm > 0)
 
 
-def pneumothorax_by_lot(thorax: Thorax, rng: np.random.Generator) -> Pneumothorax:
+def random_pneumothorax(thorax: Thorax, rng: np.random.Generator) -> Pneumothorax:
     """At the apex, along the flank or all around; from a few millimetres to half of the lung."""
     kind = rng.choice(3, p=(0.5, 0.25, 0.25))
     middle, spread, share = ((0.25, 1.0, 0.25), (1.25, 1.0, 0.2), (0.65, 1.4, 0.3))[kind]

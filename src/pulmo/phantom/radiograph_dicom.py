@@ -18,7 +18,7 @@ _JPEG_QUALITY = 90
 _SPACINGS_MM, _SPACING_SHARES = ("0.143", "0.168", "0.139", "0.171", "0.194311"), (0.34, 0.33, 0.21, 0.07, 0.05)
 
 
-class Sitter(NamedTuple):
+class PatientHeader(NamedTuple):
     """What the header says of patient and picture; `age` and `pixel_spacing_mm` as text, however odd."""
 
     patient: str
@@ -31,17 +31,17 @@ class Sitter(NamedTuple):
     image: str
 
 
-def sitter_by_lot(thorax: Thorax, rng: np.random.Generator) -> Sitter:
+def random_patient_header(thorax: Thorax, rng: np.random.Generator) -> PatientHeader:
     """Age and spacing as in the competitions' files, names as they have them."""
     name = str(UUID(bytes=rng.bytes(16), version=4))
     age = int(np.clip(np.rint(rng.normal(47, 17)), 2, 92))
     spacing_mm = str(rng.choice(_SPACINGS_MM, p=_SPACING_SHARES))
     sex = "M" if thorax.male else "F"
     uids = (generate_uid(entropy_srcs=[kind, name]) for kind in ("study", "series", "image"))
-    return Sitter(name, str(age), sex, thorax.view, spacing_mm, *uids)
+    return PatientHeader(name, str(age), sex, thorax.view, spacing_mm, *uids)
 
 
-def write_radiograph(path: Path, grey: np.ndarray, sitter: Sitter) -> None:
+def write_radiograph(path: Path, grey: np.ndarray, sitter: PatientHeader) -> None:
     """Write uint8 (rows, columns) as JPEG baseline, making the folder; the same arguments give the same bytes."""
     picture = Dataset()
     picture.SpecificCharacterSet = "ISO_IR 100"

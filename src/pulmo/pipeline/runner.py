@@ -12,11 +12,11 @@ from pulmo.competition import Competition, StageSpec
 from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_settings, digest_value, stamp_of
+from pulmo.pipeline.log import log
 from pulmo.pipeline.manifest import MANIFEST, Manifest, load_manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.settings import Section
-from pulmo.pipeline.stage import PIECES, Stage, find_output
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.stage import CHECKPOINTS, Stage, find_output
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
         _refuse_damaged(run, inputs)
         started = time.monotonic()
         stage = Stage(spec, run.seed, run.paths.data, inputs, partial, run.cluster, run.device)
-        (partial / PIECES).mkdir(parents=True, exist_ok=True)
+        (partial / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         try:
             module.run(stage, section)
         except DivergedError as error:
             raise error.within(f"stage {spec.name}") from None
         except UserError:
             for note in stage.notes:  # what was left out before may be the reason
-                tell(f"note: {note}")
+                log(f"note: {note}")
             raise
         made = {name: _made(partial, name) for name in spec.writes}
         Manifest(
@@ -134,13 +134,13 @@ def _refuse_damaged(run: Run, inputs: Mapping[str, Path]) -> None:
 def _unchanged(folder: Path, digest: str, spec: StageSpec) -> bool:
     manifest = load_manifest(folder)
     if manifest is None and (folder / MANIFEST).is_file():
-        tell(f"{folder / MANIFEST}: it is damaged; {spec.name} is made again")
+        log(f"{folder / MANIFEST}: it is damaged; {spec.name} is made again")
     if manifest is None or manifest.digest != digest:
         return False
     for name in spec.writes:
         path = find_output(folder, name)
         if path is None or not manifest.holds(name, path):
-            tell(f"{path or folder / name}: it is damaged, missing or changed; {spec.name} is made again")
+            log(f"{path or folder / name}: it is damaged, missing or changed; {spec.name} is made again")
             return False
     return True
 
@@ -161,7 +161,7 @@ def _made(folder: Path, name: str) -> Path:
 
 def _put_in_place(partial: Path, folder: Path) -> None:
     """Rename the finished folder to its place; killed in between, the next run finds its manifest and goes on."""
-    shutil.rmtree(partial / PIECES, ignore_errors=True)
+    shutil.rmtree(partial / CHECKPOINTS, ignore_errors=True)
     if folder.exists():
         # Renamed before it is deleted: a folder deleted by half must not pass for a whole one.
         folder.rename(folder.with_name(f"{folder.name}.{time.time_ns()}.partial"))

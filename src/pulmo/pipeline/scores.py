@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pulmo.pipeline.fingerprint import digest_file
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.log import log
 
 SCORES, SUBMISSION = "score.json", "submission.csv"
 SHA256 = "submission_sha256"
@@ -21,7 +21,7 @@ def read_scores(folder: Path) -> dict[str, Any]:
     except ValueError:
         scores = None
     if not isinstance(scores, dict):
-        tell(f"{path}: is damaged and is not read; the run's `predict` writes it again")
+        log(f"{path}: is damaged and is not read; the run's `predict` writes it again")
         return {}
     return scores
 
@@ -40,5 +40,5 @@ def scores_of(submission: Path) -> dict[str, Any]:
     scores = read_scores(submission.parent)
     if not scores or scores.get(SHA256) == digest_file(submission):
         return scores
-    tell(f"{submission.parent / SCORES}: is of another file, not of {submission.name}: no estimate is taken from it")
+    log(f"{submission.parent / SCORES}: is of another file, not of {submission.name}: no estimate is taken from it")
     return {}

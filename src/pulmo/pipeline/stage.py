@@ -20,7 +20,7 @@ from pulmo.pipeline.progress import bar, track
 
 T = TypeVar("T")
 
-PIECES = "pieces"  # what is kept of unfinished work, inside the stage's folder until it is whole
+CHECKPOINTS = "pieces"  # what is kept of unfinished work, inside the stage's folder until it is whole
 NOTES = "notes.jsonl"
 
 
@@ -49,7 +49,9 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.notes += [
-            note for note in dict.fromkeys(_kept_lines(self.workspace / PIECES / NOTES, str)) if note not in self.notes
+            note
+            for note in dict.fromkeys(_kept_lines(self.workspace / CHECKPOINTS / NOTES, str))
+            if note not in self.notes
         ]
 
     def input(self, name: str) -> Path:
@@ -90,14 +92,14 @@ class Stage:
         (self.workspace / name).mkdir(parents=True)
         return self.workspace / name
 
-    def keep(self, name: str, make: Callable[[Path], None]) -> Path:
+    def checkpoint(self, name: str, make: Callable[[Path], None]) -> Path:
         """A piece of the work (a fold) that is done once, whatever happens after.
 
         `make` fills a fresh folder, which counts once it is whole; if it was made before the stage was killed, it is
         returned as it is. Pieces go when the stage is done.
         """
-        folder = self.kept(name)
-        if not self.is_kept(name):
+        folder = self.checkpoint_folder(name)
+        if not self.has_checkpoint(name):
             started = folder.with_name(folder.name + ".started")
             shutil.rmtree(started, ignore_errors=True)
             started.mkdir(parents=True)
@@ -105,17 +107,17 @@ class Stage:
             started.rename(folder)
         return folder
 
-    def is_kept(self, name: str) -> bool:
+    def has_checkpoint(self, name: str) -> bool:
         """Whether a piece of that name has been made."""
-        return self.kept(name).is_dir()
+        return self.checkpoint_folder(name).is_dir()
 
-    def kept(self, name: str) -> Path:
+    def checkpoint_folder(self, name: str) -> Path:
         """The folder of a piece, made or not."""
-        return self.workspace / PIECES / name
+        return self.workspace / CHECKPOINTS / name
 
     def scratch(self, name: str) -> Path:
         """A folder for unfinished work: it outlives a kill, and goes when the stage is done."""
-        folder = self.kept(name)
+        folder = self.checkpoint_folder(name)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -131,7 +133,7 @@ class Stage:
             One row an item, in the order of the items, indexed by `key`. Where a scan could not be read, the column
             `error` says why and the others are empty.
         """
-        path = self.workspace / PIECES / f"{title.replace(' ', '_')}.jsonl"
+        path = self.workspace / CHECKPOINTS / f"{title.replace(' ', '_')}.jsonl"
         rows = _kept_rows(path)
         left = {key: item for key, item in items.items() if key not in rows}
         with bar() as display, path.open("a") as file:
@@ -151,7 +153,7 @@ class Stage:
         about may not be done again when the stage goes on after a kill."""
         if message not in self.notes:
             self.notes.append(message)
-            path = self.workspace / PIECES / NOTES
+            path = self.workspace / CHECKPOINTS / NOTES
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a") as file:
                 file.write(json.dumps(message) + "\n")

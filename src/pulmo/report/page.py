@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.pipeline.disk import atomically, writing_to
-from pulmo.report.pictures import Shown, packed, show
+from pulmo.report.figure_html import Shown, packed, show
 
 Picture = Any
 """What a figure shows, each at home in light and dark, and on a phone:
@@ -24,10 +24,10 @@ Picture = Any
 
 
 class Figure(NamedTuple):
-    """One figure: `says` is a sentence that tells what to see, `alternative` stands for it where it is not seen."""
+    """One figure: `caption` is a sentence on what to see, `alternative` stands for it where it is not seen."""
 
     title: str
-    says: str
+    caption: str
     picture: Picture
     alternative: str
 
@@ -93,7 +93,7 @@ def _show(figure: Figure, section: Section) -> Shown:
     picture = show(figure.picture, figure.alternative, name)
     text = (
         f'<figure id="{name}" class="{picture.width}">'
-        f"<figcaption><h3>{html.escape(figure.title)}</h3><p>{_prose(figure.says)}</p></figcaption>\n"
+        f"<figcaption><h3>{html.escape(figure.title)}</h3><p>{_prose(figure.caption)}</p></figcaption>\n"
         f"{picture.text}</figure>"
     )
     return picture._replace(text=text)

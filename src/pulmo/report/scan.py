@@ -21,7 +21,7 @@ from pulmo.report.style import (
     VERMILION,
     figure,
 )
-from pulmo.report.turning import Body, turning_bodies
+from pulmo.report.surface3d import Body, draw_surfaces
 
 LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500, as radiologists look at lungs
 MONTAGE_ROWS, MONTAGE_COLUMNS = 3, 4
@@ -101,13 +101,13 @@ def lungs_of(mask: LungMask) -> list[Body]:
     return [Body(mask.labels == side, name, colour) for side, name, colour in sides if (mask.labels == side).any()]
 
 
-def write_turning_lungs(volume: Volume, mask: LungMask, path: Path) -> None:
+def write_lung_surfaces(volume: Volume, mask: LungMask, path: Path) -> None:
     """A page with both lungs as surfaces that turn until they are touched; it needs no network."""
     name = _named(volume)
     lungs = Figure(
         "Lungs",
         "Drag to turn them, scroll to come nearer; axes in mm, to the patient's left, back and head.",
-        turning_bodies(volume, lungs_of(mask), height_pixels=640),
+        draw_surfaces(volume, lungs_of(mask), height_pixels=640),
         f"The lungs of {name} as two turning surfaces",
     )
     write_page(path, f"Lungs of {name}", f"{mask.quality.litres:.2f} litres.", [Section("Lungs", [lungs])])

@@ -17,7 +17,7 @@ Draw = Callable[[Run], Figure]
 """A function that draws one figure of a run: its `paths.data` are Kaggle's files, its outputs come from `read`.
 
 What it needs and is not there it says by a `UserError`: `read` raises one for stages that have not been run, the
-competition's readers for Kaggle's files, `left_out` for everything else.
+competition's readers for Kaggle's files, `CannotDrawError` for everything else.
 """
 
 SECTIONS = {
@@ -39,7 +39,7 @@ def read(run: Run, name: str) -> Any:
     path = output(run, name)
     if name.startswith(f"{run.competition.cv.name}/") and (differing := differing_from_cv(run)):
         what = f"cross-validation differs from the run in {', '.join(differing)}"
-        raise left_out(str(path.parent), what, f"Run `pulmo {run.competition.name} cv` again")
+        raise CannotDrawError(str(path.parent), what, f"Run `pulmo {run.competition.name} cv` again")
     return load(path)
 
 
@@ -50,9 +50,12 @@ def settings_of(run: Run, stage: str) -> Any:
     return settings if manifest is None else type(settings).model_validate_json(json.dumps(manifest.settings))
 
 
-def left_out(where: str, what: str, remedy: str) -> UserError:
-    """To be raised by a figure that lacks what it would show: in which file or folder, what, and what to do."""
-    return UserError(Fault(where, what, remedy))
+class CannotDrawError(UserError):
+    """A figure lacks what it would show."""
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        """In which file or folder, what is missing, and what to do."""
+        super().__init__(Fault(where, what, remedy))
 
 
 def draw_section(run: Run, module: str, figures: Sequence[Draw]) -> Section:

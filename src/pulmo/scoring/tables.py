@@ -23,13 +23,13 @@ from pulmo.scoring.numbers import explain, parse_numbers
 _INDEX = "Leave the index out: to_csv(path, index=False)"
 
 
-def read_table(path: Path, columns: Sequence[str], also_called: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_table(path: Path, columns: Sequence[str], column_aliases: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Read a CSV file that must have certain columns.
 
     Args:
         path: the file; UTF-8 with or without BOM, any line ends.
         columns: names it must have; others are kept, in the file's order.
-        also_called: other names that some of them go by, name → column.
+        column_aliases: other names that some of them go by, name → column.
 
     Returns:
         The table as text, cell by cell as it stands in the file, without spaces around; empty cells are "". What was
@@ -42,16 +42,18 @@ def read_table(path: Path, columns: Sequence[str], also_called: Mapping[str, str
     names = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(header)]
     table = pd.DataFrame({number: rows[number].str.strip() for number in rows})
     notes = [f"{path}: spaces around cells are ignored"] if names != header or not table.equals(rows) else []
-    return _checked(table.set_axis(names, axis=1), path, columns, also_called, notes)
+    return _checked(table.set_axis(names, axis=1), path, columns, column_aliases, notes)
 
 
-def read_submission(path: Path, columns: Sequence[str], also_called: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_submission(
+    path: Path, columns: Sequence[str], column_aliases: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Read a submission as pandas would.
 
     Args:
         path: the file; UTF-8 with or without BOM, any line ends.
         columns: the submission's columns, the id first.
-        also_called: other names that Kaggle takes for some of them, name → column.
+        column_aliases: other names that Kaggle takes for some of them, name → column.
 
     Returns:
         The table as text. Ids are as they stand there; other cells are without spaces around, which is noted.
@@ -64,12 +66,12 @@ def read_submission(path: Path, columns: Sequence[str], also_called: Mapping[str
         faults = [fault for place, name in enumerate(header) for fault in _name_faults(str(path), place, name)]
         if faults and not _is_data(header, columns):
             raise UserError(faults)
-        ids = {columns[0], *(name for name, column in (also_called or {}).items() if column == columns[0])}
+        ids = {columns[0], *(name for name, column in (column_aliases or {}).items() if column == columns[0])}
         table = pd.DataFrame(
             {number: rows[number] if name in ids else rows[number].str.strip(" ") for number, name in enumerate(header)}
         )
         notes = [] if table.equals(rows) else [f"{path}: spaces around cells are ignored"]
-        return _checked(table.set_axis(header, axis=1), path, columns, also_called, notes)
+        return _checked(table.set_axis(header, axis=1), path, columns, column_aliases, notes)
     except UserError as error:
         raise ParticipantVisibleError(error.faults) from None
 
@@ -89,13 +91,13 @@ def _checked(
     table: pd.DataFrame,
     path: Path,
     columns: Sequence[str],
-    also_called: Mapping[str, str] | None,
+    column_aliases: Mapping[str, str] | None,
     notes: list[str],
 ) -> pd.DataFrame:
     twice = [name for name, count in Counter(table.columns).items() if count > 1]
     if twice:
         raise UserError(Fault(f"{path}, row 1", f"names column {name!r} twice", "Keep one of them") for name in twice)
-    others = {name: column for name, column in (also_called or {}).items() if column not in table}
+    others = {name: column for name, column in (column_aliases or {}).items() if column not in table}
     notes = notes + [f"{path}: column {name!r} is taken for {others[name]!r}" for name in others if name in table]
     table = table.rename(columns=others)
     if columns and _is_data(list(table.columns), columns):

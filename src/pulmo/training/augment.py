@@ -1,6 +1,6 @@
 """Pictures seen a little differently each time, on the device that trains: image, and what is marked in it, alike.
 
-Every example is moved by itself. Moves are one affine map of the plane about its centre, so that an image is
+Every example is moved by itself. Augmentation are one affine map of the plane about its centre, so that an image is
 interpolated once; it is done by gathering, which every backend compiles, and gives equal values under each of them.
 """
 
@@ -17,7 +17,7 @@ Layout = Literal["yx", "yxc", "zyx", "zyxc"]
 
 
 @dataclass(frozen=True)
-class Moves:
+class Augmentation:
     """How far an image may be moved; each amount is drawn evenly between plus and minus what stands here.
 
     `rotation` in degrees; `zoom` and `shift` as shares of the side; `flip_…` happen to half of the examples. Then
@@ -50,7 +50,7 @@ class Augment(keras.layers.Layer):
     """
 
     def __init__(
-        self, moves: Moves, layout: Layout, seed: int, image: str = "image", target: str = "same", **more: Any
+        self, moves: Augmentation, layout: Layout, seed: int, image: str = "image", target: str = "same", **more: Any
     ) -> None:
         # Its own policy: positions in half precision would be off by pixels.
         super().__init__(**{"dtype": "float32", "autocast": False, **more})
@@ -113,7 +113,7 @@ class Augment(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Augment":
         """From what was kept."""
-        return cls(**{**config, "moves": Moves(**config["moves"])})
+        return cls(**{**config, "moves": Augmentation(**config["moves"])})
 
 
 def _within_type(planes: Any, dtype: Any) -> Any:

@@ -10,10 +10,10 @@ from keras import ops
 from scipy.ndimage import maximum_filter
 
 from pulmo.scoring.boxes import Boxes, sizes
-from pulmo.training.passes import predict
+from pulmo.training.loop import predict
 from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import Rows
-from pulmo.training.views import both_views
+from pulmo.training.tta import flipped_views
 
 
 class Keeping(NamedTuple):
@@ -77,7 +77,7 @@ def boxes_of(heat: np.ndarray, boxes: np.ndarray, shape: tuple[int, ...], keepin
 def _with_mirrored_view(network: Any) -> Any:
     """Heat averaged, boxes by their heat."""
     image = keras.Input(network.inputs[0].shape[1:], dtype="uint8", name="image")
-    views = both_views(network, image)
+    views = flipped_views(network, image)
     here, there = ({name: said[:, view] for name, said in views.items()} for view in (0, 1))
     heat, boxes = ops.flip(there["heat"], 2), ops.flip(there["boxes"], 2)
     width = float(image.shape[2])

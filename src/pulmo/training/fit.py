@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import DivergedError
-from pulmo.training import passes
+from pulmo.training import loop
 from pulmo.training.checkpoint import Progress, Values, assign, load_progress, save_progress, values_of
 from pulmo.training.device import on_cpu
+from pulmo.training.flat_optimizer import FlatOptimizer
 from pulmo.training.learner import Learner, Measure
-from pulmo.training.one_vector import OneVector
 from pulmo.training.schedule import WarmUpThenCosine
 from pulmo.training.sequences import OrderedBatches, TrainingBatches
 
@@ -94,7 +94,7 @@ class Trainer:
 
         Returns:
             The history, one row an epoch: `epoch`, `loss` and the measures; `validation_loss` and, of the rows watched,
-            `held_out_loss` and `held_out_<measure>`, all of the averaged weights, NaN where there are no such rows;
+            `monitored_loss` and `held_out_<measure>`, all of the averaged weights, NaN where there are no such rows;
             `learning_rate` at its end, and `best`: whether it gave the weights.
 
         Raises:
@@ -124,13 +124,13 @@ class Trainer:
     ) -> None:
         epoch = progress.epoch
         train.start(epoch)
-        fitted = passes.train(self._learner, train)
+        fitted = loop.train(self._learner, train)
         last = values_of(self.network.weights)
         progress.averages = last if epoch == 0 else _mixed(progress.averages, last, self.plan.averaging)
         assign(self.network.weights, progress.averages)
         _check_finite(epoch, {"loss": fitted["loss"]}, progress.averages)
-        loss = passes.evaluate(self._learner, validation)["loss"] if validation else float("nan")
-        seen = passes.evaluate(self._learner, watched) if watched else dict.fromkeys(fitted, float("nan"))
+        loss = loop.evaluate(self._learner, validation)["loss"] if validation else float("nan")
+        seen = loop.evaluate(self._learner, watched) if watched else dict.fromkeys(fitted, float("nan"))
         losses = {"validation loss": loss} if validation else {}
         losses |= {"loss of rows held out": seen["loss"]} if watched else {}
         _check_finite(epoch, losses)
@@ -162,7 +162,7 @@ def _optimizer(plan: Plan) -> Any:
     schedule = WarmUpThenCosine(plan.learning_rate, plan.epochs * plan.steps, plan.warm_up_epochs * plan.steps)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=plan.weight_decay, global_clipnorm=LARGEST_GRADIENT)
     if on_cpu():
-        optimizer = OneVector(optimizer)
+        optimizer = FlatOptimizer(optimizer)
     half = keras.config.dtype_policy().name == "mixed_float16"
     return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
 

@@ -82,7 +82,7 @@ class Folds(NamedTuple):
             processes. What it notes is noted once.
         networks: how many; the folds from 0 on are left out, one by one.
         at_once: so many on a CPU.
-        name: what a fold's piece is called, with its number; see `Stage.keep`.
+        name: what a fold's piece is called, with its number; see `Stage.checkpoint`.
     """
 
     trainer: Callable[[Stage], FoldTrainer]
@@ -105,7 +105,7 @@ def train_folds(stage: Stage, folds: Folds) -> list[Path]:
         UserError: a process died, or what its trainer raised.
         DivergedError: a training diverged; it names the fold.
     """
-    left = [number for number, piece in enumerate(folds.pieces()) if not stage.is_kept(piece)]
+    left = [number for number, piece in enumerate(folds.pieces()) if not stage.has_checkpoint(piece)]
     if left:
         with computing_on(stage.device) as device:
             processes = min(folds.at_once, folds.networks, cores()) if device.kind == "cpu" else 1
@@ -114,8 +114,8 @@ def train_folds(stage: Stage, folds: Folds) -> list[Path]:
                 for number in stage.progress(left, _title(stage)):
                     _train(stage, trainer, folds.pieces()[number], number)
             else:
-                _train_at_once(stage, folds, left, processes)
-    return [stage.kept(piece) for piece in folds.pieces()]
+                _train_in_parallel(stage, folds, left, processes)
+    return [stage.checkpoint_folder(piece) for piece in folds.pieces()]
 
 
 def copy_networks(pieces: Sequence[Path], folder: Path) -> None:
@@ -139,7 +139,7 @@ def _train(stage: Stage, trainer: FoldTrainer, piece: str, number: int) -> None:
 
 
 def train_piece(stage: Stage, piece: str, fill: Callable[[Path, Path], None]) -> Path:
-    """A training whose results are kept, see `Stage.keep`; its checkpoint goes when they are.
+    """A training whose results are kept, see `Stage.checkpoint`; its checkpoint goes when they are.
 
     Args:
         stage: in whose workspace.
@@ -151,7 +151,7 @@ def train_piece(stage: Stage, piece: str, fill: Callable[[Path, Path], None]) ->
     """
     checkpoint = stage.scratch("checkpoints") / f"{piece}.npz"
     try:
-        folder = stage.keep(piece, partial(fill, checkpoint))
+        folder = stage.checkpoint(piece, partial(fill, checkpoint))
     except DivergedError as error:
         checkpoint.unlink(missing_ok=True)
         raise error.within(piece) from None
@@ -166,20 +166,20 @@ def _fill(trainer: FoldTrainer, number: int, checkpoint: Path, folder: Path) -> 
     trainer.say(number, folder)
 
 
-def _train_at_once(stage: Stage, folds: Folds, left: Sequence[int], processes: int) -> None:
+def _train_in_parallel(stage: Stage, folds: Folds, left: Sequence[int], processes: int) -> None:
     """In processes that have the same number of threads however many folds are left, so that a training which goes on
     after a kill ends with the weights it would have had."""
-    futures = [_crew(processes).submit(_train_in_crew, stage, folds, number) for number in left]
+    futures = [_worker_pool(processes).submit(_train_in_worker, stage, folds, number) for number in left]
     try:
         for future in track(as_completed(futures), _title(stage), len(futures)):
             _take_notes(stage, future)
     except BrokenProcessPool:
-        _crew.cache_clear()
+        _worker_pool.cache_clear()
         raise UserError(
             Fault(
                 f"stage {stage.spec.name}",
                 f"one of {processes} processes that trained networks has died, most likely for want of memory",
-                "Run it again: folds that are done are kept; or set folds_at_once of these networks lower",
+                "Run it again: folds that are done are kept; or set parallel_folds of these networks lower",
             )
         ) from None
     finally:
@@ -194,7 +194,7 @@ def _take_notes(stage: Stage, future: Future[list[str]]) -> None:
 
 
 @cache
-def _crew(processes: int) -> ProcessPoolExecutor:
+def _worker_pool(processes: int) -> ProcessPoolExecutor:
     """Processes that stay until this one ends: to load Keras takes as long as some trainings."""
     # Spawned, because a forked child of a process with threads may hang.
     return ProcessPoolExecutor(processes, get_context("spawn"), prepare_process, (max(1, cores() // processes),))
@@ -203,7 +203,7 @@ def _crew(processes: int) -> ProcessPoolExecutor:
 _compiled: dict[bytes, FoldTrainer] = {}  # in a process of the crew: what it has trained last
 
 
-def _train_in_crew(stage: Stage, folds: Folds, number: int) -> list[str]:
+def _train_in_worker(stage: Stage, folds: Folds, number: int) -> list[str]:
     """Train a fold in a process of the crew; the stage's notes."""
     import keras
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from pulmo.models.measures import dice_of_masks
-from pulmo.training.augment import Augment, Moves
+from pulmo.models.metrics import dice_of_masks
+from pulmo.training.augment import Augment, Augmentation
 from pulmo.training.checkpoint import values_of
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.sampler import PositiveShare, a_few, evenly
@@ -39,7 +39,7 @@ class Recipe(NamedTuple):
 
     plan: Plan
     batch: int
-    moves: Moves
+    moves: Augmentation
     first_positive_share: float | None = None
 
 

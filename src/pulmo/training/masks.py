@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from pulmo.training.passes import predict
+from pulmo.training.loop import predict
 from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import Rows
-from pulmo.training.views import both_views
+from pulmo.training.tta import flipped_views
 
 CERTAIN = 255
 
@@ -21,7 +21,7 @@ class Masks(NamedTuple):
     """What networks say.
 
     Attributes:
-        probability: uint8 (n, pixels, pixels), 255 being certain; see `enlarged`.
+        probability: uint8 (n, pixels, pixels), 255 being certain; see `upsampled`.
         any: float32 (n,), the probability that there is anything; NaN from networks without a head.
     """
 
@@ -63,8 +63,8 @@ def predict_folds(files: Sequence[Path], flip: bool, images: np.ndarray) -> Mask
     return Masks(((total + count // 2) // count).astype(np.uint8), anything / count)
 
 
-def enlarged(probability: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A picture's probabilities, uint8 (pixels, pixels), at its full size (rows, columns): the way back of `shrunk`."""
+def upsampled(probability: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """An image's probabilities, uint8 (pixels, pixels), at its full size (rows, columns)."""
     large: np.ndarray = cv2.resize(probability, shape[::-1], interpolation=cv2.INTER_LINEAR)
     return large
 
@@ -73,7 +73,7 @@ def _in_bytes(network: Any, flip: bool) -> Any:
     """The network with its mirrored view; a byte a pixel leaves the device."""
     image = keras.Input(network.inputs[0].shape[1:], dtype="uint8", name="image")
     if flip:
-        views = both_views(network, image)
+        views = flipped_views(network, image)
         views["mask"] = ops.stack([views["mask"][:, 0], ops.flip(views["mask"][:, 1], 2)], 1)
         said = {name: ops.mean(view, 1) for name, view in views.items()}
     else:

@@ -7,7 +7,7 @@ import pytest
 
 from pulmo.competitions.dsb.cnn import VolumeTrainer, class_weights
 from pulmo.competitions.dsb.volumes import VolumeFormat
-from pulmo.imaging.area import Size
+from pulmo.imaging.area_resample import Size
 from pulmo.scoring.classification import auc
 from pulmo.training.device import computing_on
 from tests.competitions.dsb.support import settings_of

@@ -13,7 +13,7 @@ def test_scans_of_both_classes_turn(kaggle: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(kaggle, tmp_path), "data")
     assert remarks_of(sections) == []
     figures = figures_of(sections)
-    said = figures["Class balance"].says
+    said = figures["Class balance"].caption
     assert "8 labelled scans of 8 patients, 50.0% of them 'cancer'" in said
     assert "who says 0.500 of every scan has a log loss of 0.693. 2 more have no label." in said
     for kind in ("no cancer", "cancer"):

@@ -9,7 +9,7 @@ import pytest
 from pulmo.competitions.dsb.cnn import network_of
 from pulmo.competitions.dsb.trained_model import NETWORK, Calibration, write_model
 from pulmo.competitions.dsb.volumes import VolumeFormat
-from pulmo.imaging.network_volume import COMPACT_HU
+from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.training.device import computing_on
 from tests.competitions.dsb.support import settings_of
 from tests.support import run_pulmo
@@ -59,6 +59,6 @@ def test_chests_get_a_probability_and_a_head_the_base_rate(
         assert 0.2 < lungs.mean() < 0.9
         assert -900 < np.median(volume[..., 0][lungs]) < -500
         compact = volume[..., 1]
-        assert (compact[compact > -1024] > COMPACT_HU).all()
+        assert (compact[compact > -1024] > NODULE_ENHANCED_HU).all()
         assert 0 < (compact > -1024).mean() < 0.2
     assert out.count("Picture ") == 2

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pulmo.competitions.dsb.volumes import VolumeFormat, make_volumes
-from pulmo.imaging.area import Size
+from pulmo.imaging.area_resample import Size
 from pulmo.imaging.network_volume import LungFormat
 
 TINY = VolumeFormat("CT", LungFormat(Size(1, 1, 1), ("mean",), False, False, 0.0, 0.0, 1.0))

@@ -84,13 +84,13 @@ def test_every_figure_of_a_finished_run_is_drawn(whole: Whole, tmp_path: Path) -
     figures = figures_of(sections)
     metrics = pd.read_parquet(whole.work / "fit_ensemble/metrics.parquet").set_index("set")
     unseen = metrics.loc["out of fold"]
-    assert f"AUC {unseen['auc']:.3f} out of fold" in figures["ROC"].says
+    assert f"AUC {unseen['auc']:.3f} out of fold" in figures["ROC"].caption
     found, missed = int(unseen["true_positive"]), int(unseen["false_negative"])
-    assert f"At one half, {found} of {found + missed}" in figures["Confusion matrix"].says
+    assert f"At one half, {found} of {found + missed}" in figures["Confusion matrix"].caption
     assert figures["Seen and not seen"].picture["scans"].tolist() == ["learned from", "out of fold", "test"]
     scans = pd.read_parquet(whole.work / "features/scans.parquet")
-    assert f"{len(scans)} volumes of 4 × 16 × 16 voxels" in figures["What the network sees"].says
-    assert "0 of whom are in two folds" in figures["Folds"].says
+    assert f"{len(scans)} volumes of 4 × 16 × 16 voxels" in figures["What the network sees"].caption
+    assert "0 of whom are in two folds" in figures["Folds"].caption
 
 
 def test_each_scan_is_judged_by_the_network_that_has_not_seen_it(whole: Whole) -> None:

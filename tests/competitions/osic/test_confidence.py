@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulmo.competitions.osic.confidence import Confidence, Errors, Hold, fit_confidence
+from pulmo.competitions.osic.confidence import Confidence, ConfidencePrior, Errors, fit_confidence
 from pulmo.scoring.laplace import laplace_log_likelihood
 
 WEEKS = np.tile(np.arange(0.0, 100.0, 10.0), 20)
 SIGN = np.where(np.arange(200) % 4 < 2, 1.0, -1.0)
 MALE = np.repeat(np.arange(20) % 2, 10).astype(float)
-FREE, SEXES_ALIKE = Hold(0, 0), Hold(0, 1e6)
+FREE, SEXES_ALIKE = ConfidencePrior(0, 0), ConfidencePrior(0, 1e6)
 
 
 def line(error_ml: np.ndarray, weeks: np.ndarray = WEEKS) -> tuple[float, float]:
@@ -49,7 +49,7 @@ def test_men_and_women_who_differ() -> None:
 
 
 def test_the_penalties_hold_it_to_what_is_usual() -> None:
-    fitted = fit_confidence(Errors(SIGN * (10 + 500 * MALE), WEEKS, MALE), Hold(1e6, 1e6))
+    fitted = fit_confidence(Errors(SIGN * (10 + 500 * MALE), WEEKS, MALE), ConfidencePrior(1e6, 1e6))
     assert fitted == pytest.approx((200, 2, 0), abs=1e-3)
 
 

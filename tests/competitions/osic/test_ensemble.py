@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulmo.competitions.osic.confidence import SHARE_OF_MEN, Confidence, Hold
+from pulmo.competitions.osic.confidence import SHARE_OF_MEN, Confidence, ConfidencePrior
 from pulmo.competitions.osic.ensemble import Ensemble, Penalties, fit_weights_and_confidence
 
 WEEKS = np.tile(np.arange(0.0, 100.0, 10.0), 20)
@@ -17,8 +17,8 @@ def test_the_model_that_is_right_gets_the_weight_unless_held_back() -> None:
     change = -3 * WEEKS + np.repeat([-200.0, 0.0, 200.0, 0.0], 50)
     medians = np.stack([-3 * WEEKS, np.zeros(200)])
     pairs = pd.DataFrame({"change_ml": change, "gap_weeks": WEEKS, "male": SHARE_OF_MEN})
-    free = fit_weights_and_confidence(medians, pairs, Penalties(0, Hold(0, 0)))
-    held = fit_weights_and_confidence(medians, pairs, Penalties(1e6, Hold(0, 0)))
+    free = fit_weights_and_confidence(medians, pairs, Penalties(0, ConfidencePrior(0, 0)))
+    held = fit_weights_and_confidence(medians, pairs, Penalties(1e6, ConfidencePrior(0, 0)))
     assert free.weights == pytest.approx([1, 0], abs=0.01)
     assert free.confidence.at_baseline_ml == pytest.approx(100 * math.sqrt(2), abs=2)
     assert held.weights.tolist() == [0.5, 0.5]

@@ -23,9 +23,9 @@ def test_a_run_without_scans_has_all_that_needs_none(finished: Run, tmp_path: Pa
         *("mask quality", "seen by the network", "losses", "gains"),
     }
     figures = figures_of(sections)
-    assert figures["Scans set aside"].says.startswith("Of 24 patients, 24 have no scan that can be used")
+    assert figures["Scans set aside"].caption.startswith("Of 24 patients, 24 have no scan that can be used")
     weights = load(output(finished, "fit_ensemble/model") / "ensemble.json")["weights"]
-    assert f"{max(weights, key=weights.get)} counts most" in figures["Weights of the models"].says
+    assert f"{max(weights, key=weights.get)} counts most" in figures["Weights of the models"].caption
 
 
 def test_before_anything_is_trained_it_is_said_what_to_run(tables: Path, tmp_path: Path) -> None:
@@ -46,8 +46,8 @@ def test_the_real_tables(osic_data: Path, tmp_path: Path) -> None:
     figures = figures_of(sections_of(run_of(osic_data, tmp_path), "data"))
     fvc = pd.read_csv(osic_data / "train.csv")["FVC"]
     overview = figures["What the table holds"]
-    assert overview.says.startswith("1,231 visits of 140 patients, 6 of them a second one in the same week")
-    assert f"FVC from {fvc.min():,} to {fvc.max():,} ml, {fvc.mean():,.1f} ml on average" in overview.says
+    assert overview.caption.startswith("1,231 visits of 140 patients, 6 of them a second one in the same week")
+    assert f"FVC from {fvc.min():,} to {fvc.max():,} ml, {fvc.mean():,.1f} ml on average" in overview.caption
     row = overview.picture.set_index("of").loc["FVC, ml"]
     assert (row["least"], row["greatest"]) == (837, 5045)
     assert row["mean"] == pytest.approx(2692.6, abs=0.05)

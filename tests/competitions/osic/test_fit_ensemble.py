@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.osic.confidence import Hold
+from pulmo.competitions.osic.confidence import ConfidencePrior
 from pulmo.competitions.osic.ensemble import Penalties
 from pulmo.competitions.osic.fit_ensemble import cross_fit
 
@@ -20,7 +20,7 @@ PAIRS = pd.DataFrame(
     }
 )
 MEDIANS = np.stack([-4 * WEEKS, RNG.normal(scale=200, size=ROWS)])
-PENALTIES = Penalties(0.01, Hold(0.01, 0.01))
+PENALTIES = Penalties(0.01, ConfidencePrior(0.01, 0.01))
 
 
 def test_no_fold_is_forecast_with_anything_fitted_to_it() -> None:

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser
 import pulmo.models.osic_cnn  # noqa: F401  # its layers are known to Keras once it is imported
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.competition import find_competition
-from pulmo.competitions.osic.confidence import Errors, Hold, fit_confidence
+from pulmo.competitions.osic.confidence import ConfidencePrior, Errors, fit_confidence
 from pulmo.competitions.osic.features import training_examples
 from pulmo.competitions.osic.out_of_fold import fold_of_pairs
 from pulmo.competitions.osic.phantom import EMPTY_FOLDER, NOT_DICOM, PhantomSettings, write_phantom
@@ -110,7 +110,7 @@ def page(whole: Whole) -> Path:
     sections = sections_of(run)
     check_page(sections, whole.out / "report.html")
     assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["Gains"]  # its stage, cv, has not been run
-    said = {title: figure.says for title, figure in figures_of(sections).items()}
+    said = {title: figure.caption for title, figure in figures_of(sections).items()}
     assert said["Scans set aside"].startswith("Of 40 patients, 4 have no scan that can be used")
     assert said["How good the masks are"].startswith("36 of 36 masks pass")
     assert "files of 38 patients, from 0 to" in said["Files a patient, and their size"]
@@ -317,7 +317,7 @@ def test_ct_statistics_help_where_fibrosis_drives_the_decline(whole: Whole) -> N
         examples = training_examples(pairs, statistics, columns)
         fitted = cross_validate(examples, fold, lambda _, known: fit_robust_linear(known, "huber", parameters))
         error_ml = change_ml - fitted.out_of_fold[scored, 1]
-        sigma = fit_confidence(Errors(error_ml, gap_weeks, male), Hold(0, 0)).at(gap_weeks, male)
+        sigma = fit_confidence(Errors(error_ml, gap_weeks, male), ConfidencePrior(0, 0)).at(gap_weeks, male)
         scores.append(laplace_log_likelihood(error_ml, np.zeros_like(error_ml), sigma))
     gain = bootstrap_mean(scores[1] - scores[0], pairs.loc[scored, "patient"].to_numpy())
     assert gain.mean > 2 * gain.standard_error > 0

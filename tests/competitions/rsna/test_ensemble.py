@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from pulmo.competitions.rsna.candidates import UNCUT, Candidates
+from pulmo.competitions.rsna.candidate_boxes import UNCUT, Candidates
 from pulmo.competitions.rsna.ensemble import (
     DETECTOR,
     SEGMENTER,
     Evidence,
+    blend_parameters_for,
     combine,
     cross_fit,
     fit_values,
-    knobs_for,
     score_by_threshold,
 )
 from pulmo.scoring.box_precision import box_precision, mean_precision
@@ -46,7 +46,7 @@ def score(evidence: Evidence, values: dict[str, float]) -> float:
 def test_a_threshold_tells_them_apart() -> None:
     evidence = Evidence({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
     assert score(evidence, PLAIN) == 0.5
-    fitted = fit_values(evidence, true_boxes(), knobs_for(evidence, classified=False, lungs=False))
+    fitted = fit_values(evidence, true_boxes(), blend_parameters_for(evidence, classified=False, lungs=False))
     assert "kept" not in fitted
     assert score(evidence, fitted) == 1
 
@@ -64,7 +64,7 @@ def test_other_thresholds_are_told_with_what_they_score() -> None:
 
 def test_boxes_too_large_are_shrunk() -> None:
     evidence = Evidence({SEGMENTER: suggested(shrunk=1.25)}, np.ones(PATIENTS), PATIENTS)
-    fitted = fit_values(evidence, true_boxes(), knobs_for(evidence, classified=False, lungs=False))
+    fitted = fit_values(evidence, true_boxes(), blend_parameters_for(evidence, classified=False, lungs=False))
     assert fitted["shrink"] in (0.8, 0.85)
     assert score(evidence, fitted) == 1
 
@@ -77,7 +77,7 @@ def test_classifier_and_lungs_have_their_say(way: str) -> None:
     sure = route._replace(boxes=route.boxes._replace(confidence=np.full(PATIENTS, 0.5)))
     evidence = Evidence({SEGMENTER: sure}, probability, PATIENTS)
     assert score(evidence, {**PLAIN, way: 0.2}) == 1
-    fitted = fit_values(evidence, true_boxes(), knobs_for(evidence, way == "gate", way == "lungs"))
+    fitted = fit_values(evidence, true_boxes(), blend_parameters_for(evidence, way == "gate", way == "lungs"))
     assert score(evidence, fitted) == 1
 
 
@@ -103,7 +103,7 @@ def test_nobody_is_scored_by_values_fitted_on_them() -> None:
     route = evidence.routes[SEGMENTER]
     less = route.boxes._replace(confidence=np.where(late, route.boxes.confidence / 10, route.boxes.confidence))
     evidence = evidence._replace(routes={SEGMENTER: route._replace(boxes=less)})
-    knobs = knobs_for(evidence, classified=False, lungs=False)
+    knobs = blend_parameters_for(evidence, classified=False, lungs=False)
     found = cross_fit(evidence, true_boxes(), late.astype(int), knobs)
     scores = box_precision(true_boxes(), found, PATIENTS)
     assert np.nanmean(scores[late]) == 0

@@ -23,7 +23,7 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     check_page(sections, tmp_path / "page.html")
     figures = figures_of(sections)
     estimate = load(output(finished, "fit_ensemble/estimate"))
-    assert f"takes the mean, {estimate['score']:.4f}" in figures["Precision against overlap"].says
+    assert f"takes the mean, {estimate['score']:.4f}" in figures["Precision against overlap"].caption
     runs = figures["Presets side by side"].picture.set_index("run")
     pictures = load(output(finished, "train_segmenter/pictures"))
     assert runs.loc[finished.paths.work.name, "mean IoU"] == pictures["iou"].mean()
@@ -52,8 +52,8 @@ def test_runs_beside_each_other_are_compared(finished: Run, tmp_path: Path) -> N
     assert figure.picture["run"].tolist() == ["one", "two"]
     assert figure.picture["pixel accuracy"].tolist() == [pictures["accuracy"].mean(), 0.999]
     assert figure.picture["precision"].isna().tolist() == [True, False]
-    assert figure.says.startswith("2 runs under")
-    assert "most accurate in 'two', 0.9990" in figure.says
+    assert figure.caption.startswith("2 runs under")
+    assert "most accurate in 'two', 0.9990" in figure.caption
 
 
 def test_before_a_run_headers_are_read_from_the_x_rays(drawn: Path, tmp_path: Path) -> None:
@@ -62,17 +62,17 @@ def test_before_a_run_headers_are_read_from_the_x_rays(drawn: Path, tmp_path: Pa
     figures = figures_of(sections)
     labels = read_labels(drawn / "data")
     positive = int((labels.patients["boxes"] > 0).sum())
-    assert figures["Classes"].says.startswith(f"24 patients, {positive} of them ({positive / 24:.1%})")
-    assert "From the headers of 24 of 24 X-rays" in figures["Age by class"].says  # that of one cut short, too
+    assert figures["Classes"].caption.startswith(f"24 patients, {positive} of them ({positive / 24:.1%})")
+    assert "From the headers of 24 of 24 X-rays" in figures["Age by class"].caption  # that of one cut short, too
 
 
 def test_the_real_labels_are_those_that_are_known(rsna_data: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(rsna_data, tmp_path), "data")
     assert remarks_of(sections) == []
     figures = figures_of(sections)
-    assert "26,684 patients, 6,012 of them (22.5%) with 9,555 boxes" in figures["Classes"].says
-    assert "At most 4 boxes" in figures["Boxes per patient"].says
-    assert "Above 110 years: 5 (148, 150, 151, 153, 155; crosses)" in figures["Age by class"].says
-    assert "of 26,684 patients are women" in figures["Sex and view"].says
-    assert figures["Where the boxes lie"].says.startswith("9,555 boxes")
+    assert "26,684 patients, 6,012 of them (22.5%) with 9,555 boxes" in figures["Classes"].caption
+    assert "At most 4 boxes" in figures["Boxes per patient"].caption
+    assert "Above 110 years: 5 (148, 150, 151, 153, 155; crosses)" in figures["Age by class"].caption
+    assert "of 26,684 patients are women" in figures["Sex and view"].caption
+    assert figures["Where the boxes lie"].caption.startswith("9,555 boxes")
     assert len(figures["X-rays of each class"].picture) == 15

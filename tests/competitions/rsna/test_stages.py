@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from pulmo.competitions.rsna.phantom import IMPOSSIBLE_AGE
+from pulmo.competitions.rsna.radiographs import RadiographTable
 from pulmo.competitions.rsna.train_detector import box_target
 from pulmo.competitions.rsna.trained_model import read_model
-from pulmo.competitions.rsna.x_rays import XRays
 from pulmo.errors import UserError
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
@@ -79,7 +79,7 @@ def test_every_patient_is_asked_about_once_out_of_fold(finished: Run) -> None:
 def test_a_detector_learns_from_edges_in_network_pixels(finished: Run) -> None:
     patients, boxes = (load(output(finished, f"features/{name}")) for name in ("patients", "boxes"))
     images = load(output(finished, "features/images"))
-    x_rays = XRays(patients, images, patients["error"].isna().to_numpy(), patients["fold"].to_numpy())
+    x_rays = RadiographTable(patients, images, patients["error"].isna().to_numpy(), patients["fold"].to_numpy())
     target = box_target(x_rays, boxes)
     assert ((target[..., 2] > target[..., 0]).sum(axis=1) == patients["boxes"]).all()
     expected = boxes.assign(x=boxes["x"] / 4, right=(boxes["x"] + boxes["width"]) / 4).groupby("patient")
@@ -151,19 +151,19 @@ def test_interrupted_among_the_x_rays_none_is_read_twice(
     finished: Run, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pulmo.pipeline import stage as stages
-    from pulmo.training import picture_cache
+    from pulmo.training import image_cache
     from tests.support import map_here
 
-    read, calls = picture_cache.read_picture, []
+    read, calls = image_cache.read_image, []
 
-    def read_or_stop(task: picture_cache.PictureTask) -> dict[str, Any]:
+    def read_or_stop(task: image_cache.ImageTask) -> dict[str, Any]:
         calls.append(task.path)
         if len(calls) == 10:
             raise KeyboardInterrupt
         return read(task)
 
     monkeypatch.setattr(stages, "map_items", map_here)
-    monkeypatch.setattr(picture_cache, "read_picture", read_or_stop)
+    monkeypatch.setattr(image_cache, "read_image", read_or_stop)
     run = run_of(drawn / "data", tmp_path / "work")
     with pytest.raises(KeyboardInterrupt):
         list(run_stages(run, [run.competition.stage("features")]))

@@ -16,11 +16,11 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     check_page(sections, tmp_path / "page.html")
     figures = figures_of(sections)
     estimate = load(output(finished, "fit_ensemble/estimate"))
-    assert f"{estimate['score']:.4f} ± {estimate['standard_error']:.4f}" in figures["Out of fold"].says
+    assert f"{estimate['score']:.4f} ± {estimate['standard_error']:.4f}" in figures["Out of fold"].caption
     search = load(output(finished, "fit_ensemble/search"))
-    assert f"{len(search):,} combinations" in figures["Threshold search"].says
-    assert f"the best scores {search['dice'].max():.4f}" in figures["Threshold search"].says
-    assert "0 patients are in two folds" in figures["Folds"].says
+    assert f"{len(search):,} combinations" in figures["Threshold search"].caption
+    assert f"the best scores {search['dice'].max():.4f}" in figures["Threshold search"].caption
+    assert "0 patients are in two folds" in figures["Folds"].caption
 
 
 def test_empty_images_and_those_of_several_rows_are_counted(tmp_path: Path) -> None:
@@ -28,13 +28,13 @@ def test_empty_images_and_those_of_several_rows_are_counted(tmp_path: Path) -> N
     pd.DataFrame(rows, columns=["ImageId", "EncodedPixels"]).to_csv(tmp_path / "stage_2_train.csv", index=False)
     sections = sections_of(run_of(tmp_path, tmp_path / "work"), "data")
     figures = figures_of(sections)
-    said = figures["Empty and multi-row images"].says
+    said = figures["Empty and multi-row images"].caption
     assert said.startswith("6 rows tell of 4 images: 1 (25.0%) show no pneumothorax")
     assert "2 have several masks, which are united, for in 1 of these they overlap" in said
     bars = figures["Empty and multi-row images"].picture.axes[0].patches
     assert [bar.get_height() for bar in bars] == [1, 1, 2]
-    assert "Of 3 images" in figures["Mask areas"].says
-    assert "the middle one has 0.00%" in figures["Mask areas"].says  # 20 pixels of a million
+    assert "Of 3 images" in figures["Mask areas"].caption
+    assert "the middle one has 0.00%" in figures["Mask areas"].caption  # 20 pixels of a million
     assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["With pneumothorax, without pneumothorax"]
 
 
@@ -46,8 +46,8 @@ def test_before_anything_is_trained_it_is_said_what_to_run(drawn: Path, tmp_path
 
 def test_the_real_masks_are_those_that_are_known(siim_data: Path, tmp_path: Path) -> None:
     figures = figures_of(sections_of(run_of(siim_data, tmp_path), "data"))
-    said = figures["Empty and multi-row images"].says
+    said = figures["Empty and multi-row images"].caption
     for words in ("12,954 rows tell of 12,047 images", "9,378 (77.8%)", "624 have several masks", "183 of these"):
         assert words in said
-    assert "Of 2,669 images" in figures["Mask areas"].says
+    assert "Of 2,669 images" in figures["Mask areas"].caption
     assert len(figures["With pneumothorax"].picture) == len(figures["Without pneumothorax"].picture) == 5

@@ -11,15 +11,15 @@ import pandas as pd
 from pulmo.competitions.dsb.settings import CnnSettings
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.models.grad_cam import cut, grad_cam, magnified
-from pulmo.models.measures import accuracy_of_classes
+from pulmo.models.metrics import accuracy_of_classes
 from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, resnet3d
 from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
-from pulmo.training.augment import Augment, Moves
+from pulmo.training.augment import Augment, Augmentation
 from pulmo.training.checkpoint import values_of
 from pulmo.training.device import gradient
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.folds import validation_part
-from pulmo.training.passes import predict
+from pulmo.training.loop import predict
 from pulmo.training.sampler import a_few
 from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
@@ -142,8 +142,8 @@ class FoldNetworks:
         return total / len(self._networks.files)
 
 
-def _moves(s: CnnSettings, wanted: VolumeFormat) -> Moves:
-    return Moves(s.flip, False, s.rotation, s.zoom, s.shift, offset=s.offset, fill=wanted.outside)
+def _moves(s: CnnSettings, wanted: VolumeFormat) -> Augmentation:
+    return Augmentation(s.flip, False, s.rotation, s.zoom, s.shift, offset=s.offset, fill=wanted.outside)
 
 
 def _plan(s: CnnSettings) -> Plan:

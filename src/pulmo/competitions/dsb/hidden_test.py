@@ -6,7 +6,7 @@ import pandas as pd
 
 from pulmo.competitions.dsb.data import LABELS, SAMPLES, find_scans, labels_of_classes
 from pulmo.competitions.dsb.trained_model import read_model
-from pulmo.pipeline.hiding import choose_hidden, place_images
+from pulmo.pipeline.holdout import choose_hidden, place_images
 
 SAMPLE, TEST = next(iter(SAMPLES.items()))
 TRAIN = "stage1"

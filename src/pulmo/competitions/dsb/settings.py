@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pulmo.imaging.area import Size
+from pulmo.imaging.area_resample import Size
 from pulmo.imaging.network_volume import Channel, LungFormat
 from pulmo.pipeline.settings import Section
 
@@ -51,11 +51,11 @@ class CnnSettings(Section):
 
     Training: `batch`, and the fields of `fit.Plan`. Scans are mirrored left and right by `flip`, turned in their planes
     by up to `rotation` degrees, moved by shares `zoom` and `shift` of their side; values are moved by up to `offset`.
-    A `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `folds_at_once` of the
+    A `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `parallel_folds` of the
     networks are trained side by side, see `fold_networks`.
     """
 
-    folds_at_once: int = Field(ge=1)
+    parallel_folds: int = Field(ge=1)
     network: Literal["residual", "slides"]
     stem: int = Field(ge=1)
     filters: tuple[Count, ...] = Field(min_length=1)

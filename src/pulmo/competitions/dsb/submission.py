@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.knobs import Knob, shares_of
+from pulmo.blending.parameters import BlendParameter, shares_of
 from pulmo.errors import UserError
 from pulmo.models.logits import logit, sigmoid
 from pulmo.scoring import log_loss
@@ -16,7 +16,7 @@ from pulmo.scoring.tables import read_table
 score = log_loss.score
 check_cells = log_loss.check_cells
 
-KNOBS: Mapping[str, Knob] = {}  # weights are all that a blend of probabilities needs
+BLEND_PARAMETERS: Mapping[str, BlendParameter] = {}  # weights are all that a blend of probabilities needs
 
 
 def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:

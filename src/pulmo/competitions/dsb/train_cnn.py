@@ -35,7 +35,7 @@ def run(stage: Stage, settings: CnnSettings) -> None:
 
 def volume_folds(settings: CnnSettings, fold: np.ndarray, seed: int, name: str = "fold") -> Folds:
     """A network without each fold of the scans, (scans,); each says `logits` of all of them."""
-    return Folds(partial(_trainer, settings, fold, seed), int(fold.max()) + 1, settings.folds_at_once, name)
+    return Folds(partial(_trainer, settings, fold, seed), int(fold.max()) + 1, settings.parallel_folds, name)
 
 
 def _trainer(settings: CnnSettings, fold: np.ndarray, seed: int, stage: Stage) -> LeavingFoldsOut:

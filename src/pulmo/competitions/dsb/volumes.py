@@ -10,17 +10,17 @@ import pandas as pd
 from numpy.lib.format import open_memmap
 
 from pulmo.files import files_below
-from pulmo.imaging.area import Size
+from pulmo.imaging.area_resample import Size
 from pulmo.imaging.enhanced import read_headers
 from pulmo.imaging.file_kinds import XML
-from pulmo.imaging.intensity import HIGHEST_HU, LOWEST_HU, MEAN
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.mr import BODY, mr_volume, read_mr
-from pulmo.imaging.network_volume import COMPACT_HU, LungFormat, network_volume
+from pulmo.imaging.network_volume import NODULE_ENHANCED_HU, LungFormat, network_volume
+from pulmo.imaging.normalize import HIGHEST_HU, LOWEST_HU, MEAN
 from pulmo.imaging.placing import counted
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.slices import NotASliceError
-from pulmo.models.volume_scale import VolumeScale
+from pulmo.models.intensity_scale import IntensityScale
 from pulmo.pipeline.stage import Stage
 
 MODALITIES = ("CT", "MR")
@@ -40,14 +40,14 @@ class VolumeFormat(NamedTuple):
         return (*self.lungs.size, len(self.lungs.channels) if self.modality == "CT" else 1)
 
     @property
-    def scale(self) -> VolumeScale:
+    def scale(self) -> IntensityScale:
         """What the stored values mean: HU as the tutorial has them; of the compact channel, from where it begins, so
         that a nodule is the brightest thing there is; or intensities up to twice the body's."""
         if self.modality == "MR":
-            return VolumeScale((0.0,), (2.0 * BODY,), (0.5,))
+            return IntensityScale((0.0,), (2.0 * BODY,), (0.5,))
         compact = [channel == "compact" for channel in self.lungs.channels]
-        return VolumeScale(
-            low=tuple(float(COMPACT_HU) if alone else LOWEST_HU for alone in compact),
+        return IntensityScale(
+            low=tuple(float(NODULE_ENHANCED_HU) if alone else LOWEST_HU for alone in compact),
             high=(HIGHEST_HU,) * len(compact),
             mean=tuple(0.0 if alone else MEAN for alone in compact),
         )

@@ -16,16 +16,16 @@ from pulmo.competitions.osic.settings import CnnSettings
 from pulmo.competitions.osic.slices import PatientSlices
 from pulmo.competitions.osic.visit_pairs import pair_weights
 from pulmo.imaging.hounsfield import LOWEST_HU
-from pulmo.imaging.intensity import HIGHEST_HU, MEAN
-from pulmo.imaging.intensity import LOWEST_HU as LOWEST_NORMAL_HU
+from pulmo.imaging.normalize import HIGHEST_HU, MEAN
+from pulmo.imaging.normalize import LOWEST_HU as LOWEST_NORMAL_HU
 from pulmo.models.osic_cnn import OsicCnnParameters, Scale, osic_cnn
 from pulmo.models.quantile_lines import LinePinball
 from pulmo.models.quantiles import QUANTILES
-from pulmo.training.augment import Augment, Moves
+from pulmo.training.augment import Augment, Augmentation
 from pulmo.training.checkpoint import Values, values_of
 from pulmo.training.fit import Plan, Trainer
 from pulmo.training.folds import validation_part
-from pulmo.training.passes import predict
+from pulmo.training.loop import predict
 from pulmo.training.saved_networks import SavedNetworks
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
 
@@ -169,9 +169,9 @@ def predict_lines(network: Any, hu: np.ndarray, numbers: np.ndarray) -> np.ndarr
     return np.asarray(lines.reshape(len(hu), hu.shape[1], 2, len(QUANTILES)).mean(axis=1), np.float64)
 
 
-def _moves(s: CnnSettings) -> Moves:
+def _moves(s: CnnSettings) -> Augmentation:
     # Lungs are no mirror images, but fibrosis knows no side.
-    return Moves(True, False, s.rotation, s.zoom, s.shift, offset=OFFSET_HU, fill=LOWEST_HU)
+    return Augmentation(True, False, s.rotation, s.zoom, s.shift, offset=OFFSET_HU, fill=LOWEST_HU)
 
 
 def _plan(s: CnnSettings) -> Plan:

@@ -48,14 +48,14 @@ class Confidence(NamedTuple):
         return np.asarray(line * np.exp(self.log_factor_of_sex * (male - SHARE_OF_MEN)))
 
 
-class Hold(NamedTuple):
+class ConfidencePrior(NamedTuple):
     """The penalties of squared logarithms: of a over 200 ml and b over 2 ml, and of the factor of sex."""
 
     to_usual: float
     sex: float
 
 
-def fit_confidence(errors: Errors, hold: Hold) -> Confidence:
+def fit_confidence(errors: Errors, hold: ConfidencePrior) -> Confidence:
     """The Confidence that scores best on these errors, out of fold, less the penalties."""
     weeks = np.abs(errors.gap_weeks)
     error_ml = np.minimum(np.abs(errors.error_ml), LARGEST_ERROR_ML)

@@ -46,7 +46,7 @@ def run(stage: Stage, settings: Settings) -> None:
         make = partial(_keep_part, pairs, examples, dealt == fold, settings, seed, say)
         name = f"repeat{repeat}_fold{fold}"
         try:
-            piece = stage.keep(name, make)
+            piece = stage.checkpoint(name, make)
         except DivergedError as error:
             raise error.within(name) from None
         parts.append(load(piece / "predictions.parquet").assign(repeat=repeat, fold=fold))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.simplex import fit_simplex
-from pulmo.competitions.osic.confidence import Confidence, Errors, Hold, fit_confidence
+from pulmo.competitions.osic.confidence import Confidence, ConfidencePrior, Errors, fit_confidence
 from pulmo.scoring.laplace import laplace_log_likelihood
 
 ROUNDS = 3  # weights for a Confidence, Confidence for the weights; the second round already changes next to nothing
@@ -27,8 +27,8 @@ class Forecast(NamedTuple):
 class Penalties(NamedTuple):
     """What holds the ensemble back: see `config.toml`."""
 
-    pull_to_equal: float
-    confidence: Hold
+    equal_weight_penalty: float
+    confidence: ConfidencePrior
 
 
 class Ensemble(NamedTuple):
@@ -81,7 +81,7 @@ def fit_weights_and_confidence(medians_ml: np.ndarray, pairs: pd.DataFrame, pena
         sigma = confidence.at(gap_weeks, male)
 
         def loss(weights: np.ndarray, sigma: np.ndarray = sigma) -> float:
-            pull = penalties.pull_to_equal * float(np.sum((weights - 1 / count) ** 2))
+            pull = penalties.equal_weight_penalty * float(np.sum((weights - 1 / count) ** 2))
             return pull - float(laplace_log_likelihood(change_ml, weights @ medians_ml, sigma).mean())
 
         weights = fit_simplex(loss, count)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pulmo.competitions.osic.data import cut_hidden_test, read_visits, scan_folders
-from pulmo.pipeline.hiding import choose_hidden, place_images
+from pulmo.pipeline.holdout import choose_hidden, place_images
 
 
 def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:

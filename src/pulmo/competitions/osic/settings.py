@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pulmo.competitions.osic.confidence import Hold
+from pulmo.competitions.osic.confidence import ConfidencePrior
 from pulmo.competitions.osic.ensemble import Penalties
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantile_gbm import GbmParameters
@@ -70,11 +70,11 @@ class CnnSettings(Section):
 
     Size: `stem`, `filters` a residual block, `dense`, `dropout`. Training: `batch`, and the fields of `fit.Plan`.
     Slices are turned by up to `rotation` degrees, and moved by shares `zoom` and `shift` of their side. A
-    `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `folds_at_once` of the
+    `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `parallel_folds` of the
     networks are trained side by side, see `fold_networks`.
     """
 
-    folds_at_once: int = Field(ge=1)
+    parallel_folds: int = Field(ge=1)
     minimum_scans: int = Field(ge=1)
     stem: int = Field(ge=1)
     filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
@@ -95,16 +95,16 @@ class CnnSettings(Section):
 
 
 class EnsembleSettings(Section):
-    """What holds the ensemble back: its weights to equality (`pull_to_equal`: the metric's loss for all weight on one
-    of many models), its Confidence to what is usual and to equal sexes (penalties of squared logarithms)."""
+    """Penalties of the fit: `equal_weight_penalty` (the metric's loss where all weight lies on one of many models), and
+    the prior of Confidence (squared logarithms): its usual value, and equal for both sexes."""
 
-    pull_to_equal: float = Field(ge=0)
+    equal_weight_penalty: float = Field(ge=0)
     usual_confidence: float = Field(ge=0)
     equal_sexes: float = Field(ge=0)
 
     def penalties(self) -> Penalties:
         """As the ensemble takes them."""
-        return Penalties(self.pull_to_equal, Hold(self.usual_confidence, self.equal_sexes))
+        return Penalties(self.equal_weight_penalty, ConfidencePrior(self.usual_confidence, self.equal_sexes))
 
 
 class PredictSettings(Section):

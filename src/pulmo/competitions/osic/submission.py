@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.knobs import Knob, shares_of
+from pulmo.blending.parameters import BlendParameter, shares_of
 from pulmo.errors import UserError
 from pulmo.scoring import laplace
 from pulmo.scoring.tables import read_table, to_numbers
@@ -14,7 +14,7 @@ from pulmo.scoring.tables import read_table, to_numbers
 score = laplace.score
 check_cells = laplace.check_cells
 
-KNOBS: Mapping[str, Knob] = {}  # weights are all that a blend of numbers needs
+BLEND_PARAMETERS: Mapping[str, BlendParameter] = {}  # weights are all that a blend of numbers needs
 SCORED_VISITS = 3  # the competition scores each patient's last three visits
 
 

@@ -41,7 +41,7 @@ def run(stage: Stage, settings: CnnSettings) -> None:
     everybody = pairs["patient"].nunique()
     stage.note(f"The network learns from the scans of {len(slices.patients)} of {everybody} patients")
     fold = pd.Series(slices.patients).map(stage.read("features/folds").set_index("patient")["fold"]).to_numpy(np.int64)
-    folds = Folds(partial(_trainer, settings, fold), int(fold.max()) + 1, settings.folds_at_once)
+    folds = Folds(partial(_trainer, settings, fold), int(fold.max()) + 1, settings.parallel_folds)
     pieces = train_folds(stage, folds)
     (models / NETWORK).mkdir()
     copy_networks(pieces, models / NETWORK)

@@ -21,7 +21,7 @@ def run(stage: Stage, settings: GbmSettings) -> None:
     fit = fitter(settings, stage.seed)
 
     def fit_once(number: int, rows: Examples) -> QuantileGbm:
-        return load_gbm(stage.keep(f"fold{number}", lambda folder: save_gbm(fit(number, rows), folder)))
+        return load_gbm(stage.checkpoint(f"fold{number}", lambda folder: save_gbm(fit(number, rows), folder)))
 
     result = cross_validate(examples, fold, fit_once, stage.progress(fits_of(fold), "LightGBM folds"))
     stage.write("out_of_fold", to_table(pairs, {NAME: result.out_of_fold}))

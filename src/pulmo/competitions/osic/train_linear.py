@@ -23,7 +23,9 @@ def run(stage: Stage, settings: LinearSettings) -> None:
 
         def fit_once(number: int, rows: Examples, kind: Kind = kind) -> LinearQuantiles:
             fit = fits[kind]
-            kept = stage.keep(f"{kind}{number}", lambda folder: save_linear(fit(number, rows), folder / "model.json"))
+            kept = stage.checkpoint(
+                f"{kind}{number}", lambda folder: save_linear(fit(number, rows), folder / "model.json")
+            )
             return load_linear(kept / "model.json")
 
         result = cross_validate(examples, fold, fit_once)

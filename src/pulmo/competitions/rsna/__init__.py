@@ -72,5 +72,5 @@ COMPETITION = Competition(
         writes=("table", "predictions", "scores"),
     ),
     sample="stage_2_sample_submission.csv",
-    also_called={"PatientId": "patientId"},
+    column_aliases={"PatientId": "patientId"},
 )

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import DRAWS
-from pulmo.competitions.rsna.candidates import candidate_table
-from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, cross_fit, knobs_for
-from pulmo.competitions.rsna.evidence import OutOfFold, read_out_of_fold
+from pulmo.competitions.rsna.candidate_boxes import candidate_table
+from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, blend_parameters_for, cross_fit
 from pulmo.competitions.rsna.fit_ensemble import estimate_of
+from pulmo.competitions.rsna.oof_predictions import OutOfFold, read_out_of_fold
 from pulmo.competitions.rsna.settings import CvSettings
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.box_precision import box_precision
@@ -73,8 +73,8 @@ def boxes_of(way: Way, said: OutOfFold) -> Boxes:
     """What a way finds, cross-fitted."""
     routes = {name: found for name, found in said.evidence.routes.items() if name in way.routes}
     evidence = said.evidence._replace(routes=routes)
-    knobs = knobs_for(evidence, way.classified and said.classified, way.lungs and said.lungs)
-    return cross_fit(evidence, said.truth, said.fold, knobs)
+    parameters = blend_parameters_for(evidence, way.classified and said.classified, way.lungs and said.lungs)
+    return cross_fit(evidence, said.truth, said.fold, parameters)
 
 
 def score_table(said: OutOfFold, found: dict[str, Boxes]) -> pd.DataFrame:

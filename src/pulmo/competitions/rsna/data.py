@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.submission import ALSO_CALLED, BOX_COLUMNS, read_solution
+from pulmo.competitions.rsna.submission import BOX_COLUMNS, COLUMN_ALIASES, read_solution
 from pulmo.errors import Fault, UserError
 from pulmo.scoring.boxes import COLUMN
 from pulmo.scoring.ids import missing_ids
@@ -55,7 +55,7 @@ def read_labels(folder: Path) -> Labels:
 
 def _read_classes(path: Path, solution: pd.DataFrame) -> dict[str, str]:
     """The class of each patient, who may have several rows, as many as boxes."""
-    table = read_table(path, ("patientId", "class"), ALSO_CALLED)
+    table = read_table(path, ("patientId", "class"), COLUMN_ALIASES)
     known = (NORMAL, OPACITY, OTHER)
     faults = [
         Fault(
@@ -87,7 +87,7 @@ def read_sample(path: Path) -> list[str]:
     Raises:
         UserError: one stands there twice, or there is none.
     """
-    ids = read_table(path, ("patientId",), ALSO_CALLED)["patientId"]
+    ids = read_table(path, ("patientId",), COLUMN_ALIASES)["patientId"]
     faults = [
         Fault(place(str(path), row, "patientId"), f"{ids.iloc[row]!r} stands there again", "Download the file again")
         for row in np.flatnonzero(ids.duplicated())

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
-from pulmo.blending.knobs import Knob, climb
-from pulmo.competitions.rsna.candidates import UNCUT, Candidates
+from pulmo.blending.parameters import BlendParameter, coordinate_search
+from pulmo.competitions.rsna.candidate_boxes import UNCUT, Candidates
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes, no_boxes
 
 SEGMENTER, DETECTOR = "segmenter", "detector"
 TRIED = 40
 KEPT, THRESHOLD = "kept", "threshold"
-"""While knobs are turned, so many boxes a patient are kept, whatever their confidence; what is kept in the end is a
-threshold, for at prediction a patient may come alone."""
+"""During the search, so many boxes a patient are kept, whatever their confidence; the result is a threshold, because at
+prediction a patient may come alone."""
 
 
 class Evidence(NamedTuple):
@@ -50,24 +50,24 @@ class Evidence(NamedTuple):
         return Evidence(routes, self.probability[which], int(which.sum()))
 
 
-def knobs_for(evidence: Evidence, classified: bool, lungs: bool) -> dict[str, Knob]:
+def blend_parameters_for(evidence: Evidence, classified: bool, lungs: bool) -> dict[str, BlendParameter]:
     """What there is to turn, for the routes there are."""
-    knobs = {}
+    parameters = {}
     if SEGMENTER in evidence.routes:
         cuts = np.unique(evidence.routes[SEGMENTER].cut).tolist() or [UNCUT]
-        knobs["cut"] = Knob(float(cuts[len(cuts) // 2]), tuple(map(float, cuts)))
-    knobs[KEPT] = Knob(0.4, tuple(np.arange(0.05, 1.3, 0.05).round(3).tolist()))
+        parameters["cut"] = BlendParameter(float(cuts[len(cuts) // 2]), tuple(map(float, cuts)))
+    parameters[KEPT] = BlendParameter(0.4, tuple(np.arange(0.05, 1.3, 0.05).round(3).tolist()))
     if classified:
-        knobs["gate"] = Knob(0.0, (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
-        knobs["scale"] = Knob(0.0, (0.25, 0.5, 1.0, 2.0))
+        parameters["gate"] = BlendParameter(0.0, (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
+        parameters["scale"] = BlendParameter(0.0, (0.25, 0.5, 1.0, 2.0))
     if lungs:
-        knobs["lungs"] = Knob(0.0, (0.2, 0.4, 0.6, 0.8))
+        parameters["lungs"] = BlendParameter(0.0, (0.2, 0.4, 0.6, 0.8))
     if len(evidence.routes) > 1:
-        knobs["detector"] = Knob(0.5, (0.0, 0.25, 0.75, 1.0))
-        knobs["solo"] = Knob(0.0, (0.1, 0.2, 0.3, 0.4))
-    knobs["iou"] = Knob(0.4, (0.2, 0.3, 0.5, 0.6))
-    knobs["shrink"] = Knob(1.0, (0.8, 0.85, 0.9, 0.95, 1.05))
-    return knobs
+        parameters["detector"] = BlendParameter(0.5, (0.0, 0.25, 0.75, 1.0))
+        parameters["solo"] = BlendParameter(0.0, (0.1, 0.2, 0.3, 0.4))
+    parameters["iou"] = BlendParameter(0.4, (0.2, 0.3, 0.5, 0.6))
+    parameters["shrink"] = BlendParameter(1.0, (0.8, 0.85, 0.9, 0.95, 1.05))
+    return parameters
 
 
 def combine(evidence: Evidence, values: Mapping[str, float]) -> Boxes:
@@ -77,18 +77,18 @@ def combine(evidence: Evidence, values: Mapping[str, float]) -> Boxes:
     return finish_boxes(fused, Finish(threshold, values.get("solo", 0.0), values["shrink"]))
 
 
-def fit_values(evidence: Evidence, truth: Boxes, knobs: Mapping[str, Knob]) -> dict[str, float]:
-    """Turn the knobs for the competition's metric.
+def fit_values(evidence: Evidence, truth: Boxes, parameters: Mapping[str, BlendParameter]) -> dict[str, float]:
+    """Turn the parameters for the competition's metric.
 
     Args:
         evidence: out of fold.
         truth: the patients' boxes.
-        knobs: from `knobs_for`.
+        parameters: from `blend_parameters_for`.
 
     Returns:
-        A value by knob, and THRESHOLD in the place of KEPT.
+        A value by parameter, and THRESHOLD in the place of KEPT.
     """
-    values = climb(lambda tried: _score(evidence, truth, tried), knobs)
+    values = coordinate_search(lambda tried: _score(evidence, truth, tried), parameters)
     kept = values.pop(KEPT)
     return {**values, THRESHOLD: _threshold(_fuse(evidence, values), kept * evidence.patients)}
 
@@ -107,7 +107,7 @@ def score_by_threshold(evidence: Evidence, truth: Boxes, values: Mapping[str, fl
     return pd.DataFrame(rows)
 
 
-def cross_fit(evidence: Evidence, truth: Boxes, fold: np.ndarray, knobs: Mapping[str, Knob]) -> Boxes:
+def cross_fit(evidence: Evidence, truth: Boxes, fold: np.ndarray, parameters: Mapping[str, BlendParameter]) -> Boxes:
     """Each fold's boxes by values fitted on the other folds; `fold` (patients,)."""
     parts = []
     for number in np.unique(fold):
@@ -115,7 +115,7 @@ def cross_fit(evidence: Evidence, truth: Boxes, fold: np.ndarray, knobs: Mapping
         learned = evidence.of(~inside)
         place = np.cumsum(~inside) - 1
         known = truth.take(~inside[truth.image])
-        values = fit_values(learned, known._replace(image=place[known.image]), knobs)
+        values = fit_values(learned, known._replace(image=place[known.image]), parameters)
         found = combine(evidence.of(inside), values)
         parts.append(found._replace(image=np.flatnonzero(inside)[found.image]))
     return Boxes(*(np.concatenate(part) for part in zip(*parts, strict=True))) if parts else no_boxes()

@@ -16,15 +16,15 @@ from pulmo.competitions.rsna.data import (
     impossible_ages,
     read_labels,
 )
-from pulmo.competitions.rsna.painting import paint, scaled
+from pulmo.competitions.rsna.rasterize import paint, scaled
 from pulmo.competitions.rsna.settings import FeatureSettings
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import SIDE
 from pulmo.training.folds import stratified_folds
+from pulmo.training.image_cache import cache_images
 from pulmo.training.image_files import no_image
-from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
 _NAMED = 3
@@ -40,7 +40,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
         stage.note(f"{len(labels.patients) - len(files)} of {len(labels.patients)} labelled patients have no X-ray")
     patients = labels.patients[labels.patients["patient"].isin(files)].reset_index(drop=True)
     boxes = labels.boxes[labels.boxes["patient"].isin(files)].reset_index(drop=True)
-    headers = read_pictures(stage, files, settings.pixels)
+    headers = read_images(stage, files, settings.pixels)
     patients = patients.assign(**{name: headers.loc[patients["patient"], name].to_numpy() for name in HEADER})
     patients["impossible_age"] = impossible_ages(patients["age_years"].astype(np.float64))
     _enough(patients, settings.folds, str(stage.data / LABELS))
@@ -52,13 +52,13 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     stage.write("description", _description(patients, boxes, settings))
 
 
-def read_pictures(stage: Stage, files: Mapping[str, Path], pixels: int) -> pd.DataFrame:
+def read_images(stage: Stage, files: Mapping[str, Path], pixels: int) -> pd.DataFrame:
     """Read X-rays into the stage's output `images`; those that cannot be read are named.
 
     Returns:
         One row a patient, indexed by `key`: HEADER, of which `error` says why a picture is black.
     """
-    headers = cache_pictures(stage, "images", files, pixels).reindex(columns=HEADER)
+    headers = cache_images(stage, "images", files, pixels).reindex(columns=HEADER)
     unread = headers["error"].dropna()
     for reason in unread.head(_NAMED):
         stage.note(f"An X-ray is left out: {reason}")
@@ -67,7 +67,7 @@ def read_pictures(stage: Stage, files: Mapping[str, Path], pixels: int) -> pd.Da
     return headers
 
 
-def picture_scale(patients: pd.DataFrame, pixels: int) -> np.ndarray:
+def image_scale(patients: pd.DataFrame, pixels: int) -> np.ndarray:
     """Network pixels a pixel of the X-ray, across and down, (patients, 2); unread ones count as of the usual size."""
     sides = patients[["columns", "rows"]].astype(np.float64).fillna(SIDE).to_numpy()
     return np.asarray(pixels / sides)
@@ -76,7 +76,7 @@ def picture_scale(patients: pd.DataFrame, pixels: int) -> np.ndarray:
 def _paint_all(stage: Stage, patients: pd.DataFrame, boxes: pd.DataFrame, pixels: int) -> None:
     """Masks of all boxes into the output `masks`. Painting again what was painted before a kill is no loss."""
     masks = np.load(stage.array("masks", (len(patients), pixels, pixels), "uint8"), mmap_mode="r+")
-    scale = picture_scale(patients, pixels)
+    scale = image_scale(patients, pixels)
     places = pd.Index(patients["patient"])
     for patient, group in boxes.groupby("patient"):
         place = int(places.get_loc(patient))

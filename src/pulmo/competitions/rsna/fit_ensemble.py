@@ -5,9 +5,9 @@ import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.blending.fold_scores import Ranked, far_worse, score_folds
-from pulmo.competitions.rsna.candidates import candidate_table
-from pulmo.competitions.rsna.ensemble import cross_fit, fit_values, knobs_for, score_by_threshold
-from pulmo.competitions.rsna.evidence import ROUTE_STAGES, read_out_of_fold
+from pulmo.competitions.rsna.candidate_boxes import candidate_table
+from pulmo.competitions.rsna.ensemble import blend_parameters_for, cross_fit, fit_values, score_by_threshold
+from pulmo.competitions.rsna.oof_predictions import ROUTE_STAGES, read_out_of_fold
 from pulmo.competitions.rsna.settings import EnsembleSettings
 from pulmo.competitions.rsna.trained_model import write_model
 from pulmo.pipeline.stage import Stage
@@ -20,15 +20,15 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with what each scores, `estimate`; and
     `thresholds`: what other least confidences would have scored."""
     said = read_out_of_fold(stage)
-    knobs = knobs_for(said.evidence, said.classified, said.lungs)
-    found = cross_fit(said.evidence, said.truth, said.fold, knobs)
+    parameters = blend_parameters_for(said.evidence, said.classified, said.lungs)
+    found = cross_fit(said.evidence, said.truth, said.fold, parameters)
     scores = box_precision(said.truth, found, said.evidence.patients)
     ranked = Ranked((said.patients["boxes"] > 0).to_numpy(), said.evidence.probability) if said.classified else None
     folds = score_folds(scores, said.patients["patient"].to_numpy(), said.fold, ranked)
     for note in far_worse(folds, "mean precision", greater_is_better=True):
         stage.note(note)
     estimate = {**estimate_of(scores, said.patients["patient"]), "folds": folds}
-    values = fit_values(said.evidence, said.truth, knobs)
+    values = fit_values(said.evidence, said.truth, parameters)
     families = {
         name: (stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
         for name, family in FAMILIES.items()

@@ -14,7 +14,7 @@ from pulmo.competitions.rsna.data import (
     read_labels,
     read_sample,
 )
-from pulmo.pipeline.hiding import choose_hidden, place_images
+from pulmo.pipeline.holdout import choose_hidden, place_images
 
 LUNGS = "lung_rle.csv"
 

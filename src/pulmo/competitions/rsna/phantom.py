@@ -13,11 +13,11 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 
-from pulmo.phantom import mimics
-from pulmo.phantom.consolidation import Box, consolidations_by_lot
-from pulmo.phantom.exposure import exposure_by_lot, thorax_by_lot
+from pulmo.phantom import distractors
+from pulmo.phantom.consolidation import Box, random_consolidations
+from pulmo.phantom.exposure import random_exposure, random_thorax
 from pulmo.phantom.radiograph import Finding, draw
-from pulmo.phantom.radiograph_dicom import sitter_by_lot, write_radiograph
+from pulmo.phantom.radiograph_dicom import random_patient_header, write_radiograph
 from pulmo.phantom.thorax import Thorax
 from pulmo.pipeline.parallel import map_items
 from pulmo.scoring.rle import encode, to_text
@@ -144,17 +144,17 @@ def write_image(order: Order) -> Written:
     """Draw a patient's X-ray and write it."""
     case = order.case
     rng = np.random.default_rng([case.seed, 0])
-    thorax = thorax_by_lot(rng)
-    findings: tuple[Finding, ...] = mimics.marker(rng)
+    thorax = random_thorax(rng)
+    findings: tuple[Finding, ...] = distractors.marker(rng)
     if case.kind == OTHER:
         thorax, findings = _otherwise_ill(thorax, findings, rng)
-    exposure = exposure_by_lot(thorax, rng)
+    exposure = random_exposure(thorax, rng)
     boxes: tuple[Box, ...] = ()
     if case.kind == OPACITY:
-        clouds, boxes = consolidations_by_lot(thorax, exposure.canvas(order.pixels // DRAWN), rng)
+        clouds, boxes = random_consolidations(thorax, exposure.canvas(order.pixels // DRAWN), rng)
         findings = (*clouds, *findings, *_attended(thorax, rng))
     drawing = draw(thorax, exposure, order.pixels, case.seed, findings)
-    sitter = sitter_by_lot(thorax, rng)._replace(patient=case.patient)
+    sitter = random_patient_header(thorax, rng)._replace(patient=case.patient)
     sitter = sitter if case.age is None else sitter._replace(age=case.age)
     write_radiograph(order.path, drawing.grey, sitter)
     (lungs,) = to_text(encode(drawing.lungs[None]))
@@ -165,7 +165,14 @@ def _otherwise_ill(
     thorax: Thorax, findings: tuple[Finding, ...], rng: np.random.Generator
 ) -> tuple[Thorax, tuple[Finding, ...]]:
     """One or two things that are no pneumonia."""
-    makers = (mimics.nodules, mimics.effusion, mimics.streaks, mimics.pacemaker, mimics.bulla, None)
+    makers = (
+        distractors.nodules,
+        distractors.effusion,
+        distractors.streaks,
+        distractors.pacemaker,
+        distractors.bulla,
+        None,
+    )
     for place in rng.choice(len(makers), int(rng.integers(1, 3)), replace=False).tolist():
         make = makers[place]
         if make is None:
@@ -179,7 +186,7 @@ def _attended(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
     """Wires and lines of those who are looked after in bed."""
     chance = 0.5 if thorax.view == "AP" else 0.05
     found: tuple[Finding, ...] = ()
-    for make in (mimics.leads, mimics.catheter):
+    for make in (distractors.leads, distractors.catheter):
         if rng.random() < chance:
             found = (*found, *make(thorax, rng))
     return found

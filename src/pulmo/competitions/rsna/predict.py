@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.boxes import fuse_boxes
-from pulmo.competitions.rsna.candidates import candidate_table, read_candidates
+from pulmo.competitions.rsna.candidate_boxes import candidate_table, read_candidates
 from pulmo.competitions.rsna.data import SAMPLE, TEST_IMAGES, image_files, read_sample
 from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Evidence, combine
-from pulmo.competitions.rsna.features import picture_scale, read_pictures
-from pulmo.competitions.rsna.painting import outlines
+from pulmo.competitions.rsna.features import image_scale, read_images
+from pulmo.competitions.rsna.rasterize import outlines
 from pulmo.competitions.rsna.settings import PredictSettings
 from pulmo.competitions.rsna.submission import to_submission
 from pulmo.competitions.rsna.train_detector import LEAST, MOST
@@ -33,7 +33,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
         raise UserError(no_image(stage.data / TEST_IMAGES, asked, stage.data / SAMPLE))
     for patient in [patient for patient in asked if patient not in files][:_NAMED]:
         stage.note(f"{patient} has no X-ray in {stage.data / TEST_IMAGES}: no box is predicted")
-    headers = read_pictures(stage, files, model.pixels).rename_axis("patient").reset_index()
+    headers = read_images(stage, files, model.pixels).rename_axis("patient").reset_index()
     readable = headers["error"].isna().to_numpy()
     patients = headers[readable].reset_index(drop=True)
     images = np.load(stage.array("images", (len(files), model.pixels, model.pixels), "uint8"), mmap_mode="r")
@@ -59,7 +59,7 @@ def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame
     from pulmo.training import boxes as detectors
     from pulmo.training.masks import predict_folds
 
-    scale = picture_scale(patients, model.pixels)
+    scale = image_scale(patients, model.pixels)
     lungs = None
     if model.networks["lungs"].files and model.fitted["lungs"] > 0:  # else they have no say
         lungs = predict_folds(*model.networks["lungs"], images).probability

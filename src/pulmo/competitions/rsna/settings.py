@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section
-from pulmo.training.picture_settings import FoldSegmenterSettings, FoldSettings, RecipeSettings, check_pixels
+from pulmo.training.image_settings import FoldSegmenterSettings, FoldSettings, RecipeSettings, check_pixels
 
 
 class FeatureSettings(Section):

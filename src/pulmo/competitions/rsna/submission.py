@@ -7,26 +7,26 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
-from pulmo.blending.knobs import Knob, check_knob, shares_of
+from pulmo.blending.parameters import BlendParameter, check_range, shares_of
 from pulmo.errors import Fault, UserError
 from pulmo.scoring import box_precision
 from pulmo.scoring.boxes import COLUMN, Boxes, check_cells, format_boxes, parse_boxes
 from pulmo.scoring.numbers import parse_numbers
 from pulmo.scoring.tables import place, read_table
 
-__all__ = ["KNOBS", "blend", "check_cells", "group_of", "read_solution", "score", "to_submission"]
+__all__ = ["BLEND_PARAMETERS", "blend", "check_cells", "group_of", "read_solution", "score", "to_submission"]
 
 score = box_precision.score
 
-ALSO_CALLED = {"PatientId": "patientId"}
+COLUMN_ALIASES = {"PatientId": "patientId"}
 BOX_COLUMNS = ("x", "y", "width", "height")
 NOT_A_NUMBER = "nan"  # pandas' word for an empty cell, which it also reads as one
 
-KNOBS = {
-    "iou": Knob(0.5, (0.3, 0.4, 0.5, 0.6, 0.7)),
-    "shrink": Knob(1.0, tuple(np.arange(0.80, 1.06, 0.025).round(3).tolist())),
-    "threshold": Knob(0.0, tuple(np.arange(0.0, 0.99, 0.03).round(3).tolist())),
-    "solo": Knob(0.0, tuple(np.arange(0.0, 0.75, 0.05).round(3).tolist())),
+BLEND_PARAMETERS = {
+    "iou": BlendParameter(0.5, (0.3, 0.4, 0.5, 0.6, 0.7)),
+    "shrink": BlendParameter(1.0, tuple(np.arange(0.80, 1.06, 0.025).round(3).tolist())),
+    "threshold": BlendParameter(0.0, tuple(np.arange(0.0, 0.99, 0.03).round(3).tolist())),
+    "solo": BlendParameter(0.0, tuple(np.arange(0.0, 0.75, 0.05).round(3).tolist())),
 }
 """As `fuse_boxes` and `Finish` have them; thresholds are of the confidence after fusion."""
 
@@ -52,7 +52,7 @@ def read_solution(path: Path) -> pd.DataFrame:
     Raises:
         UserError: no such file, a missing column, or a row that is neither a box nor says that there is none.
     """
-    table = read_table(path, ("patientId", *BOX_COLUMNS), ALSO_CALLED)
+    table = read_table(path, ("patientId", *BOX_COLUMNS), COLUMN_ALIASES)
     cells = table[list(BOX_COLUMNS)].apply(lambda column: column.mask(column.str.casefold() == NOT_A_NUMBER, ""))
     boxed = (cells != "").any(axis=1).to_numpy()
     boxes = cells.apply(lambda column: parse_numbers(column.to_list()))
@@ -116,8 +116,8 @@ def blend(
     """
     weights = shares_of(weights).tolist()
     for name, value in (("iou", iou), ("threshold", threshold), ("solo", solo)):
-        check_knob(name, value, 0.0, 1.0)
-    check_knob("shrink", shrink, 0.1, 10.0)
+        check_range(name, value, 0.0, 1.0)
+    check_range("shrink", shrink, 0.1, 10.0)
     patients = tables[0]["patientId"].to_list()
     kept = [place for place, weight in enumerate(weights) if weight > 0]
     sources = [_boxes_of(tables[place], patients) for place in kept]

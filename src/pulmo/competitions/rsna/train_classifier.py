@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.rsna.radiographs import (
+    RadiographTable,
+    nothing_trained,
+    outlining,
+    read_radiographs,
+    train_networks,
+)
 from pulmo.competitions.rsna.settings import ClassifierSettings
-from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, outlining, read_x_rays, train_networks
 from pulmo.pipeline.stage import Stage, save
 from pulmo.training.fold_networks import joined
-from pulmo.training.picture_folds import PictureFolds
+from pulmo.training.image_folds import ImageFolds
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
@@ -27,13 +33,13 @@ def run(stage: Stage, settings: ClassifierSettings) -> None:
     stage.write("out_of_fold", joined(pieces, "probability"))
 
 
-def _trainer(settings: ClassifierSettings, stage: Stage) -> PictureFolds:
-    x_rays = read_x_rays(stage)
+def _trainer(settings: ClassifierSettings, stage: Stage) -> ImageFolds:
+    x_rays = read_radiographs(stage)
     masks = stage.read("features/masks")
     return outlining(stage, settings, x_rays, masks, x_rays.readable, partial(_ask, x_rays))
 
 
-def _ask(x_rays: XRays, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
+def _ask(x_rays: RadiographTable, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
     said = predictor.predict(x_rays.images, held)
     patients = x_rays.patients.iloc[held][["patient", "fold"]].reset_index(drop=True)
     save(folder / "probability", patients.assign(probability=said.any.astype(np.float64)))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.candidates import candidate_table
-from pulmo.competitions.rsna.painting import scaled
+from pulmo.competitions.rsna.candidate_boxes import candidate_table
+from pulmo.competitions.rsna.radiographs import RadiographTable, nothing_trained, read_radiographs, train_networks
+from pulmo.competitions.rsna.rasterize import scaled
 from pulmo.competitions.rsna.settings import DetectorSettings
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
-from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, read_x_rays, train_networks
 from pulmo.pipeline.stage import Stage, save
 from pulmo.scoring.boxes import corners
 from pulmo.training.fold_networks import joined
-from pulmo.training.picture_folds import PictureFolds, learned_from
+from pulmo.training.image_folds import ImageFolds, learned_from
 
 if TYPE_CHECKING:
     from pulmo.training.boxes import BoxPredictor
@@ -34,24 +34,24 @@ def run(stage: Stage, settings: DetectorSettings) -> None:
     stage.write("out_of_fold", joined(pieces, "boxes"))
 
 
-def _trainer(settings: DetectorSettings, stage: Stage) -> PictureFolds:
+def _trainer(settings: DetectorSettings, stage: Stage) -> ImageFolds:
     # Loading Keras takes seconds: only where there is something to train.
     from pulmo.models.detection_loss import DetectionLoss
     from pulmo.models.detector import DetectorParameters, detector
     from pulmo.training.boxes import BoxPredictor, Keeping
     from pulmo.training.image_trainer import ImageTrainer, Pictures
 
-    x_rays = read_x_rays(stage)
+    x_rays = read_radiographs(stage)
     parameters = DetectorParameters(settings.start, settings.depth, settings.momentum, settings.cell)
     pictures = Pictures(x_rays.images, box_target(x_rays, stage.read("features/boxes")), "boxes", x_rays.positive)
     recipe = settings.recipe(learned_from(x_rays.fold, x_rays.readable))
     build = partial(detector, parameters, x_rays.pixels)
     trainer = ImageTrainer(build, DetectionLoss(settings.cell), pictures, recipe, stage.seed)
     predictor = BoxPredictor(trainer.network, Keeping(MOST, LEAST), settings.mirrored)
-    return PictureFolds(trainer, x_rays.fold, x_rays.readable, partial(_ask, predictor, x_rays))
+    return ImageFolds(trainer, x_rays.fold, x_rays.readable, partial(_ask, predictor, x_rays))
 
 
-def box_target(x_rays: XRays, boxes: pd.DataFrame) -> np.ndarray:
+def box_target(x_rays: RadiographTable, boxes: pd.DataFrame) -> np.ndarray:
     """The boxes of each picture: float32 (patients, most, 4), left, top, right, bottom in its pixels, filled with 0."""
     places = pd.Index(x_rays.patients["patient"]).get_indexer(boxes["patient"])
     number = boxes.groupby("patient").cumcount().to_numpy()
@@ -61,7 +61,7 @@ def box_target(x_rays: XRays, boxes: pd.DataFrame) -> np.ndarray:
     return target
 
 
-def _ask(predictor: "BoxPredictor", x_rays: XRays, held: np.ndarray, folder: Path) -> None:
+def _ask(predictor: "BoxPredictor", x_rays: RadiographTable, held: np.ndarray, folder: Path) -> None:
     found = predictor.predict(x_rays.images, held)
     patients = x_rays.patients["patient"].iloc[held]
     found = found.take(x_rays.readable[held][found.image])

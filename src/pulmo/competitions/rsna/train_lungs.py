@@ -12,44 +12,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.settings import LungSettings
-from pulmo.competitions.rsna.x_rays import (
-    XRays,
+from pulmo.competitions.rsna.radiographs import (
+    RadiographTable,
     describe_inference,
     nothing_trained,
     outlining,
-    read_x_rays,
+    read_radiographs,
     train_networks,
 )
+from pulmo.competitions.rsna.settings import LungSettings
 from pulmo.errors import Fault, UserError
-from pulmo.imaging.radiograph import shrunk
+from pulmo.imaging.radiograph import resized
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.scoring import rle
 from pulmo.scoring.boxes import SIDE
 from pulmo.scoring.tables import place, read_table
-from pulmo.training.picture_folds import PictureFolds
+from pulmo.training.image_folds import ImageFolds
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
 
 LUNGS = "lung_rle.csv"
-LEAST_MASKS = 20
+MIN_MASKS = 20
 COVERED = 255
 
 
 def run(stage: Stage, settings: LungSettings) -> None:
     """Write `masks` (uint8, a picture each, or none at all), `models` and `history`."""
-    x_rays = read_x_rays(stage)
+    x_rays = read_radiographs(stage)
     if settings.model is not None:
         _ask_elsewhere(stage, settings.model, x_rays, settings.mirrored)
         describe_inference(stage, settings)
         return
     known, target = _lung_masks(stage.data / LUNGS, x_rays)
-    if settings.folds == 0 or known.sum() < LEAST_MASKS:
+    if settings.folds == 0 or known.sum() < MIN_MASKS:
         nothing_trained(
             stage,
             settings,
-            f"Lungs are not looked for: {LUNGS} has masks of {known.sum()} patients, {LEAST_MASKS} are needed; or name "
+            f"Lungs are not looked for: {LUNGS} has masks of {known.sum()} patients, {MIN_MASKS} are needed; or name "
             "a network with train_lungs.model",
         )
         stage.write("masks", np.zeros((0, x_rays.pixels, x_rays.pixels), np.uint8))
@@ -64,17 +64,17 @@ def run(stage: Stage, settings: LungSettings) -> None:
     masks.flush()
 
 
-def _trainer(settings: LungSettings, stage: Stage) -> PictureFolds:
-    x_rays = read_x_rays(stage)
+def _trainer(settings: LungSettings, stage: Stage) -> ImageFolds:
+    x_rays = read_radiographs(stage)
     target, known = (load(stage.scratch("lungs") / f"{name}.npy") for name in ("target", "known"))
     return outlining(stage, settings, x_rays, target, np.asarray(known), partial(_ask, x_rays))
 
 
-def _ask(x_rays: XRays, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
+def _ask(x_rays: RadiographTable, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
     save(folder / "lungs", predictor.predict(x_rays.images, held).probability)
 
 
-def _ask_elsewhere(stage: Stage, model: Path, x_rays: XRays, mirrored: bool) -> None:
+def _ask_elsewhere(stage: Stage, model: Path, x_rays: RadiographTable, mirrored: bool) -> None:
     """Masks by a network trained on other patients."""
     from pulmo.training.device import computing_on
     from pulmo.training.masks import predict_folds
@@ -90,7 +90,7 @@ def _ask_elsewhere(stage: Stage, model: Path, x_rays: XRays, mirrored: bool) -> 
     stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))
 
 
-def _lung_masks(path: Path, x_rays: XRays) -> tuple[np.ndarray, np.ndarray]:
+def _lung_masks(path: Path, x_rays: RadiographTable) -> tuple[np.ndarray, np.ndarray]:
     """Which patients have a lung mask, (patients,) bool; and these masks at network size, 0 for the others.
 
     Raises:
@@ -109,5 +109,5 @@ def _lung_masks(path: Path, x_rays: XRays) -> tuple[np.ndarray, np.ndarray]:
         if faults:
             raise UserError(Fault(place(str(path), row, "EncodedPixels"), faults[0].what, faults[0].remedy))
         picture = COVERED * rle.decode(mask, (rows, columns))[0]
-        known[places[row]], masks[places[row]] = True, shrunk(np.ascontiguousarray(picture), x_rays.pixels)
+        known[places[row]], masks[places[row]] = True, resized(np.ascontiguousarray(picture), x_rays.pixels)
     return known & x_rays.readable, masks

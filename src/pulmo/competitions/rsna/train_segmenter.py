@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.candidates import candidate_table
-from pulmo.competitions.rsna.painting import outlines
+from pulmo.competitions.rsna.candidate_boxes import candidate_table
+from pulmo.competitions.rsna.radiographs import (
+    RadiographTable,
+    nothing_trained,
+    outlining,
+    read_radiographs,
+    train_networks,
+)
+from pulmo.competitions.rsna.rasterize import outlines
 from pulmo.competitions.rsna.settings import OutlineSettings
-from pulmo.competitions.rsna.x_rays import XRays, nothing_trained, outlining, read_x_rays, train_networks
 from pulmo.pipeline.stage import Stage, save
 from pulmo.training.fold_networks import joined
-from pulmo.training.picture_folds import PictureFolds
+from pulmo.training.image_folds import ImageFolds
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
@@ -37,13 +43,13 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
     stage.write("pictures", joined(pieces, "pictures"))
 
 
-def _trainer(settings: OutlineSettings, stage: Stage) -> PictureFolds:
-    x_rays, masks = read_x_rays(stage), stage.read("features/masks")
+def _trainer(settings: OutlineSettings, stage: Stage) -> ImageFolds:
+    x_rays, masks = read_radiographs(stage), stage.read("features/masks")
     return outlining(stage, settings, x_rays, masks, x_rays.readable, partial(_ask, x_rays, masks, settings.cuts))
 
 
 def _ask(
-    x_rays: XRays,
+    x_rays: RadiographTable,
     masks: np.ndarray,
     cuts: tuple[int, ...],
     predictor: "MaskPredictor",

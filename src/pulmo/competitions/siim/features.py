@@ -9,12 +9,12 @@ import pandas as pd
 from pulmo.competitions.siim.data import TRAIN_IMAGES, read_masks, train_table
 from pulmo.competitions.siim.settings import FeatureSettings
 from pulmo.errors import Fault, UserError
-from pulmo.imaging.radiograph import shrunk
+from pulmo.imaging.radiograph import resized
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.rle import area, decode, parse
 from pulmo.training.folds import patients_of, stratified_folds
+from pulmo.training.image_cache import cache_images
 from pulmo.training.image_files import image_files, no_image
-from pulmo.training.picture_cache import cache_pictures
 
 HEADER = ["patient", "age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
 COVERED = 255
@@ -34,7 +34,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     _note_partners(stage, masks, files)
     x_rays = masks[masks["image"].isin(files)].reset_index(drop=True)
     theirs = {image: files[image] for image in x_rays["image"]}
-    headers = read_pictures(stage, theirs, settings.pixels, settings.contrast)
+    headers = read_images(stage, theirs, settings.pixels, settings.contrast)
     x_rays = x_rays.assign(area=area(parse(x_rays["cell"].to_list())), **headers.reset_index(drop=True))
     x_rays["patient"] = _patients(stage, x_rays)
     _check(x_rays, settings.folds, str(table))
@@ -64,13 +64,13 @@ def kinds_of_area(area: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.quantile(area[area > 0], (0, 1 / 3, 2 / 3)), area, side="right")
 
 
-def read_pictures(stage: Stage, files: Mapping[str, Path], pixels: int, contrast: float) -> pd.DataFrame:
-    """Read X-rays into the stage's output `images`, see `cache_pictures`; those that cannot be read are named.
+def read_images(stage: Stage, files: Mapping[str, Path], pixels: int, contrast: float) -> pd.DataFrame:
+    """Read X-rays into the stage's output `images`, see `cache_images`; those that cannot be read are named.
 
     Returns:
         One row an image, indexed by `key`: HEADER, of which `error` says why a picture is black.
     """
-    headers = cache_pictures(stage, "images", files, pixels, contrast).reindex(columns=HEADER)
+    headers = cache_images(stage, "images", files, pixels, contrast).reindex(columns=HEADER)
     unread = headers["error"].dropna()
     for reason in unread.head(_NAMED):
         stage.note(f"An X-ray is left out: {reason}")
@@ -116,7 +116,7 @@ def _shrink_masks(stage: Stage, x_rays: pd.DataFrame, pixels: int) -> None:
     for number in np.flatnonzero(marked):
         row = x_rays.iloc[number]
         painted = decode(parse([row["cell"]]), (int(row["rows"]), int(row["columns"])))[0]
-        masks[number] = shrunk(np.ascontiguousarray(COVERED * painted), pixels)
+        masks[number] = resized(np.ascontiguousarray(COVERED * painted), pixels)
     masks.flush()
 
 

@@ -54,7 +54,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
 def read_evidence(stage: Stage) -> tuple[pd.DataFrame, Evidence]:
     """The X-rays held out, a row each (columns of `features/x_rays`, and `fold`, `any` and `row`), and what was said
     of them at full size."""
-    from pulmo.training.masks import enlarged  # with it comes Keras, which takes seconds to load
+    from pulmo.training.masks import upsampled  # with it comes Keras, which takes seconds to load
 
     x_rays, said = stage.read("features/x_rays"), stage.read("train_segmenter/out_of_fold")
     probability = stage.read("train_segmenter/probability")
@@ -63,7 +63,7 @@ def read_evidence(stage: Stage) -> tuple[pd.DataFrame, Evidence]:
     for number in stage.progress(range(len(held)), "X-rays at full size"):
         shape = int(held["rows"].iloc[number]), int(held["columns"].iloc[number])
         mask = decode(parse([held["cell"].iloc[number]]), shape)[0]
-        counts[number] = counts_at_least(enlarged(probability[number], shape), mask)
+        counts[number] = counts_at_least(upsampled(probability[number], shape), mask)
     return held, Evidence(counts[:, 0], counts[:, 1], held["area"].to_numpy(), held["any"].to_numpy())
 
 

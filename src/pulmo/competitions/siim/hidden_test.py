@@ -16,7 +16,7 @@ from pulmo.competitions.siim.data import (
 )
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph_header
-from pulmo.pipeline.hiding import choose_hidden, place_images
+from pulmo.pipeline.holdout import choose_hidden, place_images
 from pulmo.training.folds import patients_of
 from pulmo.training.image_files import image_files
 

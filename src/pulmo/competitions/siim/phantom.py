@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.phantom import mimics
-from pulmo.phantom.exposure import exposure_by_lot, thorax_by_lot
-from pulmo.phantom.pneumothorax import pneumothorax_by_lot
+from pulmo.phantom import distractors
+from pulmo.phantom.exposure import random_exposure, random_thorax
+from pulmo.phantom.pneumothorax import random_pneumothorax
 from pulmo.phantom.radiograph import Finding, draw
-from pulmo.phantom.radiograph_dicom import sitter_by_lot, write_radiograph
+from pulmo.phantom.radiograph_dicom import random_patient_header, write_radiograph
 from pulmo.phantom.thorax import Thorax
 from pulmo.pipeline.parallel import map_items
 from pulmo.scoring.rle import EMPTY, encode, to_text
@@ -143,17 +143,17 @@ def cohort(settings: PhantomSettings) -> tuple[list[Case], list[Case]]:
 def write_image(order: Order) -> Written:
     """Draw a patient's X-ray and write it."""
     rng = np.random.default_rng([order.case.seed, 0])
-    thorax = thorax_by_lot(rng)
-    exposure = exposure_by_lot(thorax, rng)
-    sitter = sitter_by_lot(thorax, rng)
+    thorax = random_thorax(rng)
+    exposure = random_exposure(thorax, rng)
+    sitter = random_patient_header(thorax, rng)
     study, series, image = order.case.uids
     sitter = sitter._replace(study=study, series=series, image=image)
-    findings = _mimics(thorax, rng)
+    findings = _distractors(thorax, rng)
     mask = np.zeros((order.pixels, order.pixels), np.uint8)
     if order.case.positive:
-        air = pneumothorax_by_lot(thorax, rng)
+        air = random_pneumothorax(thorax, rng)
         drained = rng.random() < 0.25
-        findings = (air, *findings, *(mimics.drain(thorax, air.side, rng) if drained else ()))
+        findings = (air, *findings, *(distractors.drain(thorax, air.side, rng) if drained else ()))
         mask = air.mask(exposure.canvas(order.pixels))
     grey = draw(thorax, exposure, order.pixels, order.case.seed, findings).grey
     write_radiograph(order.path, grey, sitter)
@@ -161,20 +161,20 @@ def write_image(order: Order) -> Written:
     return Written(tuple(to_text(encode(np.stack(pieces)))), int(mask.sum()), sitter.view, sitter.sex)
 
 
-def _mimics(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
+def _distractors(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
     """What else is on the picture, with a pneumothorax or without."""
     ill = thorax.view == "AP"
     chances = (
-        (mimics.leads, 0.5 if ill else 0.05),
-        (mimics.catheter, 0.4 if ill else 0.05),
-        (mimics.skin_fold, 0.25 if ill else 0.05),
-        (mimics.bulla, 0.1),
-        (mimics.pacemaker, 0.04),
-        (mimics.nodules, 0.06),
-        (mimics.streaks, 0.1),
-        (mimics.effusion, 0.1),
+        (distractors.leads, 0.5 if ill else 0.05),
+        (distractors.catheter, 0.4 if ill else 0.05),
+        (distractors.skin_fold, 0.25 if ill else 0.05),
+        (distractors.bulla, 0.1),
+        (distractors.pacemaker, 0.04),
+        (distractors.nodules, 0.06),
+        (distractors.streaks, 0.1),
+        (distractors.effusion, 0.1),
     )
-    found: list[Finding] = [*mimics.marker(rng)]
+    found: list[Finding] = [*distractors.marker(rng)]
     for make, chance in chances:
         if rng.random() < chance:
             found += make(thorax, rng)

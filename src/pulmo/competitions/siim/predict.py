@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.data import folder_of_test_images, read_sample, sample
-from pulmo.competitions.siim.features import read_pictures
+from pulmo.competitions.siim.features import read_images
 from pulmo.competitions.siim.settings import PredictSettings
 from pulmo.competitions.siim.submission import to_submission
 from pulmo.competitions.siim.thresholds import mask_of
@@ -25,8 +25,8 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     """
     model = read_model(stage.input("fit_ensemble/model"))
     asked, files = _asked(stage)
-    headers = read_pictures(stage, files, model.pixels, model.contrast)
-    said = stage.keep("networks", partial(_ask_networks, stage, model))
+    headers = read_images(stage, files, model.pixels, model.contrast)
+    said = stage.checkpoint("networks", partial(_ask_networks, stage, model))
     anything = load(said / "any.npy")
     predictions = headers.copy()
     predictions["cell"] = _cells(stage, model, headers, load(said / "probability.npy"), anything)
@@ -71,13 +71,13 @@ def _cells(
     stage: Stage, model: TrainedModel, headers: pd.DataFrame, probability: np.ndarray, anything: np.ndarray
 ) -> list[str]:
     """The mask of each image at its full size, as text."""
-    from pulmo.training.masks import enlarged
+    from pulmo.training.masks import upsampled
 
     cells = []
     for number, row in enumerate(stage.progress(headers.to_dict("records"), "masks")):
         if row["error"] is not None:
             cells.append(EMPTY)
             continue
-        large = enlarged(probability[number], (int(row["rows"]), int(row["columns"])))
+        large = upsampled(probability[number], (int(row["rows"]), int(row["columns"])))
         cells += to_text(encode(mask_of(large, float(anything[number]), model.thresholds)[None]))
     return cells

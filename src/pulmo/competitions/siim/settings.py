@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pulmo.pipeline.settings import Section
-from pulmo.training.picture_settings import FoldSegmenterSettings, check_pixels
+from pulmo.training.image_settings import FoldSegmenterSettings, check_pixels
 
 Shares = tuple[Annotated[float, Field(ge=0, le=1)], ...]
 
 
 class FeatureSettings(Section):
-    """`pixels` a side that networks see, with `contrast` evened out (0: not; see `radiograph.evened`); `folds` by
+    """`pixels` a side that networks see, with CLAHE of clip limit `contrast` (0: none); `folds` by
     patient."""
 
     pixels: int = Field(ge=32)

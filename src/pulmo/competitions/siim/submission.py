@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pulmo.blending.knobs import Knob, shares_of
+from pulmo.blending.parameters import BlendParameter, shares_of
 from pulmo.errors import CommandLineError, Fault, UserError
 from pulmo.scoring import dice
 from pulmo.scoring.rle import Masks, find_faults, parse, to_text, vote
@@ -16,7 +16,9 @@ IMAGE, CELLS = "ImageId", dice.CELLS
 score = dice.score
 check_cells = dice.check_cells
 
-KNOBS: Mapping[str, Knob] = {"threshold": Knob(0.5, tuple(number / 20 for number in range(1, 20)))}
+BLEND_PARAMETERS: Mapping[str, BlendParameter] = {
+    "threshold": BlendParameter(0.5, tuple(number / 20 for number in range(1, 20)))
+}
 """The share of votes that a pixel needs; a small one gives the union. A least area, too, gained on one half of real
 submissions what it lost on the other."""
 

@@ -11,7 +11,7 @@ from pulmo.competitions.siim.settings import OutlineSettings
 from pulmo.competitions.siim.trained_model import NETWORK
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.fold_networks import HISTORY, Folds, copy_networks, joined, train_folds
-from pulmo.training.picture_folds import PictureFolds, mask_folds
+from pulmo.training.image_folds import ImageFolds, mask_folds
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
@@ -24,7 +24,7 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
     """
     fold = stage.read("features/x_rays")["fold"].to_numpy()
     count = min(settings.folds, int(fold.max()) + 1)
-    pieces = train_folds(stage, Folds(partial(_trainer, settings), count, settings.folds_at_once))
+    pieces = train_folds(stage, Folds(partial(_trainer, settings), count, settings.parallel_folds))
     models = stage.folder("models") / NETWORK
     models.mkdir()
     copy_networks(pieces, models)
@@ -33,7 +33,7 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
     _gather(stage, pieces, fold)
 
 
-def _trainer(settings: OutlineSettings, stage: Stage) -> PictureFolds:
+def _trainer(settings: OutlineSettings, stage: Stage) -> ImageFolds:
     # Loading Keras takes seconds: `pulmo` starts without it.
     from pulmo.training.image_trainer import Pictures
 

@@ -9,9 +9,9 @@ from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out
+from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.style import SKY
-from pulmo.report.turning import turning_bodies
+from pulmo.report.surface3d import draw_surfaces
 from pulmo.scoring.log_loss import log_loss
 
 SLICES = 7
@@ -23,7 +23,7 @@ def class_balance(run: Run) -> Figure:
     scans = all_scans(run)
     labelled = scans.table[scans.table["label"].notna()]
     if labelled.empty:
-        raise left_out(str(run.paths.data), f"holds {len(scans.table)} scans, none labelled", "Give labels")
+        raise CannotDrawError(str(run.paths.data), f"holds {len(scans.table)} scans, none labelled", "Give labels")
     counts = pd.Series({name: int((labelled["label"] == label).sum()) for label, name in enumerate(scans.classes)})
     share = float(labelled["label"].mean())
     constant = float(log_loss(labelled["label"].to_numpy(), np.full(len(labelled), share)).mean())
@@ -37,21 +37,21 @@ def class_balance(run: Run) -> Figure:
     )
 
 
-def turning_negative(run: Run) -> Figure:
+def surface_of_negative(run: Run) -> Figure:
     """A scan of the class 0, turning."""
     return _turning(of_class(run, 0))
 
 
-def turning_positive(run: Run) -> Figure:
+def surface_of_positive(run: Run) -> Figure:
     """A scan of the class 1, turning."""
     return _turning(of_class(run, 1))
 
 
 def _turning(looked: Looked) -> Figure:
     try:
-        picture = turning_bodies(looked.volume, [looked.inside, looked.around], height_pixels=380)
+        picture = draw_surfaces(looked.volume, [looked.inside, looked.around], height_pixels=380)
     except ScanError:  # too little lies inside for a surface
-        picture = turning_bodies(looked.volume, [looked.around], height_pixels=380)
+        picture = draw_surfaces(looked.volume, [looked.around], height_pixels=380)
     picture.data[-1].update(opacity=SEE_THROUGH)
     litres = [
         float((body.mask.sum(axis=(1, 2)) * looked.volume.voxel_litres).sum())
@@ -95,4 +95,4 @@ def _slices(looked: Looked) -> list[Shown]:
     ]
 
 
-FIGURES: tuple[Draw, ...] = (class_balance, turning_negative, turning_positive, slices_of_each)
+FIGURES: tuple[Draw, ...] = (class_balance, surface_of_negative, surface_of_positive, slices_of_each)

@@ -4,11 +4,11 @@ import matplotlib as mpl
 import numpy as np
 
 from pulmo.competitions.dsb.volumes import VolumeFormat
-from pulmo.imaging.network_volume import COMPACT_HU
+from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.scoring.log_loss import log_loss
 
 SCANS = 3
@@ -27,7 +27,7 @@ def most_wrong(run: Run) -> Figure:
     shown = []
     for place in worst.tolist():
         row, volume = held.iloc[place], np.asarray(volumes[place])[..., -1]
-        index = int(np.argmax(np.clip(volume, COMPACT_HU, None).sum(axis=(1, 2), dtype=np.int64)))
+        index = int(np.argmax(np.clip(volume, NODULE_ENHANCED_HU, None).sum(axis=(1, 2), dtype=np.int64)))
         title = f"{description['classes'][int(row['label'])]}\nsaid {row['probability']:.2f}, slice {index + 1}"
         shown.append(Shown(volume[index], title, window=(scale.low[-1], scale.high[-1])))
     share = float(loss[worst].sum()) / float(loss.sum())
@@ -44,7 +44,7 @@ def grad_cam(run: Run) -> Figure:
     """Where in the most probable scans the networks saw the class 1."""
     rows = read(run, "predict/looked_at").head(SCANS)
     if rows.empty:
-        raise left_out("predict/looked_at", "has no scan", "Set predict.pictures higher")
+        raise CannotDrawError("predict/looked_at", "has no scan", "Set predict.pictures higher")
     volumes, cams = read(run, "predict/volumes"), read(run, "predict/cams")
     shown, words = [], []
     for number, row in enumerate(rows.itertuples()):

@@ -5,12 +5,12 @@ import pandas as pd
 
 from pulmo.competitions.dsb.figures.scans import in_hu
 from pulmo.competitions.dsb.volumes import VolumeFormat
-from pulmo.imaging.network_volume import COMPACT_HU
+from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import Groups, histogram_by_group
 from pulmo.report.images import Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import SKY, VERMILION
 from pulmo.scoring.classification import auc
 
@@ -27,7 +27,9 @@ def network_volumes(run: Run) -> Figure:
     for label in (1, 0):
         places = scans.index[scans["label"] == label].to_numpy()
         for place in np.random.default_rng(SEED).permutation(places)[:PER_CLASS].tolist():
-            index = int(np.argmax(np.clip(volumes[place], COMPACT_HU, None).sum(axis=(1, 2, 3), dtype=np.int64)))
+            index = int(
+                np.argmax(np.clip(volumes[place], NODULE_ENHANCED_HU, None).sum(axis=(1, 2, 3), dtype=np.int64))
+            )
             for channel, name in enumerate(channels):
                 title = f"{description['classes'][label]}, {name}"
                 window = wanted.scale.low[channel], wanted.scale.high[channel]
@@ -47,20 +49,20 @@ def dense_voxels(run: Run) -> Figure:
     scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
     wanted = VolumeFormat.from_json(description["volumes"])
     if wanted.modality != "CT":
-        raise left_out("features/volumes", "are of MR, whose values have no unit", "Nothing to do")
+        raise CannotDrawError("features/volumes", "are of MR, whose values have no unit", "Nothing to do")
     channel = len(wanted.lungs.channels) - 1
-    share = np.array([(volume[..., channel] > COMPACT_HU).mean() for volume in volumes])
+    share = np.array([(volume[..., channel] > NODULE_ENHANCED_HU).mean() for volume in volumes])
     names = dict(enumerate(description["classes"]))
     table = scans.assign(share=100 * share, kind=scans["label"].map(names))
     value = auc(scans["label"].to_numpy(), share)
     return Figure(
         "What is dense",
-        f"By the share of voxels above {in_hu(COMPACT_HU)} alone (channel {wanted.lungs.channels[channel]!r}), the "
-        f"classes are told apart with an AUC of {value:.3f}; a network has to do better than that.",
+        f"By the share of voxels above {in_hu(NODULE_ENHANCED_HU)} alone (channel {wanted.lungs.channels[channel]!r}), "
+        f"the classes are told apart with an AUC of {value:.3f}; a network has to do better than that.",
         histogram_by_group(
             table,
             "share",
-            f"% of voxels above {in_hu(COMPACT_HU)}",
+            f"% of voxels above {in_hu(NODULE_ENHANCED_HU)}",
             Groups("kind", {names[0]: SKY, names[1]: VERMILION}),
         ),
         "Histograms of the share of dense voxels, one a class",

@@ -14,14 +14,14 @@ from pulmo.competitions.dsb.volumes import modality_of
 from pulmo.errors import ScanError
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.mr import body_median, read_mr
-from pulmo.imaging.network_volume import COMPACT_HU
+from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.series import find_slices
 from pulmo.imaging.volume import Volume
 from pulmo.pipeline.runner import Run
-from pulmo.report.sections import left_out
+from pulmo.report.sections import CannotDrawError
 from pulmo.report.style import ORANGE, SKY
-from pulmo.report.turning import Body
+from pulmo.report.surface3d import Body
 
 SEED = 0
 MOST_TRIED = 5
@@ -76,7 +76,9 @@ def of_class(run: Run, label: int) -> Looked:
         except (ScanError, OSError):
             continue
     what = f"holds no scan of the class {scans.classes[label]!r} that can be read"
-    raise left_out(str(run.paths.data), what, "Give labelled scans: Kaggle's files, LIDC-IDRI, or a folder a class")
+    raise CannotDrawError(
+        str(run.paths.data), what, "Give labelled scans: Kaggle's files, LIDC-IDRI, or a folder a class"
+    )
 
 
 def _shuffled(rows: pd.DataFrame) -> Iterator[pd.Series]:
@@ -89,8 +91,8 @@ def _look(name: str, kind: str, folder: Path) -> Looked:
         return _look_at_mr(name, kind, folder)
     volume = read_volume(folder)
     lungs = segment_lungs(volume).labels > 0
-    dense = _within(lungs, volume.pixel_spacing_mm) & (volume.hu > COMPACT_HU)
-    around, inside = Body(lungs, "lungs", SKY), Body(dense, f"denser than {in_hu(COMPACT_HU)}", ORANGE)
+    dense = _within(lungs, volume.pixel_spacing_mm) & (volume.hu > NODULE_ENHANCED_HU)
+    around, inside = Body(lungs, "lungs", SKY), Body(dense, f"denser than {in_hu(NODULE_ENHANCED_HU)}", ORANGE)
     hint = "Vessels branch from the middle and thin out; what hangs alone may be a nodule."
     return Looked(name, kind, volume, around, inside, LUNG_WINDOW_HU, hint)
 

@@ -51,7 +51,7 @@ def draw_classification(out_of_fold: pd.DataFrame, history: pd.DataFrame, path: 
         for number, rows in history.groupby("fold"):
             first = number == 0
             losses.plot(rows["epoch"], rows["loss"], color=ORANGE, label="learned from" if first else None)
-            losses.plot(rows["epoch"], rows["held_out_loss"], color=BLUE, label="held out" if first else None)
+            losses.plot(rows["epoch"], rows["monitored_loss"], color=BLUE, label="held out" if first else None)
         losses.set(title="loss of each fold", xlabel="epoch")
         losses.legend(fontsize=7)
 

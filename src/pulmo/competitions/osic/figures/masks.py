@@ -10,9 +10,9 @@ from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.scan import LUNG_WINDOW_HU, lungs_of, measured_window
-from pulmo.report.sections import left_out, read
+from pulmo.report.sections import CannotDrawError, read
 from pulmo.report.style import BLUE, GREY, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel, plain_powers
-from pulmo.report.turning import Body, turning_bodies
+from pulmo.report.surface3d import Body, draw_surfaces
 
 MOST_SLICES = 36
 BONE_HU, BONE_COLOUR = 250, "#D9CDB8"
@@ -59,7 +59,7 @@ def without_mask(run: Run) -> Figure:
         "Without a mask",
         f"All of {scan.patient} that is denser than {BONE_HU} HU: bones, and whatever else lay in the scanner. "
         "It turns until it is touched.",
-        turning_bodies(scan.volume, [Body(bones > 0, f"denser than {BONE_HU} HU", BONE_COLOUR)]),
+        draw_surfaces(scan.volume, [Body(bones > 0, f"denser than {BONE_HU} HU", BONE_COLOUR)]),
         "The skeleton of the chest as a surface that turns",
     )
 
@@ -72,7 +72,7 @@ def with_mask(run: Run) -> Figure:
         "With the mask",
         f"The lungs alone: {quality.litres:.2f} litres, {quality.balance:.0%} of them left. Windpipe and bowel do not "
         "belong to them.",
-        turning_bodies(scan.volume, lungs_of(scan.mask)),
+        draw_surfaces(scan.volume, lungs_of(scan.mask)),
         "Both lungs as surfaces that turn",
     )
 
@@ -129,7 +129,7 @@ def scans_set_aside(run: Run) -> Figure:
 def _measured(run: Run) -> pd.DataFrame:
     statistics = read(run, "features/scan_statistics")
     if "pixel_ratio" not in statistics or statistics["pixel_ratio"].isna().all():
-        raise left_out(
+        raise CannotDrawError(
             "features/scan_statistics", "no scan of this run was measured", "Give the DICOM files to `features`"
         )
     measured: pd.DataFrame = statistics[statistics["pixel_ratio"].notna()]

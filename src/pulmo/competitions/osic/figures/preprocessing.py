@@ -16,7 +16,7 @@ from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars, histogram
 from pulmo.report.images import Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import GREY, INK, ORANGE, panel, plain_powers
 
 MOST_LETTERS = 24
@@ -111,7 +111,7 @@ def seen_by_the_network(run: Run) -> Figure:
     """The slices of one patient as the network sees them."""
     patients, slices = read(run, "features/sliced_patients")["patient"], read(run, "features/lung_slices")
     if not len(slices):
-        raise left_out("features/lung_slices", "no patient has lung slices", "Give scans to `features`")
+        raise CannotDrawError("features/lung_slices", "no patient has lung slices", "Give scans to `features`")
     shown = [Shown(np.asarray(hu), f"{number + 1}", window=(LOWEST_HU, 200)) for number, hu in enumerate(slices[0])]
     count, side = slices.shape[1], slices.shape[2]
     return Figure(

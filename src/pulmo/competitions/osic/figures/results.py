@@ -8,7 +8,7 @@ from pulmo.competitions.osic.figures.severity import BANDS, severity
 from pulmo.competitions.osic.figures.submission import draw_gains
 from pulmo.pipeline.runner import Run
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, panel
 
 COURSES = 8
@@ -157,7 +157,7 @@ def _a_year_on(run: Run) -> pd.DataFrame:
     rows = rows.assign(off=(rows["gap_weeks"] - A_YEAR_WEEKS).abs())
     rows = rows[rows["off"] <= ABOUT_WEEKS].sort_values(["patient", "off"], kind="stable").drop_duplicates("patient")
     if rows.empty:
-        raise left_out(
+        raise CannotDrawError(
             "fit_ensemble/out_of_fold", "nobody was seen about a year later", "Give patients with longer courses"
         )
     return pd.DataFrame(

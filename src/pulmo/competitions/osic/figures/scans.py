@@ -14,7 +14,7 @@ from pulmo.imaging.reading import read_volume
 from pulmo.imaging.slices import NotASliceError, SliceHeader, read_slice_header
 from pulmo.imaging.volume import Volume
 from pulmo.pipeline.runner import Run
-from pulmo.report.sections import left_out
+from pulmo.report.sections import CannotDrawError
 
 MOST_TRIED = 5
 
@@ -34,7 +34,9 @@ def folders_of(run: Run) -> dict[str, Path]:
     patients = read_visits(run.paths.data / "train.csv")["patient"].unique()
     folders = scan_folders(folder, patients)
     if not folders:
-        raise left_out(str(folder), "no patient has a scan there", "Download the DICOM files, a folder a patient")
+        raise CannotDrawError(
+            str(folder), "no patient has a scan there", "Download the DICOM files, a folder a patient"
+        )
     return folders
 
 
@@ -61,7 +63,9 @@ def _first_good(folders: tuple[tuple[str, Path], ...]) -> ShownScan:
             return found[-1]
     if not found:
         names = ", ".join(patient for patient, _ in folders)
-        raise left_out(str(folders[0][1].parent), f"none of {names} can be read as a chest CT", "See `pulmo scan`")
+        raise CannotDrawError(
+            str(folders[0][1].parent), f"none of {names} can be read as a chest CT", "See `pulmo scan`"
+        )
     return found[0]
 
 

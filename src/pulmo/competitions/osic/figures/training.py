@@ -5,14 +5,16 @@ from pulmo.pipeline.stage import load
 from pulmo.report.charts import lengths
 from pulmo.report.curves import draw_curves, last_words
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 
 
 def losses(run: Run) -> Figure:
     """The network's loss over the epochs."""
     history = read(run, "train_cnn/history")
     if history.empty:
-        raise left_out("train_cnn/history", "no network was trained", "Give scans of enough patients to `features`")
+        raise CannotDrawError(
+            "train_cnn/history", "no network was trained", "Give scans of enough patients to `features`"
+        )
     return Figure(
         "Loss of the network on lung slices",
         f"{history['fold'].nunique()} folds, {history['epoch'].max() + 1} epochs; in the end "

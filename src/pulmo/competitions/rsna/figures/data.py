@@ -6,7 +6,7 @@ import pandas as pd
 from pulmo.competitions.rsna.data import LABELS, TRAIN_IMAGES, image_files, read_labels
 from pulmo.competitions.rsna.figures.headers import SEED, SHORT, classes_of
 from pulmo.competitions.rsna.figures.patients import FIGURES as OF_PATIENTS
-from pulmo.competitions.rsna.painting import paint, scaled
+from pulmo.competitions.rsna.rasterize import paint, scaled
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph
@@ -14,7 +14,7 @@ from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars
 from pulmo.report.images import Shown, boxes_on, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out
+from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.style import SKY, panel
 from pulmo.scoring.boxes import SIDE
 
@@ -45,7 +45,7 @@ def boxes_per_patient(run: Run) -> Figure:
     """How many boxes, and how large."""
     labels = read_labels(run.paths.data)
     if labels.boxes.empty:
-        raise left_out(str(run.paths.data / LABELS), "has no box", "Download the file again")
+        raise CannotDrawError(str(run.paths.data / LABELS), "has no box", "Download the file again")
     counts = labels.patients["boxes"].value_counts().sort_index()
     share = labels.boxes["width"] * labels.boxes["height"] / SIDE**2
     taller = (labels.boxes["height"] > labels.boxes["width"]).mean()
@@ -62,7 +62,7 @@ def box_heat_map(run: Run) -> Figure:
     """Where opacities lie: the share of boxes over each part of the picture."""
     boxes = read_labels(run.paths.data).boxes
     if boxes.empty:
-        raise left_out(str(run.paths.data / LABELS), "has no box", "Download the file again")
+        raise CannotDrawError(str(run.paths.data / LABELS), "has no box", "Download the file again")
     xywh = scaled(boxes[list(BOX_COLUMNS)].to_numpy(np.float64), np.full((len(boxes), 2), GRID / SIDE))
     covered = np.zeros((GRID, GRID))
     for box in xywh:
@@ -92,7 +92,7 @@ def samples_by_class(run: Run) -> Figure:
     labels = read_labels(run.paths.data)
     files = image_files(run.paths.data / TRAIN_IMAGES, labels.patients["patient"])
     if not files:
-        raise left_out(str(run.paths.data / TRAIN_IMAGES), "holds no X-ray", "Put Kaggle's files there")
+        raise CannotDrawError(str(run.paths.data / TRAIN_IMAGES), "holds no X-ray", "Put Kaggle's files there")
     shown = []
     for name, rows in classes_of(labels.patients[labels.patients["patient"].isin(files)]).items():
         of_class = 0

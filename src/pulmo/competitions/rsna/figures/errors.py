@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.features import picture_scale
+from pulmo.competitions.rsna.features import image_scale
 from pulmo.competitions.rsna.figures.boxes import held_out
 from pulmo.competitions.rsna.figures.headers import classes_of
-from pulmo.competitions.rsna.painting import scaled
+from pulmo.competitions.rsna.rasterize import scaled
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Shown, boxes_on, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import ORANGE, SKY
 from pulmo.scoring.box_precision import overlaps
 from pulmo.scoring.boxes import Boxes
@@ -58,7 +58,7 @@ def false_alarms(run: Run) -> Figure:
     negative = patients[~patients.index.isin(truth.image)]
     alarm = negative[negative["score"] == 0]
     if alarm.empty:
-        raise left_out(f"{len(negative)} held-out X-rays without opacity", "have no box on them", "Be glad")
+        raise CannotDrawError(f"{len(negative)} held-out X-rays without opacity", "have no box on them", "Be glad")
     strongest = pd.Series(found.confidence).groupby(found.image).max()
     alarm = alarm.assign(confidence=strongest[alarm.index]).sort_values("confidence", ascending=False)
     known = read(run, "features/patients").set_index("patient").loc[alarm["patient"]]
@@ -75,14 +75,14 @@ def false_alarms(run: Run) -> Figure:
 def _positive(patients: pd.DataFrame, truth: Boxes) -> pd.DataFrame:
     positive = patients[patients.index.isin(truth.image)]
     if positive.empty:
-        raise left_out("the held-out patients", "have no box", "Give more data, or train more folds")
+        raise CannotDrawError("the held-out patients", "have no box", "Give more data, or train more folds")
     return positive
 
 
 def _shown(run: Run, chosen: pd.DataFrame, truth: Boxes, found: Boxes) -> list[Shown]:
     """X-rays at network size, boxes in its pixels; `chosen` are rows of `held_out`'s patients."""
     everybody, images = read(run, "features/patients"), read(run, "features/images")
-    scale = picture_scale(everybody, images.shape[1])
+    scale = image_scale(everybody, images.shape[1])
     places = pd.Index(everybody["patient"])
     shown = []
     for image, row in chosen.iterrows():

@@ -9,7 +9,7 @@ from pulmo.competitions.rsna.data import NORMAL, OPACITY, OTHER, TRAIN_IMAGES, i
 from pulmo.errors import ScanError, UserError
 from pulmo.imaging.radiograph import read_radiograph_header
 from pulmo.pipeline.runner import Run
-from pulmo.report.sections import left_out, read
+from pulmo.report.sections import CannotDrawError, read
 from pulmo.report.style import GREEN, ORANGE, VERMILION
 
 COLLECTED = "dicom_headers.csv.gz"
@@ -56,7 +56,9 @@ def _collected(run: Run) -> pd.DataFrame:
     table = pd.read_csv(path, usecols=lambda name: name in columns)
     missing = [name for name in columns if name not in table]
     if missing:
-        raise left_out(str(path), f"has no column {missing[0]}", f"Remove it: then up to {MOST_FILES} X-rays are read")
+        raise CannotDrawError(
+            str(path), f"has no column {missing[0]}", f"Remove it: then up to {MOST_FILES} X-rays are read"
+        )
     return table.rename(columns=columns).drop_duplicates("patient")
 
 
@@ -64,7 +66,7 @@ def _sampled(run: Run, patients: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     folder = run.paths.data / TRAIN_IMAGES
     files = image_files(folder, patients["patient"])
     if not files:
-        raise left_out(str(folder), "holds no X-ray of a labelled patient", "Put Kaggle's files there")
+        raise CannotDrawError(str(folder), "holds no X-ray of a labelled patient", "Put Kaggle's files there")
     names = np.random.default_rng(SEED).permutation(sorted(files))[:MOST_FILES].tolist()
     rows = []
     for name in names:

@@ -8,7 +8,7 @@ from pulmo.competitions.rsna.data import NORMAL, OLDEST_YEARS, OPACITY
 from pulmo.competitions.rsna.figures.headers import SHORT, classes_of, read_headers
 from pulmo.pipeline.runner import Run
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out
+from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.style import BLUE, GREY, INK, PURPLE, SKY, VERMILION, panel
 from pulmo.scoring.boxes import SIDE
 
@@ -62,7 +62,7 @@ def pixel_spacing(run: Run) -> Figure:
     headers = read_headers(run)
     known = headers.table.dropna(subset="pixel_spacing_mm")
     if known.empty:
-        raise left_out(headers.origin, "say nothing of pixel spacing", "Nothing to do")
+        raise CannotDrawError(headers.origin, "say nothing of pixel spacing", "Nothing to do")
     counts = pd.crosstab(known["pixel_spacing_mm"], known["view"])
     most = counts.sum(axis=1).nlargest(12).sort_index()
     with panel(3.6, 2.8) as drawing:
@@ -97,7 +97,7 @@ def age_by_class(run: Run) -> Figure:
     headers = read_headers(run)
     known = headers.table.dropna(subset="age_years")
     if known.empty:
-        raise left_out(headers.origin, "say nothing of age", "Nothing to do")
+        raise CannotDrawError(headers.origin, "say nothing of age", "Nothing to do")
     impossible = known["impossible_age"].to_numpy(bool)
     classes = classes_of(known)
     with panel(3.8, 3.0) as drawing:

@@ -7,14 +7,14 @@ from pulmo.competitions.rsna.figures.headers import SHORT, classes_of
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import GREEN, SKY
 
 SHOWN = 5
 SEED = 0
 
 
-def network_pictures(run: Run) -> Figure:
+def network_images(run: Run) -> Figure:
     """X-rays at network size, boxes painted as masks, and the lungs that were found."""
     patients, images, masks = (read(run, f"features/{name}") for name in ("patients", "images", "masks"))
     described = read(run, "features/description")
@@ -58,7 +58,7 @@ def folds(run: Run) -> Figure:
         SHORT[name].replace("\n", " "): rows.groupby("fold").size() for name, rows in classes_of(patients).items()
     }
     if not counts:
-        raise left_out(str(run.paths.data), "has no patient", "Download the files again")
+        raise CannotDrawError(str(run.paths.data), "has no patient", "Download the files again")
     table = pd.DataFrame(counts).fillna(0).astype(int)
     boxes = patients.groupby("fold")["boxes"].sum()
     table = table.assign(patients=table.sum(axis=1), boxes=boxes).reset_index()
@@ -71,4 +71,4 @@ def folds(run: Run) -> Figure:
     )
 
 
-FIGURES: tuple[Draw, ...] = (network_pictures, folds)
+FIGURES: tuple[Draw, ...] = (network_images, folds)

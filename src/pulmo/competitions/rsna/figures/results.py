@@ -13,7 +13,7 @@ from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
 from pulmo.report.charts import draw_estimates
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 from pulmo.scoring.box_precision import THRESHOLDS, precision_by_threshold
 from pulmo.training.model_folder import ENSEMBLE
@@ -83,7 +83,7 @@ def runs_beside(run: Run) -> Figure:
     """The report's tries, and any other runs, side by side."""
     rows = [row for folder in sorted(run.paths.work.parent.glob("*/")) if (row := _row(folder))]
     if not rows:
-        raise left_out(str(run.paths.work.parent), "holds no run with a segmenter", "Set train_segmenter.folds")
+        raise CannotDrawError(str(run.paths.work.parent), "holds no run with a segmenter", "Set train_segmenter.folds")
     table = pd.DataFrame(rows)
     best = table.loc[table["pixel accuracy"].idxmax()]
     return Figure(

@@ -3,7 +3,7 @@
 from pulmo.pipeline.runner import Run
 from pulmo.report.curves import draw_curves, last_words
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 
 FAMILIES = {
     "segmenter": "outline boxes as masks, the report's way",
@@ -36,7 +36,7 @@ def lungs(run: Run) -> Figure:
 def _family(run: Run, name: str) -> Figure:
     history = read(run, f"train_{name}/history")
     if history.empty:
-        raise left_out(f"train_{name}", "has trained no network", f"Set train_{name}.folds")
+        raise CannotDrawError(f"train_{name}", "has trained no network", f"Set train_{name}.folds")
     measures = [measure for measure in ("loss", "dice") if measure in history]
     words = "; ".join(f"{measure} {last_words(history, measure)}" for measure in measures)
     return Figure(

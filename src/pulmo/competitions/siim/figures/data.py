@@ -13,7 +13,7 @@ from pulmo.imaging.radiograph import Radiograph, read_radiograph
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out
+from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
@@ -72,7 +72,7 @@ def mask_areas(run: Run) -> Figure:
     sizes = area(parse(masks["cell"].to_list()))
     shares = sizes[sizes > 0] / PIXELS
     if not len(shares):
-        raise left_out(str(train_table(run.paths.data)), "has no mask", "Download the file again")
+        raise CannotDrawError(str(train_table(run.paths.data)), "has no mask", "Download the file again")
     low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95])
     with panel(4.0, 2.6) as drawing:
         axes = drawing.subplots()
@@ -128,7 +128,9 @@ def _partners(run: Run) -> tuple[pd.DataFrame, dict[str, Path]]:
     masks, files = read_masks(train_table(run.paths.data)), image_files(run.paths.data / TRAIN_IMAGES)
     masks = masks[masks["image"].isin(files)]
     if masks.empty:
-        raise left_out(str(run.paths.data / TRAIN_IMAGES), "holds no image that has a mask", "Put Kaggle's files there")
+        raise CannotDrawError(
+            str(run.paths.data / TRAIN_IMAGES), "holds no image that has a mask", "Put Kaggle's files there"
+        )
     return masks, files
 
 

@@ -7,7 +7,7 @@ from pulmo.competitions.siim.thresholds import Thresholds, mask_of
 from pulmo.pipeline.runner import Run
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw, left_out, read
+from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, ORANGE, SKY, panel
 from pulmo.scoring.dice import PIXELS
@@ -53,7 +53,7 @@ def false_alarms(run: Run) -> Figure:
     without = _held(run, with_air=False)
     wrong = without[without["dice"] == 0].sort_values("any", ascending=False)
     if wrong.empty:
-        raise left_out(f"the {len(without)} held-out images without air", "are all left empty", "Be glad")
+        raise CannotDrawError(f"the {len(without)} held-out images without air", "are all left empty", "Be glad")
     return Figure(
         "False alarms",
         f"{len(wrong)} of {len(without):,} images without air have some marked, and score 0; first those of which the "

@@ -13,7 +13,7 @@ SHOWN = 5
 SMALLEST = 100
 
 
-def network_pictures(run: Run) -> Figure:
+def network_images(run: Run) -> Figure:
     """X-rays and masks at network size, of all sizes of mask."""
     x_rays, images, masks = (read(run, f"features/{name}") for name in ("x_rays", "images", "masks"))
     described = read(run, "features/description")
@@ -68,4 +68,4 @@ def folds(run: Run) -> Figure:
     )
 
 
-FIGURES: tuple[Draw, ...] = (network_pictures, folds)
+FIGURES: tuple[Draw, ...] = (network_images, folds)

@@ -54,7 +54,7 @@ def draw_learning(history: pd.DataFrame, path: Path) -> None:
     with figure(6, 3.2, path) as drawing:
         axes = drawing.subplots()
         for fold, rows in history.groupby("fold"):
-            for column, label, colour in (("loss", "learned from", ORANGE), ("held_out_loss", "held out", BLUE)):
+            for column, label, colour in (("loss", "learned from", ORANGE), ("monitored_loss", "held out", BLUE)):
                 name = label if fold == 0 else None
                 axes.plot(rows["epoch"] + 1, rows[column], color=colour, alpha=0.8, label=name)
         axes.legend()

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from pulmo.models.measures import accuracy_of_classes, dice_of_masks
+from pulmo.models.metrics import accuracy_of_classes, dice_of_masks
 
 
 def test_dice_is_taken_picture_by_picture_of_what_is_likelier_than_not() -> None:

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from pulmo.errors import UserError
-from pulmo.kaggle import on_kaggle
+from pulmo.kaggle import runtime
 
 MODULE = "pulmo_test_module_from_a_wheel"
 
 
 @pytest.fixture
 def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(on_kaggle, "INPUT", tmp_path / "input")
+    monkeypatch.setattr(runtime, "INPUT", tmp_path / "input")
     (tmp_path / "input").mkdir()
     return tmp_path / "input"
 
@@ -27,19 +27,19 @@ def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("place", ["osic", "competitions/osic"])
 def test_a_competition_is_found_in_either_place(mounts: Path, place: str) -> None:
     (mounts / place).mkdir(parents=True)
-    assert on_kaggle.competition_folder("osic") == mounts / place
+    assert runtime.competition_folder("osic") == mounts / place
 
 
 @pytest.mark.parametrize("place", ["model", "datasets/ada/model"])
 def test_a_dataset_is_found_in_either_place(mounts: Path, place: str) -> None:
     (mounts / place).mkdir(parents=True)
-    assert on_kaggle.dataset_folder("model") == mounts / place
+    assert runtime.dataset_folder("model") == mounts / place
 
 
 def test_what_is_not_mounted_is_named(mounts: Path) -> None:
     (mounts / "other").mkdir()
     with pytest.raises(UserError, match=r"has no osic, but other\. Name it in competition_sources"):
-        on_kaggle.competition_folder("osic")
+        runtime.competition_folder("osic")
 
 
 def wheels_with(folder: Path, version: str, tag: str) -> None:
@@ -56,7 +56,7 @@ def wheels_with(folder: Path, version: str, tag: str) -> None:
 def test_what_cannot_be_imported_is_installed_for_this_process(tmp_path: Path) -> None:
     wheels_with(tmp_path / "wheels", "brought", "py3-none-any")
     program = (
-        "from pathlib import Path; from pulmo.kaggle.on_kaggle import install_missing;"
+        "from pathlib import Path; from pulmo.kaggle.runtime import install_missing;"
         f"install_missing(Path({str(tmp_path / 'wheels')!r})); import {MODULE}; print({MODULE}.VERSION)"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -66,14 +66,14 @@ def test_what_cannot_be_imported_is_installed_for_this_process(tmp_path: Path) -
 def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text('[{"name": "numpy", "version": "0.1", "modules": ["numpy"]}]')
     before = list(sys.path)
-    on_kaggle.install_missing(tmp_path)
+    runtime.install_missing(tmp_path)
     assert sys.path == before
 
 
 def test_a_missing_wheel_is_named(tmp_path: Path) -> None:
     wheels_with(tmp_path / "wheels", "for another Python", "cp27-none-any")
     with pytest.raises(UserError, match=f"what is missing: No matching distribution found for {MODULE}==1.0"):
-        on_kaggle.install_missing(tmp_path / "wheels")
+        runtime.install_missing(tmp_path / "wheels")
 
 
 NUMPY = importlib.metadata.version("numpy")
@@ -87,13 +87,13 @@ def versions_with(folder: Path, python: str = PYTHON, **package: Any) -> Path:
 
 
 def test_the_versions_found_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    on_kaggle.check_versions(versions_with(tmp_path))
+    runtime.check_versions(versions_with(tmp_path))
     (line,) = capsys.readouterr().err.splitlines()
     assert line == f"Python {platform.python_version()}, numpy {NUMPY}"
 
 
 def test_what_was_not_rehearsed_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    on_kaggle.check_versions(versions_with(tmp_path, "3.2", version="1.99"))
+    runtime.check_versions(versions_with(tmp_path, "3.2", version="1.99"))
     notes = capsys.readouterr().err.splitlines()[1:]
     assert notes == [
         f"  note: Python is {PYTHON} here; the kernel is made for 3.2",
@@ -104,7 +104,7 @@ def test_what_was_not_rehearsed_is_noted(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_module_from_another_package_is_of_unknown_version(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    on_kaggle.check_versions(versions_with(tmp_path, name="numpy-of-another-name", version="1.99"))
+    runtime.check_versions(versions_with(tmp_path, name="numpy-of-another-name", version="1.99"))
     assert "note: numpy-of-another-name is of unknown version here; rehearsed with 1.99" in capsys.readouterr().err
 
 
@@ -120,21 +120,21 @@ def test_a_module_from_another_package_is_of_unknown_version(
 )
 def test_what_would_fail_half_way_fails_at_once(package: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        on_kaggle.check_versions(versions_with(tmp_path, **package))
+        runtime.check_versions(versions_with(tmp_path, **package))
     assert message in str(caught.value)
 
 
 def test_a_dataset_without_its_lists(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"versions\.json: there is no such file\. The dataset is not the kernel's"):
-        on_kaggle.check_versions(tmp_path)
+        runtime.check_versions(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("older", "newer"), [("1.9", "1.10"), ("2.0.2", "2.1"), ("5.9.5", "5.24"), ("2026.1.1", "2026.1.1.1"), ("", "0.1")]
 )
 def test_versions_are_compared_as_numbers(older: str, newer: str) -> None:
-    assert on_kaggle._numbers(older) < on_kaggle._numbers(newer)
+    assert runtime._numbers(older) < runtime._numbers(newer)
 
 
 def test_zeros_and_local_parts_do_not_count() -> None:
-    assert on_kaggle._numbers("2") == on_kaggle._numbers("2.0.0") == on_kaggle._numbers("2.0+cu128")
+    assert runtime._numbers("2") == runtime._numbers("2.0.0") == runtime._numbers("2.0+cu128")

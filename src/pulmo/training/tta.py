@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 
-def both_views(network: Any, image: Any) -> dict[str, Any]:
+def flipped_views(network: Any, image: Any) -> dict[str, Any]:
     """What a network of named outputs says of pictures (batch, rows, columns) and their mirror images, left for right:
     (batch, 2, …) each. Asked in one batch, for the network is compiled for each time it is asked."""
     shape = image.shape[1:]

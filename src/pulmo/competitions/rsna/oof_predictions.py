@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.candidates import read_candidates
+from pulmo.competitions.rsna.candidate_boxes import read_candidates
 from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Evidence
-from pulmo.competitions.rsna.features import picture_scale
+from pulmo.competitions.rsna.features import image_scale
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.boxes import Boxes
@@ -49,7 +49,7 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
     patients = everybody[asked].reset_index(drop=True)
     masks = stage.read("train_lungs/masks")
     lungs = masks[asked] if len(masks) else None
-    scale = picture_scale(patients, stage.read("features/description")["pixels"])
+    scale = image_scale(patients, stage.read("features/description")["pixels"])
     candidates = {
         route: read_candidates(stage.read(f"{ROUTE_STAGES[route]}/out_of_fold"), patients["patient"], scale, lungs)
         for route in routes

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.features import picture_scale
+from pulmo.competitions.rsna.features import image_scale
 from pulmo.pipeline.stage import Stage
 from pulmo.training.fold_networks import HISTORY, Folds, FoldTrainer, copy_networks, joined, train_folds
-from pulmo.training.picture_folds import PictureFolds, mask_folds
-from pulmo.training.picture_settings import FoldSegmenterSettings, FoldSettings
+from pulmo.training.image_folds import ImageFolds, mask_folds
+from pulmo.training.image_settings import FoldSegmenterSettings, FoldSettings
 
 if TYPE_CHECKING:
     from pulmo.training.masks import MaskPredictor
 
 
-class XRays(NamedTuple):
+class RadiographTable(NamedTuple):
     """The stage `features`, as networks learn from it.
 
     Attributes:
@@ -44,25 +44,25 @@ class XRays(NamedTuple):
 
     @property
     def scale(self) -> np.ndarray:
-        """See `picture_scale`."""
-        return picture_scale(self.patients, self.pixels)
+        """See `image_scale`."""
+        return image_scale(self.patients, self.pixels)
 
 
-def read_x_rays(stage: Stage) -> XRays:
+def read_radiographs(stage: Stage) -> RadiographTable:
     """What the stage `features` left."""
     patients = stage.read("features/patients")
     fold = patients["fold"].to_numpy(np.int64)
-    return XRays(patients, stage.read("features/images"), patients["error"].isna().to_numpy(), fold)
+    return RadiographTable(patients, stage.read("features/images"), patients["error"].isna().to_numpy(), fold)
 
 
 def outlining(
     stage: Stage,
     settings: FoldSegmenterSettings,
-    x_rays: XRays,
+    x_rays: RadiographTable,
     target: np.ndarray,
     learnable: np.ndarray,
     ask: Callable[["MaskPredictor", np.ndarray, Path], None],
-) -> PictureFolds:
+) -> ImageFolds:
     """A trainer of networks that outline what `target` shows, uint8 like the images; see `mask_folds`."""
     # Loading Keras takes seconds: only where there is something to train.
     from pulmo.training.image_trainer import Pictures
@@ -79,7 +79,7 @@ def train_networks(stage: Stage, settings: FoldSettings, trainer: Callable[[Stag
         The folds' folders, with what their networks have said; see `train_folds`.
     """
     count = min(settings.folds, int(stage.read("features/patients")["fold"].max()) + 1)
-    pieces = train_folds(stage, Folds(trainer, count, settings.folds_at_once))
+    pieces = train_folds(stage, Folds(trainer, count, settings.parallel_folds))
     copy_networks(pieces, stage.folder("models"))
     stage.write("history", joined(pieces, HISTORY))
     describe_inference(stage, settings)

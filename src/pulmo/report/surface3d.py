@@ -26,7 +26,7 @@ class Body(NamedTuple):
     colour: str
 
 
-def turning_bodies(volume: Volume, bodies: Sequence[Body], height_pixels: int = 460) -> Any:
+def draw_surfaces(volume: Volume, bodies: Sequence[Body], height_pixels: int = 460) -> Any:
     """A plotly figure of the bodies' surfaces, in mm of the patient's coordinates, that turns until it is touched.
 
     Raises ScanError for an empty mask.

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.blending.halves import fit_blend, half_of
-from pulmo.blending.knobs import Knob
+from pulmo.blending.holdout_fit import fit_blend, holdout_half
+from pulmo.blending.parameters import BlendParameter
 
 TRUTH = 10.0
-KNOBS = {"factor": Knob(1.0, (0.25, 0.5, 1.0, 2.0)), "offset": Knob(0.0, (-1.0, 0.0, 1.0))}
+BLEND_PARAMETERS = {
+    "factor": BlendParameter(1.0, (0.25, 0.5, 1.0, 2.0)),
+    "offset": BlendParameter(0.0, (-1.0, 0.0, 1.0)),
+}
 
 
 def number(value: float) -> pd.DataFrame:
@@ -25,24 +28,24 @@ def score(table: pd.DataFrame, half: int) -> float:
 
 
 def test_one_file_alone_has_its_knobs_turned() -> None:
-    fit = fit_blend([[number(22.0)]] * 2, blend, score, KNOBS)
+    fit = fit_blend([[number(22.0)]] * 2, blend, score, BLEND_PARAMETERS)
     assert fit.weights.tolist() == [1]
-    assert fit.knobs == {"factor": 0.5, "offset": -1.0}
+    assert fit.parameters == {"factor": 0.5, "offset": -1.0}
     assert fit.first.tolist() == [-12, 0]
     assert fit.second.tolist() == [-11, -1]
 
 
 def test_weights_and_knobs_together_reach_what_neither_can_alone() -> None:
-    fit = fit_blend([[number(24.0), number(16.0)]] * 2, blend, score, KNOBS)
+    fit = fit_blend([[number(24.0), number(16.0)]] * 2, blend, score, BLEND_PARAMETERS)
     assert fit.first[2] == pytest.approx(0, abs=0.02)
-    assert fit.knobs["factor"] == 0.5
+    assert fit.parameters["factor"] == 0.5
     assert fit.weights.sum() == pytest.approx(1)
 
 
 def test_a_partner_that_adds_nothing_gets_no_say() -> None:
-    fit = fit_blend([[number(500.0), number(10.0), number(10.0)]] * 2, blend, score, KNOBS)
+    fit = fit_blend([[number(500.0), number(10.0), number(10.0)]] * 2, blend, score, BLEND_PARAMETERS)
     assert fit.weights.tolist() == [0, 1, 0]
-    assert fit.knobs == {"factor": 1.0, "offset": 0.0}
+    assert fit.parameters == {"factor": 1.0, "offset": 0.0}
 
 
 def test_a_trap_for_exchanges_still_ends_no_worse_than_the_best_file() -> None:
@@ -56,6 +59,6 @@ def test_a_trap_for_exchanges_still_ends_no_worse_than_the_best_file() -> None:
 
 
 def test_halves_are_about_equal_and_always_the_same() -> None:
-    halves = [half_of(f"patient {number}") for number in range(400)]
+    halves = [holdout_half(f"patient {number}") for number in range(400)]
     assert 160 < sum(halves) < 240
-    assert half_of("patient 0") == half_of("patient 0")
+    assert holdout_half("patient 0") == holdout_half("patient 0")

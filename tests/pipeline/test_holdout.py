@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulmo.errors import UserError
-from pulmo.pipeline.hiding import choose_hidden, place_images
+from pulmo.pipeline.holdout import choose_hidden, place_images
 
 
 @given(total=st.integers(6, 300), public=st.integers(0, 40), seed=st.integers(0, 2**32 - 1))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pulmo.errors import Fault, UserError
-from pulmo.pipeline.telling import tell
+from pulmo.pipeline.log import log
 
 ROOT = Path(os.environ.get("PULMO_KAGGLE_ROOT", "/kaggle"))  # elsewhere only in a rehearsal
 INPUT, WORKING = ROOT / "input", ROOT / "working"
@@ -83,10 +83,10 @@ def check_versions(wheels: Path) -> None:
     rehearsed = _read(wheels / VERSIONS)
     found = {package["name"]: _version(package["name"]) for package in rehearsed["packages"]}
     here = ", ".join(f"{name} {version or '?'}" for name, version in found.items())
-    tell(f"Python {platform.python_version()}, {here}")
+    log(f"Python {platform.python_version()}, {here}")
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if python != rehearsed["python"]:
-        tell(f"  note: Python is {python} here; the kernel is made for {rehearsed['python']}")
+        log(f"  note: Python is {python} here; the kernel is made for {rehearsed['python']}")
     faults = []
     for package in rehearsed["packages"]:
         name, version, least = package["name"], found[package["name"]], package["least"]
@@ -97,7 +97,7 @@ def check_versions(wheels: Path) -> None:
             remedy = 'Have the newest image: "docker_image_pinning_type": "latest" in kernel-metadata.json'
             faults.append(Fault(name, what, remedy))
         elif version != package["version"]:
-            tell(f"  note: {name} is {version or 'of unknown version'} here; rehearsed with {package['version']}")
+            log(f"  note: {name} is {version or 'of unknown version'} here; rehearsed with {package['version']}")
     if faults:
         raise UserError(faults)
 

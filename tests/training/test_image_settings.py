@@ -1,6 +1,6 @@
 import numpy as np
 
-from pulmo.training.picture_settings import SegmenterSettings
+from pulmo.training.image_settings import SegmenterSettings
 from tests.models.support import pictures, say
 
 SETTINGS = SegmenterSettings.model_validate(

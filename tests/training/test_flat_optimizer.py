@@ -7,7 +7,7 @@ import numpy as np
 
 from pulmo.training.checkpoint import assign, values_of
 from pulmo.training.device import computing_on
-from pulmo.training.one_vector import OneVector
+from pulmo.training.flat_optimizer import FlatOptimizer
 from pulmo.training.schedule import WarmUpThenCosine
 
 RNG = np.random.default_rng(0)
@@ -17,7 +17,7 @@ X, Y = RNG.normal(size=(12, 6)).astype(np.float32), RNG.normal(size=(12, 2)).ast
 def trained(steps: int, *, as_one: bool, network: Any, start: list[np.ndarray]) -> tuple[list[np.ndarray], Any]:
     assign(network.variables, start)
     inner = keras.optimizers.AdamW(WarmUpThenCosine(0.05, 10, 2), weight_decay=0.1, global_clipnorm=0.3)
-    optimizer = OneVector(inner) if as_one else inner
+    optimizer = FlatOptimizer(inner) if as_one else inner
     optimizer.build(network.trainable_variables)
     network.compile(optimizer=optimizer, loss="mse")
     for _ in range(steps):
@@ -42,7 +42,7 @@ def test_steps_are_those_of_the_wrapped_optimizer() -> None:
 
 def test_its_state_is_the_wrapped_optimizers_too() -> None:
     weight = keras.Variable(np.ones(3, np.float32))
-    optimizer = OneVector(keras.optimizers.Adam(0.1))
+    optimizer = FlatOptimizer(keras.optimizers.Adam(0.1))
     optimizer.build([weight])
     shapes = sorted(tuple(variable.shape) for variable in optimizer.variables)
     # Both count steps; the wrapper's rate is unused; the vector and Adam's two moments are of three weights.

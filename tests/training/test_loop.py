@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pulmo.errors import DivergedError
-from pulmo.training import passes
+from pulmo.training import loop
 from pulmo.training.checkpoint import values_of
 from pulmo.training.learner import Learner
 from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
@@ -28,9 +28,9 @@ def network_of(heads: str) -> Any:
 def test_predictions_keep_the_order_of_rows(heads: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = network_of(heads)
     rows = Rows({"image": IMAGES})
-    batch_by_batch = passes.predict(network, rows, 8)
-    monkeypatch.setattr(passes, "on_cpu", lambda: False)
-    by_keras = passes.predict(network, rows, 8)
+    batch_by_batch = loop.predict(network, rows, 8)
+    monkeypatch.setattr(loop, "on_cpu", lambda: False)
+    by_keras = loop.predict(network, rows, 8)
     names = list(by_keras) if heads == "named" else range(len(by_keras) if heads == "several" else 0)
     pairs = [(batch_by_batch[name], by_keras[name]) for name in names] or [(batch_by_batch, by_keras)]
     for one, other in pairs:
@@ -49,28 +49,28 @@ def test_every_batch_is_of_one_size_and_what_fills_it_up_is_dropped(count: int) 
         return np.asarray(asked(batch))
 
     network.predict_on_batch = ask
-    said = passes.predict(network, Rows({"image": IMAGES}), 8, which)
+    said = loop.predict(network, Rows({"image": IMAGES}), 8, which)
     assert sizes == {{1: 1, 7: 7, 8: 8, 9: 5, 21: 7}[count]}
     np.testing.assert_allclose(said, network({"image": IMAGES[which]}), rtol=1e-5)
 
 
 @pytest.mark.parametrize("heads", ["one", "several", "named"])
 def test_nothing_is_said_of_no_rows(heads: str) -> None:
-    said = passes.predict(network_of(heads), Rows({"image": IMAGES[:0]}), 8)
+    said = loop.predict(network_of(heads), Rows({"image": IMAGES[:0]}), 8)
     assert {output.shape for output in keras.tree.flatten(said)} == {(0, 1)}
 
 
 def test_losses_and_what_is_learned_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for on_cpu in (True, False):
-        monkeypatch.setattr(passes, "on_cpu", lambda answer=on_cpu: answer)
+        monkeypatch.setattr(loop, "on_cpu", lambda answer=on_cpu: answer)
         network = network_of("one")
         learner = Learner(network, keras.losses.MeanSquaredError())
         learner.compile(optimizer=keras.optimizers.SGD(0.01))
-        losses = [passes.train(learner, TrainingBatches(ROWS, 7, seed=0))["loss"] for _ in range(2)]
+        losses = [loop.train(learner, TrainingBatches(ROWS, 7, seed=0))["loss"] for _ in range(2)]
         # The last batch is smaller: the mean is over rows, not over batches.
-        checked = passes.evaluate(learner, OrderedBatches(ROWS, 8))["loss"]
-        said = passes.predict(network, Rows({"image": IMAGES}), 8)
+        checked = loop.evaluate(learner, OrderedBatches(ROWS, 8))["loss"]
+        said = loop.predict(network, Rows({"image": IMAGES}), 8)
         assert checked == pytest.approx(np.mean((said - ROWS.target) ** 2), rel=1e-5)
         found.append((losses, values_of(network.weights)))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
@@ -82,4 +82,4 @@ def test_a_prediction_that_is_not_finite_is_an_error() -> None:
     network = network_of("named")
     network.layers[-1].set_weights([np.full((4, 1), np.nan, np.float32), np.zeros(1, np.float32)])
     with pytest.raises(DivergedError, match="what the network predicts is not finite"):
-        passes.predict(network, Rows({"image": IMAGES}), 8)
+        loop.predict(network, Rows({"image": IMAGES}), 8)

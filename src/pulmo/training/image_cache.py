@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.imaging.radiograph import evened, read_radiograph, shrunk
+from pulmo.imaging.radiograph import equalize_clahe, read_radiograph, resized
 from pulmo.pipeline.stage import Stage
 
 
-class PictureTask(NamedTuple):
+class ImageTask(NamedTuple):
     """An X-ray to read, and its place in the array; it is sent to another process."""
 
     path: Path
@@ -20,28 +20,28 @@ class PictureTask(NamedTuple):
     contrast: float
 
 
-def cache_pictures(
+def cache_images(
     stage: Stage, output: str, files: Mapping[str, Path], pixels: int, contrast: float = 0.0
 ) -> pd.DataFrame:
     """Read X-rays into the stage's declared output, an array uint8 (files, pixels, pixels) in the order of `files`.
 
-    Killed and run again, it goes on with what is left. With `contrast`, it is evened out, see `radiograph.evened`.
+    Killed and run again, it goes on with what is left. `contrast` is the clip limit of CLAHE (0: none).
 
     Returns:
         One row a file, indexed by `key`: the fields of `RadiographHeader` but for spacing, which is
         `pixel_spacing_mm` between rows; `error` says why a file could not be read, its picture being black.
     """
     array = stage.array(output, (len(files), pixels, pixels), "uint8")
-    tasks = {key: PictureTask(path, array, place, contrast) for place, (key, path) in enumerate(files.items())}
-    return stage.map_rows(read_picture, tasks, "X-rays")
+    tasks = {key: ImageTask(path, array, place, contrast) for place, (key, path) in enumerate(files.items())}
+    return stage.map_rows(read_image, tasks, "X-rays")
 
 
-def read_picture(task: PictureTask) -> dict[str, Any]:
+def read_image(task: ImageTask) -> dict[str, Any]:
     """Put an X-ray into its place; what its header says. Raises ScanError as `read_radiograph` does."""
     radiograph = read_radiograph(task.path)
     pictures = np.load(task.array, mmap_mode="r+", allow_pickle=False)
-    small = shrunk(radiograph.grey, pictures.shape[1])
-    pictures[task.place] = evened(small, task.contrast) if task.contrast else small
+    small = resized(radiograph.grey, pictures.shape[1])
+    pictures[task.place] = equalize_clahe(small, task.contrast) if task.contrast else small
     pictures.flush()
     header = radiograph.header
     spacing_mm = header.pixel_spacing_mm

@@ -14,14 +14,14 @@ import numpy as np
 from keras import ops
 
 
-class OneVector(keras.optimizers.Optimizer):
+class FlatOptimizer(keras.optimizers.Optimizer):
     """Wraps an optimizer, as Keras' `LossScaleOptimizer` does.
 
     Build it before its first step; every weight must have a gradient.
     """
 
     def __init__(self, inner: Any) -> None:
-        super().__init__(learning_rate=0.0, name="one_vector")
+        super().__init__(learning_rate=0.0, name="flat_optimizer")
         self.inner = inner
 
     def build(self, variables: Sequence[Any]) -> None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class VolumeScale(NamedTuple):
+class IntensityScale(NamedTuple):
     """What the stored values `low`…`high` of each channel mean: 0…1, around `mean`; (channels,) each."""
 
     low: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Blends of submission files fitted honestly: weights and knobs from one half of the groups, judged on the other."""
+"""Blends of submission files: weights and parameters fitted on one half of the patients, scored on the other."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.knobs import Knob, defaults_of
+from pulmo.blending.parameters import BlendParameter, defaults_of
 from pulmo.blending.simplex import fit_simplex
 
 Blend = Callable[..., pd.DataFrame]
-"""`blend(tables, weights, **knobs)`: submissions, a weight each, and a value for each knob → the combined one."""
+"""`blend(tables, weights, **parameters)`: submissions, a weight each, a value of each parameter → the combined one."""
 Score = Callable[[pd.DataFrame, int], float]
 """A submission and a half (0 or 1) → its score there; greater is better."""
 
@@ -20,40 +20,40 @@ class BlendFit(NamedTuple):
     """What the fit found.
 
     Attributes:
-        weights: (files,), none negative, their sum 1; fitted on the first half, as are the knobs.
-        knobs: the value of each, by name.
+        weights: (files,), none negative, their sum 1; fitted on the first half, as are the parameters.
+        parameters: the value of each, by name.
         first, second: the scores on each half, (files + 1,): each file's, then the blend's. Only the second half's
             say anything about the blend.
     """
 
     weights: np.ndarray
-    knobs: dict[str, float]
+    parameters: dict[str, float]
     first: np.ndarray
     second: np.ndarray
 
 
-def half_of(group: str) -> int:
+def holdout_half(group: str) -> int:
     """Which half a group (a patient, an image) is in: 0 or 1, by its name alone, so the same in every run."""
     return hashlib.sha256(group.encode()).digest()[0] & 1
 
 
 def fit_blend(
-    halves: Sequence[Sequence[pd.DataFrame]], blend: Blend, score: Score, knobs: Mapping[str, Knob]
+    halves: Sequence[Sequence[pd.DataFrame]], blend: Blend, score: Score, parameters: Mapping[str, BlendParameter]
 ) -> BlendFit:
-    """Fit weights and knobs for the score on the first half; on it, the blend is never worse than its best file.
+    """Fit weights and parameters for the score on the first half; on it, the blend is never worse than its best file.
 
-    Two climbs, from the best file alone and from all files alike, each with the knobs at their defaults: in turn, each
-    knob takes the best of its candidates, and the weights are exchanged, until neither helps. Where both climbs end
-    alike, the one from the single file counts, so that a file that adds nothing gets no weight.
+    Coordinate searches from the best file alone and from equal weights, each with the parameters at their defaults:
+    in turn, each parameter takes the best of its candidates, and the weights are exchanged, until neither helps. Where
+    both end alike, the one from the single file counts, so that a file that adds nothing gets no weight.
 
     Args:
         halves: the first halves of the submissions, one or more of them; and their second halves.
         blend: how they are combined.
         score: how the result is judged.
-        knobs: what `blend` takes besides weights; may be empty.
+        parameters: what `blend` takes besides weights; may be empty.
     """
     first, second = halves
-    climb = _Climb(first, blend, score, knobs)
+    climb = _CoordinateSearch(first, blend, score, parameters)
     alone = np.array([score(table, 0) for table in first])
     starts = [np.eye(len(first))[np.argmax(alone)], np.full(len(first), 1 / len(first))]
     reached, weights, values = max((climb.from_(start) for start in starts), key=lambda end: end[0])
@@ -61,23 +61,25 @@ def fit_blend(
     return BlendFit(weights, values, np.array([*alone, reached]), np.array([score(table, 1) for table in judged]))
 
 
-class _Climb:
+class _CoordinateSearch:
     """The search on the first half; never downwards."""
 
-    def __init__(self, tables: Sequence[pd.DataFrame], blend: Blend, score: Score, knobs: Mapping[str, Knob]) -> None:
-        self._tables, self._blend, self._score, self._knobs = tables, blend, score, knobs
+    def __init__(
+        self, tables: Sequence[pd.DataFrame], blend: Blend, score: Score, parameters: Mapping[str, BlendParameter]
+    ) -> None:
+        self._tables, self._blend, self._score, self._parameters = tables, blend, score, parameters
         self._known: dict[tuple[float, ...], float] = {}
 
     def from_(self, weights: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
-        """The score, weights and knobs at the end of the way from these weights."""
-        values = defaults_of(self._knobs)
+        """The score, weights and parameters at the end of the way from these weights."""
+        values = defaults_of(self._parameters)
         reached, before = self._at(weights, values), -np.inf
         while reached > before:
             before = reached
-            for name, knob in self._knobs.items():
-                tried = [self._at(weights, {**values, name: value}) for value in knob.candidates]
+            for name, parameter in self._parameters.items():
+                tried = [self._at(weights, {**values, name: value}) for value in parameter.candidates]
                 if tried and max(tried) > reached:
-                    reached, values = max(tried), {**values, name: knob.candidates[int(np.argmax(tried))]}
+                    reached, values = max(tried), {**values, name: parameter.candidates[int(np.argmax(tried))]}
             weights = fit_simplex(self._loss_with(values), len(self._tables), weights)
             reached = self._at(weights, values)
         return reached, weights, values

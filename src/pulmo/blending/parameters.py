@@ -22,7 +22,7 @@ def shares_of(weights: Sequence[float]) -> np.ndarray:
     return np.asarray(values / values.sum())
 
 
-def check_knob(name: str, value: float, low: float, high: float) -> None:
+def check_range(name: str, value: float, low: float, high: float) -> None:
     """Nothing, where a value lies between `low` and `high`, both allowed.
 
     Raises:
@@ -32,11 +32,11 @@ def check_knob(name: str, value: float, low: float, high: float) -> None:
         raise CommandLineError(Fault(f"{name} {value:g}", "is out of range", f"Set it from {low:g} to {high:g}"))
 
 
-class Knob(NamedTuple):
+class BlendParameter(NamedTuple):
     """A number that a competition's blend depends on.
 
     Attributes:
-        default: leaves a file alone: with every knob at its default, a blend of one file scores as the file does.
+        default: leaves a file alone: with every parameter at its default, a blend of one file scores as the file does.
         candidates: what a fit may set it to.
     """
 
@@ -44,20 +44,21 @@ class Knob(NamedTuple):
     candidates: tuple[float, ...]
 
 
-def defaults_of(knobs: Mapping[str, Knob]) -> dict[str, float]:
-    """Every knob where it leaves a file alone."""
-    return {name: knob.default for name, knob in knobs.items()}
+def defaults_of(parameters: Mapping[str, BlendParameter]) -> dict[str, float]:
+    """Every parameter where it leaves a file alone."""
+    return {name: parameter.default for name, parameter in parameters.items()}
 
 
-def climb(score: Callable[[Mapping[str, float]], float], knobs: Mapping[str, Knob]) -> dict[str, float]:
-    """Values of the knobs that score well: from the defaults, each in turn takes the best of its candidates, until none
-    changes any more.
+def coordinate_search(
+    score: Callable[[Mapping[str, float]], float], parameters: Mapping[str, BlendParameter]
+) -> dict[str, float]:
+    """Coordinate search from the defaults: in turn, each parameter takes the best of its candidates until none changes.
 
     Args:
         score: values by name → a number; greater is better. It is asked no point twice.
-        knobs: what there is to turn, in the order in which they are turned.
+        parameters: what there is to turn, in the order in which they are turned.
     """
-    values, known = defaults_of(knobs), dict[tuple[float, ...], float]()
+    values, known = defaults_of(parameters), dict[tuple[float, ...], float]()
 
     def at(tried: Mapping[str, float]) -> float:
         point = tuple(tried.values())
@@ -68,7 +69,7 @@ def climb(score: Callable[[Mapping[str, float]], float], knobs: Mapping[str, Kno
     before = None
     while values != before:
         before = dict(values)
-        for name, knob in knobs.items():
-            ways = [values, *({**values, name: candidate} for candidate in knob.candidates)]
+        for name, parameter in parameters.items():
+            ways = [values, *({**values, name: candidate} for candidate in parameter.candidates)]
             values = max(ways, key=at)  # the first of equals: a change must help
     return values

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pulmo.models.soft_choice import FOLDS, judged_by_others, shares
+from pulmo.models.pseudo_bma import FOLDS, judged_by_others, shares
 
 
 def test_shares_worked_out_by_hand() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulmo.imaging.area import Size, area_mean, area_most, edges_between, overlaps
+from pulmo.imaging.area_resample import Size, area_mean, area_most, edges_between, overlaps
 
 SIDES = st.integers(1, 9)
 

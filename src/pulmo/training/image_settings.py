@@ -35,7 +35,7 @@ def check_pixels(section: str, pixels: int, multiple: int) -> None:
 class RecipeSettings(Section):
     """How a network is trained on pictures.
 
-    The fields of `fit.Plan`, `steps` being 0 for each picture once an epoch; `batch`; the fields of `augment.Moves`,
+    The fields of `fit.Plan`, `steps` being 0 for each image once an epoch; `batch`; those of `augment.Augmentation`,
     `gain` and `offset` (grey levels) included; and `first_positive_share`, see `image_trainer.Recipe`.
     """
 
@@ -57,7 +57,7 @@ class RecipeSettings(Section):
 
     def recipe(self, pictures: int) -> "Recipe":
         """For trainings on so many pictures."""
-        from pulmo.training.augment import Moves
+        from pulmo.training.augment import Augmentation
         from pulmo.training.fit import Plan
         from pulmo.training.image_trainer import Recipe
 
@@ -70,19 +70,19 @@ class RecipeSettings(Section):
             averaging=self.averaging,
             patience=self.patience,
         )
-        moves = Moves(self.flip, False, self.rotation, self.zoom, self.shift, self.gain, self.offset)
+        moves = Augmentation(self.flip, False, self.rotation, self.zoom, self.shift, self.gain, self.offset)
         return Recipe(plan, self.batch, moves, self.first_positive_share)
 
 
 class FoldSettings(Section):
-    """A family of networks, one for each of the first so many `folds`; on a CPU, `folds_at_once` of them are trained
+    """A family of networks, one for each of the first so many `folds`; on a CPU, `parallel_folds` of them are trained
     side by side, see `fold_networks`.
 
     With `mirrored`, a picture's mirror image is asked about too, and both answers are averaged.
     """
 
     folds: int = Field(ge=0)
-    folds_at_once: int = Field(ge=1)
+    parallel_folds: int = Field(ge=1)
     mirrored: bool
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.painting import scaled, share_inside
+from pulmo.competitions.rsna.rasterize import scaled, share_inside
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.scoring.boxes import Boxes, no_boxes
 

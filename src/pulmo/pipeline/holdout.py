@@ -11,7 +11,7 @@ import numpy as np
 
 from pulmo.errors import Fault, UserError
 from pulmo.files import files_below
-from pulmo.pipeline.linking import link_or_copy
+from pulmo.pipeline.links import link_or_copy
 
 ONE_OF = 8
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.pipeline.stage import Stage
-from pulmo.training.picture_settings import FoldSegmenterSettings
+from pulmo.training.image_settings import FoldSegmenterSettings
 
 if TYPE_CHECKING:
     from pulmo.training.image_trainer import ImageTrainer, Pictures
@@ -19,7 +19,7 @@ Ask = Callable[[np.ndarray, Path], None]
 """Numbers of the pictures held out, and a folder → what the network says of them is saved there."""
 
 
-class PictureFolds:
+class ImageFolds:
     """A `fold_networks.FoldTrainer` of pictures.
 
     Args:
@@ -62,8 +62,8 @@ def mask_folds(
     fold: np.ndarray,
     learnable: np.ndarray,
     ask: Callable[["MaskPredictor", np.ndarray, Path], None],
-) -> PictureFolds:
-    """A trainer of networks that outline what the pictures' target shows; see `PictureFolds`.
+) -> ImageFolds:
+    """A trainer of networks that outline what the pictures' target shows; see `ImageFolds`.
 
     `ask` is given a predictor that follows the network, then what `Ask` is given.
     """
@@ -75,4 +75,4 @@ def mask_folds(
     recipe = settings.recipe(learned_from(fold, learnable))
     trainer = ImageTrainer(build, settings.objective(), pictures, recipe, stage.seed)
     predictor = MaskPredictor(trainer.network, settings.mirrored)
-    return PictureFolds(trainer, fold, learnable, partial(ask, predictor))
+    return ImageFolds(trainer, fold, learnable, partial(ask, predictor))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulmo.competitions.rsna.painting import outlines, paint, scaled, share_inside
+from pulmo.competitions.rsna.rasterize import outlines, paint, scaled, share_inside
 from pulmo.scoring.boxes import Boxes
 
 

@@ -11,7 +11,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from pulmo.errors import ScanError
-from pulmo.imaging.elements import UNDEFINED, NotDicomError, read_elements
+from pulmo.imaging.dicom_parser import UNDEFINED, NotDicomError, read_elements
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.slices import read_slice_header
 from tests.imaging.dicom_files import write_picture
