@@ -121,7 +121,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--small", action="store_true")
-    parser.add_argument("--only", action="append", default=[], help="cases whose label holds this; device: its own rows")
+    parser.add_argument(
+        "--only", action="append", default=[], help="cases whose label holds this; device: its own rows"
+    )
     parser.add_argument("--skip", action="append", default=[])
     parser.add_argument("--alone", action="store_true", help="the steps alone, without the input pipeline")
     parser.add_argument("--profile", action="store_true", help="the time of each kernel, too")
