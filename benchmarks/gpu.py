@@ -13,9 +13,10 @@ fastest product of two random matrices of 8192² in the same precision. Pictures
 "gathered" steps, batches are read anew from a memory-mapped file, by Keras' own thread or by four that work ahead; in
 the others one batch is given again and again. Gather, transfer and augmentation are also measured each by itself.
 Decoding is no part of training, for `features` does it once: it stands in the device's rows, in images a second and
-core, of a smooth JPEG of 1024². `--alone` measures the steps alone; `--profile` adds the time of each kernel on the GPU,
-summed by kind, over eight steps. "padded" U-Nets get seven channels of zeros beside the picture: their function is the
-same, and all their channels come in multiples of eight. Torch computes eagerly, as Keras chooses. Nothing here needs TensorFlow, LightGBM or a DICOM decoder.
+core, of a smooth JPEG of 1024². `--alone` measures the steps alone; `--profile` adds the time of each kernel on the GPU
+by kind, over eight steps. "padded" U-Nets get seven channels of zeros beside the picture, so that all their channels
+come in multiples of eight. Torch computes eagerly, as Keras chooses. Nothing here needs TensorFlow, LightGBM or a DICOM
+decoder.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 os.environ.setdefault("KERAS_BACKEND", next(filter(importlib.util.find_spec, ("jax", "torch", "tensorflow"))))
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes share the device
@@ -415,14 +417,13 @@ def _task(case: Case) -> tuple[training.Task, int]:
 @contextmanager
 def _padded() -> Iterator[None]:
     """U-Nets built inside have seven channels of zeros beside the picture, and so 40, 104, … in place of 33, 97, …"""
-    from pulmo.models import unet
+    from pulmo.models.segmenter import normalised
 
-    normalised = unet.normalised
-    unet.normalised = lambda image: ops.pad(normalised(image), ((0, 0), (0, 0), (0, 0), (0, 7)))
-    try:
+    def padded(image: Any) -> Any:
+        return ops.pad(normalised(image), ((0, 0), (0, 0), (0, 0), (0, 7)))
+
+    with patch("pulmo.models.unet.normalised", padded):
         yield
-    finally:
-        unet.normalised = normalised
 
 
 @contextmanager

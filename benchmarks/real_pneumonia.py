@@ -5,8 +5,8 @@
     python benchmarks/real_pneumonia.py --work FOLDER --device gpu                   # --seed N: other folds and weights
 
 The competition's patients are X-rays: a person may have several. `nih_patients.csv` names the person, and nobody stands
-on both sides of a fold. The metric is the mean over X-rays that count; thresholds are cross-fitted, gains paired. Errors
-are of the X-rays drawn; how much the deal of the folds and the first weights change a score, several seeds tell.
+on both sides of a fold. The metric is the mean over X-rays that count; thresholds are cross-fitted, gains paired.
+Errors are of the X-rays drawn; how much the deal of the folds and the first weights change a score, several seeds tell.
 """
 
 import argparse
