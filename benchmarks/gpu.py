@@ -2,6 +2,7 @@
 
     python benchmarks/gpu.py                      # Keras on JAX, torch or TensorFlow, whichever is there
     KERAS_BACKEND=torch python benchmarks/gpu.py --only device --only report_unet_256
+    python benchmarks/gpu.py --profile --alone --only report_unet_320
     python benchmarks/gpu.py --small              # sizes for a CPU; chosen by itself where there is no GPU
 
 Each network is a stage's own (network, loss, precision, optimizer), in a process of its own, so that its peak of memory
@@ -12,7 +13,10 @@ fastest product of two random matrices of 8192² in the same precision. Pictures
 "gathered" steps, batches are read anew from a memory-mapped file, by Keras' own thread or by four that work ahead; in
 the others one batch is given again and again. Gather, transfer and augmentation are also measured each by itself.
 Decoding is no part of training, for `features` does it once: it stands in the device's rows, in images a second and
-core, of a smooth JPEG of 1024². Nothing here needs TensorFlow, LightGBM or a DICOM decoder.
+core, of a smooth JPEG of 1024². `--alone` measures the steps alone; `--profile` adds the time of each kernel on the GPU
+by kind, over eight steps. "padded" U-Nets get seven channels of zeros beside the picture, so that all their channels
+come in multiples of eight. Torch computes eagerly, as Keras chooses. Nothing here needs TensorFlow, LightGBM or a DICOM
+decoder.
 """
 
 import argparse
@@ -20,6 +24,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,11 +32,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 os.environ.setdefault("KERAS_BACKEND", next(filter(importlib.util.find_spec, ("jax", "torch", "tensorflow"))))
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes share the device
@@ -52,6 +58,13 @@ REPORTED = {"report_unet_256": 7.7, "report_unet_320": 7.8, "report_resnet_base"
 """Images a second, see `training.REPORTED`."""
 MEASURED_S, LONGEST_S, AUGMENTATIONS, WORKERS = 2.0, 90, 8, 4
 PARTS = ("gather", "transfer", "augmentation")
+PROFILED_STEPS = 8
+KERNELS = {
+    "copies": r"nchwtonhwc|nhwctonchw|transpose|copy|pad|concat|memcpy|memset|catarray|convert_tensor|converttensor",
+    "convolutions": r"conv(?!ert)|xmma|cutlass|gemm|cudnn|wgrad|dgrad|fprop|winograd|nvjet|cublas",
+    "reductions": r"reduce|norm|bn_",
+}
+"""Kinds of kernels by their names, the first that fits; what none fits is elementwise."""
 SMALL = {
     "osic": ("features.slice_pixels=32", "train_cnn.stem=4"),
     "dsb": ("features.size=[8,16,16]", "train_cnn.stem=4"),
@@ -62,7 +75,7 @@ SMALL = {
 
 class Case(NamedTuple):
     """A stage of a preset, and how: `batch` (0: the preset's), Keras' dtype `policy`, `compiled` or not,
-    `start` filters of the first level (0: its own); `small` for a CPU."""
+    `start` filters of the first level (0: its own); `small` for a CPU; a U-Net's picture `padded` to 8 channels."""
 
     competition: str
     preset: str
@@ -72,25 +85,36 @@ class Case(NamedTuple):
     compiled: bool = True
     start: int = 0
     small: bool = False
+    padded: bool = False
 
     @property
     def name(self) -> str:
         """With what is not usual about it."""
         unusual = [f"{self.start} filters"] if self.start else []
         unusual += [] if self.compiled else ["not compiled"]
+        unusual += ["padded"] if self.padded else []
         return " ".join([self.competition, self.preset, self.stage, *unusual])
+
+    @property
+    def label(self) -> str:
+        """The name with batch (0: the preset's) and precision; `--only` looks in it."""
+        return f"{self.name} × {self.batch} {self.policy.removeprefix('mixed_')}"
 
 
 RESNET, DETECTOR = Case("rsna", "report_resnet_base"), Case("rsna", "full", "train_detector")
 OSIC, DSB = Case("osic", "full", "train_cnn"), Case("dsb", "full", "train_cnn")
+UNET256, UNET320 = Case("rsna", "report_unet_256"), Case("rsna", "report_unet_320")
 CASES = (
-    *(RESNET, Case("rsna", "report_unet_256"), Case("rsna", "report_unet_320")),
+    *(UNET320, UNET320._replace(padded=True), UNET320._replace(batch=64, padded=True)),
+    *(UNET320._replace(policy="mixed_bfloat16"), UNET320._replace(batch=64), UNET256._replace(padded=True)),
+    *(UNET320._replace(policy="float32"), UNET320._replace(batch=64, policy="mixed_bfloat16", padded=True)),
+    *(RESNET, UNET256),
     *(OSIC, DSB, DETECTOR, Case("rsna", "full", "train_classifier")),
     *(OSIC._replace(batch=512), OSIC._replace(policy="mixed_bfloat16"), OSIC._replace(policy="float32")),
     *(OSIC._replace(compiled=False), DSB._replace(batch=256), RESNET._replace(batch=128)),
     *(DETECTOR._replace(start=64), DETECTOR._replace(policy="float32"), Case("rsna", "full", "train_lungs")),
     *(Case("siim", "full"), Case("osic", "report", "train_cnn"), Case("dsb", "slides", "train_cnn")),
-    *(RESNET._replace(policy="float32"), Case("siim", "encoder"), Case("rsna", "report_unet_256", batch=128)),
+    *(RESNET._replace(policy="float32"), Case("siim", "encoder"), UNET256._replace(batch=128)),
 )
 """The most telling first, for a large network takes 40 s to compile; those for which no time is left are named."""
 
@@ -99,14 +123,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--small", action="store_true")
-    parser.add_argument("--only", action="append", default=[], help="cases whose name holds this; device: its own rows")
+    parser.add_argument(
+        "--only", action="append", default=[], help="cases whose label holds this; device: its own rows"
+    )
     parser.add_argument("--skip", action="append", default=[])
+    parser.add_argument("--alone", action="store_true", help="the steps alone, without the input pipeline")
+    parser.add_argument("--profile", action="store_true", help="the time of each kernel, too")
     parser.add_argument("--out", type=Path, help="a file to add each result to, a line of JSON each")
     parser.add_argument("--one", help="(used by the script itself)")
     parser.add_argument("--lock", type=Path, help="(used by the script itself)")
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure_device() if arguments.one == "device" else _measure(arguments)))
+        print(json.dumps(measure_device() if arguments.one == "device" else _measure(arguments)), flush=True)
     else:
         _all(arguments)
 
@@ -115,36 +143,37 @@ def _all(arguments: argparse.Namespace) -> None:
     ends = time.monotonic() + 60 * arguments.minutes
     with tempfile.TemporaryDirectory() as folder:
         lock = Path(folder) / "lock"
-        device = _in_a_process("device", lock, ends, arguments.out)
+        device = _in_a_process("device", lock, ends, arguments)
         show_table([{"what": what, "is": str(value)} for what, value in device.items()])
         small = arguments.small or device["kind"] == "cpu"
-        cases = [case._replace(small=small) for case in CASES if chosen(case.name, arguments.only, arguments.skip)]
+        cases = [case._replace(small=small) for case in CASES if chosen(case.label, arguments.only, arguments.skip)]
         if small:
             cases = list(dict.fromkeys(case._replace(batch=min(case.batch, 8), policy="float32") for case in cases))
         with ThreadPoolExecutor(2) as pool:
             rows = []
             for case, found in zip(
                 cases,
-                pool.map(lambda case: _in_a_process(json.dumps(case), lock, ends, arguments.out), cases),
+                pool.map(lambda case: _in_a_process(json.dumps(case), lock, ends, arguments), cases),
                 strict=True,
             ):
-                print(f"{case.name} × {case.batch} {case.policy}: {found}", flush=True)
+                print(f"{case.label}: {found}", flush=True)
                 if "error" not in found:
                     rows.append(row_of(case, found, device))
     if rows:
         show_table(rows)
 
 
-def chosen(name: str, only: Sequence[str], skip: Sequence[str]) -> bool:
+def chosen(label: str, only: Sequence[str], skip: Sequence[str]) -> bool:
     """Whether a case is to be measured."""
-    return (not only or any(word in name for word in only)) and not any(word in name for word in skip)
+    return (not only or any(word in label for word in only)) and not any(word in label for word in skip)
 
 
-def _in_a_process(what: str, lock: Path, ends: float, out: Path | None) -> dict[str, Any]:
+def _in_a_process(what: str, lock: Path, ends: float, arguments: argparse.Namespace) -> dict[str, Any]:
     left = ends - time.monotonic()
     if left < MEASURED_S:
         return {"error": "no time was left"}
     words = [sys.executable, __file__, "--one", what, "--lock", str(lock)]
+    words += [f"--{name}" for name in ("alone", "profile") if getattr(arguments, name)]
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=left)
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -152,8 +181,8 @@ def _in_a_process(what: str, lock: Path, ends: float, out: Path | None) -> dict[
         found = {"error": "stopped: the time was up"}
     except subprocess.CalledProcessError as failed:
         found = {"error": f"ended with {failed.returncode}: {failed.stderr[-1500:]}"}
-    if out:
-        with out.open("a") as file:
+    if arguments.out:
+        with arguments.out.open("a") as file:
             file.write(json.dumps({"case": what, **found}) + "\n")
     return found
 
@@ -163,22 +192,25 @@ def row_of(case: Case, found: dict[str, Any], device: dict[str, Any]) -> dict[st
     precision = case.policy.removeprefix("mixed_")
     peak = device[f"{precision}, TFLOP/s"]
     report = REPORTED.get(case.preset)
-    steps, gathered = found["steps alone"], found["gathered"]
-    slowest = min(PARTS, key=lambda part: float(found[part]))
-    return {
+    steps = found["steps alone"]
+    gathered = found.get("gathered", steps)
+    row = {
         "network": f"{case.name}, {found['shape']} × {found['batch']}",
         "precision": precision,
         "images/s": f"{steps:.0f}",
-        "gathered": f"{gathered:.0f}",
-        f"{WORKERS} threads ahead": f"{found['gathered ahead']:.0f}",
         "× report": f"{gathered / report:.0f}" if report else "",
         "GFLOP": f"{found['GFLOP']:.2f}",
         "of peak": f"{steps * found['GFLOP'] / 1e3 / peak:.1%}",
         "peak GB": f"{found['peak GB']:.1f}",
         "to compile s": f"{found['to compile s']:.0f}",
-        **{f"{part}/s": f"{found[part]:.0f}" for part in PARTS},
-        "keeps up": "yes" if gathered > 0.95 * steps else f"no: {slowest}",
     }
+    row |= {f"{kind} ms": f"{milliseconds:.2f}" for kind, milliseconds in found.get("kernels", {}).items()}
+    if "gathered" in found:
+        slowest = min(PARTS, key=lambda part: float(found[part]))
+        row |= {"gathered": f"{gathered:.0f}", f"{WORKERS} threads ahead": f"{found['gathered ahead']:.0f}"}
+        row |= {f"{part}/s": f"{found[part]:.0f}" for part in PARTS}
+        row["keeps up"] = "yes" if gathered > 0.95 * steps else f"no: {slowest}"
+    return row
 
 
 def measure_device() -> dict[str, Any]:
@@ -246,11 +278,59 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
             loop.train(learner, training.SameBatch(rows, batch, 3))
             found["to compile s"] = time.perf_counter() - started
             found["steps alone"] = _rate(learner, partial(training.SameBatch, rows, batch), batch)
-            for name, workers in (("gathered", 1), ("gathered ahead", WORKERS)):
-                found[name] = _rate(learner, partial(_gathered, rows, batch, workers), batch)
             found["peak GB"] = _peak_memory() / 1e9
-            found |= _parts(rows, batch, learner.augment)
+            if not arguments.alone:
+                for name, workers in (("gathered", 1), ("gathered ahead", WORKERS)):
+                    found[name] = _rate(learner, partial(_gathered, rows, batch, workers), batch)
+                found |= _parts(rows, batch, learner.augment)
+            if arguments.profile:
+                found |= _profiled(learner, training.SameBatch(rows, batch, PROFILED_STEPS), Path(folder))
         return found
+
+
+def _profiled(learner: Any, batches: TrainingBatches, folder: Path) -> dict[str, Any]:
+    """Milliseconds a step of the kernels on the GPU by kind, and the longest by name, with their number a step."""
+    spent: dict[str, list[float]] = {}
+    for name, nanoseconds in _kernels(learner, batches, folder):
+        spent.setdefault(name, []).append(nanoseconds / 1e6 / len(batches))
+    kernels = dict.fromkeys((*KERNELS, "elementwise"), 0.0)
+    for name, times in spent.items():
+        kernels[kind_of(name)] += sum(times)
+    longest = sorted(spent.items(), key=lambda item: -sum(item[1]))[:60]
+    return {
+        "kernels": kernels,
+        "longest": [[name[:160], round(sum(times), 4), len(times) / len(batches)] for name, times in longest],
+    }
+
+
+def kind_of(kernel: str) -> str:
+    """See KERNELS."""
+    return next((kind for kind, names in KERNELS.items() if re.search(names, kernel.lower())), "elementwise")
+
+
+def _kernels(learner: Any, batches: TrainingBatches, folder: Path) -> Iterator[tuple[str, float]]:
+    """Name and nanoseconds of each."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        options = jax.profiler.ProfileOptions()
+        options.host_tracer_level = options.python_tracer_level = 0
+        with jax.profiler.trace(folder, profiler_options=options):
+            passes.train(learner, batches)
+        for file in folder.rglob("*.xplane.pb"):
+            for plane in jax.profiler.ProfileData.from_file(str(file)).planes:
+                for line in plane.lines if "GPU" in plane.name else ():
+                    if line.name.startswith("Stream"):
+                        yield from ((event.name, event.duration_ns) for event in line.events)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        if not torch.cuda.is_available():
+            return
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+            passes.train(learner, batches)
+        events = (event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA)
+        yield from ((event.name, 1e3 * event.time_range.elapsed_us()) for event in events)
 
 
 def _gathered(rows: Rows, batch: int, workers: int, steps: int) -> TrainingBatches:
@@ -328,9 +408,22 @@ def _task(case: Case) -> tuple[training.Task, int]:
         network = detector(parameters, features.pixels)
         task = training.Task(network, DetectionLoss(s.cell), {}, training.boxes(features.pixels), kind="boxes")
     else:
-        network = s.builder(features.pixels, lambda _: None)()
+        with _padded() if case.padded else nullcontext():
+            network = s.builder(features.pixels, lambda _: None)()
         task = training.Task(network, s.objective(), {}, training.masks(features.pixels))
     return task, case.batch or (8 if case.small else s.batch)
+
+
+@contextmanager
+def _padded() -> Iterator[None]:
+    """U-Nets built inside have seven channels of zeros beside the picture, and so 40, 104, … in place of 33, 97, …"""
+    from pulmo.models.segmenter import normalised
+
+    def padded(image: Any) -> Any:
+        return ops.pad(normalised(image), ((0, 0), (0, 0), (0, 0), (0, 7)))
+
+    with patch("pulmo.models.unet.normalised", padded):
+        yield
 
 
 @contextmanager
