@@ -90,7 +90,7 @@ def write_metadata(changes: dict[str, object], without: str = "") -> None:
 def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run_pulmo(capsys, "osic", "kernel", "build", "--owner", "ada")
     assert code == 0
-    built = Path("kernels/osic/build/infer")
+    built = Path("kernels/osic/infer")
     metadata = json.loads((built / "kernel/kernel-metadata.json").read_text())
     assert metadata["id"] == "ada/pulmo-osic-infer"
     assert metadata["dataset_sources"] == ["ada/pulmo-osic-model"]
@@ -127,7 +127,7 @@ def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_same_sources_give_the_same_bytes() -> None:
     def bytes_built() -> dict[Path, bytes]:
         build(OSIC, "infer", Path("work/osic/full/fit_ensemble/model"), "ada")
-        return {path: path.read_bytes() for path in Path("kernels/osic/build").rglob("*") if path.is_file()}
+        return {path: path.read_bytes() for path in Path("kernels/osic").rglob("*") if path.is_file()}
 
     assert bytes_built() == bytes_built()
 
@@ -255,22 +255,22 @@ def test_nothing_secret_or_of_this_machine_goes_out(
     ) as caught:
         build(OSIC, "infer", model, "ada")
     assert "a-secret" not in str(caught.value)
-    assert list(Path("kernels/osic/build").iterdir()) == []
+    assert list(Path("kernels/osic").iterdir()) == []
 
 
 def test_a_build_that_is_refused_leaves_the_one_before(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = build(OSIC, "infer", None, "ada")
-    before = {path: path.read_bytes() for path in Path("kernels/osic/build").rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in Path("kernels/osic").rglob("*") if path.is_file()}
     assert built.kernel / "kernel.py" in before
     monkeypatch.setenv("KAGGLE_KEY", "a-secret-key\r\n")
     kernel = repository / "kernels/osic/infer/kernel.py"
     kernel.write_text(kernel.read_text() + "KEY = 'a-secret-key'\n")
     with pytest.raises(UserError, match=r"kernel\.py: holds the value of KAGGLE_KEY"):
         build(OSIC, "infer", None, "ada")
-    assert {path: path.read_bytes() for path in Path("kernels/osic/build").rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in Path("kernels/osic").rglob("*") if path.is_file()} == before
     monkeypatch.setenv("KAGGLE_KEY", "another-key")
     build(OSIC, "infer", None, "ada")
-    assert [path.name for path in Path("kernels/osic/build").iterdir()] == ["infer"]
+    assert [path.name for path in Path("kernels/osic").iterdir()] == ["infer"]
 
 
 @pytest.mark.usefixtures("repository")

@@ -14,7 +14,7 @@ import pytest
 from pulmo.errors import UserError
 from pulmo.kaggle import download
 from pulmo.kaggle import unpack as unpack_module
-from pulmo.kaggle.locking import only_one
+from pulmo.kaggle.locking import exclusive
 from pulmo.kaggle.unpack import DamagedArchiveError, unpack
 from tests.kaggle.server import KaggleServer
 from tests.support import run_pulmo
@@ -146,7 +146,7 @@ def start_download() -> "subprocess.Popen[str]":
 @pytest.mark.parametrize("done", [True, False], ids=["that ends well", "that is stopped"])
 def test_a_second_download_waits_for_the_first(offered: KaggleServer, done: bool) -> None:
     lock = FOLDER.with_name(f"{SLUG}.lock")
-    with only_one(lock, ""):
+    with exclusive(lock, ""):
         second = start_download()
         assert second.stderr is not None
         assert "Another process is downloading into" in second.stderr.readline()

@@ -31,7 +31,7 @@ FOLDER = Path("submissions/osic/pulmo-osic-infer-v1")
 @pytest.fixture
 def built(kaggle: KaggleServer) -> KaggleServer:
     """A kernel as `kernel build` leaves it, and what it will have written on Kaggle."""
-    folder = Path("kernels/osic/build/infer")
+    folder = Path("kernels/osic/infer")
     (folder / "kernel").mkdir(parents=True)
     (folder / "dataset/model/models").mkdir(parents=True)
     (folder / "dataset/wheels").mkdir()
@@ -107,7 +107,7 @@ def test_status_and_output_are_those_of_the_version_pushed(
 def test_a_secret_added_after_the_build_is_not_sent(
     built: KaggleServer, capsys: pytest.CaptureFixture[str], place: str
 ) -> None:
-    path = Path("kernels/osic/build/infer") / place
+    path = Path("kernels/osic/infer") / place
     path.write_text(path.read_text().replace("{", '{"x": "KGAT_0123456789abcdef",', 1) + "# KGAT_0123456789abcdef")
     if place.endswith("metadata.json"):
         path.write_text(json.dumps({**METADATA, "title": f"pulmo {built.token}"}))
@@ -120,7 +120,7 @@ def test_a_secret_added_after_the_build_is_not_sent(
 
 @pytest.mark.parametrize("text", ["", "[]", '{"id": 3}', '{"id": "ada"}', "\x00"])
 def test_damaged_metadata(built: KaggleServer, capsys: pytest.CaptureFixture[str], text: str) -> None:
-    path = Path("kernels/osic/build/infer/kernel/kernel-metadata.json")
+    path = Path("kernels/osic/infer/kernel/kernel-metadata.json")
     path.write_text(text)
     code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
     assert code == 1
@@ -150,7 +150,7 @@ def test_output_stays_in_its_folder(built: KaggleServer, capsys: pytest.CaptureF
 
 
 def test_a_kernel_built_for_nobody_is_not_sent(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
-    path = Path("kernels/osic/build/infer/kernel/kernel-metadata.json")
+    path = Path("kernels/osic/infer/kernel/kernel-metadata.json")
     path.write_text(path.read_text().replace("ada/", "OWNER/"))
     code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
     assert code == 1

@@ -25,7 +25,7 @@ from tests.support import run_pulmo
 __all__ = ["finished", "tables"]  # fixtures
 
 OSIC = find_competition("osic")
-BUILT = Path("kernels/osic/build/infer")
+BUILT = Path("kernels/osic/infer")
 GOOD = """
 import csv, glob
 (sample,) = glob.glob("/kaggle/input/**/sample_submission.csv", recursive=True)

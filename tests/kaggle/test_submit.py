@@ -308,7 +308,7 @@ def test_a_code_competition_takes_a_kernels_version(kaggle: KaggleServer, send: 
     assert code == 1
     assert "--kernel-version" in err
     assert not LEDGER.exists()
-    built = Path("kernels/osic/build/infer/kernel")
+    built = Path("kernels/osic/infer/kernel")
     built.mkdir(parents=True)
     (built / "kernel-metadata.json").write_text('{"id": "ada/pulmo-osic-infer"}')
     assert send("--kernel-version", "3")[0] == 0
@@ -332,7 +332,7 @@ def test_two_processes_send_a_file_once(kaggle: KaggleServer, send: Sender) -> N
 
 
 def test_other_competitions_take_no_kernels(kaggle: KaggleServer, send: Sender) -> None:
-    built = Path("kernels/osic/build/infer/kernel")
+    built = Path("kernels/osic/infer/kernel")
     built.mkdir(parents=True)
     (built / "kernel-metadata.json").write_text('{"id": "ada/pulmo-osic-infer"}')
     code, _, err = send("--kernel-version", "3")

@@ -13,7 +13,7 @@ from kagglesdk.competitions.types.competition_api_service import (
 
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.client import connected, in_plain_words, web_session
-from pulmo.kaggle.locking import only_one
+from pulmo.kaggle.locking import exclusive
 from pulmo.kaggle.unpack import DamagedArchiveError, unpack
 from pulmo.pipeline.log import log
 from pulmo.pipeline.progress import bar
@@ -37,7 +37,7 @@ def download(slug: str, folder: Path) -> int:
     """
     archive = folder.with_name(f"{folder.name}.zip{FETCHED}")
     busy = f"Another process is downloading into {folder}: waiting for it …"
-    with connected() as client, only_one(folder.with_name(f"{folder.name}.lock"), busy) as waited:
+    with connected() as client, exclusive(folder.with_name(f"{folder.name}.lock"), busy) as waited:
         competitions = client.competitions.competition_api_client
         expected = _count(competitions, slug)
         if waited and expected and _is_done(folder, archive, expected):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.locking import lock, only_one
+from pulmo.kaggle.locking import exclusive, lock
 from pulmo.pipeline.log import log
 
 LEDGER = Path("submissions") / "ledger.csv"
@@ -156,7 +156,7 @@ def find(path: Path, entry: Entry) -> Entry | None:
 
 def sending(path: Path) -> AbstractContextManager[bool]:
     """Only one process at a time sends and notes what it sent, so that no file goes twice; others wait their turn."""
-    return only_one(path.with_suffix(".lock"), "Another process is sending: waiting for it …")
+    return exclusive(path.with_suffix(".lock"), "Another process is sending: waiting for it …")
 
 
 def _read(path: Path) -> tuple[list[Entry], list[_Damaged]]:
