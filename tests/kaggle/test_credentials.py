@@ -89,7 +89,7 @@ def test_files_that_hold_no_credentials(home: Path, content: bytes, name: str) -
     assert (user_and_key(), browser_login(), token()) == (None, None, "")
     assert user_name() == ""
     secrets()
-    with pytest.raises(UserError, match="there are no credentials"), connected():
+    with pytest.raises(UserError, match="no credentials found"), connected():
         pass
 
 

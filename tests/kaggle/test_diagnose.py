@@ -10,9 +10,9 @@ from pulmo.competition import find_competition
 from pulmo.errors import UserError
 from pulmo.kaggle import runtime
 from pulmo.kaggle.diagnose import diagnose
-from pulmo.kaggle.resource_monitor import Use
+from pulmo.kaggle.resource_monitor import ResourceUse
 
-FAILED = Use(seconds=1.0, memory_bytes=1, disk_bytes=1, exit_code=1, stopped_for="")
+FAILED = ResourceUse(seconds=1.0, memory_bytes=1, disk_bytes=1, exit_code=1, stopped_for="")
 
 
 def reason(log: str) -> str:

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 from pulmo.errors import UserError
 from pulmo.kaggle import environment
+from pulmo.kaggle import image as image_module
 from pulmo.kaggle.environment import Interpreter, find_interpreter, prepare_environment
 from pulmo.kaggle.image import with_requirements
 
@@ -38,9 +39,9 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The list of an image that has this Python, in a folder of one's own; pulmo requires two packages of it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(environment, "own_requirements", lambda: [Requirement("numpy>=1"), Requirement("scikit-learn")])
-    Path("kernels").mkdir()
-    Path("kernels/kaggle-image-next.txt").write_text("# python: 3.99\n# date: 2027-01-01\n")
-    return Path("kernels/kaggle-image.txt")
+    monkeypatch.setattr(image_module, "LISTS", tmp_path)
+    (tmp_path / "kaggle-image-next.txt").write_text("# python: 3.99\n# date: 2027-01-01\n")
+    return tmp_path / "kaggle-image.txt"
 
 
 def listed(*lines: str) -> str:

@@ -44,7 +44,7 @@ def test_a_torn_row_costs_no_other(tmp_path: Path, capsys: pytest.CaptureFixture
         file.write("2026-01-01T00:00:00+00:00,osic,torn")
     append(path, EMPTY._replace(sha256="b"))
     assert [entry.sha256 for entry in read(path)] == ["a", "b"]
-    assert "row 3: is not whole" in capsys.readouterr().err
+    assert "row 3: is incomplete" in capsys.readouterr().err
 
 
 @settings(max_examples=20, deadline=None)
@@ -149,7 +149,7 @@ def test_a_row_that_names_the_file_and_is_not_whole_stops_its_submission(tmp_pat
     append(path, EMPTY._replace(sha256="a"))
     with path.open("a") as file:
         file.write("2026-01-01T00:00:00+00:00,osic,full,b2b2")
-    with pytest.raises(UserError, match="row 3: is not whole, and names the file"):
+    with pytest.raises(UserError, match="row 3: is incomplete, and names the file"):
         find(path, EMPTY._replace(sha256="b2b2"))
     assert find(path, EMPTY._replace(sha256="a")) is not None
 

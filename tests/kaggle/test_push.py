@@ -16,13 +16,16 @@ METADATA = {
     "language": "python",
     "kernel_type": "script",
     "is_private": "true",
-    "enable_gpu": "false",
+    "enable_gpu": "true",
     "enable_tpu": "false",
     "enable_internet": "false",
+    "machine_shape": "NvidiaTeslaT4",
+    "session_timeout_seconds": 14400,
     "competition_sources": ["osic-pulmonary-fibrosis-progression"],
     "dataset_sources": ["ada/pulmo-osic-model"],
     "kernel_sources": [],
     "model_sources": [],
+    "keywords": [],
     "docker_image_pinning_type": "original",
 }
 FOLDER = Path("submissions/osic/pulmo-osic-infer-v1")
@@ -64,6 +67,9 @@ def test_dataset_and_kernel_are_sent_and_the_output_fetched(
     assert kernel["text"] == "print('the kernel')\n"
     assert kernel["isPrivate"] is True
     assert kernel["enableInternet"] is False
+    assert kernel["machineShape"] == "NvidiaTeslaT4"
+    assert kernel["sessionTimeoutSeconds"] == 14400
+    assert "dockerImage" not in kernel
     assert kernel["datasetDataSources"] == ["ada/pulmo-osic-model"]
     assert kernel["dockerImagePinningType"] == "original"
     assert (FOLDER / "submission.csv").read_bytes() == built.kernel_output["submission.csv"]
@@ -118,7 +124,7 @@ def test_a_secret_added_after_the_build_is_not_sent(
     assert built.asked == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"id": 3}', '{"id": "ada"}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", '{"id": 3}', '{"id": "ada"}', '{"id": "ada/osic"}', "\x00"])
 def test_damaged_metadata(built: KaggleServer, capsys: pytest.CaptureFixture[str], text: str) -> None:
     path = Path("kernels/osic/infer/kernel/kernel-metadata.json")
     path.write_text(text)

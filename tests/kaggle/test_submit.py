@@ -217,7 +217,7 @@ def test_a_submission_that_is_not_listed_for_long_is_not_failed(kaggle: KaggleSe
     kaggle.tells_ref, kaggle.list_lag = False, 100
     code, _, err = send()
     assert code == 1
-    assert "answered without a number (Successfully submitted)" in err
+    assert "Kaggle's answer has no submission number (Successfully submitted)" in err
     assert send.statuses == ["sending"]
     assert send()[0] == 1
     kaggle.list_lag = 0
@@ -277,7 +277,7 @@ def test_nobody_there(kaggle: KaggleServer, send: Sender, monkeypatch: pytest.Mo
 
 
 def test_waiting_bears_errors_that_pass(kaggle: KaggleServer, send: Sender) -> None:
-    kaggle.fail("GetSubmission", *[Answer(500)] * waiting.FAILURES_BORNE)
+    kaggle.fail("GetSubmission", *[Answer(500)] * waiting.MAX_FAILURES)
     assert send()[0] == 0
     assert send.statuses[-1] == "complete"
 
@@ -337,7 +337,7 @@ def test_other_competitions_take_no_kernels(kaggle: KaggleServer, send: Sender) 
     (built / "kernel-metadata.json").write_text('{"id": "ada/pulmo-osic-infer"}')
     code, _, err = send("--kernel-version", "3")
     assert code == 1
-    assert "takes files, not kernels" in err
+    assert "accepts files, not kernels" in err
     assert kaggle.submissions == []
 
 

@@ -49,9 +49,9 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
         [{"package": name, "version": version, "licence": licence} for name, version, licence in built.packages]
         or [{"package": "none", "version": "–", "licence": "–"}]
     )
+    print(f"Machine  {metadata['machine_shape'] or 'CPU'}, at most {metadata['session_timeout_seconds'] / 3600:.3g} h")
     print(f"Script   {built.kernel}: {built.script_bytes / 1e6:.2f} MB")
     print(f"Dataset  {built.dataset}: {built.dataset_bytes / 1e6:.1f} MB")
-    print(f"Machine  {metadata['machine_shape'] or 'CPU'}, {metadata['session_timeout_seconds'] / 3600:.3g} h")
 
 
 def rehearse_kernel(competition: Competition, train: bool, data: Path | None, python: str | None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.credentials import LEAST_HIDDEN, hide, home, in_base64, secrets
+from pulmo.kaggle.credentials import MIN_HIDDEN, hide, home, in_base64, secrets
 from pulmo.kaggle.script import package_files
 
 MAX_DEPTH = 4  # of archives in archives
@@ -68,7 +68,7 @@ def _files(folder: Path) -> Iterator[tuple[str, str, bytes]]:
 def _forms(secret: str) -> Iterator[bytes]:
     """The forms in which a secret may be written."""
     yield secret.encode()
-    if len(secret) >= LEAST_HIDDEN:
+    if len(secret) >= MIN_HIDDEN:
         yield secret.encode("utf-16-le")
         yield secret.encode("utf-16-be")
         yield secret.encode().hex().encode()

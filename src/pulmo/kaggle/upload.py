@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pulmo.kaggle.client import in_plain_words, web_session
+from pulmo.kaggle.client import as_user_errors, web_session
 
 
 def put_file(path: Path, url: str) -> None:
@@ -11,5 +11,5 @@ def put_file(path: Path, url: str) -> None:
     Raises:
         UserError: the upload failed.
     """
-    with in_plain_words(f"sending {path.name}"), web_session() as session, path.open("rb") as file:
+    with as_user_errors(f"sending {path.name}"), web_session() as session, path.open("rb") as file:
         session.put(url, data=file).raise_for_status()
