@@ -1,4 +1,4 @@
-"""`pulmo osic kernel build`: the script, the dataset, and what must not be in them."""
+"""`pulmo osic kernel build`: the script and the dataset, and the secrets refused in them."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     assert (built / "dataset/model/ensemble.json").read_text() == '{"weights": {}}'
     index = {package["name"]: package for package in json.loads((built / "dataset/wheels/index.json").read_text())}
     assert index["connected-components-3d"]["modules"] == ["cc3d"]
-    assert set(index) == {"connected-components-3d", "imagecodecs"}  # what the image lacks, and nothing else
+    assert set(index) == {"connected-components-3d", "imagecodecs"}  # only what the image lacks
     wheels_built = sorted(path.name.split("-")[2] for path in (built / "dataset/wheels").glob("*.whl"))
     assert wheels_built == ["cp312", "cp312", "cp313", "cp313"]  # the image's Python and the next one's, no other
     versions = json.loads((built / "dataset/wheels/versions.json").read_text())
@@ -101,8 +101,8 @@ def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
         "modules": ["pydantic"],
     }
     assert expected["opencv-python-headless"]["modules"] == ["cv2"]
-    assert expected["tensorflow"]["version"] == "2.20.0"  # what Keras computes with, though nothing imports it by name
-    assert expected["imagecodecs"]["version"] == version("imagecodecs")  # brought along: the version here
+    assert expected["tensorflow"]["version"] == "2.20.0"  # Keras' backend, which nothing imports by name
+    assert expected["imagecodecs"]["version"] == version("imagecodecs")  # from a wheel: the version installed here
     assert (
         f"connected-components-3d,{version('connected-components-3d')},MIT"
         in (built / "dataset/wheels/licences.csv").read_text()
@@ -121,7 +121,7 @@ def test_the_same_sources_give_the_same_bytes() -> None:
     assert bytes_built() == bytes_built()
 
 
-def test_the_package_travels_whole_and_alone() -> None:
+def test_the_zip_holds_the_whole_package_and_nothing_else() -> None:
     with zipfile.ZipFile(BytesIO(package_zip())) as opened:
         names = set(opened.namelist())
     sources = ROOT / "src"
@@ -132,7 +132,7 @@ def test_the_package_travels_whole_and_alone() -> None:
     assert set(names) == {name for name in names if name.startswith("pulmo/")}
 
 
-def test_the_script_brings_its_own_package(tmp_path: Path) -> None:
+def test_the_script_imports_its_embedded_package(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(build_script("osic", "import pulmo.errors\nprint(pulmo.errors.__file__)\n"))
     environment = {"TMPDIR": str(tmp_path)}
@@ -148,7 +148,7 @@ def test_the_script_brings_its_own_package(tmp_path: Path) -> None:
     assert list(tmp_path.glob("pulmo-*")) == [package]
 
 
-def test_a_package_that_cannot_be_put_right_is_not_used(tmp_path: Path) -> None:
+def test_a_foreign_package_that_cannot_be_replaced_is_not_used(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(build_script("osic", "import pulmo.errors\nprint(pulmo.errors.__file__)\n"))
     name = re.search(r"pulmo-[0-9a-f]{16}\.zip", script.read_text())
@@ -162,7 +162,7 @@ def test_a_package_that_cannot_be_put_right_is_not_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("trained")
-def test_without_a_run_it_says_to_train_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_run_the_remedy_is_to_train_one(capsys: pytest.CaptureFixture[str]) -> None:
     Path("work/osic/full/fit_ensemble/model/ensemble.json").unlink()
     Path("work/osic/full/fit_ensemble/model").rmdir()
     code, _, err = run_pulmo(capsys, "osic", "kernel", "build")
@@ -186,9 +186,7 @@ def test_a_competitions_rules_limit_the_submitted_kernel() -> None:
 
 
 @pytest.mark.parametrize("private", ["token", "file", "path"])
-def test_nothing_secret_or_of_this_machine_goes_out(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch, private: str
-) -> None:
+def test_secrets_and_local_paths_are_refused(workplace: Path, monkeypatch: pytest.MonkeyPatch, private: str) -> None:
     monkeypatch.setenv("KAGGLE_KEY", "a-secret-key")
     monkeypatch.setenv("HOME", str(workplace / "home"))
     (workplace / "home/.kaggle").mkdir(parents=True)
@@ -218,7 +216,7 @@ def test_a_refused_build_keeps_the_one_before(workplace: Path, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("workplace")
-def test_a_token_in_the_packages_sources_does_not_go_out_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_in_the_packages_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_KEY", "ParticipantVisibleError")  # as if that were the token
     with pytest.raises(UserError, match=r"pulmo/errors\.py: holds the value of KAGGLE_KEY"):
         build_osic()
@@ -246,7 +244,7 @@ def test_no_wheel_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
             "License: Apache\n  line two\nClassifier: License :: OSI Approved :: Apache Software License\n",
             "Apache Software",
         ),
-        ("Name: nothing said\n", "unknown"),
+        ("Name: unlicensed\n", "unknown"),
     ],
 )
 def test_licences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: str, licence: str) -> None:
@@ -257,7 +255,7 @@ def test_licences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: str
     assert found.startswith(licence)
 
 
-def test_what_the_image_has_stays_at_home_and_is_not_asked_what_it_requires() -> None:
+def test_packages_of_the_image_are_left_out_with_their_requirements() -> None:
     image = Image("3.12", "2026-05-14", {"numpy": "2.0.2", "keras": "3.13.2"})
     names = {package.name for package in missing_packages({"keras", "cc3d", "pydantic"}, image)}
     assert {"connected-components-3d", "pydantic", "pydantic-core"} <= names
@@ -267,13 +265,13 @@ def test_what_the_image_has_stays_at_home_and_is_not_asked_what_it_requires() ->
 
 @pytest.mark.parametrize("kind", ["infer", "train"])
 @pytest.mark.parametrize("name", competition_names())
-def test_no_kernel_brings_more_than_what_the_image_lacks(name: str, kind: str) -> None:
+def test_kernels_contain_only_packages_that_the_image_lacks(name: str, kind: str) -> None:
     competition = find_competition(name)
     libraries = kernel_libraries(competition, kernel_source(competition, kind))
     for image in read_images():
-        brought = {package.name for package in missing_packages(libraries, image)}
-        assert "imagecodecs" in brought
-        assert brought <= {"connected-components-3d", "imagecodecs"}
+        wheel_names = {package.name for package in missing_packages(libraries, image)}
+        assert "imagecodecs" in wheel_names
+        assert wheel_names <= {"connected-components-3d", "imagecodecs"}
 
 
 def test_a_kernel_needs_what_its_stages_import() -> None:

@@ -123,7 +123,7 @@ def test_an_image_can_be_pinned() -> None:
 
 
 @pytest.mark.parametrize("owner", ['a"b', "a/b", "", "ada lovelace", "ädä"])
-def test_a_name_that_no_user_has(owner: str) -> None:
+def test_an_invalid_user_name(owner: str) -> None:
     with pytest.raises(UserError, match=r"--owner: .* is no name of a user on Kaggle"):
         kernel_metadata(OSIC, "infer", owner)
 

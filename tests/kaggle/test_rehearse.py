@@ -76,7 +76,7 @@ def test_a_good_kernel_is_run_in_each_layout_and_scored(tables: Path) -> None:
 
 @pytest.mark.usefixtures("place")
 @isolated_only
-def test_what_it_used_is_told_beside_what_kaggle_gives(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resource_use_is_printed_beside_the_limits(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     noting = "import os; print('  note: left out: ' + os.path.join(os.path.dirname(sample), 'test/a.dcm'))\n"
     (BUILT / "kernel/kernel.py").write_text(GOOD + noting)
     words = ("osic", "kernel", "rehearse", "--data", tables, "--python", sys.executable)
@@ -118,7 +118,7 @@ def test_what_it_used_is_told_beside_what_kaggle_gives(tables: Path, capsys: pyt
         (GOOD.replace("writerows(rows)", "writerows(rows[:-1])"), "no row for Patient_Week"),
     ],
 )
-def test_a_broken_kernel_is_told_what_is_wrong(script: str, message: str, tables: Path) -> None:
+def test_the_fault_of_a_broken_kernel_is_named(script: str, message: str, tables: Path) -> None:
     with pytest.raises(UserError) as caught:
         rehearse_script(script.replace("{data!r}", repr(str(tables))), tables)
     assert message.replace("{data}", str(tables)) in str(caught.value)
@@ -126,7 +126,7 @@ def test_a_broken_kernel_is_told_what_is_wrong(script: str, message: str, tables
 
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("isolated", [pytest.param(True, marks=isolated_only), False])
-def test_a_model_that_outgrows_its_memory_is_stopped(
+def test_a_kernel_over_its_memory_limit_is_stopped(
     tables: Path, isolated: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.GENERAL, "memory_gb", limits.Limit(0.2, "GB", "known"))

@@ -36,7 +36,7 @@ def test_a_dataset_is_found_in_either_place(mounts: Path, place: str) -> None:
     assert runtime.dataset_folder("model") == mounts / place
 
 
-def test_what_is_not_mounted_is_named(mounts: Path) -> None:
+def test_an_input_that_is_not_mounted_is_named(mounts: Path) -> None:
     (mounts / "other").mkdir()
     with pytest.raises(UserError, match=r"osic is not mounted \(mounted: other\)\. Add it to competition_sources"):
         runtime.competition_folder("osic")
@@ -53,7 +53,7 @@ def wheels_with(folder: Path, version: str, tag: str) -> None:
     (folder / "index.json").write_text(json.dumps([{"name": MODULE, "version": "1.0", "modules": [MODULE]}]))
 
 
-def test_what_cannot_be_imported_is_installed_for_this_process(tmp_path: Path) -> None:
+def test_missing_packages_are_installed_for_this_process(tmp_path: Path) -> None:
     wheels_with(tmp_path / "wheels", "brought", "py3-none-any")
     program = (
         "from pathlib import Path; from pulmo.kaggle.runtime import install_missing;"
@@ -63,7 +63,7 @@ def test_what_cannot_be_imported_is_installed_for_this_process(tmp_path: Path) -
     assert answer.stdout == "brought\n"
 
 
-def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_installed_packages_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text('[{"name": "numpy", "version": "0.1", "modules": ["numpy"]}]')
     before = list(sys.path)
     runtime.install_missing(tmp_path)
@@ -94,7 +94,7 @@ def test_the_versions_found_are_printed(tmp_path: Path, capsys: pytest.CaptureFi
     assert line == f"Python {platform.python_version()}, numpy {NUMPY}"
 
 
-def test_what_was_not_rehearsed_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_version_that_was_not_rehearsed_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runtime.check_versions(versions_with(tmp_path, "3.2", version="1.99"))
     notes = capsys.readouterr().err.splitlines()[1:]
     assert notes == [
@@ -120,7 +120,7 @@ def test_a_module_from_another_package_is_of_unknown_version(
         ),
     ],
 )
-def test_what_would_fail_half_way_fails_at_once(package: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_missing_and_old_packages_are_errors(package: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         runtime.check_versions(versions_with(tmp_path, **package))
     assert message in str(caught.value)
