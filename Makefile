@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet
 
 # The competitions that `make rehearse` rehearses.
-NAMES ?= $(patsubst kernels/%/infer/kernel.py,%,$(wildcard kernels/*/infer/kernel.py))
+NAMES ?= $(patsubst src/pulmo/competitions/%/config.toml,%,$(wildcard src/pulmo/competitions/*/config.toml))
 
 .PHONY: demo test rehearse test-lowest test-backends setup
 

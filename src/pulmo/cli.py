@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pulmo.competition import Competition, competition_names, find_competition
+from pulmo.competition import Accelerator, Competition, competition_names, find_competition
 
 # The modules behind the commands are imported inside them, so that `score` does not wait for what `run` needs.
 
@@ -44,7 +44,7 @@ Model = Annotated[
     Path | None,
     typer.Option("--model", help="predict only: a trained model/ from anywhere.", show_default=False),
 ]
-Train = Annotated[bool, typer.Option("--train", help="The kernel that trains, not the one that predicts.")]
+Train = Annotated[bool, typer.Option("--train", help="The kernel that trains; without it, the one that predicts.")]
 Submission = Annotated[Path, typer.Argument(help="A submission.csv.", show_default=False)]
 
 app = typer.Typer(
@@ -218,42 +218,56 @@ def _competition_app(competition: Competition) -> typer.Typer:
 
 
 def _kernel_app(competition: Competition) -> typer.Typer:
-    group = typer.Typer(help="The solution as a Kaggle kernel: built, rehearsed here, pushed.", no_args_is_help=True)
+    group = typer.Typer(help="The solution as a Kaggle kernel: build, rehearse locally, push.", no_args_is_help=True)
 
     @group.command()
     def build(
         train: Train = False,
         run: Annotated[
-            str | None, typer.Option("--run", help="Whose model. Default: the newest run's.", show_default=False)
+            str | None, typer.Option("--run", help="Run of the model. Default: the newest.", show_default=False)
         ] = None,
         owner: Annotated[
-            str | None, typer.Option(help="Your name on Kaggle. Default: the credentials'.", show_default=False)
+            str | None, typer.Option(help="Your name on Kaggle. Default: from the credentials.", show_default=False)
         ] = None,
+        accelerator: Annotated[
+            Accelerator | None,
+            typer.Option(
+                help=f"Kaggle's machine; NvidiaTeslaT4 has two T4s. Default: {competition.kernel.accelerator}.",
+                show_default=False,
+            ),
+        ] = None,
+        docker_image: Annotated[
+            str,
+            typer.Option(
+                help="Kaggle's image: gcr.io/kaggle-images/python@sha256:…. Default: that of the first push.",
+                show_default=False,
+            ),
+        ] = "",
     ) -> None:
-        """The script with the package inside, and the dataset with the model and the wheels."""
-        from pulmo.commands.kernel import build_kernel
+        """Build the script with the package inside, and the dataset with the model and the wheels."""
+        from pulmo.commands.kernel import BuildRequest, build_kernel
 
-        build_kernel(competition, train, run, owner)
+        build_kernel(competition, BuildRequest(train, run, owner, accelerator, docker_image))
 
     @group.command()
     def rehearse(
         train: Train = False,
         data: Annotated[
             Path | None,
-            typer.Option(help="Training data to cut a test set from. Default: demo data.", show_default=False),
+            typer.Option(help="Training data to cut a hidden test set from. Default: demo data.", show_default=False),
         ] = None,
         python: Annotated[
             str | None, typer.Option(help="The interpreter. Default: python3.12, else this one.", show_default=False)
         ] = None,
     ) -> None:
-        """Run the built kernel as Kaggle would, on another test set, within Kaggle's limits; then score it."""
+        """Run the built kernel as Kaggle would, on a hidden test set within Kaggle's limits, and score it."""
         from pulmo.commands.kernel import rehearse_kernel
 
         rehearse_kernel(competition, train, data, python)
 
     @group.command()
     def push(train: Train = False) -> None:
-        """Send dataset and kernel, wait until it has run there, and fetch its output."""
+        """Push dataset and kernel, wait until it has run on Kaggle, and fetch its output."""
         from pulmo.commands.kernel import push_kernel
 
         push_kernel(competition, train)

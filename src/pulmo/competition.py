@@ -9,6 +9,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Literal
 
 from pulmo.errors import CommandLineError, Fault
 
@@ -36,6 +37,27 @@ class StageSpec:
         return self.name if self.settings is None else self.settings
 
 
+# Kaggle's names of machines (`machine_shape`), `none` for a CPU alone. The P100 is left out: it has no tensor cores and
+# current builds of the frameworks no longer support it. TPUs are left out because pulmo does not run on them.
+Accelerator = Literal[
+    "none", "NvidiaTeslaT4", "NvidiaL4", "NvidiaL4X1", "NvidiaTeslaA100", "NvidiaH100", "NvidiaRtxPro6000"
+]
+
+
+@dataclass(frozen=True)
+class KernelRules:
+    """What a competition requires of its Kaggle kernels.
+
+    `accelerator` is the machine that kernels run on: `NvidiaTeslaT4` has two T4s with 16 GB each, `none` only a CPU.
+    `cpu_hours` and `gpu_hours` are the run times that the rules of a code competition allow a submitted kernel without
+    and with a GPU; None where the rules set no limit, so that Kaggle's own for a session holds.
+    """
+
+    accelerator: Accelerator = "NvidiaTeslaT4"
+    cpu_hours: float | None = None
+    gpu_hours: float | None = None
+
+
 @dataclass(frozen=True)
 class Competition:
     """A competition's table of contents: light to import, so that `score` starts at once."""
@@ -51,6 +73,7 @@ class Competition:
     sample: str = "sample_submission.csv"
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names that Kaggle takes for a submission's column, name → column."""
+    kernel: KernelRules = KernelRules()
 
     @property
     def row_id(self) -> str:

@@ -28,21 +28,21 @@ class Answer:
     message: str = "no"
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    done: bool = False  # whether Kaggle has done what was asked all the same
+    done: bool = False  # whether Kaggle has carried out the request nevertheless
     cut: bool = False  # whether the connection is reset in place of an answer
 
 
 class KaggleServer:
-    """Its state, which tests set and look at; `asked` are the names of the requests in their order."""
+    """Its state, which tests set and read; `requested` are the names of the requests in order."""
 
     def __init__(self, token: str) -> None:
         self.token = token
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.open_requests: tuple[str, ...] = ()  # those that need no credentials
         self.faults: dict[str, list[Answer]] = defaultdict(list)
         self.competition: dict[str, Any] = {"isKernelsSubmissionsOnly": False, "submissionsDisabled": False}
         self.submissions: list[dict[str, Any]] = []
-        self.tells_ref, self.list_lag = True, 0  # requests for which the newest submission is not listed yet
+        self.returns_ref, self.list_lag = True, 0  # requests for which the newest submission is not listed yet
         self.verdicts: list[dict[str, Any]] = [{"status": "COMPLETE", "publicScore": "-6.9", "privateScore": "-6.8"}]
         self.blobs: dict[str, bytes] = {}
         self.blob_names: dict[str, str] = {}
@@ -93,7 +93,7 @@ class KaggleServer:
             {"ref": 100 + len(self.submissions), "description": body["submissionDescription"], **body}
         )
         answer = {"message": "Successfully submitted", "ref": self.submissions[-1]["ref"]}
-        return answer if self.tells_ref else {"message": answer["message"]}
+        return answer if self.returns_ref else {"message": answer["message"]}
 
     create_code_submission = create_submission
 
@@ -154,12 +154,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         name = urlsplit(self.path).path.rpartition("/")[2]
-        self.kaggle.asked.append(name)
+        self.kaggle.requested.append(name)
         if self._out_of_order(name, body):
             return
         if name not in self.kaggle.open_requests and self.headers.get("Authorization") != f"Bearer {self.kaggle.token}":
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.kaggle.asked.append("PUT")
+        self.kaggle.requested.append("PUT")
         if not self._out_of_order("PUT", {}):
             assert "Authorization" not in self.headers, "a signed address needs no credentials"
             self.kaggle.blobs[urlsplit(self.path).path.rpartition("/")[2]] = body
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        self.kaggle.asked.append("GET")
+        self.kaggle.requested.append("GET")
         if self._out_of_order("GET", {}):
             return
         if path.startswith("/output/"):
@@ -191,13 +191,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._archive()
 
     def _archive(self) -> None:
-        kaggle, asked = self.kaggle, self.headers.get("Range", "")
+        kaggle, wanted = self.kaggle, self.headers.get("Range", "")
         if "Authorization" in self.headers:  # the client follows the redirect only to learn where it leads
             self._bytes(200, kaggle.archive)
             return
-        kaggle.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if asked and self.headers["If-Range"] != self._version():
+        kaggle.ranges.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        if wanted and self.headers["If-Range"] != self._version():
             start = 0
         if start > len(kaggle.archive):
             self._bytes(416, b"", headers={"Content-Range": f"bytes */{len(kaggle.archive)}"})

@@ -89,19 +89,19 @@ def test_files_that_hold_no_credentials(home: Path, content: bytes, name: str) -
     assert (user_and_key(), browser_login(), token()) == (None, None, "")
     assert user_name() == ""
     secrets()
-    with pytest.raises(UserError, match="there are no credentials"), connected():
+    with pytest.raises(UserError, match="no credentials found"), connected():
         pass
 
 
 @pytest.mark.parametrize(
     "text", [f'["{KEY}"]', f'{{"username": "ada", "key": "{KEY}', f'"{KEY}"', f'{{"a": [{{"token": "{KEY}"}}]}}', KEY]
 )
-def test_a_secret_is_one_in_whatever_shape_its_file_is(home: Path, text: str) -> None:
+def test_secrets_are_found_in_any_format_of_file(home: Path, text: str) -> None:
     (home / "kaggle.json").write_text(text)
     assert KEY in secrets()
 
 
-def test_what_a_login_in_the_browser_leaves(home: Path) -> None:
+def test_a_browser_login(home: Path) -> None:
     login = {
         "refresh_token": "a-refresh-token",
         "access_token": "an-access-token\n",
@@ -121,7 +121,7 @@ def test_what_a_login_in_the_browser_leaves(home: Path) -> None:
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("inside", ["KGAT_0123\n456789abcdef", "KGAT_0123 456789abcdef", "KGAT_0123ü456789abcdef"])
 @pytest.mark.parametrize("name", ["KAGGLE_API_TOKEN", "KAGGLE_KEY"])
-def test_what_no_request_can_carry_is_refused_without_being_shown(
+def test_an_invalid_token_is_refused_without_being_shown(
     kaggle: KaggleServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inside: str, name: str
 ) -> None:
     monkeypatch.delenv("KAGGLE_API_TOKEN")
@@ -133,7 +133,7 @@ def test_what_no_request_can_carry_is_refused_without_being_shown(
     assert "number 10 of 22" in err
     assert "0123" not in out + err
     assert "456789" not in out + err
-    assert kaggle.asked == []
+    assert kaggle.requested == []
 
 
 @pytest.mark.parametrize("around", AROUND)
@@ -148,9 +148,7 @@ def test_a_cleaned_token_signs_in(
     assert kaggle.token not in out + err
 
 
-def test_a_token_that_has_ended_is_asked_for_again(
-    kaggle: KaggleServer, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_token_is_renewed(kaggle: KaggleServer, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         kaggle, "generate_access_token", lambda _: {"token": kaggle.token, "expiresIn": 3600}, raising=False
     )
@@ -220,4 +218,4 @@ def test_a_message_with_a_secret_is_not_sent(
     assert code == 1
     assert "--message: holds one of your secrets" in err
     assert kaggle.token not in out + err
-    assert kaggle.asked == []
+    assert kaggle.requested == []

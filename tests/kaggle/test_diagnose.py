@@ -1,4 +1,4 @@
-"""What pulmo itself says when a kernel fails, read back as the reason."""
+"""The reasons of failed kernels, from pulmo's own messages and from others."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ from pulmo.competition import find_competition
 from pulmo.errors import UserError
 from pulmo.kaggle import runtime
 from pulmo.kaggle.diagnose import diagnose
-from pulmo.kaggle.resource_monitor import Use
+from pulmo.kaggle.resource_monitor import ResourceUse
 
-FAILED = Use(seconds=1.0, memory_bytes=1, disk_bytes=1, exit_code=1, stopped_for="")
+FAILED = ResourceUse(seconds=1.0, memory_bytes=1, disk_bytes=1, exit_code=1, stopped_for="")
 
 
 def reason(log: str) -> str:
@@ -29,7 +29,7 @@ def test_a_wheel_that_is_not_there(tmp_path: Path) -> None:
     )
 
 
-def test_an_absolute_path_that_pulmo_was_given(tmp_path: Path) -> None:
+def test_an_absolute_path(tmp_path: Path) -> None:
     nowhere = tmp_path / "data"
     with pytest.raises(UserError) as caught:
         run_stage(Request(find_competition("osic"), nowhere), "features")
@@ -44,11 +44,11 @@ def test_an_absolute_path_that_pulmo_was_given(tmp_path: Path) -> None:
         "tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor",
     ],
 )
-def test_memory_that_could_not_be_had(line: str) -> None:
+def test_out_of_memory(line: str) -> None:
     assert reason(line) == "it ran out of memory"
 
 
-def test_what_is_not_known_is_quoted() -> None:
+def test_an_unknown_failure_is_quoted() -> None:
     assert reason("ValueError: two") == "it ended with exit code 1: ValueError: two"
     assert reason("/kaggle/input/a: there is no such folder. Put it there.").startswith(
         "it ended with exit code 1: /kag"

@@ -1,4 +1,4 @@
-"""`pulmo osic download`: whole archives, broken connections, and archives that are not to be trusted."""
+"""`pulmo osic download`: whole archives, broken connections, and unsafe archives."""
 
 import errno
 import io
@@ -14,7 +14,7 @@ import pytest
 from pulmo.errors import UserError
 from pulmo.kaggle import download
 from pulmo.kaggle import unpack as unpack_module
-from pulmo.kaggle.locking import only_one
+from pulmo.kaggle.locking import exclusive
 from pulmo.kaggle.unpack import DamagedArchiveError, unpack
 from tests.kaggle.server import KaggleServer
 from tests.support import run_pulmo
@@ -55,7 +55,7 @@ def test_files_are_fetched_unpacked_and_counted(offered: KaggleServer, capsys: p
     assert [path.name for path in Path("data").iterdir()] == [SLUG]
 
 
-def test_a_broken_connection_is_gone_on_with(
+def test_a_broken_download_is_resumed(
     offered: KaggleServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "CHUNK_BYTES", 1024)
@@ -146,7 +146,7 @@ def start_download() -> "subprocess.Popen[str]":
 @pytest.mark.parametrize("done", [True, False], ids=["that ends well", "that is stopped"])
 def test_a_second_download_waits_for_the_first(offered: KaggleServer, done: bool) -> None:
     lock = FOLDER.with_name(f"{SLUG}.lock")
-    with only_one(lock, ""):
+    with exclusive(lock, ""):
         second = start_download()
         assert second.stderr is not None
         assert "Another process is downloading into" in second.stderr.readline()
@@ -162,8 +162,8 @@ def test_a_second_download_waits_for_the_first(offered: KaggleServer, done: bool
 
 def test_two_downloads_at_once(offered: KaggleServer) -> None:
     both = [start_download() for _ in range(2)]
-    said = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    output = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], output
     assert unpacked(FOLDER) == FILES
     assert [path.name for path in Path("data").iterdir()] == [SLUG]
 

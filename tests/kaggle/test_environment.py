@@ -11,24 +11,25 @@ from packaging.requirements import Requirement
 
 from pulmo.errors import UserError
 from pulmo.kaggle import environment
+from pulmo.kaggle import image as image_module
 from pulmo.kaggle.environment import Interpreter, find_interpreter, prepare_environment
 from pulmo.kaggle.image import with_requirements
 
 THIS = Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", Path(sys.base_prefix))
 
 
-def test_the_one_wished_for() -> None:
+def test_the_chosen_interpreter() -> None:
     command, found = find_interpreter(sys.executable)
     assert command == sys.executable
     assert found == THIS
 
 
-def test_this_one_where_kaggles_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_interpreter_where_kaggles_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "PREFERRED", "python2.99")
     assert find_interpreter(None)[0] == sys.executable
 
 
-def test_one_that_does_not_run() -> None:
+def test_an_interpreter_that_does_not_run() -> None:
     with pytest.raises(UserError, match=r"--python python2\.99: does not run"):
         find_interpreter("python2.99")
 
@@ -38,16 +39,16 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The list of an image that has this Python, in a folder of one's own; pulmo requires two packages of it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(environment, "own_requirements", lambda: [Requirement("numpy>=1"), Requirement("scikit-learn")])
-    Path("kernels").mkdir()
-    Path("kernels/kaggle-image-next.txt").write_text("# python: 3.99\n# date: 2027-01-01\n")
-    return Path("kernels/kaggle-image.txt")
+    monkeypatch.setattr(image_module, "LISTS", tmp_path)
+    (tmp_path / "kaggle-image-next.txt").write_text("# python: 3.99\n# date: 2027-01-01\n")
+    return tmp_path / "kaggle-image.txt"
 
 
 def listed(*lines: str) -> str:
     return "\n".join((f"# python: {THIS.version}", "# date: 2026-05-14", *lines, ""))
 
 
-def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_cached_until_the_image_changes(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[list[str]] = []
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -69,14 +70,14 @@ def test_the_environment_is_kept_until_the_image_changes(image: Path, monkeypatc
     assert len(made) == 4
 
 
-def test_what_is_installed_here_is_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_packages_are_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = with_requirements(["scikit-learn"], THIS.version)
     image.write_text(listed(*(f"{name}=={version(name)}" for name in names)))
     run = subprocess.run
 
     def run_without_pip(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         assert "install" not in words
-        return run([*words, "--without-pip"], **options)  # which takes seconds, and is asked for nothing here
+        return run([*words, "--without-pip"], **options)  # which takes seconds and is not needed here
 
     monkeypatch.setattr(subprocess, "run", run_without_pip)
     folder = prepare_environment(sys.executable, THIS)
@@ -99,7 +100,7 @@ def test_an_image_that_cannot_be_installed(image: Path, monkeypatch: pytest.Monk
         prepare_environment(sys.executable, THIS)
 
 
-def test_a_package_that_the_image_lacks_is_not_taken_along(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_the_image_lacks_is_refused(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image.write_text(listed("scikit-learn==0.0.1"))
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -114,7 +115,7 @@ def test_a_package_that_the_image_lacks_is_not_taken_along(image: Path, monkeypa
         prepare_environment(sys.executable, THIS)
 
 
-def test_a_python_that_kaggle_does_not_have(image: Path) -> None:
+def test_a_python_that_no_image_has(image: Path) -> None:
     image.write_text(listed())
     with pytest.raises(UserError, match=r"Python 2\.99: Kaggle's image has Python"):
         prepare_environment("python2.99", Interpreter("2.99", Path()))

@@ -10,13 +10,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pulmo.errors import UserError
-from pulmo.kaggle.image import HERE_ALONE, image_for, own_requirements, read_images, with_requirements
+from pulmo.kaggle import image
+from pulmo.kaggle.image import LOCAL_ONLY, image_for, own_requirements, read_images, with_requirements
 from tests.conftest import ROOT
-
-
-@pytest.fixture
-def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
 
 
 def pins(python: str) -> dict[str, str]:
@@ -30,7 +26,6 @@ def pins(python: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.usefixtures("_in_the_repository")
 def test_the_images() -> None:
     today, following = read_images()
     assert (today.python, today.date, len(today.versions)) == ("3.12", "2026-05-14", 721)  # pydicom and 720 more
@@ -41,15 +36,14 @@ def test_the_images() -> None:
     assert [following.versions[name] for name in ("numpy", "pandas", "scipy")] == ["2.1.3", "2.2.3", "1.16.3"]
 
 
-@pytest.mark.usefixtures("_in_the_repository")
 @pytest.mark.parametrize("python", ["3.11", "3.12"])
 def test_what_is_pinned_is_the_images(python: str) -> None:
-    image, _ = read_images()
+    current, _ = read_images()
     pinned = pins(python)
-    different = {name for name in set(pinned) & set(image.versions) if pinned[name] != image.versions[name]}
+    different = {name for name in set(pinned) & set(current.versions) if pinned[name] != current.versions[name]}
     no_release_for_311 = {"tifffile"} if python == "3.11" else set()
-    assert different == HERE_ALONE | no_release_for_311
-    assert set(pinned) - set(image.versions) == {"connected-components-3d", "imagecodecs", "python-gdcm"}
+    assert different == LOCAL_ONLY | no_release_for_311
+    assert set(pinned) - set(current.versions) == {"connected-components-3d", "imagecodecs", "python-gdcm"}
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="the newest of the ranges are installed, which nothing pins")
@@ -59,17 +53,15 @@ def test_all_that_pulmo_requires_is_pinned_closure_included() -> None:
     assert required == set(pins(python))
 
 
-@pytest.mark.usefixtures("_in_the_repository")
 def test_the_images_versions_are_within_pulmos_ranges() -> None:
-    for image in read_images():
+    for listed in read_images():
         for requirement in own_requirements():
-            if requirement.name in HERE_ALONE:
+            if requirement.name in LOCAL_ONLY:
                 continue
-            version = image.versions.get(canonicalize_name(requirement.name))
-            assert version is None or requirement.specifier.contains(version), (image.python, requirement)
+            version = listed.versions.get(canonicalize_name(requirement.name))
+            assert version is None or requirement.specifier.contains(version), (listed.python, requirement)
 
 
-@pytest.mark.usefixtures("_in_the_repository")
 def test_a_python_that_no_image_has() -> None:
     assert image_for("3.13").python == "3.13"
     with pytest.raises(UserError, match=r"Python 3\.11: Kaggle's image has Python 3\.12, the next one 3\.13"):
@@ -79,17 +71,12 @@ def test_a_python_that_no_image_has() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "there is no such file"),
         ("# date: 2026-05-14\nnumpy==2.0.2\n", "has no line `# python: …`"),
         ("# python: 3.12\n# date: 2026-05-14\nnumpy 2.0.2\n", "line 3: is 'numpy 2.0.2'"),
     ],
 )
-def test_a_list_that_is_damaged(
-    text: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    if text is not None:
-        (tmp_path / "kernels").mkdir()
-        (tmp_path / "kernels/kaggle-image.txt").write_text(text)
+def test_a_list_that_is_damaged(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "LISTS", tmp_path)
+    (tmp_path / "kaggle-image.txt").write_text(text)
     with pytest.raises(UserError, match=re.escape(message)):
         read_images()

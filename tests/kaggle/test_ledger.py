@@ -44,7 +44,7 @@ def test_a_torn_row_costs_no_other(tmp_path: Path, capsys: pytest.CaptureFixture
         file.write("2026-01-01T00:00:00+00:00,osic,torn")
     append(path, EMPTY._replace(sha256="b"))
     assert [entry.sha256 for entry in read(path)] == ["a", "b"]
-    assert "row 3: is not whole" in capsys.readouterr().err
+    assert "row 3: is incomplete" in capsys.readouterr().err
 
 
 @settings(max_examples=20, deadline=None)
@@ -103,7 +103,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("content", FORMS.values(), ids=FORMS.keys())
-def test_what_spreadsheets_save_is_read_and_added_to(tmp_path: Path, content: bytes) -> None:
+def test_ledgers_saved_by_spreadsheets(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.csv"
     path.write_bytes(content)
     assert read(path) == LEDGER
@@ -128,7 +128,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("content", "message"), UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_what_cannot_be_read_is_never_an_empty_ledger(
+def test_an_unreadable_ledger_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: bytes, message: str
 ) -> None:
     path = tmp_path / "submissions/ledger.csv"
@@ -144,23 +144,23 @@ def test_what_cannot_be_read_is_never_an_empty_ledger(
     assert path.read_bytes() == content
 
 
-def test_a_row_that_names_the_file_and_is_not_whole_stops_its_submission(tmp_path: Path) -> None:
+def test_an_incomplete_row_of_the_file_stops_its_submission(tmp_path: Path) -> None:
     path = tmp_path / "ledger.csv"
     append(path, EMPTY._replace(sha256="a"))
     with path.open("a") as file:
         file.write("2026-01-01T00:00:00+00:00,osic,full,b2b2")
-    with pytest.raises(UserError, match="row 3: is not whole, and names the file"):
+    with pytest.raises(UserError, match="row 3: is incomplete, and names the file"):
         find(path, EMPTY._replace(sha256="b2b2"))
     assert find(path, EMPTY._replace(sha256="a")) is not None
 
 
-def test_a_stray_quote_takes_in_no_other_row(tmp_path: Path) -> None:
+def test_an_unbalanced_quote_affects_one_row(tmp_path: Path) -> None:
     path = tmp_path / "ledger.csv"
     path.write_bytes(saved().replace("früh".encode(), '"früh'.encode()))
     assert read(path) == LEDGER[1:]
 
 
-def test_a_full_disk_leaves_no_part_of_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_partial_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "ledger.csv"
     append(path, EMPTY._replace(sha256="a"))
     before = path.read_bytes()

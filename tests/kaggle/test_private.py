@@ -111,7 +111,7 @@ def test_a_home_that_is_the_root_is_in_every_path(folder: Path, monkeypatch: pyt
     check_private(folder)
 
 
-def test_what_is_clean_passes(folder: Path) -> None:
+def test_a_clean_folder_passes(folder: Path) -> None:
     (folder / "model.txt").write_text("KGAT_0123456789abcde")  # one digit less
     (folder / "network.keras").write_bytes(zipped(b"weights"))
     (folder / "cut.gz").write_bytes(gzip.compress(b"weights")[:-3])

@@ -1,4 +1,4 @@
-"""What the ledger says of where a submission comes from."""
+"""The origin of a submission in the ledger."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ def test_run_estimate_and_settings(submission: Path) -> None:
     assert other.settings != entry.settings
 
 
-def test_a_file_from_nowhere(submission: Path) -> None:
+def test_a_file_without_a_run(submission: Path) -> None:
     (submission.parent / "score.json").unlink()
     entry = entry_of(OSIC, submission, "")
     assert (entry.run, entry.settings, entry.cv_mean) == ("", "", "")

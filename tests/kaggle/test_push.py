@@ -16,13 +16,16 @@ METADATA = {
     "language": "python",
     "kernel_type": "script",
     "is_private": "true",
-    "enable_gpu": "false",
+    "enable_gpu": "true",
     "enable_tpu": "false",
     "enable_internet": "false",
+    "machine_shape": "NvidiaTeslaT4",
+    "session_timeout_seconds": 14400,
     "competition_sources": ["osic-pulmonary-fibrosis-progression"],
     "dataset_sources": ["ada/pulmo-osic-model"],
     "kernel_sources": [],
     "model_sources": [],
+    "keywords": [],
     "docker_image_pinning_type": "original",
 }
 FOLDER = Path("submissions/osic/pulmo-osic-infer-v1")
@@ -31,7 +34,7 @@ FOLDER = Path("submissions/osic/pulmo-osic-infer-v1")
 @pytest.fixture
 def built(kaggle: KaggleServer) -> KaggleServer:
     """A kernel as `kernel build` leaves it, and what it will have written on Kaggle."""
-    folder = Path("kernels/osic/build/infer")
+    folder = Path("kernels/osic/infer")
     (folder / "kernel").mkdir(parents=True)
     (folder / "dataset/model/models").mkdir(parents=True)
     (folder / "dataset/wheels").mkdir()
@@ -64,6 +67,9 @@ def test_dataset_and_kernel_are_sent_and_the_output_fetched(
     assert kernel["text"] == "print('the kernel')\n"
     assert kernel["isPrivate"] is True
     assert kernel["enableInternet"] is False
+    assert kernel["machineShape"] == "NvidiaTeslaT4"
+    assert kernel["sessionTimeoutSeconds"] == 14400
+    assert "dockerImage" not in kernel
     assert kernel["datasetDataSources"] == ["ada/pulmo-osic-model"]
     assert kernel["dockerImagePinningType"] == "original"
     assert (FOLDER / "submission.csv").read_bytes() == built.kernel_output["submission.csv"]
@@ -82,13 +88,13 @@ def test_a_known_dataset_gets_a_new_version(built: KaggleServer, capsys: pytest.
 
 def test_the_kernel_starts_on_the_datasets_new_version(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
     run_pulmo(capsys, "osic", "kernel", "push")
-    del built.asked[:]
+    del built.requested[:]
     built.dataset_lag = 3
     code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
     assert code == 0
     assert "ada/pulmo-osic-model, version 2: sent" in err
-    made = built.asked.index("CreateDatasetVersion")
-    waited = built.asked[made + 1 : built.asked.index("SaveKernel")]
+    made = built.requested.index("CreateDatasetVersion")
+    waited = built.requested[made + 1 : built.requested.index("SaveKernel")]
     assert waited == ["GetDataset"] * 4 + ["GetDatasetStatus"]
 
 
@@ -107,7 +113,7 @@ def test_status_and_output_are_those_of_the_version_pushed(
 def test_a_secret_added_after_the_build_is_not_sent(
     built: KaggleServer, capsys: pytest.CaptureFixture[str], place: str
 ) -> None:
-    path = Path("kernels/osic/build/infer") / place
+    path = Path("kernels/osic/infer") / place
     path.write_text(path.read_text().replace("{", '{"x": "KGAT_0123456789abcdef",', 1) + "# KGAT_0123456789abcdef")
     if place.endswith("metadata.json"):
         path.write_text(json.dumps({**METADATA, "title": f"pulmo {built.token}"}))
@@ -115,26 +121,26 @@ def test_a_secret_added_after_the_build_is_not_sent(
     assert code == 1
     assert f"{path}: holds the value of KAGGLE_API_TOKEN" in err
     assert built.token not in out + err
-    assert built.asked == []
+    assert built.requested == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"id": 3}', '{"id": "ada"}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", '{"id": 3}', '{"id": "ada"}', '{"id": "ada/osic"}', "\x00"])
 def test_damaged_metadata(built: KaggleServer, capsys: pytest.CaptureFixture[str], text: str) -> None:
-    path = Path("kernels/osic/build/infer/kernel/kernel-metadata.json")
+    path = Path("kernels/osic/infer/kernel/kernel-metadata.json")
     path.write_text(text)
     code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
     assert code == 1
     assert str(path) in err
     assert "Traceback" not in err
-    assert built.asked == []
+    assert built.requested == []
 
 
-def test_waiting_bears_errors_that_pass(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_waiting_tolerates_temporary_errors(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
     built.fail("GetKernelSessionStatus", Answer(500), Answer(502))
     assert run_pulmo(capsys, "osic", "kernel", "push")[0] == 0
 
 
-def test_a_kernel_that_fails_there_says_why(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kernel_failure_on_kaggle_is_reported(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
     built.kernel_states = ["RUNNING", "ERROR"]
     code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
     assert code == 1
@@ -149,13 +155,13 @@ def test_output_stays_in_its_folder(built: KaggleServer, capsys: pytest.CaptureF
     assert not list(Path().rglob("evil.txt"))
 
 
-def test_a_kernel_built_for_nobody_is_not_sent(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
-    path = Path("kernels/osic/build/infer/kernel/kernel-metadata.json")
+def test_a_kernel_without_an_owner_is_not_sent(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("kernels/osic/infer/kernel/kernel-metadata.json")
     path.write_text(path.read_text().replace("ada/", "OWNER/"))
     code, _, err = run_pulmo(capsys, "osic", "kernel", "push")
     assert code == 1
     assert "--owner USER" in err
-    assert built.asked == []
+    assert built.requested == []
 
 
 def test_an_unbuilt_kernel(kaggle: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,9 +36,9 @@ def test_a_dataset_is_found_in_either_place(mounts: Path, place: str) -> None:
     assert runtime.dataset_folder("model") == mounts / place
 
 
-def test_what_is_not_mounted_is_named(mounts: Path) -> None:
+def test_an_input_that_is_not_mounted_is_named(mounts: Path) -> None:
     (mounts / "other").mkdir()
-    with pytest.raises(UserError, match=r"has no osic, but other\. Name it in competition_sources"):
+    with pytest.raises(UserError, match=r"osic is not mounted \(mounted: other\)\. Add it to competition_sources"):
         runtime.competition_folder("osic")
 
 
@@ -53,7 +53,7 @@ def wheels_with(folder: Path, version: str, tag: str) -> None:
     (folder / "index.json").write_text(json.dumps([{"name": MODULE, "version": "1.0", "modules": [MODULE]}]))
 
 
-def test_what_cannot_be_imported_is_installed_for_this_process(tmp_path: Path) -> None:
+def test_missing_packages_are_installed_for_this_process(tmp_path: Path) -> None:
     wheels_with(tmp_path / "wheels", "brought", "py3-none-any")
     program = (
         "from pathlib import Path; from pulmo.kaggle.runtime import install_missing;"
@@ -63,7 +63,7 @@ def test_what_cannot_be_imported_is_installed_for_this_process(tmp_path: Path) -
     assert answer.stdout == "brought\n"
 
 
-def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_installed_packages_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text('[{"name": "numpy", "version": "0.1", "modules": ["numpy"]}]')
     before = list(sys.path)
     runtime.install_missing(tmp_path)
@@ -72,8 +72,10 @@ def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_missing_wheel_is_named(tmp_path: Path) -> None:
     wheels_with(tmp_path / "wheels", "for another Python", "cp27-none-any")
-    with pytest.raises(UserError, match=f"what is missing: No matching distribution found for {MODULE}==1.0"):
+    with pytest.raises(UserError) as caught:
         runtime.install_missing(tmp_path / "wheels")
+    message = f"a missing package has no wheel for Python {PYTHON}: No matching distribution found for {MODULE}==1.0"
+    assert message in str(caught.value)
 
 
 NUMPY = importlib.metadata.version("numpy")
@@ -92,11 +94,11 @@ def test_the_versions_found_are_printed(tmp_path: Path, capsys: pytest.CaptureFi
     assert line == f"Python {platform.python_version()}, numpy {NUMPY}"
 
 
-def test_what_was_not_rehearsed_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_version_that_was_not_rehearsed_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runtime.check_versions(versions_with(tmp_path, "3.2", version="1.99"))
     notes = capsys.readouterr().err.splitlines()[1:]
     assert notes == [
-        f"  note: Python is {PYTHON} here; the kernel is made for 3.2",
+        f"  note: Python is {PYTHON} here; the kernel was built for 3.2",
         f"  note: numpy is {NUMPY} here; rehearsed with 1.99",
     ]
 
@@ -111,21 +113,21 @@ def test_a_module_from_another_package_is_of_unknown_version(
 @pytest.mark.parametrize(
     ("package", "message"),
     [
-        ({"least": "99.1"}, f"numpy: is {NUMPY} here, and pulmo needs 99.1 or newer. Have the newest image"),
+        ({"least": "99.1"}, f"numpy: is {NUMPY} here, and pulmo needs 99.1 or newer. Take the newest image"),
         (
             {"modules": ["numpy", MODULE]},
-            "numpy: is not installed here, nor among the wheels. Run `kernel build` again",
+            "numpy: is neither installed nor among the wheels. Run `kernel build` again",
         ),
     ],
 )
-def test_what_would_fail_half_way_fails_at_once(package: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_missing_and_old_packages_are_errors(package: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         runtime.check_versions(versions_with(tmp_path, **package))
     assert message in str(caught.value)
 
 
 def test_a_dataset_without_its_lists(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"versions\.json: there is no such file\. The dataset is not the kernel's"):
+    with pytest.raises(UserError, match=r"versions\.json: there is no such file\. The dataset does not belong to"):
         runtime.check_versions(tmp_path)
 
 

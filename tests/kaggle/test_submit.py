@@ -50,7 +50,7 @@ def send(kaggle: KaggleServer, capsys: pytest.CaptureFixture[str]) -> Sender:
     return Sender(capsys)
 
 
-def test_a_file_is_sent_scored_and_noted(kaggle: KaggleServer, send: Sender) -> None:
+def test_a_file_is_sent_scored_and_recorded(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.verdicts.insert(0, {"status": "PENDING"})
     code, out, _ = send()
     assert code == 0
@@ -73,7 +73,7 @@ def test_a_bad_file_is_refused_before_any_byte_is_sent(kaggle: KaggleServer, sen
     assert code == 1
     assert "'a_9'" in err
     assert "'b_9'" in err
-    assert kaggle.asked == []
+    assert kaggle.requested == []
     assert not LEDGER.exists()
 
 
@@ -82,7 +82,7 @@ def test_without_a_sample_nothing_is_sent(kaggle: KaggleServer, send: Sender) ->
     code, _, err = send()
     assert code == 1
     assert "pulmo osic download" in err
-    assert kaggle.asked == []
+    assert kaggle.requested == []
 
 
 def test_the_same_file_is_not_sent_twice(kaggle: KaggleServer, send: Sender) -> None:
@@ -115,12 +115,12 @@ def test_user_name_and_key_are_credentials_too(
     monkeypatch.setenv("KAGGLE_USERNAME", "ada")
     monkeypatch.setenv("KAGGLE_KEY", "key-that-is-secret")
     code, out, err = send()
-    assert code == 1  # they are not this server's, but it was asked
-    assert kaggle.asked == ["GetCompetition"]
+    assert code == 1  # this server has other credentials, but received the request
+    assert kaggle.requested == ["GetCompetition"]
     assert "key-that-is-secret" not in out + err
 
 
-def test_what_kaggle_says_is_told_without_the_token(kaggle: KaggleServer, send: Sender) -> None:
+def test_kaggles_message_is_shown_without_the_token(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.fail("GetCompetition", Answer(403, f"You must accept the rules (you are {kaggle.token})"))
     code, out, err = send()
     assert code == 1
@@ -133,19 +133,19 @@ def test_the_rate_limit_is_waited_for(kaggle: KaggleServer, send: Sender) -> Non
     kaggle.fail("StartSubmissionUpload", Answer(503))
     kaggle.fail("PUT", Answer(500))
     assert send()[0] == 0
-    assert kaggle.asked[:3] == ["GetCompetition"] * 3
+    assert kaggle.requested[:3] == ["GetCompetition"] * 3
     assert len(kaggle.submissions) == 1
     assert kaggle.blobs == {"blob0": GOOD.encode()}
 
 
-def test_the_time_that_kaggle_names_is_told(kaggle: KaggleServer, send: Sender) -> None:
+def test_the_waiting_time_is_logged(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.fail("GetCompetition", Answer(429, headers={"Retry-After": "1"}))
     code, _, err = send()
     assert code == 0
     assert "trying again in 1 s" in err
 
 
-def test_a_lasting_rate_limit_ends_in_words(kaggle: KaggleServer, send: Sender) -> None:
+def test_a_lasting_rate_limit_is_an_error(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.fail("StartSubmissionUpload", *[Answer(429, "slow down", {"Retry-After": "0"})] * client.TRIES)
     code, _, err = send()
     assert code == 1
@@ -156,7 +156,7 @@ def test_a_lasting_rate_limit_ends_in_words(kaggle: KaggleServer, send: Sender) 
     assert send.statuses == ["sending", "failed", "sending", "pending", "complete"]
 
 
-def test_after_a_server_error_kaggle_is_asked_whether_the_file_arrived(kaggle: KaggleServer, send: Sender) -> None:
+def test_after_a_server_error_kaggles_list_is_checked(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.fail("CreateSubmission", Answer(500, "try later", done=True))
     code, _, err = send()
     assert code == 1
@@ -181,20 +181,20 @@ IN_DOUBT = {
 
 
 @pytest.mark.parametrize("answer", IN_DOUBT.values(), ids=IN_DOUBT.keys())
-def test_what_kaggle_may_have_is_never_sent_again_by_itself(kaggle: KaggleServer, send: Sender, answer: Answer) -> None:
+def test_a_file_that_kaggle_may_have_is_not_sent_again(kaggle: KaggleServer, send: Sender, answer: Answer) -> None:
     kaggle.fail("CreateSubmission", answer)
     kaggle.list_lag = 2
     code, _, err = send()
     assert code == 1
     assert "--resend" in err
     assert "Traceback" not in err
-    assert kaggle.asked.count("CreateSubmission") == 1
+    assert kaggle.requested.count("CreateSubmission") == 1
     for _ in range(2):  # the list does not show it yet
         code, _, err = send()
         assert code == 1
         assert "may have this file" in err
         assert send.statuses == ["sending"]
-    assert kaggle.asked.count("CreateSubmission") == 1
+    assert kaggle.requested.count("CreateSubmission") == 1
     if answer.done:  # now the list shows it
         assert send()[0] == 0
         assert send.statuses == ["sending", "pending", "complete"]
@@ -206,7 +206,7 @@ def test_what_kaggle_may_have_is_never_sent_again_by_itself(kaggle: KaggleServer
 
 @pytest.mark.parametrize("error", [429, 500, 503])
 def test_an_answer_without_a_number_is_looked_up(kaggle: KaggleServer, send: Sender, error: int) -> None:
-    kaggle.tells_ref, kaggle.list_lag = False, 2
+    kaggle.returns_ref, kaggle.list_lag = False, 2
     kaggle.fail("ListSubmissions", *[Answer(error, headers={"Retry-After": "0"})] * 3)
     assert send()[0] == 0
     assert send.statuses == ["sending", "pending", "complete"]
@@ -214,10 +214,10 @@ def test_an_answer_without_a_number_is_looked_up(kaggle: KaggleServer, send: Sen
 
 
 def test_a_submission_that_is_not_listed_for_long_is_not_failed(kaggle: KaggleServer, send: Sender) -> None:
-    kaggle.tells_ref, kaggle.list_lag = False, 100
+    kaggle.returns_ref, kaggle.list_lag = False, 100
     code, _, err = send()
     assert code == 1
-    assert "answered without a number (Successfully submitted)" in err
+    assert "Kaggle's answer has no submission number (Successfully submitted)" in err
     assert send.statuses == ["sending"]
     assert send()[0] == 1
     kaggle.list_lag = 0
@@ -225,7 +225,7 @@ def test_a_submission_that_is_not_listed_for_long_is_not_failed(kaggle: KaggleSe
     assert len(kaggle.submissions) == 1
 
 
-def test_stopped_during_the_upload_nothing_was_sent(
+def test_an_interrupted_upload_is_no_submission(
     kaggle: KaggleServer, send: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(path: Path, url: str) -> None:
@@ -239,7 +239,7 @@ def test_stopped_during_the_upload_nothing_was_sent(
     assert len(kaggle.submissions) == 1
 
 
-def test_what_was_noted_as_failed_is_looked_up_all_the_same(kaggle: KaggleServer, send: Sender) -> None:
+def test_a_failed_submission_is_looked_up_too(kaggle: KaggleServer, send: Sender) -> None:
     """Ledgers of before may call a submission failed that Kaggle has."""
     kaggle.fail("CreateSubmission", Answer(500, done=True))
     send()
@@ -268,7 +268,7 @@ def test_no_answer(kaggle: KaggleServer, send: Sender, monkeypatch: pytest.Monke
     assert len(kaggle.submissions) == 1
 
 
-def test_nobody_there(kaggle: KaggleServer, send: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_connection(kaggle: KaggleServer, send: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     code, _, err = send()
     assert code == 1
@@ -276,13 +276,13 @@ def test_nobody_there(kaggle: KaggleServer, send: Sender, monkeypatch: pytest.Mo
     assert "Traceback" not in err
 
 
-def test_waiting_bears_errors_that_pass(kaggle: KaggleServer, send: Sender) -> None:
-    kaggle.fail("GetSubmission", *[Answer(500)] * waiting.FAILURES_BORNE)
+def test_waiting_tolerates_temporary_errors(kaggle: KaggleServer, send: Sender) -> None:
+    kaggle.fail("GetSubmission", *[Answer(500)] * waiting.MAX_FAILURES)
     assert send()[0] == 0
     assert send.statuses[-1] == "complete"
 
 
-def test_stopped_while_waiting_it_goes_on_waiting(kaggle: KaggleServer, send: Sender) -> None:
+def test_interrupted_waiting_is_resumed(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.fail("GetSubmission", Answer(404))
     assert send()[0] == 1
     assert send.statuses == ["sending", "pending"]
@@ -308,7 +308,7 @@ def test_a_code_competition_takes_a_kernels_version(kaggle: KaggleServer, send: 
     assert code == 1
     assert "--kernel-version" in err
     assert not LEDGER.exists()
-    built = Path("kernels/osic/build/infer/kernel")
+    built = Path("kernels/osic/infer/kernel")
     built.mkdir(parents=True)
     (built / "kernel-metadata.json").write_text('{"id": "ada/pulmo-osic-infer"}')
     assert send("--kernel-version", "3")[0] == 0
@@ -324,20 +324,20 @@ def test_two_processes_send_a_file_once(kaggle: KaggleServer, send: Sender) -> N
     words = [sys.executable, "-m", "pulmo", "osic", "submit", str(send.file), "-m", "at once"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     both = [subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = "".join(process.communicate()[1] for process in both)
+    output = "".join(process.communicate()[1] for process in both)
     assert [process.returncode for process in both] == [0, 0]
     assert len(kaggle.submissions) == 1
-    assert "not sent again" in said
+    assert "not sent again" in output
     assert send.statuses[:2] == ["sending", "pending"]
 
 
 def test_other_competitions_take_no_kernels(kaggle: KaggleServer, send: Sender) -> None:
-    built = Path("kernels/osic/build/infer/kernel")
+    built = Path("kernels/osic/infer/kernel")
     built.mkdir(parents=True)
     (built / "kernel-metadata.json").write_text('{"id": "ada/pulmo-osic-infer"}')
     code, _, err = send("--kernel-version", "3")
     assert code == 1
-    assert "takes files, not kernels" in err
+    assert "accepts files, not kernels" in err
     assert kaggle.submissions == []
 
 
@@ -377,9 +377,9 @@ def test_the_ledger_is_a_plain_table(send: Sender) -> None:
     assert set(rows[0]) == set(Entry._fields)
 
 
-def test_rows_written_meanwhile_stay(kaggle: KaggleServer, send: Sender) -> None:
+def test_concurrent_rows_are_not_lost(kaggle: KaggleServer, send: Sender) -> None:
     send()
-    stranger = read(LEDGER)[0]._replace(sha256="0" * 64, message="by hand")
-    append(LEDGER, stranger)
+    other = read(LEDGER)[0]._replace(sha256="0" * 64, message="by hand")
+    append(LEDGER, other)
     send()
     assert read(LEDGER)[-1].message == "by hand"

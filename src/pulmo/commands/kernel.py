@@ -1,15 +1,17 @@
-"""The solution as a Kaggle kernel: built, rehearsed here, pushed."""
+"""The solution as a Kaggle kernel: built, rehearsed locally, pushed."""
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from pulmo.commands.console import log, show_table
 from pulmo.commands.demo import DEMO, demo_data
-from pulmo.competition import Competition
+from pulmo.competition import Accelerator, Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import user_name
-from pulmo.kaggle.folders import INFER, OWNER, TRAIN, built_kernel
+from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
+from pulmo.kaggle.metadata import OWNER, kernel_metadata
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.manifest import MANIFEST
@@ -19,42 +21,55 @@ from pulmo.pipeline.scores import write_scores
 MODEL = Path("fit_ensemble") / "model"
 
 
-def build_kernel(competition: Competition, train: bool, run: str | None, owner: str | None) -> None:
-    """Build it from a run's model, and say what became how large."""
+class BuildRequest(NamedTuple):
+    """The options of `kernel build`; `None` and the empty image stand for the defaults."""
+
+    train: bool = False
+    run: str | None = None
+    owner: str | None = None
+    accelerator: Accelerator | None = None
+    docker_image: str = ""
+
+
+def build_kernel(competition: Competition, request: BuildRequest) -> None:
+    """Build the kernel, for prediction from a run's model, and print its packages and sizes."""
     from pulmo.kaggle.build import build
 
-    kind = TRAIN if train else INFER
-    run = None if train else run or _newest_run(competition)
+    kind = TRAIN if request.train else INFER
+    run = None if request.train else request.run or _newest_run(competition)
     model = None if run is None else _model(competition, run)
+    owner = request.owner if request.owner is not None else user_name() or OWNER
+    metadata = kernel_metadata(competition, kind, owner, request.accelerator, request.docker_image)
     with writing_to(built_kernel(competition, kind).parent):
-        built = build(competition, kind, model, owner or user_name() or OWNER)
+        built = build(competition, kind, model, metadata)
     if run is not None and model is not None:
-        log(f"The model is that of run {run!r}.")
+        log(f"The kernel contains the model of run {run!r}.")
         _keep_estimate(competition, run, model, built_kernel(competition, kind).parent)
     show_table(
         [{"package": name, "version": version, "licence": licence} for name, version, licence in built.packages]
         or [{"package": "none", "version": "–", "licence": "–"}]
     )
+    print(f"Machine  {metadata['machine_shape'] or 'CPU'}, at most {metadata['session_timeout_seconds'] / 3600:.3g} h")
     print(f"Script   {built.kernel}: {built.script_bytes / 1e6:.2f} MB")
     print(f"Dataset  {built.dataset}: {built.dataset_bytes / 1e6:.1f} MB")
 
 
 def rehearse_kernel(competition: Competition, train: bool, data: Path | None, python: str | None) -> None:
-    """Run it as Kaggle would, and print what it used of what Kaggle gives."""
+    """Run the built kernel as Kaggle would, and print its use of Kaggle's limits and its score."""
     kind = TRAIN if train else INFER
     if data is None:
         data, _ = demo_data(competition)
     done = rehearse(competition, kind, data, python, {"PULMO_PRESET": DEMO})
-    for note in dict.fromkeys(note for performance in done.performances for note in performance.notes):
+    for note in dict.fromkeys(note for run in done.runs for note in run.notes):
         log(f"  note: {note}")
-    show_table(_budget(done))
-    for performance in done.performances:
-        print(f"Validated and scored: {competition.metric} {performance.score:.6f} with {performance.layout}")
+    show_table(_limit_table(done))
+    for run in done.runs:
+        print(f"Validated and scored: {competition.metric} {run.score:.6f} with {run.layout}")
 
 
 def push_kernel(competition: Competition, train: bool) -> None:
-    """Send it, wait until it has run, fetch its output."""
-    from pulmo.kaggle.push import push  # Kaggle's client, only when needed
+    """Push the built kernel, wait until it has run, and fetch its output."""
+    from pulmo.kaggle.push import push  # imports Kaggle's client
 
     pushed = push(competition, TRAIN if train else INFER)
     print(f"{pushed.kernel}, version {pushed.version}: done")
@@ -66,7 +81,7 @@ def push_kernel(competition: Competition, train: bool) -> None:
 
 
 def _newest_run(competition: Competition) -> str:
-    """The run whose model was made last."""
+    """The run whose model was trained last."""
     work = works_of(competition.name)
     made = [model.parent / MANIFEST for model in work.glob(f"*/{MODEL}") if (model.parent / MANIFEST).is_file()]
     if not made:
@@ -79,12 +94,12 @@ def _model(competition: Competition, run: str) -> Path:
     model = RunPaths.of(competition.name, run, Path()).work / MODEL
     if not model.is_dir():
         remedy = f"Train it: `pulmo {competition.name} run --run {run} --data DIR`"
-        raise UserError(Fault(str(model), "there is no such trained model", remedy))
+        raise UserError(Fault(str(model), "the run has no trained model", remedy))
     return model
 
 
 def _keep_estimate(competition: Competition, run: str, model: Path, folder: Path) -> None:
-    """The model's own estimate beside the built kernel, so that the ledger knows later what was expected of it."""
+    """Write the model's estimate beside the built kernel, from where the ledger takes it when it is submitted."""
     try:
         estimate = json.loads((model / "ensemble.json").read_text()).get("estimate")
     except (OSError, ValueError, AttributeError):
@@ -94,27 +109,27 @@ def _keep_estimate(competition: Competition, run: str, model: Path, folder: Path
         write_scores(folder, about | {"estimate": estimate})
 
 
-def _budget(done: Rehearsal) -> list[dict[str, str]]:
-    """A row for each thing that Kaggle limits, each layout's use of it, and the larger share."""
-    uses = [performance.use for performance in done.performances]
+def _limit_table(done: Rehearsal) -> list[dict[str, str]]:
+    """A row for each limited resource: the use with each layout, the limit, and the larger share of it."""
+    uses = [run.use for run in done.runs]
     rows = [
-        ("time", [use.seconds / 3600 for use in uses], done.limits[done.hours]),
+        ("time", [use.seconds / 3600 for use in uses], done.limits[done.time_limit]),
         ("memory", [use.memory_bytes / 1e9 for use in uses], done.limits["memory_gb"]),
         ("output and /tmp", [use.disk_bytes / 1e9 for use in uses], done.limits["output_gb"]),
         ("script", [done.script_bytes / 1e6], done.limits["script_mb"]),
     ]
-    return [_budget_row(name, used, limit) for name, used, limit in rows]
+    return [_limit_row(name, used, limit) for name, used, limit in rows]
 
 
-def _budget_row(name: str, used: list[float], limit: Limit) -> dict[str, str]:
+def _limit_row(name: str, used: list[float], limit: Limit) -> dict[str, str]:
     return {
-        "budget": name,
-        "used": " and ".join(_told(amount, limit.unit) for amount in used),
+        "resource": name,
+        "used": " and ".join(_amount(amount, limit.unit) for amount in used),
         "limit": f"{limit.amount:g} {limit.unit}",
         "share": f"{100 * max(used) / limit.amount:.1f} %",
         "the limit is": limit.certainty,
     }
 
 
-def _told(amount: float, unit: str) -> str:
+def _amount(amount: float, unit: str) -> str:
     return f"{3600 * amount:.0f} s" if unit == "h" and amount < 1 / 4 else f"{amount:.2f} {unit}"

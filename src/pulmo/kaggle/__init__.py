@@ -1,1 +1,1 @@
-"""To Kaggle and back: files sent and fetched, kernels built, rehearsed and pushed, and the ledger of what was sent."""
+"""Kaggle: data downloaded, kernels built, rehearsed and pushed, submissions sent and recorded in a ledger."""

@@ -1,7 +1,7 @@
-"""The door to Kaggle: its own client, given a time limit and patience, and its refusals in plain words.
+"""Kaggle's own client with timeouts and retries, and its errors as sentences.
 
-Credentials (see `credentials.py`) go to Kaggle and nowhere else: no message repeats what an exception says of a
-request, for its header holds the token and its address may hold a signature.
+Credentials (see `credentials.py`) are sent to Kaggle and nowhere else. No message repeats an exception's text about a
+request, since its header contains the token and its address may contain a signature.
 """
 
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ from pulmo.pipeline.log import log
 
 TIMEOUT_SECONDS = 60.0
 TRIES = 5
-PAUSE_SECONDS = 1.0  # before the second try; twice as long before each further one, unless Kaggle names a time
+PAUSE_SECONDS = 1.0  # before the second try, doubled before each further one, unless Kaggle specifies a time
 
-# Kaggle has most likely done nothing yet when it answers so; what must not be done twice is `tried_once`.
+# With these answers Kaggle has most likely not acted yet; requests that must not be repeated use `without_retries`.
 NOT_YET = (429, 503)
 TRANSIENT = (*NOT_YET, 500, 502, 504)
 
@@ -33,7 +33,7 @@ _TOKEN = "Make a token in Kaggle's settings and put it into ~/.kaggle/access_tok
 
 
 class _AnnouncedRetry(Retry):
-    """Says that it waits, and how long."""
+    """Logs the waiting time before a retry."""
 
     def sleep(self, response: Any = None) -> None:
         seconds = (self.get_retry_after(response) if response is not None else None) or self.get_backoff_time()
@@ -43,7 +43,7 @@ class _AnnouncedRetry(Retry):
 
 
 class _Adapter(HTTPAdapter):
-    """Gives up a silent connection: Kaggle's client sets no time limit of its own."""
+    """Sets a timeout, which Kaggle's client lacks."""
 
     def send(self, request: Any, stream: bool = False, timeout: Any = None, **options: Any) -> Any:
         return super().send(request, stream=stream, timeout=timeout or TIMEOUT_SECONDS, **options)
@@ -51,19 +51,19 @@ class _Adapter(HTTPAdapter):
 
 @contextmanager
 def connected() -> Iterator[Any]:
-    """Kaggle's client, signed in. No error that leaves the block holds a secret.
+    """Kaggle's client, signed in. No error raised from the block contains a secret.
 
     Raises:
-        UserError: there are no credentials; and, from within the block, whatever Kaggle refuses.
+        UserError: there are no credentials; and, from within the block, any request that Kaggle refuses.
     """
     client = KaggleClient()
     http = client.http_client()
-    http._signed_in = True  # or it would look for credentials itself, and show them where they are at fault
+    http._signed_in = True  # otherwise it looks for credentials itself, and shows them in its errors
     with client, _without_secrets():
-        session = http._session  # the only way to its time limit
+        session = http._session  # the only access to its timeout
         session.auth = _auth(client)
         _mount(session, NOT_YET)
-        with in_plain_words("Kaggle"):
+        with as_user_errors("Kaggle"):
             yield client
 
 
@@ -75,16 +75,16 @@ def _auth(client: Any) -> Any:
         return pair
     login = credentials.browser_login()
     if login is None:
-        raise UserError(Fault("Kaggle", "there are no credentials for it", _TOKEN))
+        raise UserError(Fault("Kaggle", "no credentials found", _TOKEN))
     known = KaggleCredentials(
         client, login.refresh_token, login.access_token, _when(login.expires), login.user, login.scopes
     )
-    with in_plain_words("Kaggle"):
+    with as_user_errors("Kaggle"):
         return bearer(known.get_access_token())
 
 
 def _when(text: str) -> datetime | None:
-    """A time as Kaggle's client compares it; None, which makes it ask for a new token, if that is not known."""
+    """A time with its zone, as Kaggle's client compares it; None, if unknown, makes the client request a new token."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
@@ -94,7 +94,7 @@ def _when(text: str) -> datetime | None:
 
 @contextmanager
 def _without_secrets() -> Iterator[None]:
-    """Whatever error leaves the block: no secret is left in it, nor in the errors that it follows from."""
+    """Remove secrets from every error that leaves the block, and from its causes."""
     try:
         yield
     except UserError as error:
@@ -117,13 +117,13 @@ def _scrub(error: BaseException | None, seen: frozenset[int] = frozenset()) -> N
 
 
 def _scrubbed(value: Any) -> Any:
-    """A value of an error, unchanged if it shows no secret."""
+    """A value of an error, unchanged if it contains no secret."""
     return value if hide(repr(value)) == repr(value) else hide(str(value))
 
 
 @contextmanager
-def tried_once(client: Any, service: str, request: str) -> Iterator[None]:
-    """Send the named request once, however Kaggle answers: what it has done already must not be done twice."""
+def without_retries(client: Any, service: str, request: str) -> Iterator[None]:
+    """Send the named request only once, whatever the answer, so that its effect cannot happen twice."""
     http = client.http_client()
     address = http._get_request_url(service, request)
     _mount(http._session, (), address)
@@ -134,31 +134,31 @@ def tried_once(client: Any, service: str, request: str) -> Iterator[None]:
 
 
 def web_session() -> requests.Session:
-    """A session without credentials, for the signed addresses that Kaggle hands out."""
+    """A session without credentials, for Kaggle's signed addresses."""
     session = requests.Session()
     _mount(session, TRANSIENT)
     return session
 
 
 def _mount(session: requests.Session, statuses: tuple[int, ...], *addresses: str) -> None:
-    """Try again after these statuses, and where no connection came about; at all addresses, or those that begin so."""
+    """Retry after these statuses and failed connections; for all addresses, or those with these prefixes."""
     retry = _AnnouncedRetry(
         total=TRIES - 1,
-        read=False,  # no second try: whether Kaggle has got the request is not known then
+        read=False,  # no retry: Kaggle may have received the request
         other=0,  # the same, through a proxy
         backoff_factor=PAUSE_SECONDS,
         status_forcelist=statuses,
         allowed_methods=None,
         raise_on_status=False,
-        respect_retry_after_header=bool(statuses),  # or a 429 that names a time would count among them
+        respect_retry_after_header=bool(statuses),  # otherwise a 429 with a time is retried too
     )
     for address in addresses or ("https://", "http://"):
         session.mount(address, _Adapter(max_retries=retry))
 
 
 @contextmanager
-def in_plain_words(where: str) -> Iterator[None]:
-    """Turn what goes wrong on the way into a `UserError`."""
+def as_user_errors(where: str) -> Iterator[None]:
+    """Turn network and HTTP errors into a `UserError`."""
     try:
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -166,18 +166,18 @@ def in_plain_words(where: str) -> Iterator[None]:
 
 
 def fault_of(where: str, error: Exception) -> Fault:
-    """What went wrong on the way, in plain words."""
+    """The fault behind a network or HTTP error."""
     if isinstance(error, requests.HTTPError):
         return _refusal(where, error)
     if isinstance(error, requests.Timeout):
         return Fault(where, f"no answer within {TIMEOUT_SECONDS:g} s", "Try again later; nothing is lost")
-    # Its type only: its text holds addresses, and those may be signed.
+    # Only its type: its text contains addresses, which may be signed.
     what = f"cannot be reached ({type(error).__name__})"
     return Fault(where, what, "Check the connection and try again; nothing is lost")
 
 
 def status_of(error: requests.HTTPError) -> int:
-    """The HTTP status that an error tells of; 0 when Kaggle has not answered."""
+    """The HTTP status of an error; 0 if Kaggle has not answered."""
     return error.response.status_code if error.response is not None else 0
 
 
@@ -188,18 +188,18 @@ def _refusal(where: str, error: requests.HTTPError) -> Fault:
         return Fault(where, "the credentials are wrong or have expired", _TOKEN)
     if status == 403:
         remedy = "Accept the competition's rules on its page, and check that the token is yours"
-        return Fault(where, f"this is not allowed to you{message}", remedy)
+        return Fault(where, f"access is denied{message}", remedy)
     if status == 404:
-        return Fault(where, f"there is no such thing{message}", "Check the competition, the owner and the names")
+        return Fault(where, f"not found{message}", "Check the competition, the owner and the names")
     if status == 429:
         return Fault(where, f"too many requests{message}", "Try again in an hour; nothing is lost")
     if status >= 500:
-        return Fault(where, f"an error of its own (HTTP {status}){message}", "Try again later; nothing is lost")
-    return Fault(where, f"the request was refused (HTTP {status}){message}", "Do as it says, then try again")
+        return Fault(where, f"server error (HTTP {status}){message}", "Try again later; nothing is lost")
+    return Fault(where, f"the request was refused (HTTP {status}){message}", "Correct that and try again")
 
 
 def _message(error: requests.HTTPError) -> str:
-    """What Kaggle itself says, in one line, without any secret."""
+    """Kaggle's own message in one line, without any secret."""
     try:
         text = hide(str(error.response.json()["message"]))
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -1,9 +1,9 @@
-"""The user's credentials on this machine: found, cleaned, and kept out of everything that is shown or sent.
+"""The user's credentials on this machine: found, cleaned, and hidden in everything that is shown or sent.
 
-They lie where Kaggle's tools look: `KAGGLE_API_TOKEN` (a token, or the name of a file with one), `access_token`,
+They are in the places of Kaggle's tools: `KAGGLE_API_TOKEN` (a token, or the name of a file with one), `access_token`,
 `KAGGLE_USERNAME` with `KAGGLE_KEY`, `kaggle.json`, and `credentials.json`, which `kaggle auth login` writes; the files
 in `~/.kaggle`, `KAGGLE_CONFIG_DIR` or `~/.config/kaggle`. Editors and shells leave line ends, quotes and byte order
-marks around them: these are taken off wherever a value is read.
+marks around them, which are stripped wherever a value is read.
 """
 
 import base64
@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 from pulmo.errors import Fault, UserError
 
 HIDDEN = "…"
-LEAST_HIDDEN = 8  # characters: shorter values are no tokens of Kaggle's, and stand in ordinary words
+MIN_HIDDEN = 8  # characters: shorter values are no tokens of Kaggle's, and occur in ordinary words
 
 _VARIABLES = ("KAGGLE_API_TOKEN", "KAGGLE_KEY", "KAGGLE_IAP_TOKEN")
 _TOKEN_FILES = ("access_token", "access_token.txt")
 _KEY_FILE, _LOGIN_FILE = "kaggle.json", "credentials.json"
 
-# Byte order marks also as they look when read as something else; spaces of no width; quotes of editors.
+# Byte order marks, also decoded in the wrong encoding; zero-width spaces; typographic quotes.
 _AROUND = string.whitespace + "\0\x85\xa0\u2028\u2029\u3000\ufeff\u200b\u200c\u200d\u2060ï»¿\udcef\udcbb\udcbf\"'`“”‘’"
 _SECRET_NAMES = ("key", "token", "api_token", "access_token", "refresh_token", "password", "secret")
 _OPEN_NAMES = ("username",)
@@ -40,7 +40,7 @@ _MARKS = (
 
 
 class Login(NamedTuple):
-    """What `kaggle auth login` left: tokens, and when the shorter-lived one ends (ISO 8601; empty if unknown)."""
+    """Credentials of `kaggle auth login`: tokens, and when the shorter-lived one ends (ISO 8601; empty if unknown)."""
 
     refresh_token: str
     access_token: str
@@ -75,7 +75,7 @@ def user_and_key() -> tuple[str, str] | None:
 
 
 def browser_login() -> Login | None:
-    """What `kaggle auth login` left, if it did.
+    """The credentials of `kaggle auth login`; None if there are none.
 
     Raises:
         UserError: it cannot be credentials.
@@ -95,14 +95,14 @@ def browser_login() -> Login | None:
 
 
 def user_name() -> str:
-    """The name on Kaggle that goes with the credentials; empty where they do not tell it."""
+    """The user's name on Kaggle from the credentials; empty if they do not contain it."""
     names = [_variable("KAGGLE_USERNAME")]
     names += [_text_of(_json_object(path), "username") for path in (*_files(_KEY_FILE), *_files(_LOGIN_FILE))]
     return next(filter(None, names), "")
 
 
 def secrets() -> dict[str, str]:
-    """Every secret there is, cleaned, and where it is from; whether or not Kaggle would accept it."""
+    """Every secret on this machine, cleaned, and its source; also those that Kaggle would not accept."""
     found: dict[str, str] = {}
     for name in _VARIABLES:
         for secret in _secrets_in(os.environ.get(name, "")):
@@ -118,16 +118,16 @@ def secrets() -> dict[str, str]:
 
 
 def hide(text: str) -> str:
-    """A text in which no secret stands, neither plain nor in base64."""
+    """The text with all secrets replaced, plain ones and those in base64."""
     for secret in sorted(secrets(), key=len, reverse=True):
-        if len(secret) >= LEAST_HIDDEN:
+        if len(secret) >= MIN_HIDDEN:
             for form in (secret, *map(bytes.decode, in_base64(secret.encode()))):
                 text = text.replace(form, HIDDEN)
     return text
 
 
 def in_base64(secret: bytes) -> Iterator[bytes]:
-    """What base64 makes of a secret somewhere in a text: as much as does not depend on its neighbours."""
+    """The base64 forms of a secret inside a text: the part that does not depend on the bytes around it."""
     for before, first in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(bytes(before) + secret).rstrip(b"=")
         whole = encoded[first : len(encoded) - bool((before + len(secret)) % 3)]
@@ -136,12 +136,12 @@ def in_base64(secret: bytes) -> Iterator[bytes]:
 
 
 def clean(value: str) -> str:
-    """A value without what editors and shells leave around it."""
+    """A value without the characters that editors and shells leave around it."""
     return value.strip(_AROUND)
 
 
 def _tokens(also_in_notebooks: bool = False) -> Iterator[tuple[str, str]]:
-    """Tokens and where they are from, in the order in which Kaggle's client takes them; some may be empty."""
+    """Tokens and their sources, in the order of Kaggle's client; some may be empty."""
     in_notebook = also_in_notebooks or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
     if in_notebook and (path := _existing(os.environ.get("KAGGLE_API_V1_TOKEN", ""))):
         yield clean(_read(path)), "the token in the file that KAGGLE_API_V1_TOKEN names"
@@ -169,7 +169,7 @@ def _secrets_in(text: str) -> list[str]:
 
 
 def _strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """All strings in a JSON value, cleaned, each with the name it stands under."""
+    """All strings in a JSON value, cleaned, each with its key."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _strings(inner, key)
@@ -187,10 +187,10 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _usable(value: str, where: str) -> str:
-    """The value itself, if a request can carry it.
+    """The value itself, if it is valid in a request's header.
 
     Raises:
-        UserError: it cannot; Kaggle's client would show it in its own error.
+        UserError: it is not; Kaggle's client would show it in its own error.
     """
     for place, character in enumerate(value, start=1):
         if not "!" <= character <= "~":
@@ -204,7 +204,7 @@ def _variable(name: str) -> str:
 
 
 def _files(name: str) -> list[Path]:
-    """The files of that name, in the order in which they count."""
+    """The files of that name, in order of precedence."""
     chosen = os.environ.get("KAGGLE_CONFIG_DIR")
     folders = [Path(chosen)] if chosen else []
     if here := home():
@@ -214,7 +214,7 @@ def _files(name: str) -> list[Path]:
 
 
 def home() -> Path | None:
-    """The user's folder; None for a user who has none."""
+    """The user's home folder; None for a user without one."""
     try:
         return Path.home()
     except RuntimeError:
@@ -224,12 +224,12 @@ def home() -> Path | None:
 def _existing(path: str) -> Path | None:
     try:
         return Path(path) if path and Path(path).is_file() else None
-    except (OSError, ValueError):  # a token is no name of a file: it may be too long for one
+    except (OSError, ValueError):  # a token instead of a file name may be too long for one
         return None
 
 
 def _read(path: Path) -> str:
-    """A file's text, whatever editor wrote it; empty if it may not be read."""
+    """A file's text in any editor's encoding; empty if it is unreadable."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -238,7 +238,7 @@ def _read(path: Path) -> str:
         if content.startswith(mark):
             return content.decode(encoding, "replace")
     first, second = content[::2].count(0), content[1::2].count(0)
-    if first or second:  # no mark, but half of the bytes are zero: the upper ones of plain letters
+    if first or second:  # UTF-16 without a mark: the upper bytes of ASCII letters are zero
         return content.decode("utf-16-be" if first > second else "utf-16-le", "replace")
     try:
         return content.decode()
@@ -260,6 +260,6 @@ def _text_of(known: dict[str, Any], name: str) -> str:
 
 
 def _shown(path: Path) -> str:
-    """A path as a person would write it."""
+    """A path with `~` for the home folder."""
     here = home()
     return f"~/{path.relative_to(here)}" if here and path.is_relative_to(here) else str(path)

@@ -1,18 +1,18 @@
-"""Why a rehearsed kernel failed, in a sentence and with its remedy, read from how it ended and what it said."""
+"""The reason why a rehearsed kernel failed, and its remedy, from its exit code and its log."""
 
 import re
 import signal
 from collections.abc import Callable
 
 from pulmo.errors import Fault
-from pulmo.kaggle.resource_monitor import Use
+from pulmo.kaggle.resource_monitor import ResourceUse
 
 _KILLED = {-signal.SIGKILL, 128 + signal.SIGKILL}
 
-# The last line of what it said → what is wrong and the remedy. The first that fits counts.
-_SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
+# A line near the end of the log → the fault and its remedy. The first match counts.
+_PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
     (
-        r"the wheels do not give (Python [\d.]+) what is missing: .* found for (\S+?)\. ",
+        r"a missing package has no wheel for (Python [\d.]+): .* found for (\S+?)\. ",
         lambda found: (
             f"{found[2]} is not in Kaggle's image, and the dataset has no wheel of it for {found[1]}",
             "Build the kernel again",
@@ -28,8 +28,8 @@ _SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
     (
         r"Network is unreachable|Name or service not known|name resolution|No address associated|URLError|gaierror",
         lambda _: (
-            "it wants the internet, which is off",
-            "Bring what it fetches in the dataset",
+            "it needs the internet, which is off",
+            "Add the downloaded files to the dataset",
         ),
     ),
     (
@@ -43,7 +43,7 @@ _SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
         r"No such file or directory.*?'(/(?!kaggle/)[^']*)'|^(/(?!kaggle/).*): there is no such (?:file|folder)",
         lambda found: (
             f"it reads the absolute path {found[1] or found[2]}, which Kaggle does not have",
-            "Ask competition_folder and dataset_folder for its inputs",
+            "Take the inputs' paths from competition_folder and dataset_folder",
         ),
     ),
     (
@@ -53,25 +53,25 @@ _SIGNS: tuple[tuple[str, Callable[[re.Match[str]], tuple[str, str]]], ...] = (
 )
 
 
-def diagnose(where: str, use: Use, log: str) -> Fault:
-    """What was wrong.
+def diagnose(where: str, use: ResourceUse, log: str) -> Fault:
+    """The fault of a failed rehearsal.
 
     Args:
-        where: names the rehearsal, and where its log is.
-        use: how it ended.
-        log: what it said.
+        where: the rehearsal's layout and log file.
+        use: its resources and how it ended.
+        log: its output.
     """
     if use.stopped_for == "memory":
-        what = f"it needs more than the memory there is: stopped at {use.memory_bytes / 1e9:.2f} GB"
+        what = f"it exceeded the memory limit: stopped at {use.memory_bytes / 1e9:.2f} GB"
         return Fault(where, what, "Read fewer scans at once, or use a smaller model")
     if use.stopped_for == "time":
-        return Fault(where, f"it was not done after {use.seconds / 3600:.2f} h and was stopped", "Make it faster")
+        return Fault(where, f"it exceeded the time limit: stopped after {use.seconds / 3600:.2f} h", "Make it faster")
     if use.exit_code in _KILLED:
-        return Fault(where, "the system killed it, most likely for want of memory here", "Try a larger machine")
+        return Fault(where, "the system killed it, probably for lack of memory", "Use a machine with more memory")
     lines = [line for line in log.strip().splitlines() if line.strip()]
-    for pattern, meaning in _SIGNS:
+    for pattern, meaning in _PATTERNS:
         for line in reversed(lines[-30:]):
             if found := re.search(pattern, line):
                 return Fault(where, *meaning(found))
-    last = lines[-1] if lines else "it said nothing"
+    last = lines[-1] if lines else "no output"
     return Fault(where, f"it ended with exit code {use.exit_code}: {last.rstrip('.')}", "See its log")

@@ -1,7 +1,7 @@
-"""An environment with the versions of Kaggle's image and nothing else, kept from one rehearsal to the next.
+"""A virtual environment with the package versions of Kaggle's image and nothing else, cached between rehearsals.
 
-Where this environment has the same versions for the same Python, as one made from `requirements.txt` has, the packages'
-files are linked into the new one: nothing is fetched then, and it takes seconds, not minutes.
+Where the current environment has the same versions for the same Python, as one made from `requirements.txt` has, the
+packages' files are linked into the new one: that needs no network, and seconds instead of minutes.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.image import (
-    HERE_ALONE,
     IMAGE,
+    LOCAL_ONLY,
     Image,
     image_for,
     installed_version,
@@ -33,40 +33,40 @@ PREFERRED = "python3.12"
 
 
 class Interpreter(NamedTuple):
-    """A Python: its version, `3.12`, and the folder it is installed in."""
+    """A Python: its version, `3.12`, and its installation folder."""
 
     version: str
     prefix: Path
 
 
-def find_interpreter(wish: str | None) -> tuple[str, Interpreter]:
-    """The interpreter wished for; else Kaggle's, if it is here; else the one that runs this.
+def find_interpreter(command: str | None) -> tuple[str, Interpreter]:
+    """The interpreter of a command; without one Kaggle's version, if installed, else the one that runs this.
 
     Returns:
-        Its command, and what it says of itself.
+        Its command, its version and its folder.
 
     Raises:
-        UserError: the one wished for does not work.
+        UserError: the command does not work.
     """
-    for command in [wish] if wish else [PREFERRED, sys.executable]:
-        if found := _ask(command):
-            return command, found
-    raise UserError(Fault(f"--python {wish}", "does not run", "Name an interpreter of Python 3.11 or newer"))
+    for candidate in [command] if command else [PREFERRED, sys.executable]:
+        if found := _interpreter(candidate):
+            return candidate, found
+    raise UserError(Fault(f"--python {command}", "does not run", "Choose an interpreter of Python 3.11 or newer"))
 
 
 def prepare_environment(command: str, interpreter: Interpreter) -> Path:
-    """A virtual environment with the versions of the image of that Python, as far as pulmo's requirements reach.
+    """A virtual environment with the image's versions of pulmo's requirements, for the image of that Python.
 
-    It is made once. What the image lacks is left out: the kernel's dataset brings it.
+    It is made once. Packages that the image lacks are left out: the kernel's dataset contains their wheels.
 
     Raises:
-        UserError: no image has that Python, its versions cannot be installed, or they require what it lacks.
+        UserError: no image has that Python, its versions cannot be installed, or they require a package it lacks.
     """
     image = image_for(interpreter.version)
     names = sorted(
         name
         for requirement in own_requirements()
-        if (name := canonicalize_name(requirement.name)) in image.versions and name not in HERE_ALONE
+        if (name := canonicalize_name(requirement.name)) in image.versions and name not in LOCAL_ONLY
     )
     digest = hashlib.sha256(f"{interpreter}{image}{names}".encode()).hexdigest()[:12]
     folder = FOLDER / f"python{interpreter.version}-{digest}"
@@ -75,8 +75,8 @@ def prepare_environment(command: str, interpreter: Interpreter) -> Path:
     this = Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", Path(sys.base_prefix))
     here = with_requirements(names, interpreter.version)
     same = interpreter == this and all(image.versions.get(name) == installed_version(name) for name in {*names, *here})
-    how = "Linking what is installed here" if same else "Installing them takes some minutes, once"
-    log(f"The versions of Kaggle's image for Python {interpreter.version}: {how} …")
+    how = "linking the installed packages" if same else "installing them takes some minutes, once"
+    log(f"Environment of Kaggle's image for Python {interpreter.version}: {how} …")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([command, "-m", "venv", str(folder)], check=True)
     if same:
@@ -93,7 +93,7 @@ def _link_packages(names: Iterable[str], venv: Path, interpreter: Interpreter) -
     for name in names:
         for file in importlib.metadata.files(name) or []:
             source, target = Path(str(file.locate())), packages / file
-            if ".." in file.parts or target.exists() or not source.is_file():  # commands, and what is gone
+            if ".." in file.parts or target.exists() or not source.is_file():  # commands, and deleted files
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             link_or_copy(source, target)
@@ -107,16 +107,16 @@ def _install_packages(names: Sequence[str], image: Image, venv: Path) -> None:
     answer = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        remedy = f"Connect to the internet once, or name a Python that has wheels of them: --python {PREFERRED}"
+        remedy = f"Connect to the internet once, or choose a Python that has wheels of them: --python {PREFERRED}"
         raise UserError(Fault("Kaggle's image", f"its versions cannot be installed ({reason})", remedy))
 
 
 def _check_packages(venv: Path, interpreter: Interpreter, image: Image) -> None:
-    """Nothing is there that the image lacks; what a new environment has of its own is pip."""
+    """Check that the environment has only packages of the image; pip, which every environment has, is one of them."""
     found = importlib.metadata.distributions(path=[str(_packages_folder(venv, interpreter))])
-    strangers = {canonicalize_name(package.name) for package in found} - set(image.versions)
-    if strangers:
-        what = f"its packages require {', '.join(sorted(strangers))}, which its list lacks"
+    unlisted = {canonicalize_name(package.name) for package in found} - set(image.versions)
+    if unlisted:
+        what = f"its packages require {', '.join(sorted(unlisted))}, which its list lacks"
         raise UserError(Fault("Kaggle's image", what, f"Correct {IMAGE}"))
 
 
@@ -124,10 +124,10 @@ def _packages_folder(venv: Path, interpreter: Interpreter) -> Path:
     return venv / "lib" / f"python{interpreter.version}" / "site-packages"
 
 
-def _ask(command: str) -> Interpreter | None:
-    question = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
+def _interpreter(command: str) -> Interpreter | None:
+    program = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
     try:
-        answer = subprocess.run([command, "-c", question], capture_output=True, text=True, check=False)
+        answer = subprocess.run([command, "-c", program], capture_output=True, text=True, check=False)
     except OSError:
         return None
     if answer.returncode:

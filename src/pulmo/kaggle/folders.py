@@ -1,4 +1,4 @@
-"""Where a competition's kernels lie: what is written by hand, and what is built from it."""
+"""Where a competition's built kernels are, and the metadata files in them."""
 
 import json
 from pathlib import Path
@@ -9,30 +9,24 @@ from pulmo.errors import Fault, UserError
 
 KERNELS = Path("kernels")
 INFER, TRAIN = "infer", "train"
-OWNER = "OWNER"  # what stands for the user in the metadata as they are written
 METADATA, SCRIPT = "kernel-metadata.json", "kernel.py"
 
 
-def source_folder(competition: Competition, kind: str) -> Path:
-    """`kernels/<name>/infer` or `train`: the kernel as it is written."""
-    return KERNELS / competition.name / kind
-
-
 def built_kernel(competition: Competition, kind: str) -> Path:
-    """The folder of the built script and its metadata, as Kaggle's client takes it."""
-    return KERNELS / competition.name / "build" / kind / "kernel"
+    """The folder of the built script and its metadata, in the layout of Kaggle's client."""
+    return KERNELS / competition.name / kind / "kernel"
 
 
 def built_dataset(competition: Competition, kind: str) -> Path:
     """The folder of the dataset that the built kernel reads."""
-    return KERNELS / competition.name / "build" / kind / "dataset"
+    return KERNELS / competition.name / kind / "dataset"
 
 
 def kernel_id(competition: Competition, kind: str = INFER) -> str:
     """`owner/slug` of the built kernel.
 
     Raises:
-        UserError: it has not been built, or what was built is damaged.
+        UserError: it has not been built, or its metadata are damaged.
     """
     path = built_kernel(competition, kind) / METADATA
     if not path.is_file():
@@ -45,18 +39,18 @@ def kernel_id(competition: Competition, kind: str = INFER) -> str:
     return name
 
 
-def read_metadata(path: Path, owner: str = OWNER) -> dict[str, Any]:
-    """A kernel's or a dataset's metadata, with the owner's name in.
+def read_metadata(path: Path) -> dict[str, Any]:
+    """A kernel's or a dataset's metadata.
 
     Raises:
-        UserError: the file is not there, or holds no JSON object.
+        UserError: there is no such file, or it holds no JSON object.
     """
     try:
-        metadata = json.loads(path.read_text().replace(f"{OWNER}/", f"{owner}/"))
+        metadata = json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(Fault(str(path), "there is no such file", "Build the kernel again")) from None
     except ValueError as error:
-        raise UserError(Fault(str(path), f"is damaged ({error})", "Mend it, or build the kernel again")) from None
+        raise UserError(Fault(str(path), f"is damaged ({error})", "Build the kernel again")) from None
     if not isinstance(metadata, dict):
-        raise UserError(Fault(str(path), "holds no JSON object", "Mend it, or build the kernel again"))
+        raise UserError(Fault(str(path), "holds no JSON object", "Build the kernel again"))
     return metadata

@@ -1,28 +1,29 @@
-"""What Kaggle's Python images have: the one of today, and what is known of the one that is coming.
+"""The packages of Kaggle's Python images: the current one, and what is known of the next one.
 
-`kernels/kaggle-image.txt` lists a whole image, `kaggle-image-next.txt` what the next one has in its place. A package
-that is in neither counts as absent.
+`kaggle-image.txt` beside this module lists the whole current image, `kaggle-image-next.txt` the versions by which the
+next one differs. A package in neither list counts as absent.
 """
 
 import importlib.metadata
 import re
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.folders import KERNELS
 
-IMAGE, NEXT_IMAGE = KERNELS / "kaggle-image.txt", KERNELS / "kaggle-image-next.txt"
-HERE_ALONE = frozenset({"kagglesdk"})  # talks to Kaggle from here: no kernel imports it, so its version is our own
+LISTS: Traversable = resources.files("pulmo.kaggle")  # the folder of the lists, or its place in a zip
+IMAGE, NEXT_IMAGE = "kaggle-image.txt", "kaggle-image-next.txt"
+LOCAL_ONLY = frozenset({"kagglesdk"})  # no kernel imports Kaggle's client, so its version need not be the image's
 
 
 class Image(NamedTuple):
-    """An image: its Python, `3.12`; when it was listed; versions (`2.0.2` or `2.11.*`) by packages' canonical names."""
+    """An image: its Python, `3.12`; the list's date; versions (`2.0.2` or `2.11.*`) by canonical package names."""
 
     python: str
     date: str
@@ -30,28 +31,28 @@ class Image(NamedTuple):
 
 
 def read_images() -> tuple[Image, Image]:
-    """Kaggle's image of today, and the next one.
+    """Kaggle's current image and the next one.
 
     Raises:
-        UserError: a list is not there, or damaged.
+        UserError: a list is damaged.
     """
-    image, following = _read(IMAGE), _read(NEXT_IMAGE)
-    return image, following._replace(versions={**image.versions, **following.versions})
+    current, following = _read(IMAGE), _read(NEXT_IMAGE)
+    return current, following._replace(versions={**current.versions, **following.versions})
 
 
 def image_for(python: str) -> Image:
-    """The image whose Python that is.
+    """The image with that Python.
 
     Raises:
-        UserError: none has that Python.
+        UserError: there is none.
     """
     images = read_images()
     for image in images:
         if image.python == python:
             return image
-    today, following = images
-    what = f"Kaggle's image has Python {today.python}, the next one {following.python}; wheels are brought for those"
-    remedy = f"Name such an interpreter: --python python{today.python}"
+    current, following = images
+    what = f"Kaggle's image has Python {current.python}, the next one {following.python}; kernels have wheels for these"
+    remedy = f"Choose such an interpreter: --python python{current.python}"
     raise UserError(Fault(f"Python {python}", what, remedy))
 
 
@@ -67,17 +68,17 @@ def with_requirements(names: Iterable[str], python: str, without: Iterable[str] 
     Args:
         names: of the packages.
         python: a version of it: `3.12`.
-        without: canonical names of packages that are left out, and are not asked what they require.
+        without: canonical names of packages that are left out, with their own requirements.
     """
     environment = {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
     found: set[str] = set()
-    waiting = [canonicalize_name(name) for name in names]
-    while waiting:
-        name = waiting.pop()
+    pending = [canonicalize_name(name) for name in names]
+    while pending:
+        name = pending.pop()
         if name in found or name in without or not installed_version(name):
             continue
         found.add(name)
-        waiting += [
+        pending += [
             canonicalize_name(requirement.name)
             for requirement in _requirements(name)
             if requirement.marker is None or requirement.marker.evaluate(environment)
@@ -94,23 +95,22 @@ def installed_version(name: str) -> str:
         return ""
 
 
-@cache  # there are hundreds of lines, and they are asked for once a Python
+@cache  # hundreds of lines, which both images need
 def _requirements(name: str) -> list[Requirement]:
     return [Requirement(text) for text in importlib.metadata.requires(name) or []]
 
 
-def _read(path: Path) -> Image:
-    if not path.is_file():
-        raise UserError(Fault(str(path), "there is no such file", "Run the command in pulmo's repository"))
+def _read(name: str) -> Image:
+    path = LISTS / name
     text = path.read_text()
-    told = dict(re.findall(r"^# (\w+): (.*)$", text, re.MULTILINE))
-    if missing := sorted({"python", "date"} - set(told)):
-        raise UserError(Fault(str(path), f"has no line `# {missing[0]}: …`", "Write it, as in the repository"))
+    header = dict(re.findall(r"^# (\w+): (.*)$", text, re.MULTILINE))
+    if missing := sorted({"python", "date"} - set(header)):
+        raise UserError(Fault(str(path), f"has no line `# {missing[0]}: …`", "Add the line"))
     versions: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith("#"):
-            name, equal, version = line.strip().partition("==")
+            package, equal, version = line.strip().partition("==")
             if not equal:
                 raise UserError(Fault(f"{path}, line {number}", f"is {line!r}", "Write name==version"))
-            versions[canonicalize_name(name)] = version
-    return Image(told["python"], told["date"], versions)
+            versions[canonicalize_name(package)] = version
+    return Image(header["python"], header["date"], versions)

@@ -1,13 +1,13 @@
-"""The ledger of what was sent: `submissions/ledger.csv`, to which rows are only ever added.
+"""The ledger of submissions: `submissions/ledger.csv`, an append-only table.
 
-A submission has a row for each thing that happened to it: `sending` before its first byte leaves, `failed` if it
-certainly did not arrive, else `pending`, then `complete` with its scores or `error` with Kaggle's reason. Its last row
-is its state. A row is written in one piece under a lock and is on the disk before anything follows from it, so that two
-processes may write and either may be killed.
+A submission has a row for each change of its status: `sending` before its upload, `failed` if it certainly did not
+arrive, else `pending`, then `complete` with its scores or `error` with Kaggle's reason. Its last row is its state. A
+row is written atomically under a lock and flushed to disk before the next step, so that two processes may write and
+either may be killed.
 
-Spreadsheets save such a file in other forms: a byte order mark, semicolons or tabs, decimal commas, columns in another
-order, empty columns more. Those are read, and rows are added in the form that is found. Whatever else is done to the
-file is an error, never an empty ledger: a row that is not seen would be a submission sent twice.
+Spreadsheets save such a file in other formats: a byte order mark, semicolons or tabs, decimal commas, columns in
+another order, additional empty columns. Those are read, and rows are added in the format found. Any other change of the
+file is an error, never an empty ledger: an overlooked row would be a submission sent twice.
 """
 
 import csv
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.locking import lock, only_one
+from pulmo.kaggle.locking import exclusive, lock
 from pulmo.pipeline.log import log
 
 LEDGER = Path("submissions") / "ledger.csv"
@@ -33,7 +33,7 @@ DELIMITERS = ",;\t"
 
 _RESTORE = "Restore it from your copies or from git, or save it as “CSV UTF-8” with the columns that pulmo wrote"
 
-# What decides whether a file is sent again must be as pulmo wrote it; a spreadsheet makes 1.2E+63 of some digests.
+# Columns that decide whether a file is sent again must be unchanged; spreadsheets turn some digests into 1.2E+63.
 _EXPECTED = {
     "sha256": (re.compile(r"[0-9a-f]*"), "is no SHA-256"),
     "ref": (re.compile(r"[0-9]*"), "is no number of a submission"),
@@ -44,7 +44,7 @@ _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)")
 
 
 class Entry(NamedTuple):
-    """A row: all text, empty where nothing is known. `kernel` is `owner/slug/version` in a code competition."""
+    """A row: all text, empty where unknown. `kernel` is `owner/slug/version` in a code competition."""
 
     when: str
     competition: str
@@ -64,32 +64,32 @@ class Entry(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What makes two rows tell of the same submission."""
+        """The values that rows of the same submission share."""
         return self.competition, self.sha256, self.kernel
 
 
-class _Form(NamedTuple):
-    """How a ledger's rows are written: the names of its columns in their order, and what stands between them."""
+class _Format(NamedTuple):
+    """The format of a ledger's rows: its columns in order, and the delimiter between cells."""
 
     columns: Sequence[str]
     delimiter: str
 
 
-_OWN = _Form(Entry._fields, DELIMITERS[0])
+_DEFAULT = _Format(Entry._fields, DELIMITERS[0])
 
 
 class _Damaged(NamedTuple):
-    """A row that is not whole: its number, as a spreadsheet counts, and its text."""
+    """An incomplete row: its number, as a spreadsheet counts, and its text."""
 
     number: int
     text: str
 
 
 def append(path: Path, entry: Entry) -> Entry:
-    """Add a row; `when` is now. The row as written.
+    """Add a row with the current time as `when`; the row as written.
 
     Raises:
-        UserError: the ledger cannot be written, or what is there is no ledger.
+        UserError: the ledger cannot be written, or the file is no ledger.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entry = Entry(*(" ".join(value.split()) for value in entry._replace(when=now)))
@@ -104,30 +104,30 @@ def append(path: Path, entry: Entry) -> Entry:
 def _add(file: IO[bytes], path: Path, entry: Entry) -> None:
     file.seek(0)
     before = file.read()
-    form = _form(path, _text(path, before)) if before.strip() else _OWN
+    form = _form(path, _text(path, before)) if before.strip() else _DEFAULT
     text = _line([entry._asdict().get(name, "") for name in form.columns], form.delimiter)
     if not before.strip():
         text = _line(form.columns, form.delimiter) + text
     if before and not before.endswith(b"\n"):
-        text = "\n" + text  # the machine stopped in the middle of a row, or an editor left out the last line's end
+        text = "\n" + text  # the last row was interrupted, or an editor removed the final line end
     try:
         file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
     except OSError:
-        file.truncate(len(before))  # a disk that is full: no part of a row stays
+        file.truncate(len(before))  # a full disk: no partial row is left
         raise
 
 
 def read(path: Path) -> list[Entry]:
-    """All rows, in the order they were written; what is no whole row is told and left out.
+    """All complete rows, in the order they were written; incomplete ones are logged.
 
     Raises:
-        UserError: the file cannot be read, or is no ledger any more.
+        UserError: the file cannot be read, or is no ledger.
     """
     entries, damaged = _read(path)
     for row in damaged:
-        log(f"{path}, row {row.number}: is not whole and is left out")
+        log(f"{path}, row {row.number}: is incomplete and is left out")
     return entries
 
 
@@ -140,23 +140,23 @@ def latest(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def find(path: Path, entry: Entry) -> Entry | None:
-    """The state of the submission that `entry` tells of, if it is in the ledger.
+    """The last row of the same submission as `entry`; None if the ledger has none.
 
     Raises:
-        UserError: the ledger cannot be read, or a row that is not whole names this file.
+        UserError: the ledger cannot be read, or an incomplete row names this file.
     """
     entries, damaged = _read(path)
     for row in damaged:
         if entry.sha256 and entry.sha256 in row.text:
-            what = "is not whole, and names the file that is to be sent"
-            remedy = "See on Kaggle whether it has this file; mend the row, or delete it if Kaggle does not"
+            what = "is incomplete, and names the file that is to be sent"
+            remedy = "Check whether Kaggle has this file; correct the row, or delete it if Kaggle does not"
             raise UserError(Fault(f"{path}, row {row.number}", what, remedy))
     return next((known for known in latest(entries) if known.identity == entry.identity), None)
 
 
 def sending(path: Path) -> AbstractContextManager[bool]:
-    """Only one process at a time sends and notes what it sent, so that no file goes twice; others wait their turn."""
-    return only_one(path.with_suffix(".lock"), "Another process is sending: waiting for it …")
+    """Let one process at a time send and record a submission, so that no file is sent twice; others wait."""
+    return exclusive(path.with_suffix(".lock"), "Another process is sending: waiting for it …")
 
 
 def _read(path: Path) -> tuple[list[Entry], list[_Damaged]]:
@@ -191,11 +191,11 @@ def _text(path: Path, content: bytes) -> str:
         raise UserError(Fault(f"{path}, row {row}", what, _RESTORE)) from None
 
 
-def _form(path: Path, text: str) -> _Form:
-    """How the rows are written, by the first line."""
+def _form(path: Path, text: str) -> _Format:
+    """The format of the rows, from the first line."""
     header = text.splitlines()[0]
-    forms = [_Form([name.strip() for name in _cells(header, mark)], mark) for mark in DELIMITERS]
-    form = max(forms, key=lambda form: len(set(form.columns) & set(Entry._fields)))
+    formats = [_Format([name.strip() for name in _cells(header, mark)], mark) for mark in DELIMITERS]
+    form = max(formats, key=lambda form: len(set(form.columns) & set(Entry._fields)))
     while form.columns and not form.columns[-1]:  # empty columns, as spreadsheets add them
         form = form._replace(columns=form.columns[:-1])
     if missing := [name for name in Entry._fields if name not in form.columns]:
@@ -206,11 +206,11 @@ def _form(path: Path, text: str) -> _Form:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    """A line's cells. One that a spreadsheet took for a single cell, and wrapped in quotes, is unwrapped."""
-    # A line at a time: a stray quote would otherwise take in all rows after it.
+    """A line's cells; a line that a spreadsheet has quoted as a single cell is unquoted."""
+    # One line at a time: an unbalanced quote would otherwise swallow all rows after it.
     try:
         cells = next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:  # longer than any row that pulmo writes
+    except csv.Error:  # longer than any row of a ledger
         return [line]
     if len(cells) == 1 and line.startswith('"') and cells[0] != line and cells[0].count(delimiter) > 1:
         cells = next(csv.reader(cells, delimiter=delimiter))
@@ -229,14 +229,14 @@ def _entry(path: Path, number: int, cells: dict[str, str]) -> Entry:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """A ledger that may not be read or written, in a sentence; a full disk is told by the command line."""
+    """Turn an unreadable or read-only ledger into a `UserError`; the command line explains a full disk."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         what = f"cannot be read or written ({error.strerror})"
-        raise UserError(Fault(str(error.filename or path), what, "Make it a file that you may write")) from None
+        raise UserError(Fault(str(error.filename or path), what, "Make it a writable file")) from None
 
 
 def _line(cells: Iterable[str], delimiter: str) -> str:

@@ -1,27 +1,25 @@
-"""Kaggle's limits: the competition's own from `kernels/<name>/limits.toml`, elsewhere what is known of its machines."""
+"""Kaggle's limits: run times from the competition's rules, everything else from Kaggle's machines."""
 
-import tomllib
 from typing import NamedTuple
 
 from pulmo.competition import Competition
-from pulmo.errors import Fault, UserError
-from pulmo.kaggle.folders import KERNELS
+from pulmo.kaggle.folders import INFER
 
 KNOWN, ASSUMED = "known", "assumed"
 
 
 class Limit(NamedTuple):
-    """How much there is of something, its unit, and whether that is known or assumed."""
+    """The largest amount allowed of a resource, its unit, and whether that is known or assumed."""
 
     amount: float
     unit: str
     certainty: str
 
 
-# Measured on Kaggle's machines by others, or told in its forum; no page of Kaggle's promises them.
+# The session's hours are in Kaggle's documentation of notebooks; users measured or reported the rest.
 GENERAL = {
-    "cpu_hours": Limit(9, "h", ASSUMED),
-    "gpu_hours": Limit(9, "h", ASSUMED),
+    "cpu_hours": Limit(12, "h", KNOWN),
+    "gpu_hours": Limit(12, "h", KNOWN),
     "memory_gb": Limit(30, "GB", ASSUMED),
     "output_gb": Limit(20, "GB", ASSUMED),
     "script_mb": Limit(1, "MB", ASSUMED),
@@ -29,15 +27,17 @@ GENERAL = {
 }
 
 
-def limits_of(competition: Competition) -> dict[str, Limit]:
-    """The limits that hold in a competition, by the names in `GENERAL`.
+def limits_of(competition: Competition, kind: str) -> dict[str, Limit]:
+    """The limits of a competition's kernel, by the names in `GENERAL`.
 
-    Raises:
-        UserError: its `limits.toml` names another one.
+    The competition's rules limit the run time of submitted kernels: of `infer`, not of `train`.
     """
-    path = KERNELS / competition.name / "limits.toml"
-    own = tomllib.loads(path.read_text()) if path.is_file() else {}
-    if unknown := sorted(set(own) - set(GENERAL)):
-        raise UserError(Fault(str(path), f"{unknown[0]!r} is no limit", f"Choose from {', '.join(GENERAL)}"))
-    known = {name: Limit(float(amount), GENERAL[name].unit, KNOWN) for name, amount in own.items()}
-    return {**GENERAL, **known}
+    if kind != INFER:
+        return GENERAL
+    rules = {"cpu_hours": competition.kernel.cpu_hours, "gpu_hours": competition.kernel.gpu_hours}
+    return GENERAL | {name: Limit(hours, "h", KNOWN) for name, hours in rules.items() if hours is not None}
+
+
+def time_limit_name(machine_shape: str) -> str:
+    """The name of the limit on run time that holds on a machine, whose shape is empty without accelerator."""
+    return "gpu_hours" if machine_shape else "cpu_hours"

@@ -1,4 +1,4 @@
-"""A lock file that one process holds at a time, and that is gone when nobody holds it."""
+"""A lock file that one process holds at a time and removes when done."""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from pulmo.pipeline.log import log
 
 
 @contextmanager
-def only_one(path: Path, busy: str) -> Iterator[bool]:
-    """Hold the lock file `path`; other processes wait their turn, and say `busy`.
+def exclusive(path: Path, busy: str) -> Iterator[bool]:
+    """Hold the lock file `path`; while another process holds it, log `busy` and wait.
 
     Yields:
         Whether another process held it first.
@@ -21,8 +21,8 @@ def only_one(path: Path, busy: str) -> Iterator[bool]:
     while True:
         with path.open("ab") as file:
             waited |= lock(file, busy)
-            if not _is_still(path, file):
-                continue  # whoever held it has removed it: another process may hold a new one by now
+            if not _is_current(path, file):
+                continue  # its former holder has removed it, and another process may hold a new one
             try:
                 yield waited
             finally:
@@ -31,10 +31,10 @@ def only_one(path: Path, busy: str) -> Iterator[bool]:
 
 
 def lock(file: IO[bytes], busy: str = "") -> bool:
-    """Lock an open file until it is closed or its process ends; True if that had to be waited for."""
+    """Lock an open file until it is closed or its process ends; True if another process held it first."""
     try:
         import fcntl
-    except ImportError:  # Windows has no such lock: there, two processes at once are the user's own care
+    except ImportError:  # Windows has no such lock: pulmo does not guard against two processes there
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,7 +46,7 @@ def lock(file: IO[bytes], busy: str = "") -> bool:
         return True
 
 
-def _is_still(path: Path, file: IO[bytes]) -> bool:
+def _is_current(path: Path, file: IO[bytes]) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Which packages a kernel needs that Kaggle's image lacks.
+"""The packages that a kernel needs and Kaggle's image lacks.
 
-What is missing has the version installed here, with which the model was made; everything else the image's, under which
-the kernel is rehearsed.
+Missing packages get the version installed here, with which the model was trained; all others have the image's version,
+with which the kernel is rehearsed.
 """
 
 import ast
@@ -16,42 +16,42 @@ from pulmo.competition import Competition
 from pulmo.kaggle.image import Image, installed_version, own_requirements, with_requirements
 from pulmo.pipeline.fingerprint import distributions, imported_code, imports, module_of
 
-# Imported by name nowhere, but asked for by these libraries: to read and write tables, and to compute.
-_BEHIND = {"pandas": ("pyarrow",), "keras": ("tensorflow",)}
-# Imported by code that no kernel reaches: there is no cluster, and Keras runs on TensorFlow.
-_NEVER = {"distributed", "jax", "torch"}
+# Never imported by name, but needed by these libraries: to read and write tables, and as Keras' backend.
+_BACKENDS = {"pandas": ("pyarrow",), "keras": ("tensorflow",)}
+# Imported only by code that no kernel runs: there is no cluster, and Keras runs on TensorFlow.
+_UNUSED = {"distributed", "jax", "torch"}
 
 
 class Package(NamedTuple):
-    """A package by its name, the version installed here, and the modules it gives."""
+    """A package: its name, the version installed here, and the modules it provides."""
 
     name: str
     version: str
     modules: tuple[str, ...]
 
 
-def kernel_libraries(competition: Competition, script: str) -> set[str]:
+def kernel_libraries(competition: Competition, source: str) -> set[str]:
     """Import names of all libraries that a kernel's code imports.
 
     Args:
-        competition: whose stages the kernel runs: those it names.
-        script: source of the kernel.
+        competition: the competition whose stages the kernel runs.
+        source: source of the kernel; the stages are those that it names.
     """
-    texts = {node.value for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Constant)}
+    texts = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
     stages = [spec.name for spec in competition.stages if spec.name in texts]
-    always = ("settings", "submission", "figures")  # what the commands ask a competition for, whatever the stage
+    always = ("settings", "submission", "figures")  # modules that the commands import for every stage
     own = [f"pulmo.competitions.{competition.name}.{name}" for name in (*always, *stages)]
-    imported = [module_of(name) for name in imports(script) if name.partition(".")[0] == "pulmo"]
-    libraries = imported_code([*own, *filter(None, imported)]).libraries - _NEVER
-    return libraries.union(*(_BEHIND.get(library, ()) for library in libraries))
+    imported = [module_of(name) for name in imports(source) if name.partition(".")[0] == "pulmo"]
+    libraries = imported_code([*own, *filter(None, imported)]).libraries - _UNUSED
+    return libraries.union(*(_BACKENDS.get(library, ()) for library in libraries))
 
 
 def missing_packages(libraries: Iterable[str], image: Image) -> list[Package]:
-    """What must be brought along to import some libraries.
+    """The packages that must be added to an image so that some libraries can be imported.
 
     Args:
         libraries: import names.
-        image: where they are to be imported.
+        image: the image that they are imported in.
 
     Returns:
         Packages in the order of their names.
@@ -64,7 +64,7 @@ def missing_packages(libraries: Iterable[str], image: Image) -> list[Package]:
 
 
 class Expected(NamedTuple):
-    """A package that a kernel imports: the version it is rehearsed with, the least that pulmo takes, its modules."""
+    """A package that a kernel imports: the rehearsed version, the lowest supported version, and its modules."""
 
     name: str
     version: str
@@ -73,7 +73,7 @@ class Expected(NamedTuple):
 
 
 def expected_packages(libraries: Iterable[str], image: Image) -> list[Expected]:
-    """What a kernel that imports some libraries shall find in an image, or bring along, in the order of the names."""
+    """The packages of some libraries, from an image or from the kernel's wheels, in the order of their names."""
     imported = _packages_of(libraries)
     least: dict[str, str] = {
         canonicalize_name(requirement.name): bound.version
@@ -88,7 +88,7 @@ def expected_packages(libraries: Iterable[str], image: Image) -> list[Expected]:
 
 
 def _packages_of(libraries: Iterable[str]) -> dict[str, list[str]]:
-    """The packages, by their canonical names, that give some libraries, and which of these each gives."""
+    """The packages, by canonical name, that provide some libraries, and which of these each provides."""
     packages: dict[str, list[str]] = defaultdict(list)
     for library in sorted(libraries):
         for name in distributions().get(library, ()):

@@ -1,4 +1,4 @@
-"""What must not leave this machine, looked for before anything is sent: secrets, and paths that exist here alone."""
+"""A search for what must not leave this machine, before anything is sent: secrets and local paths."""
 
 import bz2
 import gzip
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.credentials import LEAST_HIDDEN, hide, home, in_base64, secrets
+from pulmo.kaggle.credentials import MIN_HIDDEN, hide, home, in_base64, secrets
 from pulmo.kaggle.script import package_files
 
-DEEPEST = 4  # archives in archives
+MAX_DEPTH = 4  # of archives in archives
 WHEEL = ".whl"
 
-_PACKED: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
+_COMPRESSED: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
     (b"\x1f\x8b", gzip.decompress),
     (b"BZh", bz2.decompress),
     (b"\xfd7zXZ\0", lzma.decompress),
@@ -36,72 +36,79 @@ _DAMAGED = (
 
 
 def check_private(folder: Path) -> None:
-    """Check that a folder that is to be sent, and the package that a kernel brings, hold nothing private.
+    """Check that a folder that is to be sent, and the package embedded in a kernel, hold nothing private.
 
     Every file is searched as it is, without its line ends, and unpacked where it is an archive; a secret is found
-    plain, in UTF-16, in base64 and in hexadecimal digits, in names of files too. Wheels are others' work: paths in
-    them are theirs.
+    plain, in UTF-16, in base64 and in hexadecimal digits, also in file names. In wheels only secrets are searched:
+    the paths in them are their authors'.
 
     Raises:
-        UserError: something private is in it; the message says where and what, never the value.
+        UserError: something private is in it; the message names the place and the kind, never the value.
     """
-    hidden = {form: what for secret, what in secrets().items() for form in _forms(secret)}
-    places = {place.encode(): what for place, what in _places().items()}
-    named = [(path.relative_to(folder), path) for path in sorted(folder.rglob("*")) if path.is_file()]
-    named += [(Path(path.name), path) for path in package_files()]  # packed in the script, where nothing can be seen
+    private = {form: what for secret, what in secrets().items() for form in _forms(secret)}
+    local = {path.encode(): what for path, what in _local_paths().items()}
     faults = [
-        Fault(hide(str(path)), f"holds {what}", "Take it out of the sources or the model, and build again")
-        for name, path in named
-        for what in _found(name, path, hidden if path.suffix == WHEEL else hidden | places)
+        Fault(hide(place), f"holds {what}", "Remove it from the sources or the model, and build again")
+        for place, name, content in _files(folder)
+        for what in _found(name, content, private if name.endswith(WHEEL) else private | local)
     ]
     if faults:
         raise UserError(faults)
 
 
+def _files(folder: Path) -> Iterator[tuple[str, str, bytes]]:
+    """The files of a folder and of the package, whose zip in the script is compressed: place, sent name, content."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path), str(path.relative_to(folder)), path.read_bytes()
+    for name, content in package_files().items():
+        yield name, name, content
+
+
 def _forms(secret: str) -> Iterator[bytes]:
-    """How a secret may be written."""
+    """The forms in which a secret may be written."""
     yield secret.encode()
-    if len(secret) >= LEAST_HIDDEN:
+    if len(secret) >= MIN_HIDDEN:
         yield secret.encode("utf-16-le")
         yield secret.encode("utf-16-be")
         yield secret.encode().hex().encode()
         yield from in_base64(secret.encode())
 
 
-def _places() -> dict[str, str]:
-    """Paths of this machine, as they begin; not its root, with which every path begins."""
-    places = {Path.cwd(): "this folder's path", home(): "the home folder's path"}
-    return {f"{place}{os.sep}": what for place, what in places.items() if place and place != Path(place.anchor)}
+def _local_paths() -> dict[str, str]:
+    """Beginnings of this machine's paths, without its root, with which every path begins."""
+    paths = {Path.cwd(): "this folder's path", home(): "the home folder's path"}
+    return {f"{path}{os.sep}": what for path, what in paths.items() if path and path != Path(path.anchor)}
 
 
-def _found(name: Path, path: Path, strangers: Mapping[bytes, str]) -> list[str]:
-    """What of the strangers stands in a file, or in the name that it goes by."""
+def _found(name: str, content: bytes, private: Mapping[bytes, str]) -> list[str]:
+    """The kinds of private text in a file or in its name."""
     found: dict[str, None] = {}
-    for content in _contents(os.fsencode(name), path.read_bytes(), DEEPEST):
-        for stranger, what in strangers.items():
-            if what not in found and stranger in content:
+    for searched in _contents(os.fsencode(name), content, MAX_DEPTH):
+        for text, what in private.items():
+            if what not in found and text in searched:
                 found[what] = None
     return list(found)
 
 
 def _contents(name: bytes, content: bytes, depth: int) -> Iterator[bytes]:
-    """What there is to search in a file: its name, its bytes, those without line ends, and those of what it packs."""
+    """The bytes to search in a file: its name, its content, also without line ends, and the contents of an archive."""
     yield name
     yield content
-    if b"\0" not in content[:4096]:  # a text, in which a long line may have been broken
+    if b"\0" not in content[:4096]:  # a text, in which a secret may be broken over lines
         yield content.translate(None, b"\r\n")
     if depth == 0:
         return
-    for mark, unpacked in _PACKED:
-        if content.startswith(mark):
+    for magic, decompress in _COMPRESSED:
+        if content.startswith(magic):
             try:
-                yield from _contents(b"", unpacked(content), depth - 1)
+                yield from _contents(b"", decompress(content), depth - 1)
             except _DAMAGED:
                 return
     try:
         for inner, packed in _members(content):
             yield from _contents(inner, packed, depth - 1)
-    except _DAMAGED:  # no archive, or one that nobody can unpack
+    except _DAMAGED:  # no archive, or one that cannot be unpacked
         return
 
 
@@ -113,7 +120,7 @@ def _members(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             for member in opened.infolist():
                 try:
                     yield member.filename.encode(), opened.read(member)
-                except _DAMAGED:  # this one cannot be unpacked, the next may
+                except _DAMAGED:  # the other members may still be sound
                     yield member.filename.encode(), b""
     elif content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as packed:

@@ -1,4 +1,4 @@
-"""Where a submission comes from: its run, the settings, the estimate made before it was sent, and the commit."""
+"""The origin of a submission: its run, settings, cross-validated estimate, and commit."""
 
 import json
 import math
@@ -15,10 +15,10 @@ from pulmo.pipeline.scores import scores_of
 
 
 def entry_of(competition: Competition, submission: Path, message: str, kernel: str = "") -> Entry:
-    """A ledger's row for a file that is about to be sent.
+    """The ledger's row for a file that is about to be sent.
 
-    Run and estimate come from the `score.json` beside it, if that is of this very file, and the settings from that
-    run's manifests; what is not known stays empty.
+    Run and estimate come from the `score.json` beside it, if that belongs to this file, and the settings from the run's
+    manifests; unknown values stay empty.
     """
     known = scores_of(submission)
     run = str(known.get("run", ""))
@@ -54,12 +54,12 @@ def _settings_digest(competition: Competition, run: str) -> str:
 def _settings_in(manifest: Path) -> Any:
     try:
         return json.loads(manifest.read_text())["settings"]
-    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged: then they are not known
+    except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: unknown
         return None
 
 
 def _commit() -> tuple[str, str]:
-    """The commit, and whether everything but the ledger was as committed; empty outside a repository."""
+    """The commit, and whether the files besides the ledger equal it (`yes` or `no`); empty outside a repository."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", f":(exclude){LEDGER}")
     return (commit, "no" if changes else "yes") if commit else ("", "")

@@ -1,4 +1,4 @@
-"""A built kernel sent to Kaggle with its dataset, waited for, and its output fetched."""
+"""A built kernel pushed to Kaggle with its dataset, run there, and its output fetched."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,8 @@ from pulmo.errors import Fault, UserError
 from pulmo.kaggle.build import DATASET_METADATA
 from pulmo.kaggle.client import connected, status_of
 from pulmo.kaggle.download import fetch
-from pulmo.kaggle.folders import METADATA, OWNER, SCRIPT, built_dataset, built_kernel, kernel_id, read_metadata
+from pulmo.kaggle.folders import SCRIPT, built_dataset, built_kernel, kernel_id, read_metadata
+from pulmo.kaggle.metadata import OWNER, KernelMetadata, built_metadata
 from pulmo.kaggle.private import check_private
 from pulmo.kaggle.upload import put_file
 from pulmo.kaggle.waiting import wait_for
@@ -35,11 +36,11 @@ from pulmo.pipeline.fingerprint import digest_file
 from pulmo.pipeline.log import log
 from pulmo.pipeline.scores import SHA256, SUBMISSION, read_scores, write_scores
 
-_NO_SUCH = (403, 404)  # what Kaggle answers about a dataset that is not there, or is another's
+_NO_SUCH = (403, 404)  # Kaggle's answers about a dataset that does not exist, or is another user's
 
 
 class Pushed(NamedTuple):
-    """A finished kernel: `owner/slug`, its version, where its output is, and the files of it."""
+    """A finished kernel: `owner/slug`, its version, the folder of its output, and the files in it."""
 
     kernel: str
     version: int
@@ -48,18 +49,18 @@ class Pushed(NamedTuple):
 
 
 def push(competition: Competition, kind: str) -> Pushed:
-    """Send a built kernel, and the dataset it reads before it.
+    """Push a built kernel after its dataset, wait until it has run, and fetch its output.
 
     Raises:
-        UserError: it has not been built, or not for a user; Kaggle refuses it; or it failed there.
+        UserError: it has not been built, or without a user name; Kaggle refuses it; or it failed there.
     """
     name = kernel_id(competition, kind)
     if name.startswith(f"{OWNER}/"):
-        remedy = f"Run `pulmo {competition.name} kernel build --owner USER` with your name on Kaggle"
+        remedy = f"Build it again with your name on Kaggle: `pulmo {competition.name} kernel build --owner USER`"
         raise UserError(Fault(name, "no Kaggle user name is set in the built kernel", remedy))
     kernel = built_kernel(competition, kind)
-    check_private(kernel.parent)  # it may have been changed, or a secret added, since it was built
-    metadata = read_metadata(kernel / METADATA)
+    check_private(kernel.parent)  # files may have been changed or added since the build
+    metadata = built_metadata(competition, kind)
     with connected() as client:
         _send_dataset(client, built_dataset(competition, kind))
         version = _save_kernel(client, metadata, (kernel / SCRIPT).read_text())
@@ -72,7 +73,7 @@ def push(competition: Competition, kind: str) -> Pushed:
 
 
 def _keep_scores(built: Path, folder: Path) -> None:
-    """The estimate of the model that the kernel has brought, as that of the submission that it made."""
+    """Copy the estimate of the kernel's model to its submission."""
     scores, submission = read_scores(built), folder / SUBMISSION
     if scores and submission.is_file():
         write_scores(folder, scores | {SHA256: digest_file(submission)})
@@ -98,13 +99,15 @@ def _send_dataset(client: Any, folder: Path) -> None:
         request.files, request.directories = content.files, content.directories
         answer = datasets.create_dataset(request)
     if answer.error:
-        raise UserError(Fault(metadata["id"], f"Kaggle refused the dataset: {answer.error}", "Do as it says"))
+        raise UserError(
+            Fault(metadata["id"], f"Kaggle refused the dataset: {answer.error}", "Correct that and push again")
+        )
     version = wait_for("Kaggle unpacks the dataset", lambda: _ready(datasets, owner, slug, before))
     log(f"{metadata['id']}, version {version}: sent")
 
 
 def _send_folder(client: Any, folder: Path) -> Any:
-    """Send all files of a folder; what to call them in a request, folders in folders."""
+    """Upload all files of a folder; their tokens, in the folder's tree, for the request that follows."""
     content = ApiUploadDirectoryInfo()
     content.name = folder.name
     files, folders = [], []
@@ -132,7 +135,7 @@ def _send_blob(client: Any, path: Path) -> Any:
 
 
 def _newest_version(datasets: Any, owner: str, slug: str) -> int:
-    """The number of a dataset's newest version; 0 where there is no such dataset."""
+    """The number of a dataset's newest version; 0 if there is no such dataset."""
     request = ApiGetDatasetRequest()
     request.owner_slug, request.dataset_slug = owner, slug
     try:
@@ -156,21 +159,25 @@ def _ready(datasets: Any, owner: str, slug: str, before: int) -> int | None:
     return version if status == DatabundleVersionStatus.READY else None
 
 
-def _save_kernel(client: Any, metadata: dict[str, Any], script: str) -> int:
+def _save_kernel(client: Any, metadata: KernelMetadata, script: str) -> int:
     request = ApiSaveKernelRequest()
     request.slug, request.new_title, request.text = metadata["id"], metadata["title"], script
     request.language, request.kernel_type = metadata["language"], metadata["kernel_type"]
-    for name in ("is_private", "enable_gpu", "enable_tpu", "enable_internet"):
-        setattr(request, name, metadata[name] == "true")
+    request.is_private = metadata["is_private"] == "true"
+    request.enable_internet = metadata["enable_internet"] == "true"
+    request.enable_gpu, request.enable_tpu = metadata["enable_gpu"] == "true", metadata["enable_tpu"] == "true"
+    request.machine_shape = metadata["machine_shape"] or None
+    request.session_timeout_seconds = metadata["session_timeout_seconds"]
     request.competition_data_sources = metadata["competition_sources"]
     request.dataset_data_sources = metadata["dataset_sources"]
     request.kernel_data_sources, request.model_data_sources = metadata["kernel_sources"], metadata["model_sources"]
     request.docker_image_pinning_type = metadata["docker_image_pinning_type"]
+    request.docker_image = metadata.get("docker_image")
     answer = client.kernels.kernels_api_client.save_kernel(request)
     unknown = [*(answer.invalid_competition_sources or []), *(answer.invalid_dataset_sources or [])]
     if answer.error or unknown:
-        what = answer.error or f"it does not know {', '.join(unknown)}"
-        raise UserError(Fault(metadata["id"], f"Kaggle refused the kernel: {what}", "Do as it says"))
+        what = answer.error or f"unknown sources {', '.join(unknown)}"
+        raise UserError(Fault(metadata["id"], f"Kaggle refused the kernel: {what}", "Correct that and push again"))
     return int(answer.version_number)
 
 
@@ -190,7 +197,7 @@ def _wait_for_kernel(client: Any, name: str, version: int) -> None:
 
 
 def _label(version: int) -> str:
-    """How Kaggle's requests name a kernel's version; to the number alone they answer 404."""
+    """A kernel's version as Kaggle's requests name it; the number alone gives a 404."""
     return f"v{version}"
 
 
@@ -216,5 +223,7 @@ def _fetch_output(client: Any, name: str, version: int, folder: Path) -> list[Pa
 def _inside(folder: Path, name: str) -> Path:
     target = folder / name
     if not target.resolve().is_relative_to(folder.resolve()):
-        raise UserError(Fault(name, "would be written outside the folder", "Look at what the kernel writes"))
+        raise UserError(
+            Fault(name, "would be written outside the folder", "Correct the paths that the kernel writes to")
+        )
     return target

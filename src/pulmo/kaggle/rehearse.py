@@ -1,10 +1,9 @@
-"""A built kernel run here as Kaggle would run it: once in each way that Kaggle mounts inputs, on a test set of its own.
+"""A built kernel run here as Kaggle would run it: with each mount layout of the inputs, on a hidden test set.
 
-The test set is cut from training data by the competition: other patients, another number of them, scans missing and
-broken. What comes out is validated and scored.
+The competition cuts the hidden test set from training data: other patients, another number of them, scans missing and
+broken. The kernel's submission is validated and scored.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -15,9 +14,10 @@ from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.diagnose import diagnose
 from pulmo.kaggle.environment import FOLDER, find_interpreter, prepare_environment
-from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel, kernel_id
-from pulmo.kaggle.limits import Limit, limits_of
-from pulmo.kaggle.resource_monitor import Allowance, Use, watch
+from pulmo.kaggle.folders import SCRIPT, built_dataset, built_kernel, kernel_id
+from pulmo.kaggle.limits import Limit, limits_of, time_limit_name
+from pulmo.kaggle.metadata import KernelMetadata, built_metadata
+from pulmo.kaggle.resource_monitor import ResourceLimits, ResourceUse, monitor
 from pulmo.kaggle.sandbox import SandboxConfig, has_namespaces, start
 from pulmo.pipeline.log import log
 from pulmo.scoring.tables import read_submission, read_table
@@ -27,22 +27,25 @@ SUBMISSION = "submission.csv"
 
 
 class RehearsalRun(NamedTuple):
-    """One run of the kernel: the layout of its inputs, what it used, its score and its notes of what it left out."""
+    """One run of the kernel: the mount layout of its inputs, the resources used, its score and the notes in its log."""
 
     layout: str
-    use: Use
+    use: ResourceUse
     score: float
     notes: list[str]
 
 
 class Rehearsal(NamedTuple):
-    """All runs, under which Python, whether in namespaces, with which limits, and the script's size."""
+    """All runs, the version of Python, whether namespaces isolated them, and the limits that they were held to.
 
-    performances: list[RehearsalRun]
+    `time_limit` names the limit on run time in `limits`.
+    """
+
+    runs: list[RehearsalRun]
     python: str
-    alone: bool
+    isolated: bool
     limits: dict[str, Limit]
-    hours: str
+    time_limit: str
     script_bytes: int
 
 
@@ -56,55 +59,53 @@ def rehearse(
     """Rehearse a built kernel.
 
     Args:
-        competition: whose.
+        competition: the competition.
         kind: `infer` or `train`.
-        data: training data, in Kaggle's layout, to cut the hidden test set from; only read.
-        python: the interpreter; by default Kaggle's, else this one.
-        variables: of the kernel's environment, besides the usual.
+        data: training data in Kaggle's layout, from which the hidden test set is cut; only read.
+        python: the interpreter; by default Kaggle's version, else the one that runs this.
+        variables: additional environment variables of the kernel.
 
     Raises:
-        UserError: it would fail on Kaggle; or it cannot be rehearsed.
+        UserError: the kernel would fail on Kaggle, or cannot be rehearsed.
     """
-    metadata = _built(competition, kind)
+    kernel_id(competition, kind)  # its error names the remedy where nothing has been built
+    metadata = built_metadata(competition, kind)
     command, interpreter = find_interpreter(python)
     venv = prepare_environment(command, interpreter)
     folder = FOLDER / competition.name / kind
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     hidden, solution = folder / "hidden", folder / "solution.csv"
-    model = built_dataset(competition, kind) / "model"  # there in the kernel that only predicts
+    model = built_dataset(competition, kind) / "model"  # only in the kernel that predicts
     competition.module("hidden_test").write_hidden_test(data, hidden, solution, model=model if model.is_dir() else None)
     log(f"Hidden test set: {_cases(competition, hidden)} cases cut from {data}, an image missing, another broken")
-    alone = has_namespaces()
-    log(f"Python {interpreter.version}, {_walls(alone)}")
+    isolated = has_namespaces()
+    log(f"Python {interpreter.version}, {_isolation(isolated)}")
 
-    limits = limits_of(competition)
-    hours = "gpu_hours" if metadata["enable_gpu"] == "true" else "cpu_hours"
-    allowance = Allowance(
-        limits[hours].amount * 3600, limits["memory_gb"].amount * 1e9, limits["output_gb"].amount * 1e9
+    limits = limits_of(competition, kind)
+    time_limit = time_limit_name(metadata["machine_shape"])
+    allowed = ResourceLimits(
+        limits[time_limit].amount * 3600, limits["memory_gb"].amount * 1e9, limits["output_gb"].amount * 1e9
     )
     script, dataset = built_kernel(competition, kind) / SCRIPT, built_dataset(competition, kind)
-    performances: list[RehearsalRun] = []
+    runs: list[RehearsalRun] = []
     for layout, inputs in _layouts(competition, metadata, hidden, dataset).items():
-        log(f"Running it with {layout} …")
-        place = folder / f"layout{len(performances) + 1}"
+        log(f"Running the kernel with {layout} …")
+        place = folder / f"layout{len(runs) + 1}"
         place.mkdir()
-        scene = SandboxConfig(place, script, inputs, venv, interpreter.prefix, variables or {})
-        performances.append(_perform(competition, scene, allowance, alone, layout, solution))
-    _check_equal(folder, performances)
-    return Rehearsal(performances, interpreter.version, alone, limits, hours, script.stat().st_size)
-
-
-def _built(competition: Competition, kind: str) -> dict[str, str]:
-    kernel_id(competition, kind)  # names the remedy where nothing has been built
-    metadata: dict[str, str] = json.loads((built_kernel(competition, kind) / METADATA).read_text())
-    return metadata
+        config = SandboxConfig(place, script, inputs, venv, interpreter.prefix, variables or {})
+        use, output = _run(config, allowed, isolated, layout)
+        mount = next(place for place in inputs if place.endswith(competition.kaggle_slug))
+        score = _score(competition, config.working / SUBMISSION, hidden / competition.sample, solution)
+        runs.append(RehearsalRun(layout, use, score, _notes(output, mount)))
+    _check_equal_scores(folder, runs)
+    return Rehearsal(runs, interpreter.version, isolated, limits, time_limit, script.stat().st_size)
 
 
 def _layouts(
-    competition: Competition, metadata: Mapping[str, str], hidden: Path, dataset: Path
+    competition: Competition, metadata: KernelMetadata, hidden: Path, dataset: Path
 ) -> dict[str, dict[str, Path]]:
-    """Where Kaggle has been seen to mount a competition and a dataset, below `/kaggle/input`."""
+    """The places below `/kaggle/input` where Kaggle is known to mount a competition and a dataset."""
     slug, source = competition.kaggle_slug, metadata["dataset_sources"][0]
     name = source.rpartition("/")[2]
     return {
@@ -113,10 +114,10 @@ def _layouts(
     }
 
 
-def _walls(alone: bool) -> str:
-    if alone:
-        return "in namespaces of its own: no network, inputs read-only, nothing of this machine but its system"
-    return "without namespaces, which this system refuses: sockets refused, but inputs can be written and paths seen"
+def _isolation(isolated: bool) -> str:
+    if isolated:
+        return "in separate namespaces: no network, inputs read-only, only the system's files of this machine"
+    return "without namespaces, which this system refuses: no sockets, but inputs are writable and local paths visible"
 
 
 def _cases(competition: Competition, hidden: Path) -> int:
@@ -124,39 +125,35 @@ def _cases(competition: Competition, hidden: Path) -> int:
     return int(ids.map(competition.module("submission").group_of).nunique())
 
 
-def _perform(
-    competition: Competition, scene: SandboxConfig, allowance: Allowance, alone: bool, layout: str, solution: Path
-) -> RehearsalRun:
-    log = scene.folder / "log.txt"
-    use = watch(start(scene, log, alone), allowance, [scene.working, scene.temporary])
-    said, where = log.read_text(errors="replace"), f"{layout} ({log})"
+def _run(config: SandboxConfig, allowed: ResourceLimits, isolated: bool, layout: str) -> tuple[ResourceUse, str]:
+    """Run the kernel once; the resources it used and its output."""
+    log_file = config.folder / "log.txt"
+    use = monitor(start(config, log_file, isolated), allowed, [config.working, config.temporary])
+    output, where = log_file.read_text(errors="replace"), f"{layout} ({log_file})"
     if use.stopped_for or use.exit_code:
-        raise UserError(diagnose(where, use, said))
-    if use.disk_bytes > allowance.disk_bytes:
-        raise UserError(Fault(where, f"it wrote {use.disk_bytes / 1e9:.1f} GB", "Keep less of what it makes"))
-    submission = scene.working / SUBMISSION
-    if not submission.is_file():
+        raise UserError(diagnose(where, use, output))
+    if use.disk_bytes > allowed.disk_bytes:
+        raise UserError(Fault(where, f"it wrote {use.disk_bytes / 1e9:.1f} GB", "Write fewer or smaller files"))
+    if not (config.working / SUBMISSION).is_file():
         raise UserError(Fault(where, f"it wrote no {SUBMISSION}", "Write it to /kaggle/working"))
-    mount, hidden = next(place for place in scene.inputs.items() if place[0].endswith(competition.kaggle_slug))
-    score = _score(competition, submission, hidden / competition.sample, solution)
-    return RehearsalRun(layout, use, score, _notes(said, mount))
+    return use, output
 
 
-def _notes(said: str, mount: str) -> list[str]:
-    """What it noted, with the names of the competition's files as they are wherever those are mounted."""
-    short = re.sub(rf"\S*/input/{re.escape(mount)}/", "", said)
+def _notes(output: str, mount: str) -> list[str]:
+    """The notes in the kernel's output, with names of the competition's files that are equal for all layouts."""
+    short = re.sub(rf"\S*/input/{re.escape(mount)}/", "", output)
     return [line.partition("note: ")[2] for line in short.splitlines() if line.strip().startswith("note: ")]
 
 
 def _score(competition: Competition, submission: Path, sample: Path, solution: Path) -> float:
-    cells = competition.module("submission")
+    form = competition.module("submission")
     table = read_submission(submission, competition.submission_columns)
-    validate(table, read_table(sample, [competition.row_id]), competition.submission_columns, cells.check_cells)
-    return float(cells.score(cells.read_solution(solution), table, competition.row_id))
+    validate(table, read_table(sample, [competition.row_id]), competition.submission_columns, form.check_cells)
+    return float(form.score(form.read_solution(solution), table, competition.row_id))
 
 
-def _check_equal(folder: Path, performances: list[RehearsalRun]) -> None:
-    scores = {performance.score for performance in performances}
+def _check_equal_scores(folder: Path, runs: list[RehearsalRun]) -> None:
+    scores = {run.score for run in runs}
     if len(scores) > 1:
         what = f"scores {', '.join(map(str, sorted(scores)))} from the same inputs"
-        raise UserError(Fault(str(folder), what, "Fix the seed of whatever is drawn at random"))
+        raise UserError(Fault(str(folder), what, "Fix the random seeds"))

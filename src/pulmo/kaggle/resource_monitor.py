@@ -1,4 +1,4 @@
-"""A process and its children watched: how long, how much memory, how much disk; stopped where a limit is passed."""
+"""Run time, memory and disk of a process and its children, measured; the process is stopped beyond a limit."""
 
 import os
 import signal
@@ -14,16 +14,19 @@ import psutil
 POLL_SECONDS = 0.25
 
 
-class Allowance(NamedTuple):
-    """What a kernel may use."""
+class ResourceLimits(NamedTuple):
+    """The resources that a kernel may use."""
 
     seconds: float
     memory_bytes: float
     disk_bytes: float
 
 
-class Use(NamedTuple):
-    """What it used at most, how it ended (its exit code), and what it was stopped for: `time`, `memory`, or nothing."""
+class ResourceUse(NamedTuple):
+    """Run time, peak memory, disk written, and how the process ended.
+
+    `stopped_for` is the limit, `time` or `memory`, beyond which it was stopped; empty if it ended by itself.
+    """
 
     seconds: float
     memory_bytes: int
@@ -32,22 +35,22 @@ class Use(NamedTuple):
     stopped_for: str
 
 
-def watch(process: subprocess.Popen[bytes], allowance: Allowance, folders: Sequence[Path]) -> Use:
-    """Wait for a process that leads a session of its own.
+def monitor(process: subprocess.Popen[bytes], allowed: ResourceLimits, folders: Sequence[Path]) -> ResourceUse:
+    """Wait for a process that leads its own session.
 
-    Memory is what all its processes hold together, shared pages counted once, looked at four times a second.
+    Memory is the sum over its processes, shared pages counted once, measured four times a second.
 
     Args:
         process: the process.
-        allowance: where it is stopped. Disk is only measured, at the end.
-        folders: what it writes to.
+        allowed: beyond this time or memory it is stopped; disk is only measured, at the end.
+        folders: the folders it writes to.
     """
     started, memory_bytes, stopped_for = time.monotonic(), 0, ""
     while process.poll() is None:
         memory_bytes = max(memory_bytes, _memory_bytes(process.pid))
-        if memory_bytes > allowance.memory_bytes:
+        if memory_bytes > allowed.memory_bytes:
             stopped_for = "memory"
-        elif time.monotonic() - started > allowance.seconds:
+        elif time.monotonic() - started > allowed.seconds:
             stopped_for = "time"
         if stopped_for:
             _stop(process)
@@ -55,7 +58,7 @@ def watch(process: subprocess.Popen[bytes], allowance: Allowance, folders: Seque
         time.sleep(POLL_SECONDS)
     exit_code = process.wait()
     disk_bytes = sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
-    return Use(time.monotonic() - started, memory_bytes, disk_bytes, exit_code, stopped_for)
+    return ResourceUse(time.monotonic() - started, memory_bytes, disk_bytes, exit_code, stopped_for)
 
 
 def _memory_bytes(leader: int) -> int:
@@ -69,7 +72,7 @@ def _own_bytes(process: psutil.Process) -> int:
     with suppress(psutil.NoSuchProcess):
         try:
             full = process.memory_full_info()
-        except psutil.AccessDenied:  # what is shared is counted more than once then
+        except psutil.AccessDenied:  # then shared pages are counted once a process
             return int(process.memory_info().rss)
         return int(getattr(full, "pss", full.uss))
     return 0

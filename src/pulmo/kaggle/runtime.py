@@ -1,6 +1,6 @@
-"""What a kernel needs to know of the place it runs in: where its inputs are mounted, and what is not installed there.
+"""A kernel's start on Kaggle: its mounted inputs found, missing packages installed, versions checked.
 
-It runs before anything is installed, so it imports the standard library alone.
+It runs before anything is installed, so it imports only the standard library.
 """
 
 import importlib.metadata
@@ -18,33 +18,33 @@ from typing import Any
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.log import log
 
-ROOT = Path(os.environ.get("PULMO_KAGGLE_ROOT", "/kaggle"))  # elsewhere only in a rehearsal
+ROOT = Path(os.environ.get("PULMO_KAGGLE_ROOT", "/kaggle"))  # another folder in a rehearsal without namespaces
 INPUT, WORKING = ROOT / "input", ROOT / "working"
-SCRATCH = Path(tempfile.gettempdir()) / "pulmo"  # not in `working`, all of which would become the kernel's output
-PRESET = os.environ.get("PULMO_PRESET", "full")  # a rehearsal trains with another
+SCRATCH = Path(tempfile.gettempdir()) / "pulmo"  # not in `working`, which all becomes the kernel's output
+PRESET = os.environ.get("PULMO_PRESET", "full")  # a rehearsal trains with `demo`
 INDEX, VERSIONS = "index.json", "versions.json"
 
 
 def competition_folder(slug: str) -> Path:
-    """Where Kaggle has put a competition's files.
+    """The folder where Kaggle has mounted a competition's files.
 
     Raises:
-        UserError: it has not.
+        UserError: it is not mounted.
     """
     return _mounted(slug, [INPUT / slug, INPUT / "competitions" / slug], "competition_sources")
 
 
 def dataset_folder(slug: str) -> Path:
-    """Where Kaggle has put a dataset, whoever owns it.
+    """The folder where Kaggle has mounted a dataset of any owner.
 
     Raises:
-        UserError: it has not.
+        UserError: it is not mounted.
     """
     return _mounted(slug, [INPUT / slug, *INPUT.glob(f"datasets/*/{slug}")], "dataset_sources")
 
 
 def install_missing(wheels: Path) -> None:
-    """Install what cannot be imported here, from a folder of wheels, for this process and its children.
+    """Install packages that cannot be imported, from a folder of wheels, for this process and its children.
 
     Raises:
         UserError: there is no wheel for this Python.
@@ -68,17 +68,17 @@ def install_missing(wheels: Path) -> None:
     answer = subprocess.run([*pip, *options, *missing], capture_output=True, text=True, check=False)
     if answer.returncode:
         python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        what = f"the wheels do not give Python {python} what is missing: {_last_line(answer.stderr)}"
+        what = f"a missing package has no wheel for Python {python}: {_last_line(answer.stderr)}"
         raise UserError(Fault(str(wheels), what, "Run `kernel build` again"))
     sys.path.insert(0, str(target))
     importlib.invalidate_caches()
 
 
 def check_versions(wheels: Path) -> None:
-    """Print which versions are here, and note each that is not the one the kernel was rehearsed with.
+    """Log the installed versions, with a note for each that differs from the rehearsed one.
 
     Raises:
-        UserError: a package is not here, or is older than pulmo takes.
+        UserError: a package is missing, or older than pulmo supports.
     """
     rehearsed = _read(wheels / VERSIONS)
     found = {package["name"]: _version(package["name"]) for package in rehearsed["packages"]}
@@ -86,15 +86,15 @@ def check_versions(wheels: Path) -> None:
     log(f"Python {platform.python_version()}, {here}")
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if python != rehearsed["python"]:
-        log(f"  note: Python is {python} here; the kernel is made for {rehearsed['python']}")
+        log(f"  note: Python is {python} here; the kernel was built for {rehearsed['python']}")
     faults = []
     for package in rehearsed["packages"]:
         name, version, least = package["name"], found[package["name"]], package["least"]
         if not _is_here(package):
-            faults.append(Fault(name, "is not installed here, nor among the wheels", "Run `kernel build` again"))
+            faults.append(Fault(name, "is neither installed nor among the wheels", "Run `kernel build` again"))
         elif version and _numbers(version) < _numbers(least):
             what = f"is {version} here, and pulmo needs {least} or newer"
-            remedy = 'Have the newest image: "docker_image_pinning_type": "latest" in kernel-metadata.json'
+            remedy = 'Take the newest image: "docker_image_pinning_type": "latest" in kernel-metadata.json'
             faults.append(Fault(name, what, remedy))
         elif version != package["version"]:
             log(f"  note: {name} is {version or 'of unknown version'} here; rehearsed with {package['version']}")
@@ -107,7 +107,7 @@ def _is_here(package: dict[str, Any]) -> bool:
 
 
 def _version(name: str) -> str:
-    """The version of a package; empty where its modules come from another one."""
+    """The version of a package; empty if another package provides its modules."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -115,7 +115,7 @@ def _version(name: str) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """A version's numbers, by which versions are compared, without zeros at the end: 2.10.0 → (2, 10)."""
+    """A version's numbers for comparison, without trailing zeros: 2.10.0 → (2, 10)."""
     numbers = [int(number) for number in re.findall(r"\d+", version.partition("+")[0])]
     while numbers and not numbers[-1]:
         numbers.pop()
@@ -124,9 +124,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _read(path: Path) -> Any:
     if not path.is_file():
-        raise UserError(
-            Fault(str(path), "there is no such file", "The dataset is not the kernel's: build and push both")
-        )
+        remedy = "The dataset does not belong to this kernel: build and push both"
+        raise UserError(Fault(str(path), "there is no such file", remedy))
     return json.loads(path.read_text())
 
 
@@ -134,8 +133,9 @@ def _mounted(slug: str, places: list[Path], source: str) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    there = ", ".join(sorted(path.name for path in INPUT.iterdir())) if INPUT.is_dir() else "nothing"
-    raise UserError(Fault(str(INPUT), f"has no {slug}, but {there}", f"Name it in {source} of kernel-metadata.json"))
+    mounted = ", ".join(sorted(path.name for path in INPUT.iterdir())) if INPUT.is_dir() else ""
+    what = f"{slug} is not mounted (mounted: {mounted or 'nothing'})"
+    raise UserError(Fault(str(INPUT), what, f"Add it to {source} in kernel-metadata.json"))
 
 
 def _last_line(text: str) -> str:

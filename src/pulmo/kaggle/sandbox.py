@@ -1,8 +1,8 @@
-"""A place like Kaggle's machine: `/kaggle/input` read-only, `/kaggle/working` fresh, no network, nothing else of ours.
+"""An environment like Kaggle's machine: `/kaggle/input` read-only, `/kaggle/working` empty, no network.
 
-Where the system allows it, that is a root of its own in namespaces of its own (`unshare`): absolute paths of this
-machine are not there, and there is no network to reach. Elsewhere, a folder stands for `/kaggle`, and Python refuses
-to open sockets; absolute paths and writing to the inputs are not noticed then.
+Where the system allows it, the kernel runs in separate namespaces (`unshare`) with a separate root: local paths do not
+exist there, and the network is unreachable. Elsewhere a folder replaces `/kaggle` and Python refuses to open sockets;
+reading local paths and writing to the inputs go unnoticed then.
 """
 
 import os
@@ -13,18 +13,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-_ALONE = ("unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child")
+_UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child")
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/sys")
 _VENV = "/venv"
 
 _NO_SOCKETS = '''\
-"""Put on the path of a rehearsed kernel and its children: Kaggle has no network for them."""
+"""On the path of a rehearsed kernel and its children: no network, as on Kaggle."""
 
 import errno
 import socket
 
 
-class _Deaf(socket.socket):
+class _OfflineSocket(socket.socket):
     def connect(self, address):
         if self.family in (socket.AF_INET, socket.AF_INET6):
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
@@ -38,20 +38,20 @@ def _no_address(*_, **__):
     raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
-socket.socket, socket.getaddrinfo = _Deaf, _no_address
+socket.socket, socket.getaddrinfo = _OfflineSocket, _no_address
 '''
 
 
 class SandboxConfig(NamedTuple):
-    """What a kernel shall find.
+    """Files and environment of a rehearsed kernel.
 
     Attributes:
-        folder: one of the rehearsal's own, empty: it gets `working`, `tmp` and what the sandbox itself needs.
+        folder: an empty folder for `working`, `tmp` and the sandbox's own files.
         script: the built kernel.
-        inputs: what is mounted where below `/kaggle/input`.
-        venv: the environment it runs in.
-        python_prefix: where that environment's interpreter is installed.
-        variables: of the environment, besides the usual.
+        inputs: the folder mounted at each path below `/kaggle/input`.
+        venv: the virtual environment it runs in.
+        python_prefix: the installation folder of that environment's interpreter.
+        variables: additional environment variables.
     """
 
     folder: Path
@@ -63,33 +63,33 @@ class SandboxConfig(NamedTuple):
 
     @property
     def working(self) -> Path:
-        """What is `/kaggle/working` to the kernel."""
+        """The folder that the kernel finds as `/kaggle/working`."""
         return self.folder / "kaggle" / "working"
 
     @property
     def temporary(self) -> Path:
-        """What is `/tmp` to the kernel."""
+        """The folder that the kernel finds as `/tmp`."""
         return self.folder / "tmp"
 
 
 def has_namespaces() -> bool:
-    """Whether this system lets its users have namespaces."""
+    """Whether this system permits unprivileged namespaces."""
     if shutil.which("unshare") is None:
         return False
-    return subprocess.run([*_ALONE, "true"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 
 
-def start(scene: SandboxConfig, log: Path, namespaces: bool) -> subprocess.Popen[bytes]:
-    """Start the kernel; what it says goes to `log`."""
-    scene.working.mkdir(parents=True)
-    scene.temporary.mkdir()
-    words, variables = _alone(scene) if namespaces else _aside(scene)
+def start(config: SandboxConfig, log: Path, namespaces: bool) -> subprocess.Popen[bytes]:
+    """Start the kernel, with its output redirected to `log`."""
+    config.working.mkdir(parents=True)
+    config.temporary.mkdir()
+    command, variables = _with_namespaces(config) if namespaces else _without_namespaces(config)
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "KAGGLE_KERNEL_RUN_TYPE": "Batch"}
     with log.open("wb") as file:
         return subprocess.Popen(
-            words,
-            cwd=scene.working,
-            env={**environment, **variables, **scene.variables},
+            command,
+            cwd=config.working,
+            env={**environment, **variables, **config.variables},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -97,27 +97,27 @@ def start(scene: SandboxConfig, log: Path, namespaces: bool) -> subprocess.Popen
         )
 
 
-def _alone(scene: SandboxConfig) -> tuple[list[str], dict[str, str]]:
-    """Behind a root of its own, whose mounts go with the last process."""
-    root = scene.folder / "root"
+def _with_namespaces(config: SandboxConfig) -> tuple[list[str], dict[str, str]]:
+    """Command and environment with a separate root, whose mounts end with the last process."""
+    root = config.folder / "root"
     root.mkdir()
     read_only = {place: Path(place) for place in _SYSTEM if Path(place).exists()}
-    read_only |= {_VENV: scene.venv, "/kaggle/src/kernel.py": scene.script}
-    read_only |= {f"/kaggle/input/{name}": path for name, path in scene.inputs.items()}
-    if not str(scene.python_prefix).startswith("/usr"):
-        read_only[str(scene.python_prefix)] = scene.python_prefix
-    writable = {"/kaggle/working": scene.working, "/tmp": scene.temporary, "/dev": Path("/dev")}
+    read_only |= {_VENV: config.venv, "/kaggle/src/kernel.py": config.script}
+    read_only |= {f"/kaggle/input/{name}": path for name, path in config.inputs.items()}
+    if not str(config.python_prefix).startswith("/usr"):
+        read_only[str(config.python_prefix)] = config.python_prefix
+    writable = {"/kaggle/working": config.working, "/tmp": config.temporary, "/dev": Path("/dev")}
     lines = ["set -eu", f"mount -t tmpfs tmpfs {_quoted(root)}"]
     for place, path in {**read_only, **writable}.items():
         lines += _bind(root, place, path, place in read_only)
     run = f"cd /kaggle/working && exec {_VENV}/bin/python /kaggle/src/kernel.py"
     lines += [
         f"mkdir -p {_quoted(root / 'proc')} && mount -t proc proc {_quoted(root / 'proc')}",
-        # Not `exec`: as the first process of its namespace, the kernel would be deaf to signals.
+        # Not `exec`: as the first process of its namespace, the kernel would ignore signals.
         f"chroot {_quoted(root)} /bin/sh -c {_quoted(run)} || exit $?",
         "exit 0",
     ]
-    return [*_ALONE, "sh", "-c", "\n".join(lines)], {"HOME": "/tmp", "TMPDIR": "/tmp"}
+    return [*_UNSHARE, "sh", "-c", "\n".join(lines)], {"HOME": "/tmp", "TMPDIR": "/tmp"}
 
 
 def _bind(root: Path, place: str, path: Path, read_only: bool) -> list[str]:
@@ -133,18 +133,18 @@ def _bind(root: Path, place: str, path: Path, read_only: bool) -> list[str]:
     return lines
 
 
-def _aside(scene: SandboxConfig) -> tuple[list[str], dict[str, str]]:
-    """In a folder that stands for `/kaggle`, without sockets."""
-    kaggle = scene.folder / "kaggle"
-    for name, path in scene.inputs.items():
+def _without_namespaces(config: SandboxConfig) -> tuple[list[str], dict[str, str]]:
+    """Command and environment with a folder in place of `/kaggle`, without sockets."""
+    kaggle = config.folder / "kaggle"
+    for name, path in config.inputs.items():
         (kaggle / "input" / name).parent.mkdir(parents=True, exist_ok=True)
         (kaggle / "input" / name).symlink_to(path.resolve())
-    guard = scene.folder / "guard"
+    guard = config.folder / "guard"
     guard.mkdir()
     (guard / "sitecustomize.py").write_text(_NO_SOCKETS)
-    variables = {"PULMO_KAGGLE_ROOT": kaggle, "PYTHONPATH": guard, "HOME": scene.temporary, "TMPDIR": scene.temporary}
-    words = [str(scene.venv.absolute() / "bin" / "python"), str(scene.script.absolute())]
-    return words, {name: str(path.absolute()) for name, path in variables.items()}
+    variables = {"PULMO_KAGGLE_ROOT": kaggle, "PYTHONPATH": guard, "HOME": config.temporary, "TMPDIR": config.temporary}
+    command = [str(config.venv.absolute() / "bin" / "python"), str(config.script.absolute())]
+    return command, {name: str(path.absolute()) for name, path in variables.items()}
 
 
 def _quoted(path: str | Path) -> str:

@@ -1,20 +1,25 @@
-"""A kernel's single file: the package as a zip, then the kernel as it is written. Equal sources give equal bytes."""
+"""A kernel's single file: pulmo as an embedded zip, then the kernel's source. Equal sources give equal bytes."""
 
 import base64
 import hashlib
 import io
 import zipfile
-from pathlib import Path
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+from string import Template
 
 import pulmo
+from pulmo.competition import Competition
+from pulmo.kaggle.folders import INFER
+from pulmo.kaggle.metadata import dataset_slug
 
 LINE = 120
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_PACKAGE = Path(pulmo.__file__).parent
 
 _SCRIPT = '''\
-# Built by `pulmo {name} kernel build`, not to be edited: this block brings the package pulmo {version}, as a zip;
-# after it comes {source} as it is written.
+# Built by `pulmo {name} kernel build`; not to be edited. This block unpacks pulmo {version}, embedded as a zip; the
+# kernel's source follows it.
 import base64
 import os
 import sys
@@ -25,18 +30,18 @@ PULMO = """
 """
 
 
-def bring_pulmo() -> None:
+def unpack_pulmo() -> None:
     package = base64.b85decode("".join(PULMO.split()))
     path = os.path.join(tempfile.gettempdir(), "pulmo-{digest}.zip")
     if not holds(path, package):
-        # Whatever lies there is not the package: it is replaced, or left alone where it is another user's.
-        handle, started = tempfile.mkstemp(prefix="pulmo-", suffix=".zip")
+        # Another file of that name is replaced; where another user owns it, a file of another name is used.
+        handle, partial = tempfile.mkstemp(prefix="pulmo-", suffix=".zip")
         with open(handle, "wb") as file:
             file.write(package)
         try:
-            os.replace(started, path)
+            os.replace(partial, path)
         except OSError:
-            path = started
+            path = partial
     if path not in sys.path:
         sys.path.insert(0, path)
 
@@ -44,48 +49,78 @@ def bring_pulmo() -> None:
 def holds(path: str, package: bytes) -> bool:
     try:
         with open(path, "rb") as file:
-            own = os.fstat(file.fileno()).st_uid == os.geteuid()  # or its owner may change it afterwards
+            own = os.fstat(file.fileno()).st_uid == os.geteuid()  # another owner could change it afterwards
             return own and file.read() == package
     except OSError:
         return False
 
 
-bring_pulmo()
+unpack_pulmo()
 
 {kernel}'''
 
 
-def build_script(competition: str, source: Path) -> str:
+def kernel_source(competition: Competition, kind: str) -> str:
+    """The source of a competition's kernel: the template `kernel_template.py` with the competition's stages.
+
+    Args:
+        competition: the competition.
+        kind: `infer`, for the stage `predict` alone, or `train`, for all stages.
+    """
+    stages = [competition.stage("predict")] if kind == INFER else competition.stages
+    values = {
+        "title": competition.title,
+        "inputs": "the test set and a trained model" if kind == INFER else "the training and test sets",
+        "outputs": "submission.csv" if kind == INFER else "a trained model and submission.csv",
+        "dataset": dataset_slug(competition, kind),
+        "competition": competition.name,
+    }
+    lines: list[str] = []
+    for line in (resources.files("pulmo.kaggle") / "kernel_template.py").read_text().splitlines(keepends=True):
+        repeated = stages if "$stage" in line else stages[:1]
+        lines += [Template(line).substitute(values, stage=spec.name, summary=spec.summary) for spec in repeated]
+    return "".join(lines)
+
+
+def build_script(competition: str, source: str) -> str:
     """The single file of a kernel.
 
     Args:
         competition: its name.
-        source: the kernel as it is written.
+        source: the kernel's source.
     """
     package = package_zip()
     encoded = base64.b85encode(package).decode()
     return _SCRIPT.format(
         name=competition,
         version=pulmo.__version__,
-        source=source.as_posix(),
         package="\n".join(encoded[start : start + LINE] for start in range(0, len(encoded), LINE)),
         digest=hashlib.sha256(package).hexdigest()[:16],
-        kernel=source.read_text(),
+        kernel=source,
     )
 
 
 def package_zip() -> bytes:
-    """The package's sources and settings as a zip, byte for byte the same whenever and wherever it is made."""
+    """The package's sources and data as a zip, byte for byte the same whenever and wherever it is made."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
-        for path in package_files():
-            member = zipfile.ZipInfo(path.relative_to(_PACKAGE.parent).as_posix(), _EPOCH)
+        for name, content in package_files().items():
+            member = zipfile.ZipInfo(name, _EPOCH)
             member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 3
             member.external_attr = 0o100644 << 16
-            opened.writestr(member, path.read_bytes(), compresslevel=9)
+            opened.writestr(member, content, compresslevel=9)
     return archive.getvalue()
 
 
-def package_files() -> list[Path]:
-    """The package's sources and settings."""
-    return sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".toml"))
+def package_files() -> dict[str, bytes]:
+    """The package's sources and settings by their path, `pulmo/…`, in the order of the paths."""
+    return dict(sorted(_files_in(resources.files("pulmo"), "pulmo")))
+
+
+def _files_in(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            yield from _files_in(entry, path)
+        elif entry.name.endswith((".py", ".toml")):
+            yield path, entry.read_bytes()

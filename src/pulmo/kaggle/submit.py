@@ -1,7 +1,7 @@
-"""A submission sent, and waited for until Kaggle has scored it; each step stands in the ledger before the next.
+"""A submission sent to Kaggle and its score awaited; each step is recorded in the ledger before the next.
 
-What was sent carries the first digits of its SHA-256 in its description, by which Kaggle's own list tells whether a
-send that was cut off has arrived.
+The description of a submission contains the first digits of the file's SHA-256, by which Kaggle's list shows whether an
+interrupted submission has arrived.
 """
 
 import time
@@ -22,16 +22,16 @@ from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle import ledger, waiting
-from pulmo.kaggle.client import connected, fault_of, tried_once
+from pulmo.kaggle.client import connected, fault_of, without_retries
 from pulmo.kaggle.ledger import LEDGER, Entry
 from pulmo.kaggle.upload import put_file
 from pulmo.kaggle.waiting import wait_for
 from pulmo.pipeline.log import log
 
-LISTED = 100  # submissions asked for at a time
-LISTED_WITHIN = 6  # looks into Kaggle's list, which shows a new submission a little late
-_ASKED_FIRST = (
-    "The same command asks Kaggle first whether it has the file, and sends nothing twice. If your submissions' page on "
+PAGE_SIZE = 100  # submissions a request
+MAX_LISTINGS = 6  # requests until Kaggle's list, which lags, shows a new submission
+_CHECKED_FIRST = (
+    "The same command checks first whether Kaggle has the file, and sends nothing twice. If your submissions' page on "
     "Kaggle does not show it, send it with --resend"
 )
 
@@ -44,15 +44,14 @@ def submit(slug: str, path: Path, entry: Entry, resend: bool = False) -> Entry:
     Args:
         slug: the competition's on Kaggle.
         path: the file.
-        entry: what the ledger shall say of it; with a `kernel`, that version is submitted and `path` is its output.
-        resend: send it although Kaggle has it or may have it.
+        entry: its row in the ledger; with a `kernel`, that version is submitted and `path` is its output.
+        resend: send it even if Kaggle has it or may have it.
 
     Returns:
         Its last row in the ledger.
 
     Raises:
-        UserError: Kaggle refuses or rejects it, or cannot be reached, or may have it already; the ledger says how far
-            it came.
+        UserError: Kaggle refuses or rejects it, cannot be reached, or may have it already; the ledger has its state.
     """
     with connected() as client:
         competitions = client.competitions.competition_api_client
@@ -73,41 +72,41 @@ def _sent_before(competitions: Any, slug: str, entry: Entry) -> Entry | None:
     """The ledger's row of the same file if Kaggle has it, with its number there.
 
     Raises:
-        UserError: Kaggle may have it, and does not list it.
+        UserError: Kaggle may have it but does not list it.
     """
     known = ledger.find(LEDGER, entry)
     if known is None:
         return None
     if not known.ref:
-        log(f"The ledger says that this file was being sent on {known.when}: asking Kaggle whether it arrived …")
+        log(f"Sending this file was interrupted on {known.when}: checking whether Kaggle has it …")
         ref = _ref_in_list(competitions, slug, known)
         if not ref and known.status == ledger.FAILED:
-            log("It did not: it is sent again.")
+            log("Kaggle does not have it: it is sent again.")
             return None
         if not ref:
             raise UserError(_may_have_arrived(slug, f"the send of {known.when} was cut off"))
         known = ledger.append(LEDGER, known._replace(ref=ref, status=ledger.PENDING))
-    log(f"This very file was sent on {known.when} (“{known.message}”): it is not sent again.")
+    log(f"This file was sent on {known.when} (“{known.message}”): it is not sent again.")
     return known
 
 
 def _may_have_arrived(slug: str, why: str) -> Fault:
     what = f"may have this file: {why}, and Kaggle's list of your submissions does not show it yet"
-    return Fault(slug, what, _ASKED_FIRST)
+    return Fault(slug, what, _CHECKED_FIRST)
 
 
 def _check_kind(competitions: Any, slug: str, entry: Entry) -> None:
-    """A code competition takes kernel versions, any other files."""
+    """Check that a code competition gets a kernel version, any other a file."""
     request = ApiGetCompetitionRequest()
     request.competition_name = slug
     competition = competitions.get_competition(request)
     if competition.submissions_disabled:
-        raise UserError(Fault(slug, "takes no submissions any more", "Score it with `pulmo … score` instead"))
+        raise UserError(Fault(slug, "accepts no more submissions", "Score it with `pulmo … score` instead"))
     if competition.is_kernels_submissions_only and not entry.kernel:
         remedy = "Push the kernel (`kernel push`), then name its version with --kernel-version"
-        raise UserError(Fault(slug, "is a code competition: it takes kernels, not files", remedy))
+        raise UserError(Fault(slug, "is a code competition: it accepts kernels, not files", remedy))
     if entry.kernel and not competition.is_kernels_submissions_only:
-        raise UserError(Fault(slug, "takes files, not kernels", "Leave --kernel-version out"))
+        raise UserError(Fault(slug, "accepts files, not kernels", "Leave --kernel-version out"))
 
 
 def _send(client: Any, slug: str, path: Path, entry: Entry) -> Entry:
@@ -115,23 +114,24 @@ def _send(client: Any, slug: str, path: Path, entry: Entry) -> Entry:
     try:
         token = "" if entry.kernel else _upload(competitions, slug, path)
     except BaseException:
-        ledger.append(LEDGER, entry._replace(status=ledger.FAILED))  # bytes alone are no submission
+        ledger.append(LEDGER, entry._replace(status=ledger.FAILED))  # an upload alone is no submission
         raise
-    # From here on Kaggle may have it, whatever is answered: only its own list or the user can tell that it has not.
+    # From here on Kaggle may have it, whatever the answer: only its list or the user can rule that out.
     try:
-        with tried_once(client, COMPETITIONS, "CreateCodeSubmission" if entry.kernel else "CreateSubmission"):
+        with without_retries(client, COMPETITIONS, "CreateCodeSubmission" if entry.kernel else "CreateSubmission"):
             response = _create(competitions, slug, path, entry, token)
     except requests.RequestException as error:
         fault = fault_of("Kaggle", error)
-        raise UserError(Fault(fault.where, fault.what, f"{fault.remedy}. {_ASKED_FIRST}")) from None
+        raise UserError(Fault(fault.where, fault.what, f"{fault.remedy}. {_CHECKED_FIRST}")) from None
     ref = str(response.ref or "") or _ref_when_listed(competitions, slug, entry)
     if not ref:
-        raise UserError(_may_have_arrived(slug, f"Kaggle answered without a number ({response.message or 'no words'})"))
+        why = f"Kaggle's answer has no submission number ({response.message or 'no message'})"
+        raise UserError(_may_have_arrived(slug, why))
     return ledger.append(LEDGER, entry._replace(ref=ref, status=ledger.PENDING))
 
 
 def _upload(competitions: Any, slug: str, path: Path) -> str:
-    """Send a file's bytes; the token by which Kaggle knows them."""
+    """Upload a file's bytes; Kaggle's token for them."""
     start = ApiStartSubmissionUploadRequest()
     start.competition_name = slug
     start.file_name = path.name
@@ -143,7 +143,7 @@ def _upload(competitions: Any, slug: str, path: Path) -> str:
 
 
 def _create(competitions: Any, slug: str, path: Path, entry: Entry, token: str) -> Any:
-    """Make the submission: of the bytes sent before, or of a kernel's version."""
+    """Create the submission, of an uploaded file or of a kernel's version."""
     request: Any = ApiCreateCodeSubmissionRequest() if entry.kernel else ApiCreateSubmissionRequest()
     request.competition_name = slug
     request.submission_description = f"{entry.message} {_tag(entry)}"
@@ -157,8 +157,8 @@ def _create(competitions: Any, slug: str, path: Path, entry: Entry, token: str) 
 
 
 def _ref_when_listed(competitions: Any, slug: str, entry: Entry) -> str:
-    """A submission's number, once Kaggle's list shows it; empty if it does not for some time."""
-    for _ in range(LISTED_WITHIN):
+    """A submission's number, once Kaggle's list shows it; empty if it does not within some time."""
+    for _ in range(MAX_LISTINGS):
         with suppress(requests.RequestException):
             if ref := _ref_in_list(competitions, slug, entry):
                 return ref
@@ -167,10 +167,10 @@ def _ref_when_listed(competitions: Any, slug: str, entry: Entry) -> str:
 
 
 def _ref_in_list(competitions: Any, slug: str, entry: Entry) -> str:
-    """The number of a submission in Kaggle's own list, found by its description; empty if it is not there."""
+    """The number of a submission in Kaggle's list, found by its description; empty if it is not listed."""
     request = ApiListSubmissionsRequest()
     request.competition_name = slug
-    request.page_size = LISTED
+    request.page_size = PAGE_SIZE
     while True:
         answer = competitions.list_submissions(request)
         for one in answer.submissions or []:
@@ -182,7 +182,7 @@ def _ref_in_list(competitions: Any, slug: str, entry: Entry) -> str:
 
 
 def _scored(competitions: Any, entry: Entry) -> Entry:
-    """Wait until Kaggle has scored it. Stopped while it waits, the same command goes on waiting."""
+    """Wait until Kaggle has scored it; after an interruption, the same command continues to wait."""
     if entry.status == ledger.COMPLETE:
         return entry
     request = ApiGetSubmissionRequest()
@@ -192,7 +192,7 @@ def _scored(competitions: Any, entry: Entry) -> Entry:
         submission = competitions.get_submission(request)
         return None if submission.status == SubmissionStatus.PENDING else submission
 
-    log("Waiting for the score; the same command goes on from here if it is stopped.")
+    log("Waiting for the score; if interrupted, the same command continues to wait.")
     return _final(wait_for("Kaggle scores it", judged), entry)
 
 
@@ -203,5 +203,5 @@ def _final(submission: Any, entry: Entry) -> Entry:
     if entry.status != ledger.ERROR:
         ledger.append(LEDGER, entry._replace(status=ledger.ERROR))
     reason = submission.error_description or "no reason given"
-    remedy = "Mend the file (or the kernel, whose log says more), then submit the new one"
+    remedy = "Correct the file (or the kernel, see its log), then submit the new one"
     raise UserError(Fault(f"{entry.competition}, submission {entry.ref}", f"Kaggle rejected it: {reason}", remedy))

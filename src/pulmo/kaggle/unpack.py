@@ -1,4 +1,4 @@
-"""A zip archive unpacked without trusting it: nothing outside the folder, no links, no bomb."""
+"""A zip archive unpacked safely: no file outside the folder, no links, no zip bomb."""
 
 import errno
 import lzma
@@ -16,12 +16,12 @@ from typing import IO
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.progress import track
 
-MOST_TIMES_LARGER = 200  # than the archive: tables of zeros reach 100, a bomb 1,000 and more
+MAX_RATIO = 200  # of unpacked to packed size: tables of zeros reach 100, zip bombs 1,000 and more
 SPARE_BYTES = 2**30
 COPY_BYTES = 2**20
 
 
-# What zipfile raises of bytes that are no sound archive.
+# The exceptions of zipfile for damaged archives.
 _DAMAGED = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -37,19 +37,19 @@ _DAMAGED = (
 
 
 class DamagedArchiveError(UserError):
-    """An archive that must be fetched again."""
+    """An archive that must be downloaded again."""
 
 
 def unpack(archive: Path, folder: Path) -> int:
-    """Unpack an archive into a folder; files that are there, with the archive's bytes, are kept.
+    """Unpack an archive into a folder; existing files with equal bytes are kept.
 
     Returns:
-        How many files the archive holds.
+        The number of files in the archive.
 
     Raises:
         DamagedArchiveError: it is no zip archive, is damaged, or would write outside the folder.
-        UserError: it would fill the disk. In all cases nothing has been written, unless a file inside turned out to be
-            damaged.
+        UserError: it would fill the disk. In all cases nothing is written, unless a member is found damaged while it
+            is unpacked.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -70,28 +70,28 @@ def _damaged(archive: Path, error: Exception) -> DamagedArchiveError:
 
 def _check(archive: Path, files: list[zipfile.ZipInfo]) -> None:
     faults = [
-        Fault(str(archive), f"{member.filename!r} {why}", "Do not trust this archive: download it again")
+        Fault(str(archive), f"{member.filename!r} {why}", "The archive is unsafe: download it again")
         for member in files
-        if (why := _distrusted(member))
+        if (why := _unsafe(member))
     ]
     if faults:
         raise DamagedArchiveError(faults)
     total = sum(member.file_size for member in files)
-    if total > MOST_TIMES_LARGER * archive.stat().st_size:
-        what = f"would unpack to {total / 2**30:.1f} GiB, over {MOST_TIMES_LARGER} times its size"
-        raise DamagedArchiveError(Fault(str(archive), what, "Do not trust this archive: download it again"))
+    if total > MAX_RATIO * archive.stat().st_size:
+        what = f"would unpack to {total / 2**30:.1f} GiB, over {MAX_RATIO} times its size"
+        raise DamagedArchiveError(Fault(str(archive), what, "The archive is unsafe: download it again"))
 
 
 def _check_space(folder: Path, missing: list[zipfile.ZipInfo]) -> None:
-    wanted = sum(member.file_size for member in missing)
+    needed = sum(member.file_size for member in missing)
     free = shutil.disk_usage(_existing(folder)).free - SPARE_BYTES
-    if wanted > free:
-        what = f"needs {wanted / 2**30:.1f} GiB more, of which {max(free, 0) / 2**30:.1f} GiB can be had"
-        raise UserError(Fault(str(folder), what, "Free some space; what is unpacked is kept"))
+    if needed > free:
+        what = f"needs {needed / 2**30:.1f} GiB more, of which {max(free, 0) / 2**30:.1f} GiB are free"
+        raise UserError(Fault(str(folder), what, "Free some space; the unpacked files are kept"))
 
 
-def _distrusted(member: zipfile.ZipInfo) -> str:
-    """Why a member is not to be unpacked; empty if it is."""
+def _unsafe(member: zipfile.ZipInfo) -> str:
+    """The reason why a member must not be unpacked; empty if it is safe."""
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in member.filename or not path.parts:
         return "would be written outside the folder"
@@ -106,14 +106,14 @@ def _unpack_file(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with started.open("wb") as copy, _source(archive, opened, member) as source:
-            shutil.copyfileobj(source, copy, COPY_BYTES)  # checks the CRC, and never gives more than it says
+            shutil.copyfileobj(source, copy, COPY_BYTES)  # checks the CRC, and never reads more than the declared size
         started.replace(target)
     except OSError as error:
         _remove(started)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # told by the command line
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # explained by the command line
             raise
         what = f"{member.filename!r} cannot be written ({error.strerror})"
-        raise UserError(Fault(str(folder), what, "Move what is in its way, or choose another --data")) from None
+        raise UserError(Fault(str(folder), what, "Move the file in its place, or choose another --data")) from None
     except BaseException:
         _remove(started)
         raise
@@ -126,7 +126,7 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def _source(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
-    """A member opened; the error of a damaged one without a number of the system's (bz2's) is told as damage."""
+    """A member opened; an OSError without an errno, as bz2 raises, means that it is damaged."""
     try:
         with opened.open(member) as source:
             yield source
@@ -137,7 +137,7 @@ def _source(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> 
 
 
 def _is_whole(folder: Path, member: zipfile.ZipInfo) -> bool:
-    """Whether the file is there with the member's bytes; equal sizes alone do not say so."""
+    """Whether the file exists with the member's bytes, by size and CRC."""
     crc = 0
     try:
         with (folder / member.filename).open("rb") as file:
@@ -145,7 +145,7 @@ def _is_whole(folder: Path, member: zipfile.ZipInfo) -> bool:
                 return False
             while chunk := file.read(COPY_BYTES):
                 crc = zlib.crc32(chunk, crc)
-    except OSError:  # it is not there, or not to be read: writing it will tell why
+    except OSError:  # missing or unreadable: writing it gives the reason
         return False
     return crc == member.CRC
 

@@ -1,15 +1,15 @@
-"""A file put where Kaggle says."""
+"""A file uploaded to an address given by Kaggle."""
 
 from pathlib import Path
 
-from pulmo.kaggle.client import in_plain_words, web_session
+from pulmo.kaggle.client import as_user_errors, web_session
 
 
 def put_file(path: Path, url: str) -> None:
-    """Send a file's bytes to the address that Kaggle gave for it.
+    """Upload a file's bytes to the signed address that Kaggle gave for it.
 
     Raises:
-        UserError: it did not arrive.
+        UserError: the upload failed.
     """
-    with in_plain_words(f"sending {path.name}"), web_session() as session, path.open("rb") as file:
+    with as_user_errors(f"sending {path.name}"), web_session() as session, path.open("rb") as file:
         session.put(url, data=file).raise_for_status()

@@ -1,4 +1,4 @@
-"""Waiting for Kaggle to be done with something."""
+"""Polling until Kaggle has finished a task."""
 
 import time
 from collections.abc import Callable
@@ -12,27 +12,31 @@ from pulmo.pipeline.progress import bar
 T = TypeVar("T")
 
 POLL_SECONDS = 10.0
-FAILURES_BORNE = 6  # of Kaggle's servers, in a row
+MAX_FAILURES = 6  # consecutive errors of Kaggle's servers
 
 
-def wait_for(title: str, ask: Callable[[], T | None]) -> T:
-    """Ask now and then until there is an answer, and bear with errors that pass; `title` stands beside the clock."""
+def wait_for(title: str, poll: Callable[[], T | None]) -> T:
+    """Call `poll` at intervals until it returns a result, through temporary errors; `title` labels the clock.
+
+    Raises:
+        requests.RequestException: an error that is not temporary, or too many in a row.
+    """
     failures = 0
     with bar() as display:
         display.add_task(title, total=None)
         while True:
             try:
-                answer = ask()
+                result = poll()
                 failures = 0
             except requests.RequestException as error:
                 failures += 1
-                if failures > FAILURES_BORNE or not _passes(error):
+                if failures > MAX_FAILURES or not _is_temporary(error):
                     raise
-                answer = None
-            if answer is not None:
-                return answer
+                result = None
+            if result is not None:
+                return result
             time.sleep(POLL_SECONDS)
 
 
-def _passes(error: requests.RequestException) -> bool:
+def _is_temporary(error: requests.RequestException) -> bool:
     return not isinstance(error, requests.HTTPError) or status_of(error) in TRANSIENT

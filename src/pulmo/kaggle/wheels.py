@@ -1,4 +1,4 @@
-"""Wheels for Kaggle's Pythons, fetched by pip once and kept; and under which licences they are."""
+"""Wheels for Kaggle's Pythons, downloaded once by pip and cached; and their licences."""
 
 import csv
 import email
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,18 +25,18 @@ LICENCES = "licences.csv"
 _PLATFORMS = [*(f"manylinux_2_{minor}_x86_64" for minor in range(35, 4, -1)), "manylinux2014_x86_64", "linux_x86_64"]
 
 
-def bring_wheels(needed: dict[str, Sequence[Package]], folder: Path) -> list[tuple[str, str, str]]:
-    """Put the wheels of packages into a folder, with an index for the kernel and a list of licences.
+def collect_wheels(needed: Mapping[str, Sequence[Package]], folder: Path) -> list[tuple[str, str, str]]:
+    """Collect the wheels of packages in a folder, with an index for the kernel and a list of licences.
 
     Args:
         needed: packages by the version of Python that needs them.
-        folder: where they go; made anew.
+        folder: the folder; replaced.
 
     Returns:
         Name, version and licence of each package.
 
     Raises:
-        UserError: a wheel cannot be fetched.
+        UserError: a wheel cannot be downloaded.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ def _wheels(python: str, packages: Sequence[Package]) -> list[Path]:
     cache.mkdir(parents=True, exist_ok=True)
     absent = [package for package in packages if _find(cache, package, python) is None]
     if absent:
-        log(f"Fetching {len(absent)} wheels for Python {python} …")
+        log(f"Downloading {len(absent)} wheels for Python {python} …")
         _download(python, absent, cache)
     found = [_find(cache, package, python) for package in packages]
     return [wheel for wheel in found if wheel is not None]
@@ -77,7 +77,7 @@ def _find(cache: Path, package: Package, python: str) -> Path | None:
 
 @cache
 def _fitting(python: str) -> frozenset[Tag]:
-    """What a wheel may say it is for."""
+    """The tags of wheels that fit a version of Python."""
     version = (int(python.partition(".")[0]), int(python.partition(".")[2]))
     abi = f"cp{version[0]}{version[1]}"
     own = cpython_tags(version, abis=[abi, "abi3", "none"], platforms=_PLATFORMS)
@@ -93,13 +93,13 @@ def _download(python: str, packages: Collection[Package], cache: Path) -> None:
     absent = [package.name for package in packages if _find(cache, package, python) is None]
     if absent:
         reason = ([line for line in answer.stderr.splitlines() if "ERROR" in line] or ["pip gave no reason"])[-1]
-        what = f"no wheel could be fetched for Python {python} ({reason.removeprefix('ERROR: ')})"
-        remedy = f"Connect to the internet once: wheels are kept in {CACHE}"
+        what = f"no wheel could be downloaded for Python {python} ({reason.removeprefix('ERROR: ')})"
+        remedy = f"Connect to the internet once: wheels are cached in {CACHE}"
         raise UserError(Fault(", ".join(absent), what, remedy))
 
 
 def _licence(folder: Path, package: Package) -> str:
-    """What a package's own metadata say: an expression, a name, or a classifier."""
+    """The licence in a package's metadata: an expression, a name, or a classifier."""
     wheel = next(
         path
         for path in sorted(folder.glob("*.whl"))
@@ -112,5 +112,5 @@ def _licence(folder: Path, package: Package) -> str:
         text.rpartition(" :: ")[2] for text in metadata.get_all("Classifier", []) if text.startswith("License :: ")
     ]
     given = str(metadata["License-Expression"] or metadata["License"] or "").strip()
-    # Some put the whole text there: its first line then tells little, and the classifier more.
+    # Some hold the whole text, whose first line is less informative than the classifier.
     return given if given and "\n" not in given else "; ".join(classifiers) or given.partition("\n")[0] or "unknown"

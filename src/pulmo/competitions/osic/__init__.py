@@ -1,6 +1,6 @@
 """Lung-function decline: chest CT and spirometry in, FVC with its confidence for any week out."""
 
-from pulmo.competition import Competition, StageSpec
+from pulmo.competition import Competition, KernelRules, StageSpec
 
 _SLICES = ("features/lung_slices", "features/sliced_patients")
 _FEATURES = ("features/visit_pairs", "features/scan_statistics", "features/folds", "features/description")
@@ -66,4 +66,5 @@ COMPETITION = Competition(
         writes=("table", "predictions", "scores"),
         settings="",
     ),
+    kernel=KernelRules(cpu_hours=9, gpu_hours=4),
 )
