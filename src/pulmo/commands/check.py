@@ -120,14 +120,14 @@ def _described(path: Path, name: str) -> tuple[str, str]:
     if path.is_dir():
         files = files_below(path)
         size = sum(file.stat().st_size for file in files)
-        return f"{'the folder' if name == '.' else name}: {len(files):,} files, {_gigabytes(size)}", OK
+        return f"{'the folder' if name == '.' else name}: {len(files):,} files, {_size(size)}", OK
     if path.is_file():
-        return f"{name}: {_gigabytes(path.stat().st_size)}", OK
+        return f"{name}: {_size(path.stat().st_size)}", OK
     return name, "missing"
 
 
 def _row_for_each_count(found: DataCheck) -> list[dict[str, str]]:
-    return [_row(name, f"{count:,}" if isinstance(count, int) else count) for name, count in found.counts.items()]
+    return [_row(name, f"{count:,}" if isinstance(count, int) else count, "") for name, count in found.counts.items()]
 
 
 def _resources(found: DataCheck, work: Path) -> tuple[list[dict[str, str]], list[Fault]]:
@@ -140,7 +140,7 @@ def _resources(found: DataCheck, work: Path) -> tuple[list[dict[str, str]], list
     }
     for name, (needed, available, where, remedy) in free.items():
         if needed:
-            words = f"about {_gigabytes(needed)} needed, {_gigabytes(available)} free"
+            words = f"about {_size(needed)} needed, {_size(available)} free"
             wrong = [Fault(where, f"{name}: {words}", remedy)] if needed > available else []
             rows.append(_row(name, words, _result(wrong)))
             faults += wrong
@@ -151,5 +151,6 @@ def _result(faults: tuple[Fault, ...] | list[Fault]) -> str:
     return "fault" if faults else OK
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+def _size(size: int) -> str:
+    unit, name = next(((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if size >= unit), (1e3, "kB"))
+    return f"{size / unit:.1f} {name}"

@@ -248,7 +248,8 @@ def _presets(competition: Competition, model: type[Section]) -> Iterator[Fault]:
 
 
 def _file(competition: Competition, module: str) -> str:
-    return f"competitions/{competition.name}/{module.replace('.', '/')}.py"
+    path = "figures/__init__" if module == "figures" else module.replace(".", "/")
+    return f"competitions/{competition.name}/{path}.py"
 
 
 def _signature(method: Callable[..., Any]) -> str:
