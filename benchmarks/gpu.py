@@ -391,9 +391,7 @@ def _task(case: Case) -> tuple[training.Task, int]:
     config = (resources.files(f"pulmo.competitions.{case.competition}") / "config.toml").read_text()
     changed = [*(SMALL[case.competition] if case.small else ())]
     changed += [f"{case.stage}.start={case.start}"] if case.start and not case.small else []
-    settings = load_settings(
-        find_competition(case.competition).module("settings").Settings, config, case.preset, changed
-    )
+    settings: Any = load_settings(find_competition(case.competition).settings, config, case.preset, changed)
     s, features = getattr(settings, case.stage), settings.features
     keras.utils.set_random_seed(0)
     if case.competition == "osic":

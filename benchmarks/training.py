@@ -68,7 +68,8 @@ def osic_cnn(size: int, preset: str) -> Task:
     from pulmo.pipeline.settings import load_settings
 
     config = (resources.files("pulmo.competitions.osic") / "config.toml").read_text()
-    s = load_settings(find_competition("osic").module("settings").Settings, config, preset).train_cnn
+    settings: Any = load_settings(find_competition("osic").settings, config, preset)
+    s = settings.train_cnn
     network = osic_cnn(OsicCnnParameters(size, s.stem, s.filters, s.dense, s.dropout, -1.0), 6, Scale(-1000, 400, 0.25))
     rng = np.random.default_rng(0)
     target = np.stack([rng.random((IMAGES, 9)), rng.normal(size=(IMAGES, 9)), np.ones((IMAGES, 9))], -1)
@@ -86,7 +87,7 @@ def dsb_cnn(size: int, preset: str) -> Task:
 
     config = (resources.files("pulmo.competitions.dsb") / "config.toml").read_text()
     shape = f"features.size=[{round(0.4 * size)},{size},{size}]"
-    s = load_settings(find_competition("dsb").module("settings").Settings, config, preset, [shape])
+    s: Any = load_settings(find_competition("dsb").settings, config, preset, [shape])
     network = network_of(s.train_cnn, VolumeFormat("CT", s.features.lung_format()))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return Task(network, loss, {}, (np.arange(IMAGES)[:, None] % 2).astype(np.float32), np.int16, "same", "zyxc")

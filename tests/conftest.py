@@ -26,7 +26,7 @@ SHARED_DATA = ROOT / "../shared/data"
 
 TOY = {
     "__init__.py": """
-from pulmo.competition import Competition, StageSpec
+from pulmo.competition import ALL_SETTINGS, Competition, StageSpec
 
 COMPETITION = Competition(
     name="toy", title="Sums of squares", kaggle_slug="toy-squares", submission_columns=("id", "square"),
@@ -36,7 +36,7 @@ COMPETITION = Competition(
         StageSpec("square", "squares", reads=("features/numbers",), writes=("squares", "parts")),
         StageSpec("total", "their sum", reads=("square/squares", "square/parts"), writes=("total",)),
     ),
-    cv=StageSpec("cv", "nothing", reads=("features/numbers",), writes=("table",), settings=""),
+    cv=StageSpec("cv", "nothing", reads=("features/numbers",), writes=("table",), settings=ALL_SETTINGS),
 )
 """,
     "config.toml": """

@@ -11,8 +11,8 @@ LARGEST_PAGE = 15e6
 
 def sections_of(run: Run, *names: str) -> list[Section]:
     """The sections of those names, by default all; a figure that fails is a warning, so the test fails."""
-    modules = {name: run.competition.module(f"figures.{name}").FIGURES for name in names or SECTIONS}
-    return [draw_section(run, name, figures) for name, figures in modules.items()]
+    modules = {name: run.competition.figure_section(name) for name in names or SECTIONS}
+    return [draw_section(run, name, module.FIGURES) for name, module in modules.items() if module]
 
 
 def figures_of(sections: list[Section]) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""The commands, their options and their help, and nothing else."""
+"""The command line: commands, options and help texts."""
 
 from functools import cache
 from pathlib import Path
@@ -6,49 +6,50 @@ from typing import Annotated, Literal
 
 import typer
 
-from pulmo.competition import Accelerator, Competition, competition_names, find_competition
+from pulmo.competition import Accelerator, Competition, StageSpec, competition_names, find_competition
 
-# The modules behind the commands are imported inside them, so that `score` does not wait for what `run` needs.
+# The modules behind the commands are imported inside them, so that `score` does not load what `run` needs.
 
 LARGEST_SEED = 32_767
-"""The seeds of folds within folds, which follow from it, are below 2³²."""
+"""Seeds of nested folds are derived from it and must stay below 2³²."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; of faults, all.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Kaggle's files. Default: data/<slug>.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result, or all faults, as JSON.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of Kaggle's files. Default: data/<slug>.", show_default=False)
+]
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", help="Where submission.csv and score.json go. Default: submissions/<name>/<run>.", show_default=False
+        "--out", help="Folder for submission.csv and score.json. Default: submissions/<name>/<run>.", show_default=False
     ),
 ]
 Work = Annotated[
     Path | None,
-    typer.Option("--work", help="What the stages make. Default: work/<name>/<run>.", show_default=False),
+    typer.Option("--work", help="Folder for intermediate results. Default: work/<name>/<run>.", show_default=False),
 ]
-RunName = Annotated[
-    str | None, typer.Option("--run", help="The run's name. Default: the preset's.", show_default=False)
-]
-Preset = Annotated[str, typer.Option("--preset", help="A named block of settings in config.toml.")]
+RunName = Annotated[str | None, typer.Option("--run", help="Name of the run. Default: the preset.", show_default=False)]
+Preset = Annotated[str, typer.Option("--preset", help="Preset of settings in config.toml: demo, fast, full …")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Replace a setting: section.key=value. May be repeated.", show_default=False),
+    typer.Option("--set", help="Override a setting: section.key=value. May be repeated.", show_default=False),
 ]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed: the same one gives the same results.")
-]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed.")]
 Cluster = Annotated[
-    str | None, typer.Option("--cluster", help="A Dask scheduler for the scans: tcp://host:port.", show_default=False)
+    str | None,
+    typer.Option(
+        "--cluster", help="Address of a Dask scheduler that reads the scans: tcp://host:port.", show_default=False
+    ),
 ]
-Device = Annotated[Literal["auto", "cpu", "gpu"], typer.Option("--device", help="Where networks are trained.")]
+Device = Annotated[Literal["auto", "cpu", "gpu"], typer.Option("--device", help="Device for training and prediction.")]
 Model = Annotated[
     Path | None,
-    typer.Option("--model", help="predict only: a trained model/ from anywhere.", show_default=False),
+    typer.Option("--model", help="Folder of a trained model. Only for predict.", show_default=False),
 ]
-Train = Annotated[bool, typer.Option("--train", help="The kernel that trains; without it, the one that predicts.")]
-Submission = Annotated[Path, typer.Argument(help="A submission.csv.", show_default=False)]
+Train = Annotated[bool, typer.Option("--train", help="The training kernel instead of the inference kernel.")]
+Submission = Annotated[Path, typer.Argument(help="Submission file (CSV).", show_default=False)]
 
 app = typer.Typer(
-    help="Kaggle's chest-imaging competitions: raw files in, a validated submission and an honest score out.",
+    help="Kaggle's chest-imaging competitions: from raw files to a validated submission with a cross-validated score.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,17 +61,19 @@ def demo(
     names: Annotated[list[str] | None, typer.Argument(help="Competitions. Default: all.", show_default=False)] = None,
     seed: Seed = 0,
 ) -> None:
-    """Every stage of every competition on phantom data, and one score table."""
+    """Run every stage of every competition on phantom data and print one score table."""
     from pulmo.commands.demo import run_demo
 
-    run_demo([find_competition(name) for name in names or competition_names()], seed)
+    run_demo(names or [], seed)
 
 
 @app.command()
 def doctor(
-    kaggle: Annotated[bool, typer.Option("--kaggle", help="How the packages here differ from Kaggle's image.")] = False,
+    kaggle: Annotated[
+        bool, typer.Option("--kaggle", help="Compare the installed packages with Kaggle's image.")
+    ] = False,
 ) -> None:
-    """Versions, devices, decoders, disk: what works here, and what to do about the rest."""
+    """Check versions, devices, decoders and disk, with a remedy for what does not work."""
     from pulmo.commands.doctor import compare_with_kaggle, examine
 
     if kaggle:
@@ -81,13 +84,13 @@ def doctor(
 
 @app.command()
 def scan(
-    folder: Annotated[Path, typer.Argument(help="The folder of one CT series.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder of one CT series.", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="Where the pictures go. Default: work/scan/<folder>.", show_default=False)
+        Path | None, typer.Option(help="Folder for the figures. Default: work/scan/<folder>.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """One CT series: geometry, lung volumes, Hounsfield statistics, pictures."""
+    """Measure one CT series: geometry, lung volumes, Hounsfield statistics, figures."""
     from pulmo.commands.scan import scan_folder
 
     scan_folder(folder, out, as_json)
@@ -95,10 +98,10 @@ def scan(
 
 @app.command()
 def submissions(
-    plot: Annotated[bool, typer.Option("--plot", help="Draw our estimates against Kaggle's scores.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Plot local estimates against Kaggle's scores.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The ledger: what was sent, what we expected of it, what Kaggle said."""
+    """List all submissions with their local estimates and Kaggle's scores."""
     from pulmo.commands.submissions import show_submissions
 
     show_submissions(as_json, plot)
@@ -107,10 +110,10 @@ def submissions(
 @app.command("report")
 def report_index(
     out: Annotated[
-        Path | None, typer.Option(help="The HTML file. Default: submissions/index.html.", show_default=False)
+        Path | None, typer.Option(help="HTML file to write. Default: submissions/index.html.", show_default=False)
     ] = None,
 ) -> None:
-    """A page with every run and its score, and the way to its own page."""
+    """Write an index page of all runs with their scores and links to their report pages."""
     from pulmo.commands.report import write_index
 
     print(write_index(out))
@@ -125,7 +128,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
         sample: Annotated[Path, typer.Option(help="Kaggle's sample submission.", show_default=False)],
         as_json: Json = False,
     ) -> None:
-        """Check a submission against Kaggle's format; the faults are named."""
+        """Check a submission against Kaggle's format."""
         from pulmo.commands.score import validate_file
 
         validate_file(competition, submission, sample, as_json)
@@ -133,11 +136,11 @@ def _competition_app(competition: Competition) -> typer.Typer:
     @group.command()
     def score(
         submission: Submission,
-        solution: Annotated[Path, typer.Option(help="The true answers.", show_default=False)],
-        subset: Annotated[bool, typer.Option("--subset", help="Score the ids that both have.")] = False,
+        solution: Annotated[Path, typer.Option(help="File of the true answers.", show_default=False)],
+        subset: Annotated[bool, typer.Option("--subset", help="Score only the ids that both files have.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Kaggle's own metric; the score stands alone on the last line."""
+        """Score a submission with Kaggle's metric; the last line is the score alone."""
         from pulmo.commands.score import score_file
 
         score_file(competition, submission, solution, subset, as_json)
@@ -145,25 +148,47 @@ def _competition_app(competition: Competition) -> typer.Typer:
     @group.command()
     def blend(
         submissions: Annotated[list[Path], typer.Argument(help="Submission files.", show_default=False)],
-        out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+        out: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
         weights: Annotated[
-            str | None, typer.Option(help="One a file: 0.7,0.3. Default: equal.", show_default=False)
+            str | None, typer.Option(help="One weight for each file: 0.7,0.3. Default: equal.", show_default=False)
         ] = None,
         solution: Annotated[
             Path | None,
-            typer.Option(help="Fit weights and parameters on half of it, judge them on the other.", show_default=False),
+            typer.Option(
+                help="Fit weights and parameters on half of the patients, score them on the others.", show_default=False
+            ),
         ] = None,
-        subset: Annotated[bool, typer.Option("--subset", help="Use the ids that all have.")] = False,
+        subset: Annotated[bool, typer.Option("--subset", help="Use only the ids that all files have.")] = False,
         parameters: Annotated[
             list[str] | None,
-            typer.Option("--set", help="A parameter of the blend: name=value. May be repeated.", show_default=False),
+            typer.Option(
+                "--set", help="Set a parameter of the blend: name=value. May be repeated.", show_default=False
+            ),
         ] = None,
+        data: Data = None,
         as_json: Json = False,
     ) -> None:
-        """Combine several submissions, or adjust the parameters of one."""
+        """Combine several submissions, or adjust the thresholds of one."""
         from pulmo.commands.score import BlendRequest, blend_files
 
-        blend_files(competition, BlendRequest(submissions, out, weights, solution, subset, parameters or (), as_json))
+        request = BlendRequest(submissions, out, weights, solution, subset, data, parameters or (), as_json)
+        blend_files(competition, request)
+
+    @group.command()
+    def check(
+        data: Data = None,
+        preset: Preset = "full",
+        overrides: Set = None,
+        work: Work = None,
+        as_json: Json = False,
+    ) -> None:
+        """Check the competition's code, its data, disk and memory before long work."""
+        from pulmo.commands.check import check_competition
+        from pulmo.commands.run import Request
+
+        check_competition(
+            Request(competition, data=data, work=work, preset=preset, overrides=tuple(overrides or ()), json=as_json)
+        )
 
     @group.command()
     def report(
@@ -172,10 +197,10 @@ def _competition_app(competition: Competition) -> typer.Typer:
         work: Work = None,
         out: Annotated[
             Path | None,
-            typer.Option(help="The HTML file. Default: submissions/<name>/<run>/report.html.", show_default=False),
+            typer.Option(help="HTML file to write. Default: submissions/<name>/<run>/report.html.", show_default=False),
         ] = None,
     ) -> None:
-        """One page to look at: the data, the training, the results and the errors of a run."""
+        """Write a report page of a run: data, preprocessing, training, results and errors."""
         from pulmo.commands.report import write_report
         from pulmo.commands.run import Request
 
@@ -183,7 +208,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
 
     @group.command()
     def download(data: Data = None) -> None:
-        """Kaggle's files of the competition, unpacked and counted."""
+        """Download and unpack Kaggle's files of the competition."""
         from pulmo.commands.submissions import download_data
 
         download_data(competition, data)
@@ -191,29 +216,33 @@ def _competition_app(competition: Competition) -> typer.Typer:
     @group.command()
     def submit(
         submission: Submission,
-        message: Annotated[str, typer.Option("-m", "--message", help="What is new in it.", show_default=False)],
+        message: Annotated[
+            str, typer.Option("-m", "--message", help="Description of the submission.", show_default=False)
+        ],
         kernel_version: Annotated[
             int | None,
-            typer.Option(help="Code competitions: the pushed kernel's version that made the file.", show_default=False),
+            typer.Option(
+                help="Code competitions: version of the pushed kernel that wrote the file.", show_default=False
+            ),
         ] = None,
         sample: Annotated[
             Path | None,
             typer.Option(help="Kaggle's sample submission. Default: the one in data/<slug>.", show_default=False),
         ] = None,
-        resend: Annotated[
-            bool, typer.Option("--resend", help="Send the file although Kaggle has it, or may have it.")
-        ] = False,
+        resend: Annotated[bool, typer.Option("--resend", help="Send the file again even if Kaggle has it.")] = False,
     ) -> None:
-        """Validate a file, send it, wait for its score, and note it in the ledger."""
+        """Validate a submission, send it, wait for its score, and record it in the ledger."""
         from pulmo.commands.submissions import submit_file
 
         submit_file(competition, submission, message, kernel_version, sample, resend)
 
     group.add_typer(_kernel_app(competition), name="kernel")
-    _add_pipeline_command(group, competition, "run", "All stages: train, fit the ensemble, predict, validate.")
-    _add_pipeline_command(group, competition, "cv", f"Cross-validation by protocol: {competition.cv.summary}.")
+    _add_pipeline_command(group, competition, "run", "Run all stages: train, fit the ensemble, predict, validate.")
+    _add_pipeline_command(
+        group, competition, "cv", _stage_help("Cross-validation by the competition's protocol", competition.cv)
+    )
     for spec in competition.stages:
-        _add_pipeline_command(group, competition, spec.name, f"One stage: {spec.summary}")
+        _add_pipeline_command(group, competition, spec.name, _stage_help("One stage", spec))
     return group
 
 
@@ -273,6 +302,19 @@ def _kernel_app(competition: Competition) -> typer.Typer:
         push_kernel(competition, train)
 
     return group
+
+
+def _stage_help(title: str, spec: StageSpec) -> str:
+    """The help text of a stage's command: what it makes, reads and writes."""
+    files = [f"{name} (optional)" if name in spec.optional else name for name in spec.data]
+    lists = {
+        "Kaggle's files": ["all in the data folder" if name == "." else name for name in files],
+        "Reads": spec.reads,
+        "Writes": [f"{spec.name}/{name}" for name in spec.writes],
+    }
+    return "\n\n".join(
+        [f"{title}: {spec.summary}.", *(f"{key}: {', '.join(lists[key])}" for key in lists if lists[key])]
+    )
 
 
 def _add_pipeline_command(group: typer.Typer, competition: Competition, name: str, summary: str) -> None:

@@ -1,27 +1,58 @@
-"""What a competition and a stage declare, and where the competitions are found.
+"""The contract of a competition: what it declares, what its modules define, and where competitions are found.
 
-A competition is a folder under `pulmo/competitions/`; its `__init__.py` declares one `COMPETITION`. Nothing outside
-the folder names it: the commands, the runner and the tests ask for it by name.
+A competition is a folder under `pulmo/competitions/`; its `__init__.py` declares one `COMPETITION`. Nothing outside the
+folder names it: the commands, the runner, the report and the kernels find it by the folder's name, and reach its
+modules through the properties of `Competition`. Every protocol below is one module; `pulmo NAME check` verifies all.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Literal
+from __future__ import annotations
 
-from pulmo.errors import CommandLineError, Fault
+import importlib
+import importlib.util
+import math
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, cast
+
+from pulmo.errors import CommandLineError, ContractError, Fault
+
+if TYPE_CHECKING:  # this module is imported by everything: types from above are named here, never loaded
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pulmo.pipeline.paths import RunPaths
+    from pulmo.pipeline.settings import Section
+    from pulmo.pipeline.stage import Stage
+    from pulmo.report.sections import Draw
+
+T = TypeVar("T")
+
+ALL_SETTINGS = "*"
+"""As a stage's `settings`: it is given the settings of all stages."""
+PACKAGE = "pulmo.competitions"
+MODEL, ESTIMATE, PREDICTED = "fit_ensemble/model", "fit_ensemble/estimate", "predict/submission"
+CV_TABLE, CV_SCORES = "cv/table", "cv/scores"
+"""Outputs that the commands read, so that every competition has them."""
 
 
 @dataclass(frozen=True)
 class StageSpec:
-    """One step of a competition: the module of the same name, with `run(stage, settings)`.
+    """One step of a competition: the module of the same name, which is a `StageModule`.
 
-    `data` names Kaggle's own files and folders it reads (relative to `--data`), `reads` the outputs of earlier stages
-    as `stage/output`, `writes` its own outputs. What is not declared cannot be read or written, so these lists are
-    the whole truth about the way of the data. `settings` is the section of the competition's settings handed to
-    `run`: by default the one of the stage's name; empty for all sections.
+    What is not declared cannot be read or written, so these lists are the whole truth about the flow of data.
+
+    Attributes:
+        name: of the stage, and of its module.
+        summary: what it makes, in a few words.
+        data: Kaggle's own files and folders that it reads, relative to `--data`.
+        reads: outputs of earlier stages, as `stage/output`.
+        writes: its own outputs.
+        settings: the section of the competition's settings handed to `run`: by default the one of the stage's name, or
+            `ALL_SETTINGS`.
+        optional: those of `data` that may be missing: alternatives, and what only improves the result.
     """
 
     name: str
@@ -30,10 +61,11 @@ class StageSpec:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     settings: str | None = None
+    optional: tuple[str, ...] = ()
 
     @property
     def section(self) -> str:
-        """The settings section the stage is given; empty for all of them."""
+        """The settings section the stage is given, or `ALL_SETTINGS`."""
         return self.name if self.settings is None else self.settings
 
 
@@ -58,9 +90,248 @@ class KernelRules:
     gpu_hours: float | None = None
 
 
+class StageModule(Protocol):
+    """`<stage>.py`: one stage's work."""
+
+    def run(self, stage: Stage, settings: Any) -> None:
+        """Read what the stage declares, write all that it declares; `settings` is the competition's own `Section`."""
+
+
+class BlendParameter(NamedTuple):
+    """A number that a competition's blend depends on.
+
+    Attributes:
+        default: leaves a file alone: with every parameter at its default, a blend of one file scores as the file does.
+        candidates: what a fit may set it to.
+    """
+
+    default: float
+    candidates: tuple[float, ...]
+
+
+class Patients(NamedTuple):
+    """The patient of each row of a table.
+
+    Attributes:
+        of_row: patient ids (text), with the table's index.
+        notes: sentences for the user, such as that no table tells who the patients are.
+    """
+
+    of_row: pd.Series
+    notes: tuple[str, ...] = ()
+
+
+class SubmissionFormat(Protocol):
+    """`submission.py`: Kaggle's text ↔ numbers, the metric, and how submission files are combined.
+
+    It is imported by `score`, `validate` and `blend`: NumPy, pandas and the modules of `scoring` and `blending` only.
+    """
+
+    @property
+    def BLEND_PARAMETERS(self) -> Mapping[str, BlendParameter]:  # noqa: N802 a constant of a module
+        """What `blend` takes besides weights, by name; may be empty."""
+
+    @property
+    def blend(self) -> Callable[..., pd.DataFrame]:
+        """`blend(tables, weights, **parameters)`: submissions with the same ids, whose cells have been checked, a
+        weight each, and the parameters of `BLEND_PARAMETERS` → a submission in the order of the first."""
+
+    def check_cells(self, submission: pd.DataFrame) -> list[Fault]:
+        """A fault for each cell that Kaggle would refuse; ids and columns have been checked."""
+
+    def patients(self, table: pd.DataFrame, data: Path | None) -> Patients:
+        """The patient of each row of a submission, sample or solution; `data` is Kaggle's folder, if it is there."""
+
+    def read_solution(self, path: Path) -> pd.DataFrame:
+        """The true answers. Raises UserError with every fault of the file."""
+
+    def score(self, solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> float:
+        """Kaggle's number, called as Kaggle calls a metric. Raises ParticipantVisibleError for the submission's faults,
+        an ordinary exception for the solution's."""
+
+
+class PartedFormat(SubmissionFormat, Protocol):
+    """A `submission.py` whose score has named parts, such as the AUC of each label. Optional."""
+
+    def score_parts(
+        self, solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str
+    ) -> Mapping[str, float]:
+        """The parts of `score` by name; NaN where a part is not defined."""
+
+
+class Holdout(Protocol):
+    """`hidden_test.py`: a test set cut from training data, to rehearse a kernel on. Optional."""
+
+    def write_hidden_test(
+        self, data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None
+    ) -> None:
+        """Write Kaggle's files with another test set, and what only Kaggle would know.
+
+        Args:
+            data: Kaggle's folder, or demo data; only read.
+            folder: where the files go; not there yet.
+            solution: the file for the true answers.
+            seed: chooses who is hidden: whole patients.
+            model: the trained model that will predict them, if its labels depend on it.
+
+        Raises:
+            UserError: the training data have faults, or too few patients.
+        """
+
+
+SettingsType = TypeVar("SettingsType")
+
+
+class Phantom(Protocol[SettingsType]):
+    """`phantom.py`: demo data of known truth in Kaggle's layout. Optional."""
+
+    def PhantomSettings(self, *, seed: int = 0) -> SettingsType:  # noqa: N802 a class of the module
+        """How much is drawn; from which seed."""
+
+    def write_phantom(
+        self,
+        folder: Path,
+        solution: Path,
+        settings: SettingsType | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> object:
+        """Write Kaggle's files into `folder` and the hidden truth into the file `solution`; `progress(done, total)` is
+        called after each image or scan. Equal settings write equal bytes."""
+
+
+class Figures(Protocol):
+    """`figures/__init__.py`: plots drawn beside a submission. Optional."""
+
+    def draw(self, paths: RunPaths) -> list[Path]:
+        """Draw what the run has made so far into `figures/` beside its submission; the files' paths."""
+
+
+class FigureSection(Protocol):
+    """`figures/<section>.py`: one section of the report page. Optional, each of them."""
+
+    @property
+    def FIGURES(self) -> Sequence[Draw]:  # noqa: N802 a constant of a module
+        """The functions that draw the section's figures, in order."""
+
+
+class DataCheck(NamedTuple):
+    """What was found in Kaggle's folder before long work.
+
+    Attributes:
+        counts: what was counted → how many, or in words, in order.
+        faults: what would stop a stage.
+        notes: what the stages would leave out, and go on.
+        disk_bytes: what the stages will write, estimated.
+        memory_bytes: what they need at once, estimated from below.
+    """
+
+    counts: Mapping[str, int | str]
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
+    disk_bytes: int = 0
+    memory_bytes: int = 0
+
+
+class DataChecker(Protocol):
+    """`data_check.py`: the competition's own files, checked before long work. Optional."""
+
+    def check(self, data: Path, settings: Any) -> DataCheck:
+        """Read the tables, join them with the images, and read some of these; nothing is written.
+
+        Args:
+            data: Kaggle's folder.
+            settings: the competition's own `Settings`.
+        """
+
+
+class Modules(NamedTuple):
+    """All modules of a competition, for mypy: its `__init__.py` names them under TYPE_CHECKING."""
+
+    stages: Sequence[StageModule]
+    submission: SubmissionFormat
+    holdout: Holdout | None = None
+    phantom: Phantom[Any] | None = None
+    figures: Figures | None = None
+    data_check: DataChecker | None = None
+
+
+class Estimate(NamedTuple):
+    """The cross-fitted out-of-fold estimate of a run's score: what `fit_ensemble` writes as `estimate`, and puts into
+    the model's `ensemble.json`.
+
+    Attributes:
+        score: by the competition's metric.
+        standard_error: of the score, over patients.
+        folds: a row a fold, from `blending.fold_scores.score_folds`; empty where there are none.
+        parts: scores by name where the score has parts, such as labels.
+    """
+
+    score: float
+    standard_error: float
+    folds: Sequence[Mapping[str, Any]]
+    parts: Mapping[str, float]
+
+    @classmethod
+    def of(cls, values: object, where: str) -> Estimate:
+        """Check an estimate as it stands in JSON; further values in it are the competition's own.
+
+        Args:
+            values: a mapping with `score`, `standard_error` and `folds`, and optionally `parts`.
+            where: the file or stage it is from, for the errors.
+
+        Raises:
+            ContractError: a value is missing, or is not what it should be.
+        """
+        if not isinstance(values, Mapping):
+            raise ContractError(Fault(where, "there is no estimate", f"Write a mapping with {', '.join(_ESTIMATE)}"))
+        faults = [
+            Fault(where, f"the estimate has no {name!r}", f"Add {name}: {meaning}")
+            if name not in values
+            else Fault(where, f"the estimate's {name!r} is {values[name]!r}", f"It must be {meaning}")
+            for name, (good, meaning) in _ESTIMATE.items()
+            if name not in values or not good(values[name])
+        ]
+        parts = values.get("parts", {})
+        if not isinstance(parts, Mapping) or not all(map(_is_number, parts.values())):
+            faults.append(Fault(where, f"the estimate's 'parts' is {parts!r}", "It must be numbers by name"))
+        if faults:
+            raise ContractError(faults)
+        return cls(float(values["score"]), float(values["standard_error"]), values["folds"], dict(parts))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
+
+
+_ESTIMATE: dict[str, tuple[Callable[[object], bool], str]] = {
+    "score": (_is_number, "the score, a finite number"),
+    "standard_error": (_is_number, "the standard error of the score, a finite number"),
+    "folds": (_is_rows, "a list of rows, one a fold; empty where there are none"),
+}
+
+
 @dataclass(frozen=True)
 class Competition:
-    """A competition's table of contents: light to import, so that `score` starts at once."""
+    """A competition's table of contents: light to import, so that `score` starts at once.
+
+    Attributes:
+        name: of its folder, and on the command line.
+        title: for people.
+        kaggle_slug: as in the competition's address on Kaggle.
+        submission_columns: of a submission, the id first.
+        metric: its name in words.
+        greater_is_better: of the metric.
+        stages: in order; the last are `fit_ensemble`, which writes `model` and `estimate`, and `predict`, which reads
+            nothing but the model and writes `submission`.
+        cv: cross-validation by the competition's protocol; it writes `table` and `scores`.
+        sample: Kaggle's sample submission, relative to `--data`.
+        column_aliases: other names that Kaggle takes for a submission's column, name → column.
+        kernel: what the competition requires of its Kaggle kernels.
+    """
 
     name: str
     title: str
@@ -72,7 +343,6 @@ class Competition:
     cv: StageSpec
     sample: str = "sample_submission.csv"
     column_aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other names that Kaggle takes for a submission's column, name → column."""
     kernel: KernelRules = KernelRules()
 
     @property
@@ -84,14 +354,91 @@ class Competition:
         """The declared stage of that name, the `cv` protocol included."""
         return next(spec for spec in (*self.stages, self.cv) if spec.name == name)
 
-    def module(self, name: str) -> ModuleType:
-        """One of the competition's modules (`submission`, `predict` …), imported only now."""
-        return importlib.import_module(f"pulmo.competitions.{self.name}.{name}")
+    def stage_module(self, name: str) -> StageModule:
+        """A stage's module, imported only now."""
+        return cast(StageModule, self._module(name))
+
+    @property
+    def config(self) -> str:
+        """The text of its `config.toml`."""
+        return (resources.files(f"{PACKAGE}.{self.name}") / "config.toml").read_text()
+
+    @property
+    def settings(self) -> type[Section]:
+        """`settings.Settings`: the settings of all stages, a section each."""
+        return cast("type[Section]", self._module("settings").Settings)
+
+    @property
+    def submission(self) -> SubmissionFormat:
+        """`submission.py`."""
+        return cast(SubmissionFormat, self._module("submission"))
+
+    @property
+    def parted(self) -> PartedFormat | None:
+        """`submission.py` where its score has named parts."""
+        module = self._module("submission")
+        return cast(PartedFormat, module) if hasattr(module, "score_parts") else None
+
+    @property
+    def holdout(self) -> Holdout | None:
+        """`hidden_test.py`."""
+        return cast("Holdout | None", self._optional("hidden_test"))
+
+    @property
+    def phantom(self) -> Phantom[Any] | None:
+        """`phantom.py`."""
+        return cast("Phantom[Any] | None", self._optional("phantom"))
+
+    @property
+    def figures(self) -> Figures | None:
+        """`figures/__init__.py`."""
+        return cast("Figures | None", self._optional("figures"))
+
+    def figure_section(self, name: str) -> FigureSection | None:
+        """`figures/<name>.py`."""
+        return None if self.figures is None else cast("FigureSection | None", self._optional(f"figures.{name}"))
+
+    @property
+    def data_check(self) -> DataChecker | None:
+        """`data_check.py`."""
+        return cast("DataChecker | None", self._optional("data_check"))
+
+    def module_name(self, name: str) -> str:
+        """The full name of one of its modules."""
+        return f"{PACKAGE}.{self.name}.{name}"
+
+    def has(self, name: str) -> bool:
+        """Whether there is a module of that name."""
+        return importlib.util.find_spec(self.module_name(name)) is not None
+
+    def _module(self, name: str) -> Any:
+        return importlib.import_module(self.module_name(name))
+
+    def _optional(self, name: str) -> Any:
+        return self._module(name) if self.has(name) else None
+
+
+def require(part: T | None, competition: Competition, file: str, purpose: str) -> T:
+    """An optional part of a competition where a command cannot do without.
+
+    Args:
+        part: as the competition has it.
+        competition: whose it is.
+        file: where it would be defined.
+        purpose: what it is needed for.
+
+    Raises:
+        CommandLineError: it is not there.
+    """
+    if part is None:
+        what = f"the competition has no {file}, which is needed to {purpose}"
+        raise CommandLineError(Fault(competition.name, what, f"Add {file}, or use the commands that work without it"))
+    return part
 
 
 def competition_names() -> list[str]:
     """The name of every competition there is a folder for, in alphabetical order."""
-    package = importlib.import_module("pulmo.competitions")
+    package = importlib.import_module(PACKAGE)
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
 
 
@@ -104,5 +451,5 @@ def find_competition(name: str) -> Competition:
     names = competition_names()
     if name not in names:
         raise CommandLineError(Fault(name, "is not one of the competitions", f"Choose from {', '.join(names)}"))
-    competition: Competition = importlib.import_module(f"pulmo.competitions.{name}").COMPETITION
+    competition: Competition = importlib.import_module(f"{PACKAGE}.{name}").COMPETITION
     return competition

@@ -1,7 +1,7 @@
-"""Whose mistake is it: the user's, the participant's, a scan's, or ours?
+"""Errors by who can correct them: the user, the participant, whoever made a scan, whoever adds a competition, or us.
 
-Ours is any ordinary exception: it keeps its traceback. The others are told to the person who can mend them,
-without one, every fault with its place, its value and its remedy.
+Ours are ordinary exceptions and keep their traceback. The others are shown without one, every fault with its place,
+its value and its remedy.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from pulmo.files import printable
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with what we were given.
+    """One thing wrong with the input.
 
     `where` names file, row and column (counted as a spreadsheet counts: the header is row 1), `what` the value and
     what is wrong with it, `remedy` what to do about it.
@@ -23,7 +23,7 @@ class Fault:
     remedy: str
 
     def __post_init__(self) -> None:
-        # Any of them may hold a file's name, which need not be UTF-8, and goes on to terminals, tables and pages.
+        # Any of them may hold a file's name, which need not be UTF-8, and ends in terminals, tables and pages.
         for name in ("where", "what", "remedy"):
             object.__setattr__(self, name, printable(getattr(self, name)))
 
@@ -33,7 +33,7 @@ class Fault:
 
 
 class UserError(Exception):
-    """The user's file, data, settings or machine is at fault; the message says how to mend it."""
+    """The user's file, data, settings or machine is at fault; the message gives the remedy."""
 
     def __init__(self, faults: Fault | Iterable[Fault]) -> None:
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
@@ -52,23 +52,31 @@ class ParticipantVisibleError(UserError):
     """A submission cannot be scored: the participant's mistake, in words that Kaggle may show to them."""
 
 
+class ContractError(UserError):
+    """A competition's folder is not what `pulmo.competition` expects: a stage, a module, a setting or an estimate."""
+
+
+class CheckFailedError(UserError):
+    """`pulmo NAME check` found faults in a competition's folder or in its data."""
+
+
 class ScanError(UserError):
     """One scan cannot be read or measured. It stops `pulmo scan`, but never a competition."""
 
 
 class DivergedError(UserError):
-    """A training or a prediction gave numbers that are not finite (NaN or infinite)."""
+    """Training or prediction gave values that are not finite (NaN or infinite)."""
 
     @classmethod
     def of(cls, where: str, what: str) -> "DivergedError":
         """`where`: as far as it is known there (an epoch); `what` is not finite."""
-        remedy = "Lower the learning rate, or give more regularisation, and run it again: what is done is kept"
+        remedy = "Lower the learning rate, or increase regularisation, and run it again: finished work is kept"
         return cls(Fault(where, f"the training has diverged: {what}", remedy))
 
     def within(self, where: str) -> "DivergedError":
-        """The same, told with what it is part of: a fold, a stage."""
+        """The same error with what it is part of in front: a fold, a stage."""
         return type(self)(Fault(f"{where}, {fault.where}", fault.what, fault.remedy) for fault in self.faults)
 
 
 class FigureWarning(UserWarning):
-    """A figure of a page could not be drawn for a reason that is ours; the page has a remark in its place."""
+    """A figure of a page could not be drawn because of an error in the code; the page has a remark in its place."""

@@ -67,7 +67,7 @@ def test_a_few_faults_of_each_kind_are_told_and_all_as_json(capsys: pytest.Captu
         (errno.ENOTDIR, "out/x: a file stands where a folder is needed"),
         (errno.EEXIST, "out/x: a file stands where a folder is needed"),
         (errno.ENAMETOOLONG, "out/x: the name is too long"),
-        (errno.ELOOP, f"out/x: {os.strerror(errno.ELOOP)}; look at it"),
+        (errno.ELOOP, f"out/x: {os.strerror(errno.ELOOP)}; inspect it"),
     ],
 )
 def test_what_the_system_refused_is_one_sentence(number: int, words: str) -> None:

@@ -1,11 +1,11 @@
-"""What a stage run alone says of settings that change nothing in it."""
+"""Notes on settings that have no effect on a stage run alone."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from pulmo.commands.run import Request, idle_settings, prepare
+from pulmo.commands.run import Request, prepare, settings_without_effect
 from pulmo.competition import find_competition
 from pulmo.pipeline.runner import run_stages
 
@@ -19,13 +19,13 @@ def request_of(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Re
 
 
 def notes_of(request: Request, stage: str) -> list[str]:
-    return idle_settings(prepare(request), request, request.competition.stage(stage))
+    return settings_without_effect(prepare(request), request, request.competition.stage(stage))
 
 
 def test_a_setting_of_another_stage_is_told_where_it_differs(request_of: Request) -> None:
     with_offset = Request(request_of.competition, overrides=("features.offset=1", "square.power=3"))
     assert notes_of(with_offset, "square") == [
-        "--set features.offset=1 changes nothing here: `square` goes by what features has made"
+        "--set features.offset=1 has no effect: `square` uses the outputs of features as made before"
     ]
     run = prepare(Request(request_of.competition, overrides=("features.offset=1",)))
     list(run_stages(run, [run.competition.stage("features")]))
@@ -38,4 +38,6 @@ def test_a_model_from_elsewhere_goes_by_its_own_settings(request_of: Request, tm
     (tmp_path / "model").mkdir()
     (tmp_path / "model/ensemble.json").write_text(json.dumps({}))
     request = Request(request_of.competition, overrides=("features.offset=0",), model=tmp_path / "model")
-    assert notes_of(request, "total") == ["--set features.offset=0 changes nothing here: `total` goes by the model"]
+    assert notes_of(request, "total") == [
+        "--set features.offset=0 has no effect: `total` uses the model as made before"
+    ]

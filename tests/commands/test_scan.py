@@ -34,7 +34,7 @@ def test_what_is_in_a_series(series: Path, tmp_path: Path, capsys: pytest.Captur
     assert facts["quality"] == {"verdict": "good", "reasons": []}
     assert facts["repairs"] == []
     assert {"hu_mean", "hu_sd", "hu_skew", "hu_kurtosis"} <= set(facts)
-    montage, histogram, turning = map(Path, facts["pictures"])
+    montage, histogram, turning = map(Path, facts["figures"])
     for picture in (montage, histogram):
         with Image.open(picture) as image:
             assert min(image.size) > 300

@@ -121,7 +121,13 @@ def test_blend_weighs_fvc_and_confidence(pulmo: Pulmo, files: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "words"), [("1", "2 files"), ("1,-1", "2 files"), ("0,0", "2"), ("a,b", "numbers")]
+    ("weights", "words"),
+    [
+        ("1", "expected 2 weights, got 1"),
+        ("1,-1", "a weight is negative"),
+        ("0,0", "all are zero"),
+        ("a,b", "not numbers"),
+    ],
 )
 def test_weights_that_do_not_fit_are_refused(pulmo: Pulmo, files: Path, weights: str, words: str) -> None:
     arguments = ("osic", "blend", files / "good.csv", files / "bad.csv", "--out", files / "blend.csv")
@@ -146,9 +152,9 @@ def test_what_is_no_weight_is_refused_in_every_competition(
     assert f"--weights {weights}: " in err
     assert not (tmp_path / "out.csv").exists()
     assert pulmo(*words, "--weights=1e308,1e308")[0] == 0
-    module = find_competition(name).module("submission")
+    module = find_competition(name).submission
     table = pd.read_csv(tmp_path / "a.csv", dtype=str, keep_default_na=False)
-    with pytest.raises(UserError, match="are no weights"):
+    with pytest.raises(UserError, match="are not weights"):
         module.blend([table, table], [float(weight) for weight in weights.split(",")])
 
 
@@ -222,7 +228,7 @@ def test_score_loads_no_learning_library() -> None:
     code = (
         "import sys; from pulmo.cli import build_app; build_app(); import pulmo.commands.score;"
         "from pulmo.competition import competition_names, find_competition;"
-        "[find_competition(name).module('submission') for name in competition_names()];"
+        "[find_competition(name).submission for name in competition_names()];"
         "print({'tensorflow', 'keras', 'lightgbm', 'sklearn', 'scipy', 'pydicom', 'pydantic', 'cv2', 'matplotlib'}"
         " & set(sys.modules))"
     )

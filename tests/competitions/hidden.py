@@ -1,12 +1,11 @@
 """What every competition's `write_hidden_test` must do."""
 
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 
-from pulmo.competition import find_competition
+from pulmo.competition import SubmissionFormat, find_competition
 from pulmo.scoring.tables import read_table
 from pulmo.scoring.validation import validate
 
@@ -14,21 +13,22 @@ from pulmo.scoring.validation import validate
 def check_hidden_test(name: str, data: Path, place: Path, public_sample: str) -> list[str]:
     """Cut a hidden test set from `data` into `place` and check it against the contract; the files of broken images."""
     competition = find_competition(name)
-    cells = competition.module("submission")
+    fmt = competition.submission
     before = contents(data)
     folder, solution = place / "hidden", place / "solution.csv"
-    competition.module("hidden_test").write_hidden_test(data, folder, solution)
+    assert competition.holdout is not None
+    competition.holdout.write_hidden_test(data, folder, solution)
     assert contents(data) == before
 
     sample = read_table(folder / competition.sample, competition.submission_columns)
-    asked = groups(sample[competition.row_id], cells)
-    public = groups(read_table(data / public_sample, [competition.row_id])[competition.row_id], cells)
+    asked = patients(sample, fmt, data)
+    public = patients(read_table(data / public_sample, [competition.row_id]), fmt, data)
     assert not asked & public
     assert len(asked) != len(public)
-    validate(sample, sample, competition.submission_columns, cells.check_cells)
-    truth = cells.read_solution(solution)
-    assert groups(truth[competition.row_id], cells) == asked
-    assert np.isfinite(cells.score(truth, sample, competition.row_id))
+    validate(sample, sample, competition.submission_columns, fmt.check_cells)
+    truth = fmt.read_solution(solution)
+    assert patients(truth, fmt, data) == asked
+    assert np.isfinite(fmt.score(truth, sample, competition.row_id))
 
     made = contents(folder)
     broken = [path for path, content in made.items() if path.suffix == ".dcm" and content not in before.values()]
@@ -36,9 +36,9 @@ def check_hidden_test(name: str, data: Path, place: Path, public_sample: str) ->
     return sorted(path.as_posix() for path in broken)
 
 
-def groups(ids: pd.Series, cells: ModuleType) -> set[str]:
-    """Whose the rows are."""
-    return set(ids.map(cells.group_of))
+def patients(table: pd.DataFrame, fmt: SubmissionFormat, data: Path) -> set[str]:
+    """The patients of a table's rows."""
+    return set(fmt.patients(table, data).of_row)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

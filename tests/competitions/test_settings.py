@@ -1,7 +1,5 @@
 """Settings that cannot work are refused when they are read, before anything is done: in every competition."""
 
-from importlib import resources
-
 import pytest
 
 from pulmo.competition import find_competition
@@ -10,9 +8,8 @@ from pulmo.pipeline.settings import Section, load_settings
 
 
 def settings_of(name: str, *overrides: str, preset: str = "demo") -> Section:
-    config = (resources.files(f"pulmo.competitions.{name}") / "config.toml").read_text()
-    model: type[Section] = find_competition(name).module("settings").Settings
-    return load_settings(model, config, preset, overrides)
+    competition = find_competition(name)
+    return load_settings(competition.settings, competition.config, preset, overrides)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_another_file_takes_no_estimate(submission: Path, capsys: pytest.Capture
     other.write_text("Patient_Week,FVC,Confidence\na_1,2000,70\n")
     entry = entry_of(OSIC, other, "")
     assert (entry.run, entry.settings, entry.cv_mean, entry.cv_error) == ("", "", "", "")
-    assert "score.json: is of another file, not of blend.csv" in capsys.readouterr().err
+    assert "score.json: belongs to another file, not to blend.csv" in capsys.readouterr().err
     submission.write_text("Patient_Week,FVC,Confidence\nchanged,2000,70\n")
     assert entry_of(OSIC, submission, "").cv_mean == ""
 

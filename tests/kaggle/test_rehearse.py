@@ -67,7 +67,7 @@ def test_a_good_kernel_is_run_in_each_layout_and_scored(tables: Path) -> None:
         f"/kaggle/input/competitions/{OSIC.kaggle_slug}",
     ]
     truth = pd.read_csv("work/rehearsal/osic/infer/solution.csv").assign(Confidence=100)
-    expected = OSIC.module("submission").score(truth, truth.assign(FVC=2000), "Patient_Week")
+    expected = OSIC.submission.score(truth, truth.assign(FVC=2000), "Patient_Week")
     assert [run.score for run in done.runs] == [pytest.approx(expected)] * 2
     assert done.runs[0].notes == ["one scan is left out"]
     assert 0 < done.runs[0].use.memory_bytes < 1e9

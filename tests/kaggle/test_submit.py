@@ -355,7 +355,7 @@ def test_the_table_shows_each_submission_once(
     assert [row.split()[3] for row in rows[1:3]] == ["complete", "complete"]
     assert "-6.900000 ± 0.070000" in rows[1]
     assert "better, by a comma" in rows[2]
-    assert rows[3] == "picture work/submissions.png"
+    assert rows[3] == "figure work/submissions.png"
     assert Path("work/submissions.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -40,7 +40,7 @@ def test_a_worker_killed_half_way_loses_nothing(cluster: Cluster, tmp_path: Path
 
 @pytest.mark.parametrize("address", ["foo", "tcp://foo", "foo:port", "tcp://foo:99999", "", "tcp://:8786"])
 def test_what_is_no_address_is_refused_before_any_work(address: str) -> None:
-    with pytest.raises(CommandLineError, match="is no address of a Dask scheduler"):
+    with pytest.raises(CommandLineError, match="is not the address of a Dask scheduler"):
         check_cluster(address)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pulmo.errors import UserError
 from pulmo.pipeline.runner import StageResult, run_stages
-from pulmo.pipeline.stage import _kept_rows, load, save
+from pulmo.pipeline.stage import _saved_rows, load, save
 from tests.pipeline.test_runner import make_run, run_in_process, skipped
 
 
@@ -71,9 +71,9 @@ def test_a_damaged_file_is_told_by_its_name(value: pd.DataFrame | np.ndarray | d
 
 
 @pytest.mark.parametrize("rest", [b'["c", {"x"', b"\0\0\0\n", b'["c", {"x": 3}]', b"3\n", b"\xff\n"])
-def test_kept_rows_end_where_the_damage_begins(rest: bytes, tmp_path: Path) -> None:
+def test_saved_rows_end_where_the_damage_begins(rest: bytes, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     whole = b'["a", {"x": 1}]\n["b", {"x": 2}]\n'
     path.write_bytes(whole + rest)
-    assert _kept_rows(path) == {"a": {"x": 1}, "b": {"x": 2}}
+    assert _saved_rows(path) == {"a": {"x": 1}, "b": {"x": 2}}
     assert path.read_bytes() == whole

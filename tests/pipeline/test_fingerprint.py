@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_value
+from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_value, imports
 
 
 def test_the_order_of_keys_does_not_matter() -> None:
@@ -57,3 +57,18 @@ def test_the_code_of_a_stage_is_its_module_and_what_that_imports(changed: str, m
         digests.append(digest_code("pulmo.competitions.toy.square"))
         (package / f"{changed}.py").write_text((package / f"{changed}.py").read_text() + "# changed\n")
     assert (digests[0] != digests[1]) is matters
+
+
+def test_imports_for_type_checkers_do_not_count() -> None:
+    source = """
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import slow
+    from pulmo.report import page
+else:
+    import quick
+def draw():
+    if True:
+        import inner
+"""
+    assert imports(source) == {"typing.TYPE_CHECKING", "quick", "inner"}

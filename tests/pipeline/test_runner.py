@@ -26,7 +26,7 @@ NUMBERS = "number\n3\n1\n2\n"
 def make_run(folder: Path, *overrides: str, seed: int = 0) -> Run:
     competition = find_competition("toy")
     config = (folder / "packages/toy/config.toml").read_text()
-    settings = load_settings(competition.module("settings").Settings, config, overrides=overrides)
+    settings = load_settings(competition.settings, config, overrides=overrides)
     data = folder / "data"
     data.mkdir(exist_ok=True)
     if not (data / "numbers.csv").exists():
@@ -67,7 +67,7 @@ def test_the_manifest_says_what_went_in_and_what_came_out(results: list[StageRes
     assert set(manifest.outputs) == {"squares", "parts"}
     assert manifest.settings == {"power": 2, "slowness": 0.0}
     assert manifest.notes == ("squared",)
-    assert not list(results[1].folder.glob("pieces"))
+    assert not list(results[1].folder.glob("checkpoints"))
 
 
 def test_unchanged_stages_are_skipped(
@@ -244,10 +244,10 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(toy: Path, tmp_path:
 
 
 def _work_done(work: Path) -> list[str]:
-    """Finished stages, kept pieces and kept rows."""
-    pieces = [str(path) for path in work.glob("*/pieces/*") if not path.name.endswith(".started")]
-    rows = [line for path in work.glob("*/pieces/*.jsonl") for line in path.read_text().splitlines()]
-    return sorted([*pieces, *rows, *(str(path) for path in work.glob("*/manifest.json"))])
+    """Finished stages, kept checkpoints and kept rows."""
+    checkpoints = [str(path) for path in work.glob("*/checkpoints/*") if not path.name.endswith(".started")]
+    rows = [line for path in work.glob("*/checkpoints/*.jsonl") for line in path.read_text().splitlines()]
+    return sorted([*checkpoints, *rows, *(str(path) for path in work.glob("*/manifest.json"))])
 
 
 def _bytes(work: Path) -> dict[str, bytes]:
@@ -265,7 +265,7 @@ def test_notes_outlive_a_kill_and_are_told_once(tmp_path: Path) -> None:
     before = stage()
     for note in ("the encoder starts from random weights", "a scan is left out", "a scan is left out"):
         before.note(note)
-    with (tmp_path / "train.partial/pieces/notes.jsonl").open("a") as file:
+    with (tmp_path / "train.partial/checkpoints/notes.jsonl").open("a") as file:
         file.write('"killed while wri')
     resumed = stage()
     assert resumed.notes == ["the encoder starts from random weights", "a scan is left out"]
@@ -275,7 +275,7 @@ def test_notes_outlive_a_kill_and_are_told_once(tmp_path: Path) -> None:
 
 
 def test_a_training_that_diverges_names_its_stage(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    square = find_competition("toy").module("square")
+    square = find_competition("toy").stage_module("square")
     told = DivergedError.of("fold1, epoch 3", "the loss is nan")
     monkeypatch.setattr(square, "run", lambda *_: (_ for _ in ()).throw(told))
     with pytest.raises(UserError, match="stage square, fold1, epoch 3: the training has diverged: the loss is nan"):
@@ -289,7 +289,7 @@ def test_what_was_noted_is_told_when_a_stage_fails(
         stage.note("13 is left out: it is unlucky")
         raise UserError(Fault("numbers", "too few are left", "Give more"))
 
-    monkeypatch.setattr(find_competition("toy").module("square"), "run", fail)
+    monkeypatch.setattr(find_competition("toy").stage_module("square"), "run", fail)
     with pytest.raises(UserError, match="too few are left"):
         run_in_process(make_run(tmp_path), monkeypatch)
     assert "note: 13 is left out: it is unlucky" in capsys.readouterr().err

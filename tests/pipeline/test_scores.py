@@ -19,7 +19,7 @@ def test_scores_are_of_the_file_whose_digest_they_name(tmp_path: Path, capsys: p
     assert capsys.readouterr().err == ""
     submission.write_text("id\n2\n")
     assert scores_of(submission) == {}
-    assert "is of another file, not of submission.csv" in capsys.readouterr().err
+    assert "belongs to another file, not to submission.csv" in capsys.readouterr().err
     assert read_scores(tmp_path) == scores
 
 

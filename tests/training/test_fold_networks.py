@@ -60,7 +60,7 @@ def _say(means: Any, number: int, folder: Path) -> None:
 
 
 def stage_of(folder: Path) -> Stage:
-    (folder / "pieces").mkdir(parents=True, exist_ok=True)
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     return Stage(StageSpec("train", "", writes=("models",)), 0, folder, {}, folder, device="cpu")
 
 

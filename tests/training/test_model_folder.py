@@ -1,5 +1,6 @@
 """A model is whole and of the competition that reads it, or it is refused in words: in every competition."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_what_is_no_model_of_the_competition_is_refused(
     if text is not None:
         (tmp_path / "ensemble.json").write_text(text.replace("{name}", name))
     with pytest.raises(UserError, match=words.replace("{name}", name)):
-        find_competition(name).module("trained_model").read_model(tmp_path)
+        importlib.import_module(find_competition(name).module_name("trained_model")).read_model(tmp_path)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Weighted box fusion: the boxes of several models or files → one set, their confidence being how far they agree.
+"""Weighted box fusion: the boxes of several models or files → one set, whose confidence measures their agreement.
 
 All images are fused at once: the most confident box of each, then the second of each. Source: Solovyev, Wang and
 Gabruseva, Weighted boxes fusion, Image and Vision Computing 2021; 107: 104117.
@@ -23,7 +23,7 @@ class Fused(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """What happens to boxes after fusion.
+    """Filtering and resizing of boxes after fusion.
 
     Attributes:
         threshold: boxes of lower confidence are dropped.

@@ -1,6 +1,6 @@
 """The score of each fold, and the rule by which a fold is far worse than the others.
 
-A mean over all folds hides that the network of one has learned nothing. A fold is far worse if it is worse than the
+A mean over all folds hides a fold whose network failed to train. A fold is far worse if it is worse than the
 median of the other folds (of two in the middle, the worse) by more than FAR standard errors of that difference. The
 same holds for the AUC, where there is one.
 """
@@ -18,8 +18,8 @@ FAR = 2.0
 
 
 class Ranked(NamedTuple):
-    """What an AUC is of: the true `label`, 0 or 1, and any number that grows with the predicted `probability`; (rows,)
-    each."""
+    """The input of an AUC: the true `label`, 0 or 1, and the predicted `probability`, or any number that grows with it;
+    (rows,) each."""
 
     label: np.ndarray
     probability: np.ndarray
@@ -31,7 +31,7 @@ def score_folds(
     """The mean score of each fold.
 
     Args:
-        values: what each row scores out of fold, (rows,); NaN where it does not count.
+        values: the out-of-fold score of each row, (rows,); NaN where it does not count.
         groups: the patient of each row, (rows,).
         fold: of each row, (rows,).
         ranked: for an AUC of each fold.
@@ -76,8 +76,8 @@ def far_worse(folds: Sequence[dict[str, Any]], metric: str, greater_is_better: b
             if sign * (middle[value] - row[value]) > FAR * math.hypot(row[error], middle[error]):
                 notes.append(
                     f"Fold {row['fold']} is far worse than the others: its {name} is {row[value]:.3f} "
-                    f"± {row[error]:.3f}, their median {middle[value]:.3f} ± {middle[error]:.3f}. Look at its training "
-                    "in the report, or train again with another --seed"
+                    f"± {row[error]:.3f}, their median {middle[value]:.3f} ± {middle[error]:.3f}. Inspect its "
+                    "training curves in the report, or train again with another --seed"
                 )
     return notes
 

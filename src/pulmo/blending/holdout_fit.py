@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.parameters import BlendParameter, defaults_of
+from pulmo.blending.parameters import defaults_of
 from pulmo.blending.simplex import fit_simplex
+from pulmo.competition import BlendParameter
 
 Blend = Callable[..., pd.DataFrame]
 """`blend(tables, weights, **parameters)`: submissions, a weight each, a value of each parameter → the combined one."""
@@ -22,8 +23,8 @@ class BlendFit(NamedTuple):
     Attributes:
         weights: (files,), none negative, their sum 1; fitted on the first half, as are the parameters.
         parameters: the value of each, by name.
-        first, second: the scores on each half, (files + 1,): each file's, then the blend's. Only the second half's
-            say anything about the blend.
+        first, second: the scores on each half, (files + 1,): each file's, then the blend's. Only those of the second
+            half are estimates for the blend.
     """
 
     weights: np.ndarray
@@ -32,9 +33,9 @@ class BlendFit(NamedTuple):
     second: np.ndarray
 
 
-def holdout_half(group: str) -> int:
-    """Which half a group (a patient, an image) is in: 0 or 1, by its name alone, so the same in every run."""
-    return hashlib.sha256(group.encode()).digest()[0] & 1
+def holdout_half(patient: str) -> int:
+    """Which half a patient is in: 0 or 1, by the id alone, so the same in every run."""
+    return hashlib.sha256(patient.encode()).digest()[0] & 1
 
 
 def fit_blend(
@@ -53,16 +54,16 @@ def fit_blend(
         parameters: what `blend` takes besides weights; may be empty.
     """
     first, second = halves
-    climb = _CoordinateSearch(first, blend, score, parameters)
+    search = _CoordinateSearch(first, blend, score, parameters)
     alone = np.array([score(table, 0) for table in first])
     starts = [np.eye(len(first))[np.argmax(alone)], np.full(len(first), 1 / len(first))]
-    reached, weights, values = max((climb.from_(start) for start in starts), key=lambda end: end[0])
+    reached, weights, values = max((search.from_(start) for start in starts), key=lambda end: end[0])
     judged = [*second, blend(second, weights.tolist(), **values)]
     return BlendFit(weights, values, np.array([*alone, reached]), np.array([score(table, 1) for table in judged]))
 
 
 class _CoordinateSearch:
-    """The search on the first half; never downwards."""
+    """The search on the first half; the score never falls."""
 
     def __init__(
         self, tables: Sequence[pd.DataFrame], blend: Blend, score: Score, parameters: Mapping[str, BlendParameter]
@@ -71,7 +72,7 @@ class _CoordinateSearch:
         self._known: dict[tuple[float, ...], float] = {}
 
     def from_(self, weights: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
-        """The score, weights and parameters at the end of the way from these weights."""
+        """The score, weights and parameters reached from these weights."""
         values = defaults_of(self._parameters)
         reached, before = self._at(weights, values), -np.inf
         while reached > before:
@@ -89,6 +90,6 @@ class _CoordinateSearch:
 
     def _at(self, weights: np.ndarray, values: Mapping[str, float]) -> float:
         point = (*weights.tolist(), *values.values())
-        if point not in self._known:  # a climb comes by most of its points several times
+        if point not in self._known:  # a search meets most of its points several times
             self._known[point] = self._score(self._blend(self._tables, weights.tolist(), **values), 0)
         return self._known[point]

@@ -10,11 +10,11 @@ LAST_STEP = 1 / 512
 
 
 def fit_simplex(loss: Callable[[np.ndarray], float], count: int, start: np.ndarray | None = None) -> np.ndarray:
-    """Weights of least loss, found by exchange: move a share from one member to another as long as that helps, then
-    halve the share.
+    """Weights of least loss by pairwise exchange: move a share from one member to another while that lowers the loss,
+    then halve the share.
 
-    It needs no derivative, so that it serves metrics with clips and thresholds; the loss never rises on the way. On a
-    convex loss it ends near the optimum; on others, at a point that no exchange improves.
+    It needs no derivative, so it works for metrics with clips and thresholds; the loss never rises. On a convex loss it
+    ends near the optimum; on others, at a point that no exchange improves.
 
     Args:
         loss: weights (count,) → a number; smaller is better.

@@ -1,4 +1,4 @@
-"""What the user sees: results on stdout, everything else on stderr, faults without a traceback."""
+"""Output of the commands: results on stdout, everything else on stderr, faults without a traceback."""
 
 import errno
 import io
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pulmo.errors import CommandLineError, FigureWarning, ParticipantVisibleError, UserError
+from pulmo.errors import CheckFailedError, CommandLineError, FigureWarning, ParticipantVisibleError, UserError
 from pulmo.pipeline.disk import STARTED
 from pulmo.pipeline.log import log as log
 
@@ -34,31 +34,33 @@ def show_table(rows: Sequence[dict[str, str]]) -> None:
 
 
 def quietly(command: Callable[[], None], as_json: bool = False) -> None:
-    """Run a command for the person in front of it: what is wrong is told without a traceback, and the exit code says
-    whose mistake it is. A few faults of each kind are shown; `as_json` prints all of them on stdout."""
+    """Run a command: errors of the user are printed without a traceback, and the exit code tells whose error it is.
+
+    A few faults of each kind are shown; `as_json` prints all of them on stdout.
+    """
     # TensorFlow logs to stderr from C++ as soon as it is loaded, unless this is set before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.simplefilter("ignore", FigureWarning, append=True)  # the page tells it; tests, which come first, fail
+    warnings.simplefilter("ignore", FigureWarning, append=True)  # the page shows it; tests fail on it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name need not be text
+            stream.reconfigure(errors="backslashreplace")  # a file's name need not be valid UTF-8
     try:
         command()
     except UserError as error:
         if as_json:
             show_json({"faults": [asdict(fault) for fault in error.faults]})
-        _tell_faults(error)
+        _show_faults(error)
         sys.exit(COMMAND_LINE_WRONG if isinstance(error, CommandLineError) else USER_AT_FAULT)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # whoever read the output has had enough of it
+        if isinstance(error, BrokenPipeError):  # the reader of the output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python writes the rest as it ends
         else:
             log(sentence(error))
         sys.exit(USER_AT_FAULT)
 
 
-def _tell_faults(error: UserError) -> None:
-    """The first faults of each kind, which is told by its remedy."""
+def _show_faults(error: UserError) -> None:
+    """Print the first faults of each kind; faults with the same remedy are of one kind."""
     kinds = Counter(fault.remedy for fault in error.faults)
     few = max(FEW // max(1, len(kinds)), FEWEST)
     seen: Counter[str] = Counter()
@@ -69,22 +71,27 @@ def _tell_faults(error: UserError) -> None:
             log(str(fault))
             shown += 1
     if shown < len(error.faults):
-        all_of_them = ": `validate --json` lists all" if isinstance(error, ParticipantVisibleError) else ""
+        command = next((name for kind, name in _LISTING.items() if isinstance(error, kind)), None)
+        all_of_them = f": `{command} --json` lists all" if command else ""
         log(f"… and {len(error.faults) - shown:,} more faults like these{all_of_them}.")
 
 
+_LISTING = {ParticipantVisibleError: "validate", CheckFailedError: "check"}
+"""Commands that list all faults of a kind of error."""
+
+
 def sentence(error: OSError) -> str:
-    """What the system refused, where, and what to do, in one sentence."""
+    """An error of the operating system in one sentence: where, what, and the remedy."""
     if error.errno is None:
-        # Libraries' own: of a network's only the name, for its text may hold what was sent.
+        # Raised by a library. Of a network's error only the name: its text may hold what was sent.
         network = type(error).__module__.partition(".")[0] in ("requests", "urllib3")
         return f"{type(error).__name__}{'' if network else f': {error}'}; {_GOES_ON}."
     place = str(error.filename).removesuffix(STARTED) if error.filename else "a file"
-    what, remedy = _REASONS.get(error.errno, (error.strerror or "the system refused it", "look at it, and try again"))
+    what, remedy = _REASONS.get(error.errno, (error.strerror or "the system refused it", "inspect it, and try again"))
     return f"{place}: {what}; {remedy}."
 
 
-_GOES_ON = "what is finished is kept, and the same command goes on"
+_GOES_ON = "finished work is kept, and the same command resumes"
 _NO_SPACE = ("no space is left on the disk", f"free some: {_GOES_ON}")
 _NOT_ALLOWED = ("it may not be read or written", "change its permissions, or name another place")
 _FILE_IN_THE_WAY = ("a file stands where a folder is needed", "move it away, or name another place")
@@ -98,9 +105,9 @@ _REASONS = {
     errno.ENOTDIR: _FILE_IN_THE_WAY,
     errno.EEXIST: _FILE_IN_THE_WAY,
     errno.EISDIR: ("it is a folder, and a file is needed", "name a file"),
-    errno.ENOENT: ("there is no such file or folder", "check the path, or make it again"),
+    errno.ENOENT: ("there is no such file or folder", "check the path, or create it again"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),
     errno.EMFILE: ("too many files are open", f"raise the limit (ulimit -n): {_GOES_ON}"),
     errno.EIO: ("the disk failed to read or write", f"check the disk: {_GOES_ON}"),
 }
-"""What the commonest errors of the system mean for a person, and what to do."""
+"""The most common errors of the operating system in words, and their remedies."""

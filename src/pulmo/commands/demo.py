@@ -1,4 +1,4 @@
-"""Every competition on phantom data: the whole way from raw files to scores, in minutes and without a download."""
+"""Every competition on phantom data, from raw files to scores, in minutes and without a download."""
 
 import shutil
 import time
@@ -9,7 +9,7 @@ from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import log, show_table
 from pulmo.commands.report import write_index, write_report
 from pulmo.commands.run import Request, run_all
-from pulmo.competition import Competition
+from pulmo.competition import Competition, competition_names, find_competition, require
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.fingerprint import digest_code
 from pulmo.pipeline.progress import bar
@@ -19,8 +19,16 @@ DEMO = "demo"  # the preset and the run's name
 FOLDER = Path("work") / "demo"
 
 
-def run_demo(competitions: Sequence[Competition], seed: int) -> None:
-    """Run them all, then print one table of scores, and where the submissions and the pages to look at are."""
+def run_demo(names: Sequence[str], seed: int) -> None:
+    """Run all stages of competitions, by default of all that can draw phantom data; print one table of scores, and the
+    paths of submissions and report pages.
+
+    Raises:
+        CommandLineError: there is no competition of that name, or it draws no phantom data.
+    """
+    competitions = [find_competition(name) for name in names or competition_names()]
+    if not names:
+        competitions = [competition for competition in competitions if competition.phantom]
     rows: list[dict[str, str]] = []
     pages: list[Path] = []
     for competition in competitions:
@@ -29,10 +37,11 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
         data, solution = demo_data(competition, seed)
         request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed)
         summary = run_all(request)
-        cells = competition.module("submission")
+        fmt = competition.submission
         submission = read_submission(summary.submission, competition.submission_columns)
-        hidden = cells.score(cells.read_solution(solution), submission, competition.row_id)
-        pages.append(write_report(request))
+        hidden = fmt.score(fmt.read_solution(solution), submission, competition.row_id)
+        if competition.figures:
+            pages.append(write_report(request))
         rows.append(
             {
                 "competition": competition.name,
@@ -47,15 +56,19 @@ def run_demo(competitions: Sequence[Competition], seed: int) -> None:
     for page in pages:
         print(f"page         {page}")
     print(f"all runs     {write_index()}")
-    print(f"Phantoms, drawn by pulmo: these scores say that it works, not how well. {NOT_FOR_CLINICAL_USE}")
+    print(f"Phantom data drawn by pulmo: the scores show that the stages work, not how well. {NOT_FOR_CLINICAL_USE}")
 
 
 def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
-    """The demo data and their hidden solution, written unless the same are there already."""
-    phantom = competition.module("phantom")
+    """The demo data and their hidden solution, written unless the same are there already.
+
+    Raises:
+        CommandLineError: the competition draws no phantom data.
+    """
+    phantom = require(competition.phantom, competition, "phantom.py", "draw demo data")
     data, solution = FOLDER / competition.name, FOLDER / f"{competition.name}-solution.csv"
     written = FOLDER / f"{competition.name}.written"
-    digest = f"{digest_code(phantom.__name__)} {seed}"
+    digest = f"{digest_code(competition.module_name('phantom'))} {seed}"
     if written.is_file() and data.is_dir() and solution.is_file() and written.read_text() == digest:
         return data, solution
     written.unlink(missing_ok=True)

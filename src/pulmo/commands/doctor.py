@@ -1,4 +1,4 @@
-"""What works on this machine, and what to do about the rest."""
+"""The state of this machine: versions, decoders, devices and disk, with remedies."""
 
 import importlib.metadata
 import os
@@ -31,12 +31,12 @@ _COMPRESSIONS = {
 
 
 def examine() -> None:
-    """Print a table: what was looked at, what was found, what to do."""
+    """Print a table: item, finding, remedy."""
     show_table([_python(), *_packages(), *_decoders(), _devices(), _disk()])
 
 
 def compare_with_kaggle() -> None:
-    """Print what of pulmo's requirements, and of what those require, is another version here than in Kaggle's image."""
+    """Print the packages that pulmo requires, directly or not, whose version differs from that in Kaggle's image."""
     image, _ = read_images()
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     names = sorted(with_requirements([requirement.name for requirement in own_requirements()], here))
@@ -82,7 +82,7 @@ def _packages() -> list[dict[str, str]]:
 
 
 def _decoders() -> list[dict[str, str]]:
-    """Whether compressed scans can be read: of each kind, a tiny one is."""
+    """Whether compressed scans can be read: a tiny one of each kind is tried."""
     with tempfile.TemporaryDirectory() as folder:
         return [_decoder(kind, syntax, Path(folder, kind)) for kind, syntax in _COMPRESSIONS.items()]
 
@@ -90,7 +90,7 @@ def _decoders() -> list[dict[str, str]]:
 def _decoder(kind: str, syntax: str, folder: Path) -> dict[str, str]:
     what = f"scans in {kind}"
     try:
-        from pulmo.imaging.pixels import read_pixels  # what is missing is for the table to say
+        from pulmo.imaging.pixels import read_pixels  # a missing package is a row of the table
         from pulmo.imaging.slices import read_slice_header
         from pulmo.phantom.dicom import Encoding, write_series
         from pulmo.phantom.geometry import axial, evenly
@@ -105,20 +105,20 @@ def _decoder(kind: str, syntax: str, folder: Path) -> dict[str, str]:
 
 
 def _devices() -> dict[str, str]:
-    """The backend and GPUs, asked in a process of its own: loading TensorFlow is slow and talkative."""
-    answer = subprocess.run([sys.executable, "-c", _DEVICES], capture_output=True, text=True, check=False)
-    if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+    """The backend and GPUs, queried in a process of its own: loading TensorFlow is slow and writes to stderr."""
+    found = subprocess.run([sys.executable, "-c", _DEVICES], capture_output=True, text=True, check=False)
+    if found.returncode:
+        reason = (found.stderr.strip().splitlines() or ["no reason given"])[-1]
         return _row("networks", f"cannot be trained: {reason}", "make setup")
-    backend, gpus = answer.stdout.split()[-2:]
+    backend, gpus = found.stdout.split()[-2:]
     if gpus != "0":
         return _row("networks", f"{backend}, {gpus} GPU")
     driver = shutil.which("nvidia-smi")
-    remedy = "make setup GPU=1" if driver else "nothing to do: all works on the CPU, networks train more slowly"
+    remedy = "make setup GPU=1" if driver else "no action needed: the CPU works, networks train more slowly"
     return _row("networks", f"{backend}, no GPU", remedy)
 
 
 def _disk() -> dict[str, str]:
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
-    remedy = "" if free_gib >= LEAST_FREE_GIB else f"free some: whole competitions want {LEAST_FREE_GIB} GiB"
+    remedy = "" if free_gib >= LEAST_FREE_GIB else f"free some: whole competitions need {LEAST_FREE_GIB} GiB"
     return _row("disk here", f"{free_gib:.0f} GiB free", remedy)

@@ -1,4 +1,4 @@
-"""Pages to look at: one a run of a competition, and an index of all runs."""
+"""Report pages: one for each run of a competition, and an index of all runs."""
 
 import os
 import time
@@ -9,7 +9,7 @@ import pandas as pd
 
 from pulmo.commands.console import log
 from pulmo.commands.run import Request, prepare
-from pulmo.competition import competition_names, find_competition
+from pulmo.competition import competition_names, find_competition, require
 from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.runner import Run
 from pulmo.pipeline.scores import SCORES, SUBMISSION, read_scores, scores_of
@@ -22,15 +22,22 @@ PAGE, INDEX = "report.html", "index.html"
 
 
 def write_report(request: Request, out: Path | None = None) -> Path:
-    """Write the page of a run, by default beside its submission; before anything is trained, of the data alone."""
+    """Write the page of a run, by default beside its submission; before training, it shows the data alone.
+
+    Raises:
+        CommandLineError: the competition has no figures.
+    """
+    require(request.competition.figures, request.competition, "figures/", "draw a report page")
     started = time.monotonic()
     run = prepare(request)
     path = out or run.paths.out / PAGE
     writable_folder(path.parent)
     sections = []
     for name, heading in SECTIONS.items():
-        log(f"{request.competition.name}: drawing {heading.lower()} …")
-        sections.append(draw_section(run, name, request.competition.module(f"figures.{name}").FIGURES))
+        section = request.competition.figure_section(name)
+        if section is not None:
+            log(f"{request.competition.name}: drawing {heading.lower()} …")
+            sections.append(draw_section(run, name, section.FIGURES))
     write_page(path, f"{request.competition.title}: run {request.run_name}", _lead(run, request), sections)
     log(f"{path}: {path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - started:.0f} s")
     return path
@@ -48,11 +55,11 @@ def write_index(out: Path | None = None) -> Path:
     columns = ["competition", "run", "metric", "estimate", "standard error", "made", "page", "submission"]
     runs = Figure(
         "Every run",
-        "Estimates are out of fold, on the data that the run was trained on; press a column's name to sort by it.",
+        "Estimates are out of fold, on the data that the run was trained on; click a column's name to sort by it.",
         pd.DataFrame(rows, columns=columns),
-        "A row a run: competition, metric, estimate with its standard error, and links to page and submission",
+        "One row for each run: competition, metric, estimate with its standard error, and links to page and submission",
     )
-    remarks = [] if rows else [f"No run yet under {SUBMISSIONS}/: `pulmo demo` makes one of each competition."]
+    remarks = [] if rows else [f"No run yet under {SUBMISSIONS}/: `pulmo demo` creates one of each competition."]
     write_page(path, "pulmo: runs", f"{len(rows)} runs under {SUBMISSIONS}/.", [Section("Runs", [runs], remarks)])
     return path
 
@@ -93,6 +100,6 @@ def _link(text: str, path: Path, beside: Path) -> Link:
 
 
 def _known_scores(folder: Path) -> dict[str, Any]:
-    """What `score.json` holds, if it is of the submission beside it, or there is none."""
+    """The folder's `score.json`, unless it belongs to another submission than the one beside it."""
     submission = folder / SUBMISSION
     return scores_of(submission) if submission.is_file() else read_scores(folder)

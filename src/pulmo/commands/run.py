@@ -1,17 +1,16 @@
-"""A competition's stages, from the command's words to a submission, its score.json and a summary."""
+"""The pipeline commands: stages run, the submission validated and published with its score.json, a summary."""
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import log, show_json, show_table
-from pulmo.competition import Competition, StageSpec
+from pulmo.competition import ALL_SETTINGS, CV_SCORES, CV_TABLE, MODEL, PREDICTED, Competition, Estimate, StageSpec
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.cross_validation import CV_DIFFERS, differing_from_cv
 from pulmo.pipeline.disk import writable_folder
@@ -26,12 +25,12 @@ from pulmo.pipeline.stage import load
 from pulmo.scoring.tables import read_submission, read_table
 from pulmo.scoring.validation import validate
 
-MODEL = "fit_ensemble/model"
+ENSEMBLE = "ensemble.json"  # in a model's folder
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; `None` where the default will do."""
+    """The options of a pipeline command; `None` for the default."""
 
     competition: Competition
     data: Path | None = None
@@ -50,7 +49,7 @@ class Request:
     def run_name(self) -> str:
         """The run's name: by default the preset's, so that the same command again resumes or skips.
 
-        A model from elsewhere has a run of its own, named by its digest: no other run's submission is overwritten.
+        A model from elsewhere gets a run of its own, named by its digest: no other run's submission is overwritten.
         """
         if self.run is not None:
             return self.run
@@ -59,49 +58,56 @@ class Request:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a whole run leaves: the validated submission, the estimate of its score and its error, model, pictures."""
+    """The results of a whole run: the validated submission, `score.json`, model, figures, and the estimate."""
 
     submission: Path
     scores: Path
     model: Path
-    pictures: tuple[Path, ...]
+    figures: tuple[Path, ...]
     score: float
     standard_error: float
+    parts: Mapping[str, float]
 
 
 def run_all(request: Request) -> Summary:
-    """Every stage; then the submission is validated and put, with `score.json`, where it may be sent from."""
+    """Run every stage, validate the submission and publish it with its `score.json`.
+
+    Raises:
+        ContractError: the run's model holds no estimate, or not all of it.
+    """
     run = prepare(request)
     _check_folders(run, request)
     _run(run, request.competition.stages)
-    submission, scores = _publish(run, request)
     model = output(run, MODEL)
-    estimate = load(model / "ensemble.json")["estimate"]
-    return Summary(submission, scores, model, draw(run), estimate["score"], estimate["standard_error"])
+    estimate = Estimate.of(load(model / ENSEMBLE).get("estimate"), str(model / ENSEMBLE))
+    submission, scores = _publish(run, request)
+    return Summary(submission, scores, model, draw(run), estimate.score, estimate.standard_error, estimate.parts)
 
 
 def draw(run: Run) -> tuple[Path, ...]:
-    """The competition's pictures of what the run has made so far."""
-    pictures: list[Path] = run.competition.module("figures").draw(run.paths)
-    if pictures and (differing := differing_from_cv(run)):
-        log(f"  note: cross-validation, in its picture too, differs from the run in {', '.join(differing)}")
-    return tuple(pictures)
+    """The competition's figures of the run so far; none where the competition has none."""
+    if run.competition.figures is None:
+        return ()
+    figures = run.competition.figures.draw(run.paths)
+    if figures and (differing := differing_from_cv(run)):
+        log(f"  note: cross-validation, also in its figure, differs from the run in {', '.join(differing)}")
+    return tuple(figures)
 
 
 def run_and_show(request: Request) -> None:
-    """`run_all`, and its summary on stdout."""
+    """Run every stage and print the summary."""
     summary = run_all(request)
     if request.json:
         show_json(asdict(summary))
         return
     estimate = f"{summary.score:.4f} ± {summary.standard_error:.4f}"
     print(f"Submission  {summary.submission} (validated)")
-    print(
-        f"Estimate    {request.competition.metric} {estimate}, out of fold and cross-fitted; kept in {summary.scores}"
-    )
+    print(f"Estimate    {request.competition.metric} {estimate}, out of fold and cross-fitted; see {summary.scores}")
+    for name, score in summary.parts.items():
+        print(f"            {name} {score:.4f}")
     print(f"Model       {summary.model}")
-    for picture in summary.pictures:
-        print(f"Picture     {picture}")
+    for figure in summary.figures:
+        print(f"Figure      {figure}")
     print(NOT_FOR_CLINICAL_USE)
 
 
@@ -110,25 +116,25 @@ def run_stage(request: Request, name: str) -> None:
     run = prepare(request)
     _check_folders(run, request)
     spec = request.competition.stage(name)
-    for note in idle_settings(run, request, spec):
+    for note in settings_without_effect(run, request, spec):
         log(f"  note: {note}")
     _run(run, [spec])
     result: dict[str, Any] = {"stage": name, "folder": str(run.paths.stage(name))}
     if name == "predict":
-        result |= {"submission": str(_publish(run, request)[0]), "pictures": draw(run)}
+        result |= {"submission": str(_publish(run, request)[0]), "figures": draw(run)}
     if request.json:
         show_json(result)
     else:
         print(result.get("submission", result["folder"]))
-        for picture in result.get("pictures", ()):
-            print(f"Picture {picture}")
+        for figure in result.get("figures", ()):
+            print(f"Figure {figure}")
 
 
-def idle_settings(run: Run, request: Request, spec: StageSpec) -> list[str]:
-    """A sentence for each `--set` that changes nothing in a stage run alone, where it differs from what earlier stages,
-    or a model from elsewhere, were made with."""
+def settings_without_effect(run: Run, request: Request, spec: StageSpec) -> list[str]:
+    """A sentence for each `--set` of another section that has no effect on a stage run alone, where it differs from the
+    settings that the earlier stages, or a model from elsewhere, were made with."""
     notes = []
-    for override in request.overrides if spec.section else ():
+    for override in request.overrides if spec.section != ALL_SETTINGS else ():
         key, _, _ = override.partition("=")
         section, _, name = key.strip().partition(".")
         if section == spec.section:
@@ -136,41 +142,40 @@ def idle_settings(run: Run, request: Request, spec: StageSpec) -> list[str]:
         before = None if request.model else load_manifest(run.paths.stage(section))
         wanted = json.loads(getattr(run.settings, section).model_dump_json())
         if before is None or before.settings.get(name) != wanted.get(name):
-            made = "the model" if request.model else f"what {section} has made"
-            notes.append(f"--set {override} changes nothing here: `{spec.name}` goes by {made}")
+            source = "the model" if request.model else f"the outputs of {section}"
+            notes.append(f"--set {override} has no effect: `{spec.name}` uses {source} as made before")
     return notes
 
 
 def run_cv(request: Request) -> None:
-    """The competition's own protocol of cross-validation, with what it needs before it; the table goes to stdout."""
+    """Cross-validation by the competition's protocol, after the stages it needs; its table goes to stdout."""
     run = prepare(request)
     _check_folders(run, request)
     needed = {name.partition("/")[0] for name in request.competition.cv.reads}
     before = [spec for spec in request.competition.stages if spec.name in needed]
     _run(run, [*before, request.competition.cv])
-    scores = load(output(run, "cv/scores"))
+    scores = load(output(run, CV_SCORES))
     path = _update_scores(run, request, {"cv": scores})
     if request.json:
         show_json(scores)
     else:
-        table = load(output(run, "cv/table"))
+        table = load(output(run, CV_TABLE))
         show_table([{name: _cell(row[name]) for name in table} for row in table.to_dict("records")])
-        print(f"\nKept in {path}")
-        for picture in draw(run):
-            print(f"Picture {picture}")
+        print(f"\nSaved in {path}")
+        for figure in draw(run):
+            print(f"Figure {figure}")
 
 
 def prepare(request: Request) -> Run:
-    """Settings read and folders named.
+    """Read the settings and name the folders of a run.
 
     Raises:
         CommandLineError: a setting, the run's name or the cluster's address is wrong.
-        UserError: the data folder is not there, or no cluster answers.
+        UserError: the data folder does not exist, or no cluster answers.
     """
     competition = request.competition
-    config = (resources.files(f"pulmo.competitions.{competition.name}") / "config.toml").read_text()
-    settings = load_settings(competition.module("settings").Settings, config, request.preset, request.overrides)
-    data = request.data or Path("data") / competition.kaggle_slug
+    settings = load_settings(competition.settings, competition.config, request.preset, request.overrides)
+    data = request.data or data_folder(competition)
     if not data.is_dir():
         remedy = f"Put Kaggle's files of {competition.kaggle_slug} there, or name their folder with --data"
         raise UserError(Fault(str(data), "there is no such folder", remedy))
@@ -181,12 +186,17 @@ def prepare(request: Request) -> Run:
     return Run(competition, paths, settings, request.seed, request.cluster, inputs, request.device)
 
 
+def data_folder(competition: Competition) -> Path:
+    """Where Kaggle's files are by default."""
+    return Path("data") / competition.kaggle_slug
+
+
 def _check_folders(run: Run, request: Request) -> None:
-    """A folder for results that can be written to, and is not another run's, whose estimate would stand beside them.
+    """Check that the folder for results is writable and belongs to this run.
 
     Raises:
-        OSError: nothing can be written there.
-        UserError: it would.
+        OSError: it is not writable.
+        UserError: it holds another run's results, whose estimate would be mistaken for this run's.
     """
     writable_folder(run.paths.out)
     theirs = read_scores(run.paths.out).get("run", request.run_name)
@@ -196,13 +206,13 @@ def _check_folders(run: Run, request: Request) -> None:
     trained = run.paths.work / MODEL
     if request.model is not None and trained.is_dir() and not trained.samefile(request.model):
         remedy = f"Leave out --run and --work, or predict with the run's own model: --model {trained}"
-        raise UserError(Fault(str(run.paths.work), f"is a run with a model of its own, not {request.model}", remedy))
+        raise UserError(Fault(str(run.paths.work), f"is a run with its own model, not {request.model}", remedy))
 
 
 def _checked_model(folder: Path) -> Path:
-    if not (folder / "ensemble.json").is_file():
-        remedy = "Name the model/ folder that fit_ensemble made"
-        raise UserError(Fault(str(folder), "is no trained model: it holds no ensemble.json", remedy))
+    if not (folder / ENSEMBLE).is_file():
+        remedy = "Name the model/ folder that fit_ensemble wrote"
+        raise UserError(Fault(str(folder), f"is not a trained model: it holds no {ENSEMBLE}", remedy))
     return folder
 
 
@@ -215,35 +225,36 @@ def _run(run: Run, specs: Sequence[StageSpec]) -> None:
             log(f"{result.spec.name:{width}}  {took:>18}  {result.spec.summary}")
             notes += result.manifest.notes
     except KeyboardInterrupt:
-        log("Stopped. What is finished is kept: the same command goes on from there.")
+        log("Stopped. Finished work is kept: the same command resumes from there.")
         raise
     for note in dict.fromkeys(notes):
         log(f"  note: {note}")
 
 
 def _publish(run: Run, request: Request) -> tuple[Path, Path]:
-    """Validate the submission against Kaggle's sample and copy it to where it may be sent from, with its estimate.
+    """Validate the submission against Kaggle's sample and copy it into the run's folder of submissions, with its
+    estimate.
 
     Returns:
         The submission and its `score.json`.
     """
     competition = run.competition
-    made = output(run, "predict/submission")
+    made = output(run, PREDICTED)
     sample = run.paths.data / competition.sample
     submission = read_submission(made, competition.submission_columns)
     expected = read_table(sample, [competition.row_id]) if sample.is_file() else submission
-    validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
+    validate(submission, expected, competition.submission_columns, competition.submission.check_cells)
     run.paths.out.mkdir(parents=True, exist_ok=True)
     published = run.paths.out / SUBMISSION
     shutil.copyfile(made, published.with_suffix(".started"))
     published.with_suffix(".started").replace(published)
-    estimate = load(output(run, MODEL) / "ensemble.json").get("estimate")
+    estimate = load(output(run, MODEL) / ENSEMBLE).get("estimate")
     known = {} if estimate is None else {"estimate": estimate}
     return published, _update_scores(run, request, {SHA256: digest_file(published), **known})
 
 
 def _update_scores(run: Run, request: Request, scores: dict[str, Any]) -> Path:
-    """Put scores into the run's score.json, beside those there; cross-validation of other settings is marked."""
+    """Merge scores into the run's score.json; cross-validation of other settings is marked."""
     known = read_scores(run.paths.out)
     if SHA256 in scores:
         known.pop("estimate", None)  # that of another file

@@ -1,4 +1,4 @@
-"""One CT series looked at: its geometry, what was repaired, the lungs' litres and densities, and pictures."""
+"""One CT series measured: geometry, repairs, lung volumes and densities, and figures."""
 
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from pulmo.report.scan import draw_histogram, draw_montage, write_lung_surfaces
 
 
 def scan_folder(folder: Path, out: Path | None, as_json: bool) -> None:
-    """Print what is in a series and draw it.
+    """Print the measurements of a series and draw it.
 
     Raises:
-        ScanError: there is no such folder, no DICOM in it, no lung in the scan …: each says what to do.
+        ScanError: there is no such folder, no DICOM file in it, or no lung in the scan; with the remedy.
     """
     if not folder.is_dir():
         raise ScanError(Fault(str(folder), "there is no such folder", "Name the folder of one CT series"))
@@ -27,13 +27,13 @@ def scan_folder(folder: Path, out: Path | None, as_json: bool) -> None:
     volume = read_volume(folder)
     mask = segment_lungs(volume)
     facts = _facts(volume, mask)
-    pictures = _draw(volume, mask, drawn)
+    figures = _draw(volume, mask, drawn)
     if as_json:
-        show_json({**facts, "pictures": [str(path) for path in pictures]})
+        show_json({**facts, "figures": [str(path) for path in figures]})
     else:
         _show(facts)
-        for path in pictures:
-            print(f"{'picture':30}{path}")
+        for path in figures:
+            print(f"{'figure':30}{path}")
         print(NOT_FOR_CLINICAL_USE)
 
 
@@ -52,12 +52,12 @@ def _facts(volume: Volume, mask: LungMask) -> dict[str, Any]:
 
 def _draw(volume: Volume, mask: LungMask, folder: Path) -> list[Path]:
     log(f"Drawing into {folder} …")
-    montage, histogram, turning = (folder / name for name in ("montage.png", "histogram.png", "lungs.html"))
+    montage, histogram, surface = (folder / name for name in ("montage.png", "histogram.png", "lungs.html"))
     with writing_to(folder):
         draw_montage(volume, mask, montage)
         draw_histogram(volume, mask, histogram)
-        write_lung_surfaces(volume, mask, turning)
-    return [montage, histogram, turning]
+        write_lung_surfaces(volume, mask, surface)
+    return [montage, histogram, surface]
 
 
 def _show(facts: dict[str, Any]) -> None:

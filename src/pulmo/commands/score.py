@@ -1,4 +1,4 @@
-"""Submission files judged and combined: score, validate, blend."""
+"""Submission files scored, validated and combined."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pulmo.blending.parameters import BlendParameter, defaults_of
+from pulmo.blending.parameters import defaults_of
 from pulmo.commands.console import log, show_json, show_table
-from pulmo.competition import Competition
+from pulmo.competition import BlendParameter, Competition
 from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, UserError
 from pulmo.pipeline.disk import atomically, writing_to
 from pulmo.scoring.ids import SCORE_SUBSET, id_faults, shared_rows
@@ -19,18 +19,21 @@ from pulmo.scoring.validation import validate
 
 def score_file(competition: Competition, path: Path, solution: Path, subset: bool, as_json: bool) -> None:
     """Print a submission's score, alone on the last line of stdout."""
-    cells = competition.module("submission")
     submission = _read(competition, path)
-    truth = cells.read_solution(solution)
+    truth = competition.submission.read_solution(solution)
     for note in notes_of(truth):
         log(f"note: {note}")
     if subset:
         submission, truth = _share(competition, submission, truth)
-    value = cells.score(truth, submission, competition.row_id)
+    value = competition.submission.score(truth, submission, competition.row_id)
+    parts = competition.parted.score_parts(truth, submission, competition.row_id) if competition.parted else {}
     if as_json:
-        show_json({"submission": str(path), "metric": competition.metric, "score": value, "rows": len(truth)})
+        result = {"submission": str(path), "metric": competition.metric, "score": value, "rows": len(truth)}
+        show_json({**result, "parts": {name: part if math.isfinite(part) else None for name, part in parts.items()}})
     else:
         log(f"{competition.metric} of {path} on {len(truth)} rows of {solution}:")
+        for name, part in parts.items():
+            log(f"  {name} {part:.6f}")
         print(f"{value:.6f}")
 
 
@@ -38,7 +41,7 @@ def validate_file(competition: Competition, path: Path, sample: Path, as_json: b
     """Check a submission against Kaggle's format; every fault is named."""
     submission = _read(competition, path)
     expected = read_table(sample, [competition.row_id], competition.column_aliases)
-    validate(submission, expected, competition.submission_columns, competition.module("submission").check_cells)
+    validate(submission, expected, competition.submission_columns, competition.submission.check_cells)
     if as_json:
         show_json({"submission": str(path), "valid": True, "rows": len(submission)})
     else:
@@ -46,7 +49,7 @@ def validate_file(competition: Competition, path: Path, sample: Path, as_json: b
 
 
 def _read(competition: Competition, path: Path) -> pd.DataFrame:
-    """A submission; what was put right in it is said."""
+    """Read a submission; corrections made in reading are logged."""
     table = read_submission(path, competition.submission_columns, competition.column_aliases)
     for note in notes_of(table):
         log(f"note: {note}")
@@ -55,9 +58,9 @@ def _read(competition: Competition, path: Path) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class BlendRequest:
-    """What to combine: with weights and parameters given, or fitted to a solution, or equal weights and the defaults.
+    """The files to combine, with weights and parameters given, or fitted to a solution, or equal weights and defaults.
 
-    `parameters` are `name=value`, as given to `--set`.
+    `parameters` are `name=value`, as given to `--set`; `data` is Kaggle's folder, which may tell who the patients are.
     """
 
     paths: Sequence[Path]
@@ -65,6 +68,7 @@ class BlendRequest:
     weights: str | None = None
     solution: Path | None = None
     subset: bool = False
+    data: Path | None = None
     parameters: Sequence[str] = field(default=())
     json: bool = False
 
@@ -74,7 +78,7 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
     if request.solution is not None and (request.weights is not None or request.parameters):
         remedy = "Give weights and parameters, or let them be fitted"
         raise CommandLineError(Fault("--solution and --weights or --set", "were both given", remedy))
-    cells = competition.module("submission")
+    known = competition.submission.BLEND_PARAMETERS
     tables = [_read(competition, path) for path in request.paths]
     if request.subset:
         tables = _share_ids(competition, tables)
@@ -83,13 +87,10 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
         weights, parameters = _fit(competition, request, tables)
     else:
         weights = [1.0] * len(tables) if request.weights is None else _parse_weights(request.weights, len(tables))
-        parameters = {
-            **defaults_of(cells.BLEND_PARAMETERS),
-            **_parse_parameters(request.parameters, cells.BLEND_PARAMETERS),
-        }
+        parameters = {**defaults_of(known), **_parse_parameters(request.parameters, known)}
         for path, weight in zip(request.paths, weights, strict=True):
             log(f"{weight / sum(weights):8.4f}  {path}")
-    combined = cells.blend(tables, weights, **parameters)
+    combined = competition.submission.blend(tables, weights, **parameters)
     with writing_to(request.out.parent):
         request.out.parent.mkdir(parents=True, exist_ok=True)
         atomically(request.out, lambda path: combined.to_csv(path, index=False, lineterminator="\n"))
@@ -102,19 +103,19 @@ def blend_files(competition: Competition, request: BlendRequest) -> None:
 def _fit(
     competition: Competition, request: BlendRequest, tables: Sequence[pd.DataFrame]
 ) -> tuple[list[float], dict[str, float]]:
-    """Weights and parameters fitted on one half of the solution; the scores on the other half are printed."""
+    """Fit weights and parameters on one half of the solution's patients; print the scores on both halves."""
     from pulmo.blending.holdout_fit import (  # not for every blend: it loads more than scoring needs
         fit_blend,
         holdout_half,
     )
 
     assert request.solution is not None
-    cells, row_id = competition.module("submission"), competition.row_id
-    truth = cells.read_solution(request.solution)
+    fmt, row_id = competition.submission, competition.row_id
+    truth = fmt.read_solution(request.solution)
     if request.subset:
         _, truth = _share(competition, tables[0], truth)
-    cells.score(truth, tables[0], row_id)  # names what is amiss between them before the halves hide it
-    half = truth[row_id].map(cells.group_of).map(holdout_half)
+    fmt.score(truth, tables[0], row_id)  # reports mismatched ids, which the halves would hide
+    half = _patients(competition, truth, request.data).map(holdout_half)
     truths = [truth[half == which] for which in (0, 1)]
     if not all(map(len, truths)):
         raise UserError(Fault(str(request.solution), "cannot be split in two", "Give a solution of more patients"))
@@ -122,9 +123,9 @@ def _fit(
     sign = 1 if competition.greater_is_better else -1
 
     def score(table: pd.DataFrame, which: int) -> float:
-        return sign * float(cells.score(truths[which], table, row_id))
+        return sign * float(fmt.score(truths[which], table, row_id))
 
-    fit = fit_blend(halves, cells.blend, score, cells.BLEND_PARAMETERS)
+    fit = fit_blend(halves, fmt.blend, score, fmt.BLEND_PARAMETERS)
     if request.json:
         return fit.weights.tolist(), fit.parameters
     names = [*map(str, request.paths), "blend"]
@@ -136,12 +137,23 @@ def _fit(
         ]
     )
     for name, value in fit.parameters.items():
-        print(f"{name} {value:g} (default {cells.BLEND_PARAMETERS[name].default:g})")
+        print(f"{name} {value:g} (default {fmt.BLEND_PARAMETERS[name].default:g})")
     return fit.weights.tolist(), fit.parameters
 
 
+def _patients(competition: Competition, truth: pd.DataFrame, data: Path | None) -> pd.Series:
+    """The patient of each row of a solution, by Kaggle's folder where it is there."""
+    folder = data or Path("data") / competition.kaggle_slug
+    if data is not None and not data.is_dir():
+        raise UserError(Fault(str(data), "there is no such folder", "Name Kaggle's folder with --data"))
+    found = competition.submission.patients(truth, folder if folder.is_dir() else None)
+    for note in found.notes:
+        log(f"note: {note}")
+    return found.of_row
+
+
 def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """The rows whose ids every table has; how many that leaves out of each is said."""
+    """The rows whose ids every table has; the number of rows left out of each is logged."""
     row_id = competition.row_id
     common = set.intersection(*(set(table[row_id]) for table in tables))
     kept = [table[table[row_id].isin(common)] for table in tables]
@@ -162,12 +174,12 @@ def _share(
 
 
 def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) -> None:
-    """Every table sound by itself, and all with the ids of the first."""
+    """Check every table's cells, and its ids against those of the first."""
     row_id = competition.row_id
     faults: list[Fault] = []
     for table in tables:
         faults += id_faults(table, tables[0], row_id, SCORE_SUBSET)
-        faults += competition.module("submission").check_cells(table)
+        faults += competition.submission.check_cells(table)
     if faults:
         raise ParticipantVisibleError(faults)
 
@@ -176,13 +188,16 @@ def _parse_weights(text: str, count: int) -> list[float]:
     try:
         weights = [float(part) for part in text.split(",")]
     except ValueError:
-        raise CommandLineError(Fault(f"--weights {text}", "are not numbers", "Write e.g. --weights 0.7,0.3")) from None
+        raise CommandLineError(Fault(f"--weights {text}", "not numbers", "Write e.g. --weights 0.7,0.3")) from None
     if not all(map(math.isfinite, weights)):
-        raise CommandLineError(Fault(f"--weights {text}", "are not finite numbers", "Write e.g. --weights 0.7,0.3"))
-    if len(weights) != count or min(weights) < 0 or sum(weights) <= 0:
-        remedy = f"Give {count} of them, none negative and not all zero"
-        raise CommandLineError(Fault(f"--weights {text}", f"do not fit {count} files", remedy))
-    # Of their greatest, so that no sum of them overflows; only their proportions count.
+        raise CommandLineError(Fault(f"--weights {text}", "not finite numbers", "Write e.g. --weights 0.7,0.3"))
+    if len(weights) != count:
+        expected = f"expected {count} weight{'s' if count > 1 else ''}, got {len(weights)}"
+        raise CommandLineError(Fault(f"--weights {text}", expected, "Give one for each file"))
+    if min(weights) < 0 or sum(weights) <= 0:
+        remedy = "Give weights of at least 0, one of them above 0"
+        raise CommandLineError(Fault(f"--weights {text}", "a weight is negative, or all are zero", remedy))
+    # Divided by the largest, so that their sum cannot overflow; only proportions count.
     return [weight / max(weights) for weight in weights]
 
 
@@ -191,7 +206,7 @@ def _parse_parameters(texts: Sequence[str], known: Mapping[str, BlendParameter])
     for text in texts:
         name, _, value = text.partition("=")
         if name not in known:
-            remedy = f"Choose from {', '.join(known)}" if known else "This competition's blend has weights alone"
+            remedy = f"Choose from {', '.join(known)}" if known else "This competition's blend has weights only"
             raise CommandLineError(Fault(f"--set {text}", f"there is no parameter {name!r}", remedy))
         try:
             parameters[name] = float(value)
@@ -199,5 +214,5 @@ def _parse_parameters(texts: Sequence[str], known: Mapping[str, BlendParameter])
             parameters[name] = math.nan
         if not math.isfinite(parameters[name]):
             remedy = f"Write e.g. --set {name}={known[name].default:g}"
-            raise CommandLineError(Fault(f"--set {text}", f"{value!r} is no finite number", remedy))
+            raise CommandLineError(Fault(f"--set {text}", f"{value!r} is not a finite number", remedy))
     return parameters

@@ -1,4 +1,4 @@
-"""Files to Kaggle and back: download, submit, and the ledger of what was sent."""
+"""Transfers to and from Kaggle: download, submit, and the ledger of submissions."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PLOT = Path("work") / "submissions.png"
 
 
 def download_data(competition: Competition, data: Path | None) -> None:
-    """Kaggle's files into the data folder."""
+    """Download Kaggle's files into the data folder."""
     from pulmo.kaggle.download import download  # Kaggle's client, only when needed
 
     folder = data or Path("data") / competition.kaggle_slug
@@ -31,26 +31,26 @@ def submit_file(
     sample: Path | None,
     resend: bool = False,
 ) -> None:
-    """Validate, send, wait for the score, and note all of it in the ledger."""
+    """Validate a submission, send it, wait for its score, and record all of it in the ledger."""
     if hide(message) != message:
-        raise UserError(Fault("--message", "holds one of your secrets", "Write it without: Kaggle keeps the message"))
+        raise UserError(Fault("--message", "holds one of your secrets", "Remove it: Kaggle stores the message"))
     expected = sample or Path("data") / competition.kaggle_slug / competition.sample
     if not expected.is_file():
         remedy = f"Run `pulmo {competition.name} download`, or name Kaggle's sample submission with --sample"
         raise UserError(Fault(str(expected), "there is no such file to validate against", remedy))
     validate_file(competition, path, expected)
-    # Only now, so that nothing can leave before the file is known to be good.
+    # Imported only now, so that nothing can be sent before the file is validated.
     from pulmo.kaggle.provenance import entry_of
     from pulmo.kaggle.submit import submit
 
     kernel = "" if kernel_version is None else f"{_built_kernel(competition)}/{kernel_version}"
     done = submit(competition.kaggle_slug, path, entry_of(competition, path, message, kernel), resend)
-    log(f"Kept in {LEDGER}")
+    log(f"Recorded in {LEDGER}")
     show_table([_row(done)])
 
 
 def show_submissions(as_json: bool, plot: bool) -> None:
-    """The ledger as a table, one row a submission; and, if asked, our estimates against Kaggle's scores."""
+    """Print the ledger, one row for each submission; `plot` draws local estimates against Kaggle's scores."""
     entries = [Entry(*map(hide, entry)) for entry in latest(read(LEDGER))]
     if as_json:
         show_json([entry._asdict() for entry in entries])
@@ -64,7 +64,7 @@ def show_submissions(as_json: bool, plot: bool) -> None:
         from pulmo.report.leaderboard import draw_leaderboard
 
         drawn = draw_leaderboard([entry._asdict() for entry in entries], PLOT)
-        print(f"picture {PLOT}" if drawn else "No submission has both an estimate and a score: nothing to draw.")
+        print(f"figure {PLOT}" if drawn else "No submission has both an estimate and a score: nothing to draw.")
 
 
 def _built_kernel(competition: Competition) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pulmo.competition import Competition
+from pulmo.competition import Competition, require
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.diagnose import diagnose
 from pulmo.kaggle.environment import FOLDER, find_interpreter, prepare_environment
@@ -77,7 +77,8 @@ def rehearse(
     folder.mkdir(parents=True)
     hidden, solution = folder / "hidden", folder / "solution.csv"
     model = built_dataset(competition, kind) / "model"  # only in the kernel that predicts
-    competition.module("hidden_test").write_hidden_test(data, hidden, solution, model=model if model.is_dir() else None)
+    holdout = require(competition.holdout, competition, "hidden_test.py", "cut a hidden test set")
+    holdout.write_hidden_test(data, hidden, solution, model=model if model.is_dir() else None)
     log(f"Hidden test set: {_cases(competition, hidden)} cases cut from {data}, an image missing, another broken")
     isolated = has_namespaces()
     log(f"Python {interpreter.version}, {_isolation(isolated)}")
@@ -121,8 +122,8 @@ def _isolation(isolated: bool) -> str:
 
 
 def _cases(competition: Competition, hidden: Path) -> int:
-    ids = read_table(hidden / competition.sample, [competition.row_id])[competition.row_id]
-    return int(ids.map(competition.module("submission").group_of).nunique())
+    sample = read_table(hidden / competition.sample, [competition.row_id])
+    return int(competition.submission.patients(sample, hidden).of_row.nunique())
 
 
 def _run(config: SandboxConfig, allowed: ResourceLimits, isolated: bool, layout: str) -> tuple[ResourceUse, str]:
@@ -146,10 +147,10 @@ def _notes(output: str, mount: str) -> list[str]:
 
 
 def _score(competition: Competition, submission: Path, sample: Path, solution: Path) -> float:
-    form = competition.module("submission")
+    fmt = competition.submission
     table = read_submission(submission, competition.submission_columns)
-    validate(table, read_table(sample, [competition.row_id]), competition.submission_columns, form.check_cells)
-    return float(form.score(form.read_solution(solution), table, competition.row_id))
+    validate(table, read_table(sample, [competition.row_id]), competition.submission_columns, fmt.check_cells)
+    return float(fmt.score(fmt.read_solution(solution), table, competition.row_id))
 
 
 def _check_equal_scores(folder: Path, runs: list[RehearsalRun]) -> None:

@@ -1,5 +1,6 @@
-"""Whether a run's cross-validation is of the settings and inputs of its stages."""
+"""Comparison of a run's cross-validation with its stages: the same settings and inputs, or which differ."""
 
+from pulmo.competition import ALL_SETTINGS
 from pulmo.pipeline.manifest import Manifest, load_manifest
 from pulmo.pipeline.runner import Run
 
@@ -7,7 +8,7 @@ CV_DIFFERS = "cv_differs_from_run"
 
 
 def differing_from_cv(run: Run) -> list[str]:
-    """What cross-validation was made with that the run's stages, as they are now, were not.
+    """Inputs and settings in which cross-validation differs from the run's stages as they are now.
 
     Returns:
         Names: `seed`, settings as `section.key`, inputs as `stage/output`. Empty where nothing differs or one is not
@@ -22,7 +23,8 @@ def differing_from_cv(run: Run) -> list[str]:
         made = load_manifest(run.paths.stage(stage.name))
         if made is None:
             continue
-        theirs = cv.settings.get(stage.section, {}) if not spec.section and stage.section else {}
+        everything = spec.section == ALL_SETTINGS and stage.section != ALL_SETTINGS
+        theirs = cv.settings.get(stage.section, {}) if everything else {}
         names |= dict.fromkeys(_differing(cv, theirs, made, stage.name, stage.section))
     return list(names)
 

@@ -1,4 +1,4 @@
-"""What the disk refuses, told with the folder that was written to, whichever library wrote."""
+"""Errors of the disk, with the folder that was written to, whichever library wrote."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Digests of what goes into a stage: files, folders, settings and code. Equal digests mean: nothing to do."""
+"""Digests of a stage's inputs: files, folders, settings and code. A stage with an equal digest is not run again."""
 
 import ast
 import hashlib
@@ -119,18 +119,25 @@ def imported_code(modules: Iterable[str]) -> Code:
 
 @cache  # the stages of a run share most of their modules
 def imports(source: str) -> frozenset[str]:
-    """All names a source imports, anywhere in it; `from a import b` gives `a.b`, since b may be a module."""
+    """All names a source imports, anywhere in it but for type checkers; `from a import b` gives `a.b`, since b may be a
+    module."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    waiting: list[ast.AST] = [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            waiting += node.orelse  # what is imported for types alone never runs
+        else:
+            waiting += ast.iter_child_nodes(node)
     return frozenset(names)
 
 
 def module_of(name: str) -> str | None:
-    """The module that `name` is, or is a member of. Asked from the top down, so that no module is imported for it."""
+    """The module that `name` is, or is a member of; searched from the top down, so that none is imported for it."""
     found, parts = None, name.split(".")
     for length in range(1, len(parts) + 1):
         candidate = ".".join(parts[:length])

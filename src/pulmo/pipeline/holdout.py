@@ -1,7 +1,7 @@
-"""Training data cut into another test set to rehearse on: who is hidden, what becomes of their images.
+"""A test set cut from training data to rehearse on: which patients are hidden, and where their images go.
 
-Every eighth goes, with all that its patient has, and never as many as the public test set has. The first of them loses
-the image, the second's is cut short: so it is on Kaggle too.
+One in eight is hidden, with all that its patient has, and never as many as the public test set has. The first of them
+loses its image and the second's is cut short, as images on Kaggle can be.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ ONE_OF = 8
 def choose_hidden(
     names: Sequence[str], public: int, seed: int, source: Path, patient_of: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Whom to hide, in the order of their names: whole patients, so that nobody is on both sides.
+    """The names to hide, sorted: whole patients, so that no patient is on both sides.
 
     Args:
-        names: all there are, each once: of patients, scans or images.
+        names: of patients, scans or images, each once.
         public: how many the public test set has.
-        seed: another seed, others.
-        source: where the names are from.
-        patient_of: whose each scan or image is; without it, each name is a patient.
+        seed: of the random choice.
+        source: the file of the names, for the error.
+        patient_of: the patient of each scan or image; without it, each name is a patient.
 
     Raises:
         UserError: there are too few.
@@ -43,7 +43,7 @@ def choose_hidden(
         if len(hidden) >= count and len(hidden) != public:
             break
         theirs = names_of[patients[place]]
-        if 2 * (len(hidden) + len(theirs)) <= len(names):  # a patient who has most of them stays
+        if 2 * (len(hidden) + len(theirs)) <= len(names):  # a patient who has most of them is not hidden
             hidden += theirs
     if len(hidden) < count or len(hidden) == public:
         what = f"has only {len(names)}, of {len(patients)} patients, to hide some of"
@@ -52,9 +52,9 @@ def choose_hidden(
 
 
 def place_images(images: Mapping[str, Path], hidden: Sequence[str], train: Path, test: Path) -> None:
-    """Link each image, a file or a folder of slices, into `train` or, of the hidden, `test`; spoil two of those.
+    """Link each image, a file or a folder of slices, into `train` or, of the hidden, `test`; damage two of those.
 
-    Files become other names for the same ones where the disk allows it, so that nothing is copied; what is spoilt is
+    Files become other names for the same ones where the disk allows it, so that nothing is copied; damaged ones are
     written anew. Nothing that `images` names is changed.
     """
     train.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Large files that are needed elsewhere under another name."""
+"""Large files under a second name: hard links, or copies."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What went into a finished stage and what came out: `manifest.json` beside its outputs."""
+"""The record of a finished stage, its inputs and outputs: `manifest.json` beside the outputs."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 class Manifest(Section):
     """The record of one finished stage.
 
-    `digest` says what went in (`inputs`, `settings`, `code`, `seed`); `outputs` gives the SHA-256 of each output,
+    `digest` is of all inputs (`inputs`, `settings`, `code`, `seed`); `outputs` gives the SHA-256 of each output,
     `stamps` the sizes and times of its files; `notes` are the sentences for the run's summary (scans that could not be
     read, models left out).
     """

@@ -1,8 +1,8 @@
-"""One way to run a function over many scans: on this machine's cores, or on a Dask cluster.
+"""A function run over many scans: on this machine's cores, or on a Dask cluster.
 
-Results come as they are done, so that each can be kept at once. A worker that dies costs only what it was working on:
-the rest goes on, and what was in flight is tried again by itself, so that one scan that crashes a decoder is found and
-named, and nothing else is lost.
+Results come as they are done, so that each can be saved at once. A worker that dies loses only its current item: the
+rest goes on, and items in flight are tried again one by one, so that a scan that crashes a decoder is named and nothing
+else is lost.
 """
 
 import os
@@ -56,7 +56,7 @@ def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iter
                     del waiting[key]
                     yield (
                         key,
-                        ScanError(Fault(key, "its reader crashed the process", "Look at its files; they are left out")),
+                        ScanError(Fault(key, "its reader crashed the process", "Inspect its files; they are left out")),
                     )
                 else:
                     suspects[key] = waiting[key]
@@ -66,10 +66,10 @@ def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iter
 
 
 def check_cluster(address: str) -> None:
-    """Whether a Dask scheduler answers, asked before any work.
+    """Check before any work that a Dask scheduler answers.
 
     Raises:
-        CommandLineError: that is no address.
+        CommandLineError: the address is malformed.
         UserError: none answers.
     """
     try:
@@ -78,8 +78,8 @@ def check_cluster(address: str) -> None:
     except ValueError:
         found = False
     if not found:
-        remedy = "Write its address as `dask scheduler` tells it, e.g. --cluster tcp://127.0.0.1:8786"
-        raise CommandLineError(Fault(f"--cluster {address}", "is no address of a Dask scheduler", remedy))
+        remedy = "Write its address as `dask scheduler` prints it, e.g. --cluster tcp://127.0.0.1:8786"
+        raise CommandLineError(Fault(f"--cluster {address}", "is not the address of a Dask scheduler", remedy))
     with _client(address):
         pass
 
@@ -129,26 +129,25 @@ def _outcome(future: Any) -> Any:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def prepare_process(threads: int = 1) -> None:
-    """What a process of a pool does first: it takes its share of the cores, and ends when its parent does.
+    """Initialize a pool's process: it takes its share of the cores, and ends when its parent does.
 
     Args:
-        threads: its share; libraries that start as many as there are cores would only fight over them.
+        threads: its share; libraries that start one thread a core would oversubscribe them.
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
         os.environ[name] = str(threads)
-    # Ctrl-C reaches every process of the terminal: here it just ends, and the parent says what there is to say.
+    # Ctrl-C reaches every process of the terminal: a worker just ends, and the parent prints the message.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot tell its children; an orphan would go on with work that nobody waits for, while
-    the next run does it too."""
+    """A parent that is killed cannot notify its children; an orphan would go on with work that the next run repeats."""
     parent = parent_process()
     if parent is not None:
         wait_for_end([parent.sentinel])
@@ -161,7 +160,7 @@ def _on_cluster(
     from distributed import KilledWorker, as_completed
 
     with _client(address) as client:
-        # pure=False: the answer depends on files, so an earlier answer must not be taken for this one.
+        # pure=False: the result depends on files, so a cached one must not be used.
         futures = {client.submit(function, item, pure=False): key for key, item in items.items()}
         for future in as_completed(futures, loop=client.loop):
             key = futures.pop(future)
@@ -171,7 +170,7 @@ def _on_cluster(
                 yield (
                     key,
                     ScanError(
-                        Fault(key, "it killed every worker that read it", "Look at its files; they are left out")
+                        Fault(key, "it killed every worker that read it", "Inspect its files; they are left out")
                     ),
                 )
             future.release()

@@ -1,4 +1,4 @@
-"""Where things lie: the folders of a run, relative to where the command is given."""
+"""The folders of a run, relative to the current directory."""
 
 import re
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNOREC
 
 
 def checked_run(name: str) -> str:
-    """The name of a run, if it can name a folder everywhere and leads nowhere else.
+    """The name of a run, if it is a valid folder name on every system.
 
     Raises:
         CommandLineError: it cannot.
     """
     plain = _PLAIN_NAME.fullmatch(name) and not name.endswith(".") and not _RESERVED.fullmatch(name)
     if not plain or len(name) > LONGEST_NAME:
-        what = f"{name!r} is no plain name of a folder"
-        remedy = f"Take letters, digits, dots, _ and -, {LONGEST_NAME} at most, the first no dot and the last none"
+        what = f"{name!r} is not a plain folder name"
+        remedy = f"Use letters, digits, dots, _ and -, {LONGEST_NAME} at most, and no dot at either end"
         raise CommandLineError(Fault("--run", what, remedy))
     return name
 
 
 def works_of(competition: str) -> Path:
-    """Where the runs of a competition are made, unless `--work` says otherwise."""
+    """The folder of a competition's runs, unless `--work` names another."""
     return Path("work") / competition
 
 
@@ -59,5 +59,5 @@ class RunPaths:
         return self.work / name
 
     def partial(self, name: str, digest: str) -> Path:
-        """The folder a stage is being made in; named by what goes in, so that only the same work is gone on with."""
+        """The folder of an unfinished stage, named by the digest of its inputs: only the same work is resumed."""
         return self.work / f"{name}.{digest[:16]}.partial"

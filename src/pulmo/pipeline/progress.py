@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 
 def bar() -> Progress:
-    """A progress display: title, bar, count, time passed and time left. It vanishes when done; a log gets none."""
+    """A progress display: title, bar, count, time passed and time left.
+
+    It disappears when done, and is off where stderr is not a terminal.
+    """
     console = Console(file=sys.stderr)
     return Progress(
         TextColumn("  {task.description}"),
@@ -27,6 +30,6 @@ def bar() -> Progress:
 
 
 def track(items: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """Go through `items` with a bar."""
+    """Iterate over `items` with a progress bar."""
     with bar() as display:
         yield from display.track(items, total=total, description=title)

@@ -1,4 +1,4 @@
-"""Stages run in order: skipped where nothing changed, gone on with where they were killed, whole or not at all."""
+"""Stages run in order: skipped where nothing changed, resumed where they were killed, whole or not at all."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pulmo.competition import Competition, StageSpec
+from pulmo.competition import ALL_SETTINGS, Competition, StageSpec
 from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_settings, digest_value, stamp_of
@@ -37,7 +37,7 @@ class Run:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What became of a stage: `skipped` when nothing that goes into it had changed."""
+    """The result of a stage: `skipped` when none of its inputs had changed."""
 
     spec: StageSpec
     manifest: Manifest
@@ -48,7 +48,7 @@ class StageResult:
 def run_stages(run: Run, specs: Sequence[StageSpec]) -> Iterator[StageResult]:
     """Run stages in order, yielding each as it is done.
 
-    Killed at any moment and started again, it ends with the same outputs.
+    Killed at any moment and started again, the stages end with the same outputs.
 
     Raises:
         UserError: an input is missing, another process works on the same run, or the data are at fault.
@@ -74,12 +74,12 @@ def output(run: Run, name: str) -> Path:
 
 
 def _run_stage(run: Run, spec: StageSpec) -> StageResult:
-    section = getattr(run.settings, spec.section) if spec.section else run.settings
+    section = run.settings if spec.section == ALL_SETTINGS else getattr(run.settings, spec.section)
     inputs = {name: output(run, name) for name in spec.reads}
     entries = {f"data/{name}": digest_raw(run.paths.data / name) for name in spec.data}
     entries |= {name: _digest_input(run, name, path) for name, path in inputs.items()}
-    module = run.competition.module(spec.name)
-    code = digest_code(module.__name__)
+    module = run.competition.stage_module(spec.name)
+    code = digest_code(run.competition.module_name(spec.name))
     digest = digest_value([spec.name, entries, digest_settings(section), code, run.seed])
 
     folder, partial = run.paths.stage(spec.name), run.paths.partial(spec.name, digest)

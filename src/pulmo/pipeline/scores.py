@@ -1,4 +1,4 @@
-"""`score.json`: the estimate that was made of a submission, and the SHA-256 of the very file that it is of."""
+"""`score.json`: the estimate of a submission's score, and the SHA-256 of the file that it belongs to."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ SHA256 = "submission_sha256"
 
 
 def read_scores(folder: Path) -> dict[str, Any]:
-    """What a folder's `score.json` holds; empty where there is none, or none that can be read."""
+    """What a folder's `score.json` holds; empty where it is missing or damaged."""
     path = folder / SCORES
     if not path.is_file():
         return {}
@@ -21,7 +21,7 @@ def read_scores(folder: Path) -> dict[str, Any]:
     except ValueError:
         scores = None
     if not isinstance(scores, dict):
-        log(f"{path}: is damaged and is not read; the run's `predict` writes it again")
+        log(f"{path}: is damaged and ignored; the run's `predict` writes it again")
         return {}
     return scores
 
@@ -36,9 +36,9 @@ def write_scores(folder: Path, scores: dict[str, Any]) -> Path:
 
 
 def scores_of(submission: Path) -> dict[str, Any]:
-    """What is known of a submission by the `score.json` beside it; empty if that is of another file, which is told."""
+    """The `score.json` beside a submission; empty, with a message, if it belongs to another file."""
     scores = read_scores(submission.parent)
     if not scores or scores.get(SHA256) == digest_file(submission):
         return scores
-    log(f"{submission.parent / SCORES}: is of another file, not of {submission.name}: no estimate is taken from it")
+    log(f"{submission.parent / SCORES}: belongs to another file, not to {submission.name}: its estimate is not used")
     return {}

@@ -19,9 +19,9 @@ DEFAULT_PRESET = "full"
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses unknown keys, wrong types, NaN and infinity; a stage's, or all of them.
+    """A frozen group of settings, of a stage or of all, that refuses unknown keys, wrong types, NaN and infinity.
 
-    Settings that do not go together raise a `UserError` in a `model_validator`, so that nothing runs with them.
+    Incompatible settings raise a `UserError` in a `model_validator`, before anything runs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -88,7 +88,7 @@ def _fault(model: type[Section], problem: Any) -> Fault:
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        if isinstance(problem["input"], dict):  # a whole section: its first key helps to tell which one was meant
+        if isinstance(problem["input"], dict):  # a whole section: its first key helps to find the nearest one
             key = ".".join([key, *list(problem["input"])[:1]])
         return Fault(f"setting {key}", "there is no such setting", _nearest(model, key))
     if problem["type"] == "missing":
@@ -124,7 +124,7 @@ _KINDS = {
     "list": "a list in brackets, such as [1, 2]",
     "path": "the path of a file",
 }
-"""How pydantic's types of errors begin, and what each wants in words."""
+"""The start of pydantic's error types → the expected type in words."""
 
 
 def _nearest(model: type[Section], key: str) -> str:

@@ -1,4 +1,4 @@
-"""What a running stage sees: its inputs, its outputs, and how to do many things so that none is done twice."""
+"""A running stage: its declared inputs and outputs, its checkpoints, and rows computed in parallel, each once."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from pulmo.competition import StageSpec
+from pulmo.competition import ESTIMATE, Estimate, StageSpec
 from pulmo.errors import Fault, ScanError, UserError
 from pulmo.pipeline.disk import atomically
 from pulmo.pipeline.parallel import map_items
@@ -20,13 +20,13 @@ from pulmo.pipeline.progress import bar, track
 
 T = TypeVar("T")
 
-CHECKPOINTS = "pieces"  # what is kept of unfinished work, inside the stage's folder until it is whole
+CHECKPOINTS = "checkpoints"  # unfinished work, inside the stage's folder until the stage is done
 NOTES = "notes.jsonl"
 
 
 @dataclass
 class Stage:
-    """The only door between a stage and the disk.
+    """A stage's only access to the disk.
 
     Args:
         spec: what the stage declares; anything else is refused.
@@ -35,7 +35,7 @@ class Stage:
         inputs: where each declared input lies.
         workspace: the folder that becomes the stage's outputs once whole.
         cluster: address of a Dask scheduler, or None for this machine.
-        device: what networks are to be trained on: auto, cpu or gpu.
+        device: for networks: auto, cpu or gpu.
     """
 
     spec: StageSpec
@@ -50,7 +50,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.notes += [
             note
-            for note in dict.fromkeys(_kept_lines(self.workspace / CHECKPOINTS / NOTES, str))
+            for note in dict.fromkeys(_saved_lines(self.workspace / CHECKPOINTS / NOTES, str))
             if note not in self.notes
         ]
 
@@ -65,14 +65,20 @@ class Stage:
         return load(self.input(name))
 
     def write(self, name: str, value: pd.DataFrame | np.ndarray | dict[str, Any] | list[Any]) -> None:
-        """A declared output: a table becomes .parquet, an array .npy, a dict or a list .json."""
+        """A declared output: a table becomes .parquet, an array .npy, a dict or a list .json.
+
+        Raises:
+            ContractError: it is the run's estimate, and lacks a value that the commands need.
+        """
         self._output(name)
+        if f"{self.spec.name}/{name}" == ESTIMATE:
+            Estimate.of(value, f"{name} of stage {self.spec.name}")
         save(self.workspace / name, value)
 
     def array(self, name: str, shape: tuple[int, ...], dtype: str) -> Path:
         """A declared output that is an array filled in place, zero at first; the file to open with `np.load`'s "r+".
 
-        What has been filled in outlives a kill: keep account of it (with `map_rows`).
+        Values outlive a kill; record which are filled in (with `map_rows`).
         """
         self._output(name)
         path = self.workspace / f"{name}.npy"
@@ -93,10 +99,10 @@ class Stage:
         return self.workspace / name
 
     def checkpoint(self, name: str, make: Callable[[Path], None]) -> Path:
-        """A piece of the work (a fold) that is done once, whatever happens after.
+        """A part of the work (a fold) that is done once, and survives a kill.
 
         `make` fills a fresh folder, which counts once it is whole; if it was made before the stage was killed, it is
-        returned as it is. Pieces go when the stage is done.
+        returned as it is. Checkpoints are deleted when the stage is done.
         """
         folder = self.checkpoint_folder(name)
         if not self.has_checkpoint(name):
@@ -108,33 +114,33 @@ class Stage:
         return folder
 
     def has_checkpoint(self, name: str) -> bool:
-        """Whether a piece of that name has been made."""
+        """Whether a checkpoint of that name is complete."""
         return self.checkpoint_folder(name).is_dir()
 
     def checkpoint_folder(self, name: str) -> Path:
-        """The folder of a piece, made or not."""
+        """The folder of a checkpoint, complete or not."""
         return self.workspace / CHECKPOINTS / name
 
     def scratch(self, name: str) -> Path:
-        """A folder for unfinished work: it outlives a kill, and goes when the stage is done."""
+        """A folder for unfinished work: it survives a kill, and is deleted when the stage is done."""
         folder = self.checkpoint_folder(name)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def map_rows(self, function: Callable[[T], dict[str, Any]], items: Mapping[str, T], title: str) -> pd.DataFrame:
-        """Apply `function` to many scans, in parallel; each row is kept as soon as it is done.
+        """Apply `function` to many scans, in parallel; each row is saved as soon as it is done.
 
         Args:
             function: a module's function: an item → the row's values, JSON-able.
             items: the scans by key.
-            title: what the progress bar says.
+            title: of the progress bar.
 
         Returns:
             One row an item, in the order of the items, indexed by `key`. Where a scan could not be read, the column
             `error` says why and the others are empty.
         """
         path = self.workspace / CHECKPOINTS / f"{title.replace(' ', '_')}.jsonl"
-        rows = _kept_rows(path)
+        rows = _saved_rows(path)
         left = {key: item for key, item in items.items() if key not in rows}
         with bar() as display, path.open("a") as file:
             task = display.add_task(title, total=len(items), completed=len(items) - len(left))
@@ -149,8 +155,8 @@ class Stage:
         )
 
     def note(self, message: str) -> None:
-        """A sentence for the run's summary, told once; it stays in the manifest. It is kept at once, for what it is
-        about may not be done again when the stage goes on after a kill."""
+        """A sentence for the run's summary and the manifest, shown once. It is saved immediately: the work it is about
+        is not repeated when the stage resumes after a kill."""
         if message not in self.notes:
             self.notes.append(message)
             path = self.workspace / CHECKPOINTS / NOTES
@@ -159,7 +165,7 @@ class Stage:
                 file.write(json.dumps(message) + "\n")
 
     def progress(self, items: Iterable[T], title: str) -> Iterator[T]:
-        """Go through `items` with a bar that says how much time is left."""
+        """Iterate over `items` with a progress bar that shows the time left."""
         items = list(items)
         return track(items, title, len(items))
 
@@ -168,13 +174,13 @@ class Stage:
             raise LookupError(f"stage {self.spec.name} does not declare that it writes {name!r}")
 
 
-def _kept_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows kept before."""
+def _saved_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows saved before a kill."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return dict(_kept_lines(path, list))
+    return dict(_saved_lines(path, list))
 
 
-def _kept_lines(path: Path, kind: type) -> list[Any]:
+def _saved_lines(path: Path, kind: type) -> list[Any]:
     """JSON values of one kind, a line each; what follows a damaged line is dropped from the file too."""
     content = path.read_bytes() if path.exists() else b""
     values, whole = [], 0
@@ -216,7 +222,7 @@ def load(path: Path) -> Any:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         return json.loads(path.read_text())
     except (ValueError, EOFError) as error:  # Arrow's, NumPy's and JSON's errors are such; of the system's none is
-        remedy = "Run the stage that made it again, which makes it anew"
+        remedy = "Run the stage that wrote it again"
         raise UserError(Fault(str(path), f"is damaged: it cannot be read ({error})", remedy)) from None
 
 
@@ -227,12 +233,12 @@ def find_output(folder: Path, name: str) -> Path | None:
 
 def _save_array(path: Path, value: np.ndarray) -> None:
     with path.open("wb") as file:
-        # Not a real file to NumPy, whose own way of writing into one keeps silent about what the disk said.
+        # Not a real file to NumPy, which ignores the disk's errors when it writes into one itself.
         np.save(SimpleNamespace(write=file.write), value, allow_pickle=False)
 
 
 def _make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
     np.lib.format.open_memmap(path, "w+", dtype, shape)
-    if hasattr(os, "posix_fallocate"):  # a full disk is told here: filling a sparse file would end the process
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error here: filling a sparse file would end the process
         with path.open("rb+") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -147,12 +147,12 @@ def begun(work: Path, stage: str) -> bool:
     """Whether a stage has finished a few scans, or the first epoch of its second fold."""
     if stage == "features":
         return rows_kept(work) >= 3
-    return bool(list(work.glob("train_cnn.*/pieces/checkpoints/fold1.npz")))
+    return bool(list(work.glob("train_cnn.*/checkpoints/checkpoints/fold1.npz")))
 
 
 def rows_kept(work: Path) -> int:
     rows = 0
-    for path in work.glob("features.*/pieces/*.jsonl"):
+    for path in work.glob("features.*/checkpoints/*.jsonl"):
         with suppress(FileNotFoundError):  # the stage has just been done
             rows += len(path.read_bytes().splitlines())
     return rows

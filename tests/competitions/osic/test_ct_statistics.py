@@ -67,7 +67,7 @@ def test_a_scan_that_cannot_be_read_is_named_and_the_patient_stays(
 
     monkeypatch.setattr(stage_module, "map_items", map_here)
     monkeypatch.setattr(ct_statistics, "measure_scan", measure)
-    (tmp_path / "pieces").mkdir()
+    (tmp_path / "checkpoints").mkdir()
     stage = Stage(StageSpec("features", ""), 0, tmp_path, {}, tmp_path)
     folders, wanted = {name: tmp_path / name for name in "ABD"}, SliceFormat(2, 16, 300.0)
     measured, slices = measure_scans(stage, folders, ["C", "B", "A", "D"], wanted)

@@ -152,12 +152,12 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(whole: Whole, tmp_pat
 
 def begun(work: Path, stage: str) -> bool:
     """Whether a stage is at work, and where it works through scans or folds, has finished a few."""
-    pieces = [path for path in work.glob(f"{stage}.*/pieces/*") if path.suffix not in (".started", ".jsonl")]
-    trained = list(work.glob("train_cnn.*/pieces/checkpoints/fold1.npz"))
+    checkpoints = [path for path in work.glob(f"{stage}.*/checkpoints/*") if path.suffix not in (".started", ".jsonl")]
+    trained = list(work.glob("train_cnn.*/checkpoints/checkpoints/fold1.npz"))
     enough = {
         "features": rows_kept(work) >= 5,
-        "train_gbm": len(pieces) >= 2,
-        "train_linear": len(pieces) >= 2,
+        "train_gbm": len(checkpoints) >= 2,
+        "train_linear": len(checkpoints) >= 2,
         "train_cnn": bool(trained),
     }
     return enough.get(stage, bool(list(work.glob(f"{stage}.*.partial"))))
@@ -165,7 +165,7 @@ def begun(work: Path, stage: str) -> bool:
 
 def rows_kept(work: Path) -> int:
     rows = 0
-    for path in work.glob("features.*/pieces/*.jsonl"):
+    for path in work.glob("features.*/checkpoints/*.jsonl"):
         with suppress(FileNotFoundError):  # the stage has just been done
             rows += len(path.read_bytes().splitlines())
     return rows

@@ -244,6 +244,7 @@ def test_cv_tells_every_way(finished: Run) -> None:
 
 
 def test_figures_are_drawn(finished: Run) -> None:
-    drawn = finished.competition.module("figures").draw(finished.paths)
+    assert finished.competition.figures is not None
+    drawn = finished.competition.figures.draw(finished.paths)
     assert drawn[0].name == "boxes.png"
     assert all(path.stat().st_size > 10_000 for path in drawn)

@@ -75,7 +75,7 @@ def test_killed_in_its_midst_a_stage_ends_with_the_same_bytes(
         shutil.copytree(finished.paths.stage("features"), run.paths.stage("features"))
     words = ["siim", stage, "--data", str(drawn / "data"), "--work", str(run.paths.work), "--device", "cpu", *SETTINGS]
     process = subprocess.Popen([sys.executable, "-m", "pulmo", *words], stderr=subprocess.DEVNULL)
-    while process.poll() is None and not any(map(begun, run.paths.work.glob(f"{stage}.*.partial/pieces"))):
+    while process.poll() is None and not any(map(begun, run.paths.work.glob(f"{stage}.*.partial/checkpoints"))):
         time.sleep(0.005)
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)

@@ -1,9 +1,11 @@
-"""Whole scans classified in three dimensions: a CT or MR volume in, a probability of cancer (or of a class) out."""
+"""Classification of whole scans: a CT or MR volume → a probability of cancer, or of a class."""
 
-from pulmo.competition import Competition, StageSpec
+from typing import TYPE_CHECKING
 
-# Sources differ in what lies where: Kaggle's files, LIDC-IDRI's series and annotations, a folder a class, one new scan.
-_EVERYTHING = (".",)
+from pulmo.competition import ALL_SETTINGS, Competition, StageSpec
+
+# Sources differ in their files: Kaggle's, LIDC-IDRI's series and annotations, one folder for each class, one new scan.
+_ALL_FILES = (".",)
 _FEATURES = ("features/scans", "features/volumes", "features/description")
 
 COMPETITION = Competition(
@@ -17,35 +19,59 @@ COMPETITION = Competition(
     stages=(
         StageSpec(
             "features",
-            "labels from any source, small volumes of the lungs, folds by patient",
-            data=_EVERYTHING,
+            "labels from any source, lung volumes at network size, folds by patient",
+            data=_ALL_FILES,
             writes=("scans", "volumes", "description"),
         ),
         StageSpec(
             "train_cnn",
-            "three-dimensional network on whole scans",
+            "three-dimensional networks on whole scans",
             reads=_FEATURES,
             writes=("out_of_fold", "fitted", "models", "history"),
         ),
         StageSpec(
             "fit_ensemble",
-            "temperature by the metric; the model put together",
+            "temperature fitted by the metric; final model assembled",
             reads=(*_FEATURES, "train_cnn/out_of_fold", "train_cnn/fitted", "train_cnn/models"),
             writes=("model", "out_of_fold", "metrics", "estimate"),
         ),
         StageSpec(
             "predict",
-            "a probability for every scan asked, and where the network looked",
-            data=_EVERYTHING,
+            "a probability for every requested scan, and Grad-CAM volumes",
+            data=_ALL_FILES,
             reads=("fit_ensemble/model",),
             writes=("predictions", "submission", "metrics", "looked_at", "volumes", "cams"),
         ),
     ),
     cv=StageSpec(
         "cv",
-        "folds by patient, dealt anew; the temperature fitted on the other folds",
+        "repeated folds by patient; temperature fitted on the other folds",
         reads=_FEATURES,
         writes=("table", "predictions", "scores"),
-        settings="",
+        settings=ALL_SETTINGS,
     ),
 )
+
+if TYPE_CHECKING:  # mypy checks the modules against the contract
+    from pulmo.competition import Modules
+    from pulmo.competitions.dsb import (
+        cv,
+        data_check,
+        features,
+        figures,
+        fit_ensemble,
+        hidden_test,
+        phantom,
+        predict,
+        submission,
+        train_cnn,
+    )
+
+    MODULES = Modules(
+        stages=(features, train_cnn, fit_ensemble, predict, cv),
+        submission=submission,
+        holdout=hidden_test,
+        phantom=phantom,
+        figures=figures,
+        data_check=data_check,
+    )

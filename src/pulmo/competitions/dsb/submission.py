@@ -1,4 +1,4 @@
-"""The cells of the Data Science Bowl's files ↔ numbers: `id,cancer`, what the solution is, how files are combined."""
+"""The Data Science Bowl's submission format, `id,cancer`: text ↔ numbers, solution, metric, blend."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.parameters import BlendParameter, shares_of
+from pulmo.blending.parameters import shares_of
+from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import UserError
 from pulmo.models.logits import logit, sigmoid
 from pulmo.scoring import log_loss
@@ -28,9 +29,9 @@ def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"id": predictions["id"], "cancer": probability})
 
 
-def group_of(row_id: str) -> str:
-    """An id is a patient."""
-    return row_id
+def patients(table: pd.DataFrame, data: Path | None) -> Patients:
+    """The patient of each row: an id of Kaggle's files is a patient."""
+    return Patients(table["id"])
 
 
 def read_solution(path: Path) -> pd.DataFrame:

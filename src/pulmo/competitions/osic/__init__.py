@@ -1,6 +1,8 @@
-"""Lung-function decline: chest CT and spirometry in, FVC with its confidence for any week out."""
+"""Decline of lung function: chest CT and spirometry → FVC with its confidence for any week."""
 
-from pulmo.competition import Competition, KernelRules, StageSpec
+from typing import TYPE_CHECKING
+
+from pulmo.competition import ALL_SETTINGS, Competition, KernelRules, StageSpec
 
 _SLICES = ("features/lung_slices", "features/sliced_patients")
 _FEATURES = ("features/visit_pairs", "features/scan_statistics", "features/folds", "features/description")
@@ -15,8 +17,9 @@ COMPETITION = Competition(
     stages=(
         StageSpec(
             "features",
-            "visits in pairs, CT statistics, lung slices, folds by patient",
+            "visit pairs, CT statistics, lung slices, folds by patient",
             data=("train.csv", "train"),
+            optional=("train",),
             writes=("visit_pairs", "scan_statistics", "lung_slices", "sliced_patients", "folds", "description"),
         ),
         StageSpec(
@@ -33,13 +36,13 @@ COMPETITION = Competition(
         ),
         StageSpec(
             "train_cnn",
-            "residual network on lung slices and the patient's numbers",
+            "residual network on lung slices and clinical variables",
             reads=(*_FEATURES, *_SLICES),
             writes=("out_of_fold", "models", "history"),
         ),
         StageSpec(
             "fit_ensemble",
-            "weights and Confidence by the metric; the model put together",
+            "weights and Confidence fitted by the metric; final model assembled",
             reads=(
                 *_FEATURES,
                 "train_gbm/out_of_fold",
@@ -53,18 +56,45 @@ COMPETITION = Competition(
         ),
         StageSpec(
             "predict",
-            "FVC and Confidence for every patient and week asked",
+            "FVC and Confidence for every patient and week of the sample submission",
             data=("test.csv", "sample_submission.csv", "test"),
+            optional=("sample_submission.csv", "test"),
             reads=("fit_ensemble/model",),
             writes=("predictions", "submission"),
         ),
     ),
     cv=StageSpec(
         "cv",
-        "a held-out patient shows only the first visit; everything fitted inside",
+        "held-out patients show only their first visit; all parameters fitted on the other patients",
         reads=(*_FEATURES, *_SLICES),
         writes=("table", "predictions", "scores"),
-        settings="",
+        settings=ALL_SETTINGS,
     ),
     kernel=KernelRules(cpu_hours=9, gpu_hours=4),
 )
+
+if TYPE_CHECKING:  # mypy checks the modules against the contract
+    from pulmo.competition import Modules
+    from pulmo.competitions.osic import (
+        cv,
+        data_check,
+        features,
+        figures,
+        fit_ensemble,
+        hidden_test,
+        phantom,
+        predict,
+        submission,
+        train_cnn,
+        train_gbm,
+        train_linear,
+    )
+
+    MODULES = Modules(
+        stages=(features, train_gbm, train_linear, train_cnn, fit_ensemble, predict, cv),
+        submission=submission,
+        holdout=hidden_test,
+        phantom=phantom,
+        figures=figures,
+        data_check=data_check,
+    )

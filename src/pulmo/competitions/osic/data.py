@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.osic.submission import group_of, read_solution, row_ids
+from pulmo.competitions.osic.submission import patient_of, read_solution, row_ids
 from pulmo.errors import Fault, UserError
 from pulmo.files import folders_of
 from pulmo.scoring.ids import repeated_ids
@@ -76,7 +76,7 @@ def read_sample(path: Path) -> pd.DataFrame:
     table = read_table(path, ("Patient_Week",))
     ids = table["Patient_Week"]
     weeks = ids.str.rpartition("_")[2]
-    patients = ids.map(group_of)
+    patients = ids.map(patient_of)
     good = weeks.str.fullmatch(r"-?\d{1,4}") & (patients != "")
     faults = [
         Fault(place(str(path), row, "Patient_Week"), f"{ids[row]!r} is no id", "Write <Patient>_<week>, a whole week")
@@ -138,7 +138,7 @@ def cut_hidden_test(train_csv: Path, patients: Sequence[str]) -> HiddenTest:
         train=_as_kaggle(visits[~hidden]),
         test=_as_kaggle(test),
         sample=pd.DataFrame({"Patient_Week": row_ids(asked), "FVC": 2000, "Confidence": 100}),
-        solution=solution[solution["Patient_Week"].map(group_of).isin(patients)].reset_index(drop=True),
+        solution=solution[solution["Patient_Week"].map(patient_of).isin(patients)].reset_index(drop=True),
     )
 
 

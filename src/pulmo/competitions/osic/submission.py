@@ -1,4 +1,4 @@
-"""The cells of OSIC's files ↔ numbers: `Patient_Week,FVC,Confidence`, what the solution is, how files are combined."""
+"""OSIC's submission format, `Patient_Week,FVC,Confidence`: text ↔ numbers, solution, metric, blend."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.parameters import BlendParameter, shares_of
+from pulmo.blending.parameters import shares_of
+from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import UserError
 from pulmo.scoring import laplace
 from pulmo.scoring.tables import read_table, to_numbers
@@ -34,9 +35,14 @@ def row_ids(visits: pd.DataFrame) -> pd.Series:
     return visits["Patient"] + "_" + visits["Weeks"].astype(int).astype(str)
 
 
-def group_of(row_id: str) -> str:
+def patient_of(row_id: str) -> str:
     """The patient of a `Patient_Week`; the week, which may be negative, follows the last underscore."""
     return row_id.rpartition("_")[0]
+
+
+def patients(table: pd.DataFrame, data: Path | None) -> Patients:
+    """The patient of each row, which its id names."""
+    return Patients(table["Patient_Week"].map(patient_of))
 
 
 def read_solution(path: Path) -> pd.DataFrame:

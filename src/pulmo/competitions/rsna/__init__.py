@@ -1,7 +1,10 @@
-"""Pneumonia: chest X-rays in, boxes around opacities with their confidences out."""
+"""Pneumonia: chest X-rays → boxes around opacities with their confidences."""
+
+from typing import TYPE_CHECKING
 
 from pulmo.competition import Competition, StageSpec
 
+_NIH_PATIENTS = "nih_patients.csv"
 _FEATURES = ("features/patients", "features/images")
 _ENSEMBLE = (
     *("features/patients", "features/boxes", "features/description"),
@@ -22,55 +25,90 @@ COMPETITION = Competition(
     stages=(
         StageSpec(
             "features",
-            "X-rays at network size, boxes painted on them, folds by patient",
-            data=("stage_2_train_labels.csv", "stage_2_detailed_class_info.csv", "stage_2_train_images"),
+            "X-rays and box masks at network size, folds by patient",
+            data=(
+                "stage_2_train_labels.csv",
+                "stage_2_detailed_class_info.csv",
+                "stage_2_train_images",
+                _NIH_PATIENTS,
+            ),
+            optional=("stage_2_detailed_class_info.csv", _NIH_PATIENTS),
             writes=("patients", "boxes", "images", "masks", "description"),
         ),
         StageSpec(
             "train_lungs",
-            "where the lungs are",
+            "lung segmentation networks",
             data=("lung_rle.csv",),
+            optional=("lung_rle.csv",),
             reads=_FEATURES,
             writes=("masks", "models", "history", "description"),
         ),
         StageSpec(
             "train_classifier",
-            "is there pneumonia at all?",
+            "networks for the probability of pneumonia",
             reads=(*_FEATURES, "features/masks"),
             writes=("out_of_fold", "models", "history", "description"),
         ),
         StageSpec(
             "train_segmenter",
-            "boxes outlined as masks, the report's way",
+            "networks that segment boxes as masks, as in the report",
             reads=(*_FEATURES, "features/masks"),
             writes=("out_of_fold", "pictures", "models", "history", "description"),
         ),
         StageSpec(
             "train_detector",
-            "boxes by a network made for them",
+            "one-stage detection networks",
             reads=(*_FEATURES, "features/boxes"),
             writes=("out_of_fold", "models", "history", "description"),
         ),
         StageSpec(
             "fit_ensemble",
-            "routes fused, thresholds by the metric; the model put together",
+            "boxes of both methods fused, thresholds fitted by the metric; final model assembled",
             reads=_ENSEMBLE,
             writes=("model", "out_of_fold", "pictures", "estimate", "thresholds"),
         ),
         StageSpec(
             "predict",
-            "boxes for every patient asked about",
+            "boxes for every image of the sample submission",
             data=("stage_2_sample_submission.csv", "stage_2_test_images"),
+            optional=("stage_2_sample_submission.csv",),
             reads=("fit_ensemble/model",),
             writes=("images", "predictions", "submission"),
         ),
     ),
     cv=StageSpec(
         "cv",
-        "each route and the ensemble on patients held out, all that is fitted cross-fitted",
+        "each method and the ensemble on held-out patients; fitted values are cross-fitted",
         reads=_ENSEMBLE,
         writes=("table", "predictions", "scores"),
     ),
     sample="stage_2_sample_submission.csv",
     column_aliases={"PatientId": "patientId"},
 )
+
+if TYPE_CHECKING:  # mypy checks the modules against the contract
+    from pulmo.competition import Modules
+    from pulmo.competitions.rsna import (
+        cv,
+        data_check,
+        features,
+        figures,
+        fit_ensemble,
+        hidden_test,
+        phantom,
+        predict,
+        submission,
+        train_classifier,
+        train_detector,
+        train_lungs,
+        train_segmenter,
+    )
+
+    MODULES = Modules(
+        stages=(features, train_lungs, train_classifier, train_segmenter, train_detector, fit_ensemble, predict, cv),
+        submission=submission,
+        holdout=hidden_test,
+        phantom=phantom,
+        figures=figures,
+        data_check=data_check,
+    )

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
-from pulmo.blending.parameters import BlendParameter, coordinate_search
+from pulmo.blending.parameters import coordinate_search
+from pulmo.competition import BlendParameter
 from pulmo.competitions.rsna.candidate_boxes import UNCUT, Candidates
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes, no_boxes

@@ -1,4 +1,4 @@
-"""The cells of RSNA's files ↔ boxes: `patientId,PredictionString`, what the solution is, how files are combined."""
+"""RSNA's submission format, `patientId,PredictionString`: text ↔ boxes, solution, metric, blend."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
-from pulmo.blending.parameters import BlendParameter, check_range, shares_of
+from pulmo.blending.parameters import check_range, shares_of
+from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import Fault, UserError
 from pulmo.scoring import box_precision
 from pulmo.scoring.boxes import COLUMN, Boxes, check_cells, format_boxes, parse_boxes
 from pulmo.scoring.numbers import parse_numbers
+from pulmo.scoring.patients import patients_of_images
 from pulmo.scoring.tables import place, read_table
 
-__all__ = ["BLEND_PARAMETERS", "blend", "check_cells", "group_of", "read_solution", "score", "to_submission"]
+__all__ = ["BLEND_PARAMETERS", "blend", "check_cells", "patients", "read_solution", "score", "to_submission"]
 
 score = box_precision.score
 
@@ -36,9 +38,9 @@ def to_submission(patients: Sequence[str], boxes: Boxes) -> pd.DataFrame:
     return pd.DataFrame({"patientId": list(patients), COLUMN: format_boxes(boxes, len(patients))})
 
 
-def group_of(row_id: str) -> str:
-    """The patient of a row."""
-    return row_id
+def patients(table: pd.DataFrame, data: Path | None) -> Patients:
+    """The patient of each row; `patientId` names an image, so the data folder's table of patients is read."""
+    return patients_of_images(table["patientId"], data)
 
 
 def read_solution(path: Path) -> pd.DataFrame:

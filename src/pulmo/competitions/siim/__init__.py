@@ -1,9 +1,13 @@
-"""Pneumothorax: chest X-rays in, a run-length mask of the free air in each of them out."""
+"""Pneumothorax: chest X-rays → a run-length mask of the pneumothorax in each."""
 
-from pulmo.competition import Competition, StageSpec
+from typing import TYPE_CHECKING
 
-_TRUTH = ("features/x_rays", "features/description")
-_SAID = ("train_segmenter/probability", "train_segmenter/out_of_fold", "train_segmenter/description")
+from pulmo.competition import ALL_SETTINGS, Competition, StageSpec
+
+_NIH_PATIENTS = "nih_patients.csv"
+_TEST_FILES = ("stage_2_sample_submission.csv", "sample_submission.csv", "stage_2_images", "dicom-images-test")
+_LABELS = ("features/x_rays", "features/description")
+_PREDICTED = ("train_segmenter/probability", "train_segmenter/out_of_fold", "train_segmenter/description")
 
 COMPETITION = Competition(
     name="siim",
@@ -16,30 +20,27 @@ COMPETITION = Competition(
         StageSpec(
             "features",
             "X-rays and masks at network size, headers, folds by patient",
-            data=("stage_2_train.csv", "train-rle.csv", "dicom-images-train"),
+            data=("stage_2_train.csv", "train-rle.csv", "dicom-images-train", _NIH_PATIENTS),
+            optional=("stage_2_train.csv", "train-rle.csv", _NIH_PATIENTS),
             writes=("x_rays", "images", "masks", "description"),
         ),
         StageSpec(
             "train_segmenter",
-            "networks that outline the air, and say whether there is any",
+            "segmentation networks with a probability that a pneumothorax is present",
             reads=("features/x_rays", "features/images", "features/masks"),
             writes=("probability", "out_of_fold", "models", "history", "description"),
         ),
         StageSpec(
             "fit_ensemble",
-            "thresholds, least area and gate by the metric; the model put together",
-            reads=(*_TRUTH, *_SAID, "train_segmenter/models"),
+            "thresholds and minimum area fitted by the metric; final model assembled",
+            reads=(*_LABELS, *_PREDICTED, "train_segmenter/models"),
             writes=("model", "out_of_fold", "estimate", "search", "thresholds"),
         ),
         StageSpec(
             "predict",
-            "a mask at full size for every image asked",
-            data=(
-                "stage_2_sample_submission.csv",
-                "sample_submission.csv",
-                "stage_2_images",
-                "dicom-images-test",
-            ),
+            "a mask at full size for every image of the sample submission",
+            data=_TEST_FILES,
+            optional=_TEST_FILES,
             reads=("fit_ensemble/model",),
             writes=("images", "predictions", "submission"),
         ),
@@ -47,9 +48,33 @@ COMPETITION = Competition(
     cv=StageSpec(
         "cv",
         "folds by patient; thresholds fitted on the other folds",
-        reads=(*_TRUTH, *_SAID),
+        reads=(*_LABELS, *_PREDICTED),
         writes=("table", "images", "scores"),
-        settings="",
+        settings=ALL_SETTINGS,
     ),
     sample="stage_2_sample_submission.csv",
 )
+
+if TYPE_CHECKING:  # mypy checks the modules against the contract
+    from pulmo.competition import Modules
+    from pulmo.competitions.siim import (
+        cv,
+        data_check,
+        features,
+        figures,
+        fit_ensemble,
+        hidden_test,
+        phantom,
+        predict,
+        submission,
+        train_segmenter,
+    )
+
+    MODULES = Modules(
+        stages=(features, train_segmenter, fit_ensemble, predict, cv),
+        submission=submission,
+        holdout=hidden_test,
+        phantom=phantom,
+        figures=figures,
+        data_check=data_check,
+    )

@@ -1,13 +1,15 @@
-"""The cells of SIIM's files ↔ masks: `ImageId,EncodedPixels`, what the solution is, how files are combined."""
+"""SIIM's submission format, `ImageId,EncodedPixels`: text ↔ masks, solution, metric, blend."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from pulmo.blending.parameters import BlendParameter, shares_of
+from pulmo.blending.parameters import shares_of
+from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import CommandLineError, Fault, UserError
 from pulmo.scoring import dice
+from pulmo.scoring.patients import patients_of_images
 from pulmo.scoring.rle import Masks, find_faults, parse, to_text, vote
 from pulmo.scoring.tables import read_table
 
@@ -28,9 +30,9 @@ def to_submission(images: Sequence[str], masks: Masks) -> pd.DataFrame:
     return pd.DataFrame({IMAGE: list(images), CELLS: to_text(masks)})
 
 
-def group_of(row_id: str) -> str:
-    """An image stands for itself: the files name no patient."""
-    return row_id
+def patients(table: pd.DataFrame, data: Path | None) -> Patients:
+    """The patient of each row, by the data folder's table of patients: Kaggle's files name images alone."""
+    return patients_of_images(table[IMAGE], data)
 
 
 def read_solution(path: Path) -> pd.DataFrame:

@@ -1,0 +1,55 @@
+"""The patient of each image: by the table in Kaggle's folder, or each image for itself."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pulmo.competition import find_competition
+from pulmo.errors import UserError
+from pulmo.scoring.patients import patients_of_images, read_nih_patients
+
+IMAGES = pd.Series(["a", "b", "b", "c", "d"], index=[5, 6, 7, 8, 9], name="ImageId")
+
+
+def test_images_of_one_person_are_of_one_patient(tmp_path: Path) -> None:
+    (tmp_path / "nih_patients.csv").write_text("ImageId,nih_patient\na,0007\nb,0007\nc,0001\nx,0009\nd,\n")
+    found = patients_of_images(IMAGES, tmp_path)
+    assert found.of_row.to_dict() == {5: "0007", 6: "0007", 7: "0007", 8: "0001", 9: "d"}
+    assert found.notes == ("1 of 4 images are not in nih_patients.csv: each counts as a patient of its own",)
+    assert read_nih_patients(tmp_path, "ImageId") == {"a": "0007", "b": "0007", "c": "0001", "x": "0009"}
+
+
+def test_without_the_table_each_image_counts_by_itself(tmp_path: Path) -> None:
+    found = patients_of_images(IMAGES, tmp_path)
+    assert found.of_row.to_list() == IMAGES.to_list()
+    assert found.notes == (f"Each image counts as a patient of its own: there is no nih_patients.csv in {tmp_path}",)
+    assert "no data folder" in patients_of_images(IMAGES, None).notes[0]
+
+
+def test_a_faulty_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "nih_patients.csv").write_text("ImageId,nih_patient\na,1\na,2\n")
+    with pytest.raises(UserError, match="row 3, ImageId: 'a' stands there again"):
+        patients_of_images(IMAGES, tmp_path)
+    (tmp_path / "nih_patients.csv").write_text("ImageId,patient\na,1\n")
+    with pytest.raises(UserError, match="no column 'nih_patient'"):
+        patients_of_images(IMAGES, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "patients"),
+    [("osic", ["ID1_-3", "ID1_20", "ID_2_7"], ["ID1", "ID1", "ID_2"]), ("dsb", ["s1", "s2", "s1"], ["s1", "s2", "s1"])],
+)
+def test_ids_that_name_patients(name: str, rows: list[str], patients: list[str]) -> None:
+    competition = find_competition(name)
+    found = competition.submission.patients(pd.DataFrame({competition.row_id: rows}), None)
+    assert found.of_row.to_list() == patients
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(("name", "people"), [("siim", 6_171), ("rsna", 11_410)])
+def test_the_competitions_people(name: str, people: int, shared_data: Path) -> None:
+    competition = find_competition(name)
+    data = shared_data / competition.kaggle_slug
+    ids = pd.read_csv(data / "nih_patients.csv", dtype=str)[[competition.row_id]]
+    assert competition.submission.patients(ids, data).of_row.nunique() == people
