@@ -18,7 +18,7 @@ import numpy as np
 
 from pulmo.commands.console import show_table
 from pulmo.imaging.lungs import segment_lungs
-from pulmo.imaging.network_volume import NODULE_ENHANCED_HU, white_top_hat
+from pulmo.imaging.network_volume import NODULE_ENHANCED_HU, enhance_nodules
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.refine_mask import dilate_mm
 from pulmo.imaging.volume import Volume
@@ -86,7 +86,7 @@ def main() -> None:
     volume = read_volume(folder)
     lungs = segment_lungs(volume).labels > 0
     seen = dilate_mm(lungs, volume, MARGIN_MM)
-    areas = np.count_nonzero(white_top_hat(volume, seen, VESSEL_MM) > NODULE_ENHANCED_HU, axis=(1, 2))
+    areas = np.count_nonzero(enhance_nodules(volume, seen, VESSEL_MM) > NODULE_ENHANCED_HU, axis=(1, 2))
     rank = np.empty(len(areas), int)
     rank[np.argsort(-areas, kind="stable")] = 1 + np.arange(len(areas))
     rows = []

@@ -74,7 +74,7 @@ def main() -> None:
     rows = []
     for size in SIZES:
         whole = LungFormat(size, ("mean",), False, False, 0.0, 3.0, 1.0)
-        lungs = LungFormat(size, ("mean", "compact"), True, True, 3.0, 3.0, 1.0)
+        lungs = LungFormat(size, ("mean", "nodule_enhanced"), True, True, 3.0, 3.0, 1.0)
         ways: dict[str, Callable[[], np.ndarray]] = {
             "slides: OpenCV a slice, means of chunks": partial(slides_way, hu, size),
             "pulmo, whole scan": partial(network_volume, volume, None, whole),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pulmo.errors import ScanError
-from pulmo.imaging.series import longest, stacks, why_apart
+from pulmo.imaging.series import exclusion_reason, longest, stacks
 from pulmo.imaging.slices import SliceHeader
 from tests.imaging.support import at
 
@@ -100,7 +100,7 @@ def test_a_value_that_cannot_be_true_is_the_fault_of_its_whole_series(header: Sl
     )
     with pytest.raises(ScanError, match="'0,5'"):
         longest([bad, good])
-    assert why_apart(bad, good) == "RescaleSlope is '0,5': not a decimal number"
+    assert exclusion_reason(bad, good) == "RescaleSlope is '0,5': not a decimal number"
 
 
 def test_a_wrong_value_that_is_not_needed_is_told(header: SliceHeader) -> None:
@@ -118,9 +118,9 @@ def test_what_is_left_out_has_its_reason(header: SliceHeader) -> None:
         "another PixelSpacing (2.0 × 2.0, not 1.0 × 1.0 mm)": {"pixel_spacing_mm": (2.0, 2.0)},
     }
     for reason, changes in others.items():
-        assert why_apart(stacks(at(header, 0, 5, **changes))[0], chosen) == reason
+        assert exclusion_reason(stacks(at(header, 0, 5, **changes))[0], chosen) == reason
     one, two = stacks([*at(header, 0, 5, 10), *at(header, 0, 5, 10, acquisition="2")])
-    assert why_apart(two, one) == "another phase (AcquisitionNumber 2)"
+    assert exclusion_reason(two, one) == "another phase (AcquisitionNumber 2)"
 
 
 @pytest.mark.parametrize(
