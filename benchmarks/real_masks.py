@@ -28,7 +28,7 @@ from pulmo.imaging.radiograph import read_radiograph, resized
 from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 from pulmo.models.unet import UnetParameters, unet
 from pulmo.scoring.dice import dice, united
-from pulmo.scoring.rle import Masks, decode, encode
+from pulmo.scoring.rle import RunLengthMasks, decode, encode
 from pulmo.training.augment import Augmentation
 from pulmo.training.device import computing_on
 from pulmo.training.fit import Plan
@@ -91,14 +91,16 @@ def _kept(file: Path | None, make: Callable[[], Pictures]) -> Pictures:
     return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
 
 
-def _pictures(arguments: argparse.Namespace, ids: list[str], truth: Masks) -> Pictures:
+def _pictures(arguments: argparse.Namespace, ids: list[str], truth: RunLengthMasks) -> Pictures:
     folder, pixels = arguments.data / "images", arguments.pixels
     images = np.stack([resized(read_radiograph(folder / f"{name}.dcm").grey, pixels) for name in ids])
     masks = np.stack([resized(mask * np.uint8(CERTAIN), pixels) for mask in decode(truth, FULL_SIZE)])
     return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
 
 
-def _out_of_fold(pictures: Pictures, truth: Masks, fold: np.ndarray, arguments: argparse.Namespace) -> np.ndarray:
+def _out_of_fold(
+    pictures: Pictures, truth: RunLengthMasks, fold: np.ndarray, arguments: argparse.Namespace
+) -> np.ndarray:
     """Dice of each X-ray, (n,), by the network that has not seen it."""
     plan = Plan(EPOCHS, arguments.steps // EPOCHS, 4e-3, 1, 1e-4, 0.5, EPOCHS)
     changed = NETWORK._replace(start=arguments.start, rate=arguments.rate, shrink=arguments.shrink)

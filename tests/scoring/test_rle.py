@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulmo.scoring.rle import (
-    Masks,
+    RunLengthMasks,
     area,
     decode,
     encode,
     intersection,
     parse,
-    read_cells,
+    parse_checked,
     to_text,
     union,
     vote,
@@ -31,7 +31,7 @@ def paintings(draw: st.DrawFn, images: int | None = None) -> np.ndarray:
     return masks
 
 
-def same(first: Masks, second: Masks) -> bool:
+def same(first: RunLengthMasks, second: RunLengthMasks) -> bool:
     return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
@@ -61,7 +61,7 @@ def test_there_and_back_again(masks: np.ndarray) -> None:
     assert np.array_equal(decode(runs, (masks.shape[1], masks.shape[2])), masks)
     assert same(parse(to_text(runs)), runs)
     assert same(encode(decode(runs, (masks.shape[1], masks.shape[2]))), runs)
-    assert read_cells(to_text(runs), masks.shape[1] * masks.shape[2])[1] == []
+    assert parse_checked(to_text(runs), masks.shape[1] * masks.shape[2])[1] == []
 
 
 @given(paintings(), st.sampled_from([bool, np.int64, np.float32, np.uint8]))
@@ -142,7 +142,7 @@ def test_runs_too_long_to_be_packed_are_united_too() -> None:
     ],
 )
 def test_each_kind_of_bad_cell_is_named_with_its_row(cell: str, words: str) -> None:
-    _, faults = read_cells(["0 100", cell, "-1", cell], 100)
+    _, faults = parse_checked(["0 100", cell, "-1", cell], 100)
     assert [fault.row for fault in faults] == [1, 3]
     assert words in faults[0].what
 

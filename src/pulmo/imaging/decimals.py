@@ -49,7 +49,7 @@ QUANTITIES = {
 
 
 class Measured(NamedTuple):
-    """`values` of a tag, none where it is missing, empty or implausible; `wrong` is the reason, empty if there is none."""
+    """`values` of a tag, none where missing or implausible; `wrong` is the reason, empty if there is none."""
 
     values: tuple[float, ...]
     wrong: str

@@ -1,4 +1,4 @@
-"""A scan downsampled to about 3 mm a voxel, axes upright: the grid on which lungs are found before their mask is refined.
+"""A scan downsampled to about 3 mm, axes upright: the grid on which lungs are found before their mask is refined.
 
 Block means remove noise, and three-dimensional operations cost a hundredth.
 """

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.morphology import SQUARE, Box, bounding_box, dilation, disk, widened
+from pulmo.imaging.morphology import SQUARE, BoundingBox, bounding_box, dilation, disk, widened
 
 _ABOVE_AIR_HU = (100, 75, 50, 25)
 """Successive thresholds, relative to the value of the air around the patient."""
@@ -66,7 +66,7 @@ def _gas(grid: CoarseGrid, inside: np.ndarray, level: float, middle: float) -> n
 
 def components(
     mask: np.ndarray, grid: CoarseGrid, smallest_litres: float, margin: int = 0
-) -> Iterator[tuple[Box, np.ndarray]]:
+) -> Iterator[tuple[BoundingBox, np.ndarray]]:
     """(bounding box, widened by a margin in the planes; mask in it) of each component above `smallest_litres`."""
     around = bounding_box(mask)
     inside = np.flatnonzero(mask[around])
@@ -90,7 +90,7 @@ def components(
         yield wide, part
 
 
-def _moved(box: Box, by: Sequence[int]) -> Box:
+def _moved(box: BoundingBox, by: Sequence[int]) -> BoundingBox:
     z, y, x = (slice(side.start + step, side.stop + step) for side, step in zip(box, by, strict=True))
     return z, y, x
 
@@ -114,7 +114,7 @@ def _wall(grid: CoarseGrid, part: np.ndarray) -> float:
     return float((ring > _TISSUE_HU).mean()) if ring.size else 0.0
 
 
-def _air_below(air: np.ndarray, box: Box, part: np.ndarray) -> float:
+def _air_below(air: np.ndarray, box: BoundingBox, part: np.ndarray) -> float:
     """Fraction of the part's columns with other air below them, towards the feet."""
     lowest = box[0].start + part.argmax(axis=0)
     z = np.arange(box[0].stop)[:, None, None]

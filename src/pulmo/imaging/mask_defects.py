@@ -1,4 +1,4 @@
-"""Defects of a lung mask, measured on the coarse grid: gas, missing lung, tissue, truncation, left and right swapped."""
+"""Defects of a lung mask, measured on the coarse grid: gas, missing lung, tissue, truncation, swapped sides."""
 
 from typing import NamedTuple
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-Box = tuple[slice, slice, slice]
+BoundingBox = tuple[slice, slice, slice]
 
 SQUARE = np.ones((3, 3), np.uint8)
 
@@ -45,7 +45,7 @@ def between(mask: np.ndarray, axis: int) -> np.ndarray:
     return both
 
 
-def bounding_box(mask: np.ndarray) -> Box:
+def bounding_box(mask: np.ndarray) -> BoundingBox:
     """The bounding box of a bool mask (planes, rows, columns); empty for an empty mask."""
     flat = mask.any(axis=0)
     used = [np.flatnonzero(line) for line in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
@@ -53,7 +53,7 @@ def bounding_box(mask: np.ndarray) -> Box:
     return z, y, x
 
 
-def widened(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
+def widened(box: BoundingBox, margin: int, shape: tuple[int, ...]) -> BoundingBox:
     """A box with `margin` more rows and columns on either side, clipped to `shape`."""
     y, x = (
         slice(max(0, side.start - margin), min(length, side.stop + margin))

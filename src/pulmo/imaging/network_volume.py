@@ -28,7 +28,7 @@ Source: openings and size rules for nodules, Messay et al., Med Image Anal 2010;
 NODULE_ENHANCED_HU = -400
 """Denser pixels of an opened slice are candidates for a nodule."""
 LARGEST_MM = 40.0
-"""Largest extent of a candidate along each axis: nodules are at most 30 mm, by definition, and slices up to 7 mm apart."""
+"""Largest extent of a candidate along each axis: nodules are at most 30 mm, and slices up to 7 mm apart."""
 _OPENING_PIXEL_MM = 1.5
 """Slices are opened at about this pixel size, or at their own where that is larger."""
 

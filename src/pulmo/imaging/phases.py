@@ -1,10 +1,10 @@
 """Splits the slices of a series into phases: passes of the scanner over the same positions.
 
 One SeriesInstanceUID may hold several phases (before and after contrast, inspiration and expiration, two
-reconstructions). No tag separates them in all files: AcquisitionNumber may be constant, one per phase, or one per slice,
-and a head scanned with a tilted gantry has 21 in one stack of 28. So each candidate tag is tried in rank, and accepted
-only if its groups are plausible phases: they cover the same positions, and each is a complete pass. A mixture of phases
-would still look like a scan, so phases that cannot be separated are an error.
+reconstructions). No tag separates them in all files: AcquisitionNumber may be constant, one per phase, or one per
+slice, and a head scanned with a tilted gantry has 21 in one stack of 28. So each candidate tag is tried in turn, and
+accepted only if its groups are plausible phases: they cover the same positions, and each is a complete pass. A mixture
+of phases would still look like a scan, so phases that cannot be separated are an error.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from pulmo.imaging.slices import PHASE_KEYWORDS, SliceHeader
 _SAME_POSITION = 0.05
 """Slices closer to each other than this fraction of the median step are at one position."""
 _MANY = 3
-"""With at least this many slices per value, on average, a tag names phases; with fewer it counts slices or rotations."""
+"""With this many slices per value, on average, a tag names phases; with fewer it counts slices or rotations."""
 _SHARED = 0.5
 """Parts that overlap by less than this fraction of the shorter one are consecutive: one stack."""
 _FEW = 0.2
@@ -28,19 +28,21 @@ _FEW = 0.2
 _DOUBLED = 0.5
 """If more than this fraction of all positions has several slices, these are phases, not files stored twice."""
 _WIDER = 1.5
-"""An interleaved phase has a step of at least this multiple of the combined one, and no gap above this multiple of it."""
+"""An interleaved phase has at least this multiple of the combined step, and no gap above this multiple of it."""
 
 
 class Phase(NamedTuple):
-    """Slices of one phase; `phase_label` is the tag and value that separate it from the others, empty if it is alone."""
+    """Slices of one phase; `phase_label` is the tag and value that separate it from others, empty without others."""
 
     slices: list[SliceHeader]
     phase_label: str
 
 
 class _Tag(NamedTuple):
-    """A tag that may separate phases: its name, its text in a header, and whether it is used only where several slices
-    are at one position: images of one pass may be written in any order, and into any folder."""
+    """A tag that may separate phases: its name, its text in a header, and whether it is used only at shared positions.
+
+    Images of one pass may be written in any order, and into any folder.
+    """
 
     name: str
     text: Callable[[SliceHeader], str]

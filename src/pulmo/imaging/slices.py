@@ -41,7 +41,7 @@ _CT_SLOPES = (1e-3, 100.0)
 _MAX_CT_INTERCEPT = 65_536.0
 """The range of 16 stored bits."""
 _HU_INTERCEPTS = (-8192.0, -500.0)
-"""Air is stored as 0 or a little more in unsigned values: the intercept is usually −1024, −8192 on an extended scale."""
+"""Air is stored as 0 or a little more: the intercept is usually −1024, −8192 on an extended scale."""
 
 
 class NotASliceError(Exception):
@@ -60,11 +60,11 @@ class SliceHeader:
     the patient's coordinates (x to the left, y to the back, z to the head); `pixel_spacing_mm` is (between rows,
     between columns). Missing values are empty. `has_intercept` is whether RescaleIntercept is present. `padding` is the
     range of stored values that mark padding. `dtype` is NumPy's type of a stored value, of which `bits_stored` bits
-    count, from `high_bit` down; `swapped` where pairs of 8-bit pixels are stored in big-endian words. `pixels` is (first
-    byte, length) of the pixels in the file. `step_mm` is SpacingBetweenSlices, 0 as `thickness_mm` where missing.
-    `phase_values` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of each implausible value with the reason;
-    such a value is treated as missing, see `require`. `notes` list assumptions in words.
-    `frame` counts from 0 in a multi-frame file, and is None otherwise; `pixels` of an uncompressed frame are its own.
+    count, from `high_bit` down; `swapped` where pairs of 8-bit pixels are stored in big-endian words. `pixels` is
+    (first byte, length) of the pixels in the file. `step_mm` is SpacingBetweenSlices; it and `thickness_mm` are 0 where
+    missing. `phase_values` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of an implausible value with the
+    reason; such a value is treated as missing, see `require`. `notes` list assumptions in words. `frame` counts from 0
+    in a multi-frame file, and is None otherwise; `pixels` of an uncompressed frame are its own.
     """
 
     path: Path
@@ -242,7 +242,7 @@ def _tag(keyword: str) -> int:
 
 @dataclass(frozen=True)
 class Values:
-    """Header values from their raw bytes: pydicom's own conversion takes longer than reading, and warns at deviations."""
+    """Header values from their raw bytes: pydicom's conversion takes longer than reading, and warns at deviations."""
 
     elements: Elements
 

@@ -22,7 +22,7 @@ _AIR_HU = -400
 
 
 class _Bone(NamedTuple):
-    """`share` (rows, columns): local fraction of bone, the minimum over parts of the height; and its offset in the grid."""
+    """`share` (rows, columns): local fraction of bone, the minimum over parts of the height; its offset in the grid."""
 
     share: np.ndarray
     first_row: int

@@ -24,7 +24,7 @@ BANDS_HU = {
     "high_attenuation": (-600, -250),
 }
 """Fractions of lung volume by density, lower end included. Emphysema below −950 HU: Gevenois et al., Am J Respir Crit
-Care Med 1996; 154: 187. High attenuation area −600…−250 HU, associated with early interstitial disease: Lederer et al., Am J
+Care Med 1996; 154: 187. High attenuation area −600…−250 HU, in early interstitial disease: Lederer et al., Am J
 Respir Crit Care Med 2009; 180: 407. Between emphysema and −700 lung is normally aerated; from −250 to soft tissue's
 +50 no air is left."""
 

@@ -87,7 +87,7 @@ def test_every_figure_of_a_finished_run_is_drawn(whole: Whole, tmp_path: Path) -
     assert f"AUC {unseen['auc']:.3f} out of fold" in figures["ROC"].caption
     found, missed = int(unseen["true_positive"]), int(unseen["false_negative"])
     assert f"At one half, {found} of {found + missed}" in figures["Confusion matrix"].caption
-    assert figures["Seen and not seen"].picture["scans"].tolist() == ["learned from", "out of fold", "test"]
+    assert figures["Seen and not seen"].content["scans"].tolist() == ["learned from", "out of fold", "test"]
     scans = pd.read_parquet(whole.work / "features/scans.parquet")
     assert f"{len(scans)} volumes of 4 × 16 × 16 voxels" in figures["What the network sees"].caption
     assert "0 of whom are in two folds" in figures["Folds"].caption

@@ -35,7 +35,7 @@ def test_before_anything_is_trained_it_is_said_what_to_run(tables: Path, tmp_pat
 
 
 def test_the_worst_patients_are_those_of_the_lowest_scores(finished: Run) -> None:
-    worst = figures_of(sections_of(finished, "errors"))["The 15 worst forecasts"].picture
+    worst = figures_of(sections_of(finished, "errors"))["The 15 worst forecasts"].content
     rows = scored(load(output(finished, "fit_ensemble/out_of_fold")))
     assert worst["score"].is_monotonic_increasing
     assert worst["patient"].tolist() == score_of_patients(rows).index[:15].tolist()
@@ -48,7 +48,7 @@ def test_the_real_tables(osic_data: Path, tmp_path: Path) -> None:
     overview = figures["What the table holds"]
     assert overview.caption.startswith("1,231 visits of 140 patients, 6 of them a second one in the same week")
     assert f"FVC from {fvc.min():,} to {fvc.max():,} ml, {fvc.mean():,.1f} ml on average" in overview.caption
-    row = overview.picture.set_index("of").loc["FVC, ml"]
+    row = overview.content.set_index("of").loc["FVC, ml"]
     assert (row["least"], row["greatest"]) == (837, 5045)
     assert row["mean"] == pytest.approx(2692.6, abs=0.05)
     assert {"Severity at the first visit", "Correlations", "Courses of FVC", "Distributions"} <= set(figures)

@@ -24,11 +24,11 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     figures = figures_of(sections)
     estimate = load(output(finished, "fit_ensemble/estimate"))
     assert f"takes the mean, {estimate['score']:.4f}" in figures["Precision against overlap"].caption
-    runs = figures["Presets side by side"].picture.set_index("run")
+    runs = figures["Presets side by side"].content.set_index("run")
     pictures = load(output(finished, "train_segmenter/pictures"))
     assert runs.loc[finished.paths.work.name, "mean IoU"] == pictures["iou"].mean()
     classes = load(output(finished, "features/patients"))["class"].value_counts()
-    folds = figures["Folds"].picture
+    folds = figures["Folds"].content
     assert folds["opacity"].sum() == classes["Lung Opacity"]
 
 
@@ -49,9 +49,9 @@ def test_runs_beside_each_other_are_compared(finished: Run, tmp_path: Path) -> N
     (tmp_path / "no run").mkdir()
     run = run_of(finished.paths.data, tmp_path / "one")
     figure = runs_beside(run)
-    assert figure.picture["run"].tolist() == ["one", "two"]
-    assert figure.picture["pixel accuracy"].tolist() == [pictures["accuracy"].mean(), 0.999]
-    assert figure.picture["precision"].isna().tolist() == [True, False]
+    assert figure.content["run"].tolist() == ["one", "two"]
+    assert figure.content["pixel accuracy"].tolist() == [pictures["accuracy"].mean(), 0.999]
+    assert figure.content["precision"].isna().tolist() == [True, False]
     assert figure.caption.startswith("2 runs under")
     assert "most accurate in 'two', 0.9990" in figure.caption
 
@@ -75,4 +75,4 @@ def test_the_real_labels_are_those_that_are_known(rsna_data: Path, tmp_path: Pat
     assert "Above 110 years: 5 (148, 150, 151, 153, 155; crosses)" in figures["Age by class"].caption
     assert "of 26,684 patients are women" in figures["Sex and view"].caption
     assert figures["Where the boxes lie"].caption.startswith("9,555 boxes")
-    assert len(figures["X-rays of each class"].picture) == 15
+    assert len(figures["X-rays of each class"].content) == 15

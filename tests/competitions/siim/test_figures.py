@@ -31,7 +31,7 @@ def test_empty_images_and_those_of_several_rows_are_counted(tmp_path: Path) -> N
     said = figures["Empty and multi-row images"].caption
     assert said.startswith("6 rows tell of 4 images: 1 (25.0%) show no pneumothorax")
     assert "2 have several masks, which are united, for in 1 of these they overlap" in said
-    bars = figures["Empty and multi-row images"].picture.axes[0].patches
+    bars = figures["Empty and multi-row images"].content.axes[0].patches
     assert [bar.get_height() for bar in bars] == [1, 1, 2]
     assert "Of 3 images" in figures["Mask areas"].caption
     assert "the middle one has 0.00%" in figures["Mask areas"].caption  # 20 pixels of a million
@@ -50,4 +50,4 @@ def test_the_real_masks_are_those_that_are_known(siim_data: Path, tmp_path: Path
     for words in ("12,954 rows tell of 12,047 images", "9,378 (77.8%)", "624 have several masks", "183 of these"):
         assert words in said
     assert "Of 2,669 images" in figures["Mask areas"].caption
-    assert len(figures["With pneumothorax"].picture) == len(figures["Without pneumothorax"].picture) == 5
+    assert len(figures["With pneumothorax"].content) == len(figures["Without pneumothorax"].content) == 5

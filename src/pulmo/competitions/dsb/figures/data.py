@@ -7,7 +7,7 @@ from pulmo.competitions.dsb.figures.scans import Looked, all_scans, of_class
 from pulmo.errors import ScanError
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars
-from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.style import SKY
@@ -79,15 +79,15 @@ def slices_of_each(run: Run) -> Figure:
     )
 
 
-def _slices(looked: Looked) -> list[Shown]:
+def _slices(looked: Looked) -> list[ImagePanel]:
     inside = np.flatnonzero(looked.around.mask.any(axis=(1, 2)))
     chosen = inside[np.unique(np.linspace(0, len(inside) - 1, SLICES + 2)[1:-1].round().astype(int))]
     rows_mm, columns_mm = looked.volume.pixel_spacing_mm
     return [
-        Shown(
+        ImagePanel(
             looked.volume.hu[index],
             f"{looked.kind}, slice {index + 1}",
-            [Mask(looked.around.mask[index], SKY)],
+            [MaskOutline(looked.around.mask[index], SKY)],
             window=looked.window,
             aspect=rows_mm / columns_mm,
         )

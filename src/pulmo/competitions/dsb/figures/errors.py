@@ -6,7 +6,7 @@ import numpy as np
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Shown, image_panels
+from pulmo.report.images import ImagePanel, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.scoring.log_loss import log_loss
@@ -29,7 +29,7 @@ def most_wrong(run: Run) -> Figure:
         row, volume = held.iloc[place], np.asarray(volumes[place])[..., -1]
         index = int(np.argmax(np.clip(volume, NODULE_ENHANCED_HU, None).sum(axis=(1, 2), dtype=np.int64)))
         title = f"{description['classes'][int(row['label'])]}\nsaid {row['probability']:.2f}, slice {index + 1}"
-        shown.append(Shown(volume[index], title, window=(scale.low[-1], scale.high[-1])))
+        shown.append(ImagePanel(volume[index], title, window=(scale.low[-1], scale.high[-1])))
     share = float(loss[worst].sum()) / float(loss.sum())
     return Figure(
         "Most wrong",
@@ -53,7 +53,7 @@ def grad_cam(run: Run) -> Figure:
         chosen = np.sort(np.argsort(-cam.sum(axis=(1, 2)), kind="stable")[:SLICES])
         for index in chosen.tolist():
             title = f"scan {number + 1}, said {row.probability:.3f}\nslice {index + 1}{_side(cam[index])}"
-            shown.append(Shown(_overlaid(grey[index], cam[index], limits), title))
+            shown.append(ImagePanel(_overlaid(grey[index], cam[index], limits), title))
         words.append(f"{(cam > HALF).mean():.1%}")
     return Figure(
         "Where the networks looked (Grad-CAM)",

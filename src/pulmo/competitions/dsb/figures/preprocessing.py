@@ -8,7 +8,7 @@ from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import Groups, histogram_by_group
-from pulmo.report.images import Shown, image_panels
+from pulmo.report.images import ImagePanel, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import SKY, VERMILION
@@ -33,7 +33,7 @@ def network_volumes(run: Run) -> Figure:
             for channel, name in enumerate(channels):
                 title = f"{description['classes'][label]}, {name}"
                 window = wanted.scale.low[channel], wanted.scale.high[channel]
-                shown.append(Shown(np.asarray(volumes[place, index, ..., channel]), title, window=window))
+                shown.append(ImagePanel(np.asarray(volumes[place, index, ..., channel]), title, window=window))
     slices, rows, columns = volumes.shape[1:4]
     return Figure(
         "What the network sees",

@@ -21,7 +21,7 @@ from pulmo.imaging.volume import Volume
 from pulmo.pipeline.runner import Run
 from pulmo.report.sections import CannotDrawError
 from pulmo.report.style import ORANGE, SKY
-from pulmo.report.surface3d import Body
+from pulmo.report.surface3d import MaskSurface
 
 SEED = 0
 MOST_TRIED = 5
@@ -44,8 +44,8 @@ class Looked(NamedTuple):
     id: str
     kind: str
     volume: Volume
-    around: Body
-    inside: Body
+    around: MaskSurface
+    inside: MaskSurface
     window: tuple[float, float]
     hint: str
 
@@ -92,7 +92,10 @@ def _look(name: str, kind: str, folder: Path) -> Looked:
     volume = read_volume(folder)
     lungs = segment_lungs(volume).labels > 0
     dense = _within(lungs, volume.pixel_spacing_mm) & (volume.hu > NODULE_ENHANCED_HU)
-    around, inside = Body(lungs, "lungs", SKY), Body(dense, f"denser than {in_hu(NODULE_ENHANCED_HU)}", ORANGE)
+    around, inside = (
+        MaskSurface(lungs, "lungs", SKY),
+        MaskSurface(dense, f"denser than {in_hu(NODULE_ENHANCED_HU)}", ORANGE),
+    )
     hint = "Vessels branch from the middle and thin out; what hangs alone may be a nodule."
     return Looked(name, kind, volume, around, inside, LUNG_WINDOW_HU, hint)
 
@@ -123,6 +126,6 @@ def _look_at_mr(name: str, kind: str, folder: Path) -> Looked:
         repairs=scan.repairs,
         source=scan.source,
     )
-    bright = Body(relative > BRIGHT, f"brighter than {BRIGHT} of the body's median", ORANGE)
+    bright = MaskSurface(relative > BRIGHT, f"brighter than {BRIGHT} of the body's median", ORANGE)
     hint = "A tumour may be brighter than the body, and even, or dark in its middle."
-    return Looked(name, kind, volume, Body(relative > FAINT, "body", SKY), bright, (0.0, 3000.0), hint)
+    return Looked(name, kind, volume, MaskSurface(relative > FAINT, "body", SKY), bright, (0.0, 3000.0), hint)

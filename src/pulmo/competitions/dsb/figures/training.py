@@ -1,7 +1,7 @@
 """The Data Science Bowl's report page, training: how the networks learned."""
 
 from pulmo.pipeline.runner import Run
-from pulmo.report.curves import draw_curves, last_words
+from pulmo.report.curves import draw_curves, final_values
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, read
 
@@ -21,7 +21,7 @@ def _curves(run: Run, measure: str, title: str, note: str) -> Figure:
     return Figure(
         title,
         f"{history['fold'].nunique()} networks, {int(history['epoch'].max()) + 1} epochs, {note}: in the end "
-        f"{last_words(history, measure)}. Where the lines part, the networks learn their scans by heart.",
+        f"{final_values(history, measure)}. Where the lines part, the networks learn their scans by heart.",
         draw_curves(history, measure),
         f"{title} by epoch, a line a fold, of what is learned from and of what is held out",
     )

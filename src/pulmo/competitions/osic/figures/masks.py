@@ -7,12 +7,12 @@ import pandas as pd
 from pulmo.competitions.osic.figures.scans import shown_scan
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.scan import LUNG_WINDOW_HU, lungs_of, measured_window
 from pulmo.report.sections import CannotDrawError, read
 from pulmo.report.style import BLUE, GREY, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel, plain_powers
-from pulmo.report.surface3d import Body, draw_surfaces
+from pulmo.report.surface3d import MaskSurface, draw_surfaces
 
 MOST_SLICES = 36
 BONE_HU, BONE_COLOUR = 250, "#D9CDB8"
@@ -29,11 +29,11 @@ def montage(run: Run) -> Figure:
     aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
     window = measured_window(volume.hu[::step])
     shown = [
-        Shown(
+        ImagePanel(
             volume.hu[index][window],
             f"{index + 1}",
             [
-                Mask(scan.mask.labels[index][window] == side, colour)
+                MaskOutline(scan.mask.labels[index][window] == side, colour)
                 for side, colour in ((LEFT, LEFT_COLOUR), (RIGHT, RIGHT_COLOUR))
             ],
             window=LUNG_WINDOW_HU,
@@ -59,7 +59,7 @@ def without_mask(run: Run) -> Figure:
         "Without a mask",
         f"All of {scan.patient} that is denser than {BONE_HU} HU: bones, and whatever else lay in the scanner. "
         "It turns until it is touched.",
-        draw_surfaces(scan.volume, [Body(bones > 0, f"denser than {BONE_HU} HU", BONE_COLOUR)]),
+        draw_surfaces(scan.volume, [MaskSurface(bones > 0, f"denser than {BONE_HU} HU", BONE_COLOUR)]),
         "The skeleton of the chest as a surface that turns",
     )
 

@@ -14,7 +14,7 @@ from pulmo.imaging.resample import resample
 from pulmo.imaging.series import find_slices, stacks
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars, histogram
-from pulmo.report.images import Shown, image_panels
+from pulmo.report.images import ImagePanel, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import GREY, INK, ORANGE, panel, plain_powers
@@ -69,8 +69,8 @@ def raw_and_hounsfield(run: Run) -> Figure:
     measured = hu[hu > PADDING_HU]
     sign = "+" if middle.intercept >= 0 else "−"
     images = [
-        Shown(raw, "as stored", aspect=aspect),
-        Shown(hu, "Hounsfield units", window=BODY_WINDOW_HU, aspect=aspect),
+        ImagePanel(raw, "as stored", aspect=aspect),
+        ImagePanel(hu, "Hounsfield units", window=BODY_WINDOW_HU, aspect=aspect),
     ]
     pictures = [
         *image_panels(images, 2.6),
@@ -97,7 +97,7 @@ def resampling(run: Run) -> Figure:
         f"{name}: {' × '.join(map(str, hu.shape))}\n{' × '.join(f'{side:.2f}' for side in spacing)} mm"
         for name, hu, spacing in zip(("before", "after"), (volume.hu, even.hu), spacings, strict=True)
     ]
-    shown = [Shown(plane, title, window=BODY_WINDOW_HU) for plane, title in zip(planes, titles, strict=True)]
+    shown = [ImagePanel(plane, title, window=BODY_WINDOW_HU) for plane, title in zip(planes, titles, strict=True)]
     return Figure(
         "Before and after resampling",
         "One voxel is drawn as a square in both: only after resampling to cubes of one millimetre has the body its own "
@@ -112,7 +112,9 @@ def seen_by_the_network(run: Run) -> Figure:
     patients, slices = read(run, "features/sliced_patients")["patient"], read(run, "features/lung_slices")
     if not len(slices):
         raise CannotDrawError("features/lung_slices", "no patient has lung slices", "Give scans to `features`")
-    shown = [Shown(np.asarray(hu), f"{number + 1}", window=(LOWEST_HU, 200)) for number, hu in enumerate(slices[0])]
+    shown = [
+        ImagePanel(np.asarray(hu), f"{number + 1}", window=(LOWEST_HU, 200)) for number, hu in enumerate(slices[0])
+    ]
     count, side = slices.shape[1], slices.shape[2]
     return Figure(
         "What the network sees",

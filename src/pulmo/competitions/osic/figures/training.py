@@ -2,8 +2,8 @@
 
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
-from pulmo.report.charts import lengths
-from pulmo.report.curves import draw_curves, last_words
+from pulmo.report.charts import value_bars
+from pulmo.report.curves import draw_curves, final_values
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 
@@ -18,7 +18,7 @@ def losses(run: Run) -> Figure:
     return Figure(
         "Loss of the network on lung slices",
         f"{history['fold'].nunique()} folds, {history['epoch'].max() + 1} epochs; in the end "
-        f"{last_words(history, 'loss')}.",
+        f"{final_values(history, 'loss')}.",
         draw_curves(history, "loss"),
         "Curves of the loss over the epochs, one a fold",
     )
@@ -32,7 +32,7 @@ def weights(run: Run) -> Figure:
     return Figure(
         "Weights of the models",
         f"Fitted to forecasts of held-out patients by the metric; {most} counts most.",
-        lengths(found, "weight in the ensemble"),
+        value_bars(found, "weight in the ensemble"),
         f"Bars: the weight of {', '.join(found)}",
     )
 

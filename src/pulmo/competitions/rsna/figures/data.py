@@ -12,7 +12,7 @@ from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars
-from pulmo.report.images import Shown, boxes_on, image_panels
+from pulmo.report.images import ImagePanel, boxes_on, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.style import SKY, panel
@@ -103,7 +103,7 @@ def samples_by_class(run: Run) -> Figure:
                 continue
             boxes = labels.boxes.loc[labels.boxes["patient"] == patient, list(BOX_COLUMNS)]
             drawn = boxes_on(boxes.to_numpy(np.float64), SKY)
-            shown.append(Shown(x_ray.grey, SHORT[name].replace("\n", " "), boxes=drawn, window=(0, 255)))
+            shown.append(ImagePanel(x_ray.grey, SHORT[name].replace("\n", " "), boxes=drawn, window=(0, 255)))
             of_class += 1
             if of_class == PER_CLASS:
                 break

@@ -8,7 +8,7 @@ from pulmo.competitions.rsna.figures.boxes import held_out
 from pulmo.competitions.rsna.figures.headers import classes_of
 from pulmo.competitions.rsna.rasterize import scaled
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Shown, boxes_on, image_panels
+from pulmo.report.images import ImagePanel, boxes_on, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import ORANGE, SKY
@@ -79,7 +79,7 @@ def _positive(patients: pd.DataFrame, truth: Boxes) -> pd.DataFrame:
     return positive
 
 
-def _shown(run: Run, chosen: pd.DataFrame, truth: Boxes, found: Boxes) -> list[Shown]:
+def _shown(run: Run, chosen: pd.DataFrame, truth: Boxes, found: Boxes) -> list[ImagePanel]:
     """X-rays at network size, boxes in its pixels; `chosen` are rows of `held_out`'s patients."""
     everybody, images = read(run, "features/patients"), read(run, "features/images")
     scale = image_scale(everybody, images.shape[1])
@@ -93,7 +93,7 @@ def _shown(run: Run, chosen: pd.DataFrame, truth: Boxes, found: Boxes) -> list[S
         drawn = boxes_on(_in_picture(true, scale[place]), SKY)
         drawn += boxes_on(_in_picture(said, scale[place]), ORANGE, labels)
         surest = f", surest {said.confidence.max():.2f}" if len(said.image) else ", nothing said"
-        shown.append(Shown(images[place], f"precision {row['score']:.2f}{surest}", boxes=drawn, window=(0, 255)))
+        shown.append(ImagePanel(images[place], f"precision {row['score']:.2f}{surest}", boxes=drawn, window=(0, 255)))
     return shown
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pulmo.competitions.rsna.figures.headers import SHORT, classes_of
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import GREEN, SKY
@@ -23,10 +23,10 @@ def network_images(run: Run) -> Figure:
     chosen = np.sort(np.random.default_rng(SEED).permutation(positive)[:SHOWN])
     shown = []
     for place in chosen.tolist():
-        outlines = [Mask(masks[place] > 127, SKY)]
+        outlines = [MaskOutline(masks[place] > 127, SKY)]
         if len(lungs):
-            outlines.append(Mask(lungs[place] > 127, GREEN))
-        shown.append(Shown(images[place], _boxes(int(patients["boxes"].iloc[place])), outlines, window=(0, 255)))
+            outlines.append(MaskOutline(lungs[place] > 127, GREEN))
+        shown.append(ImagePanel(images[place], _boxes(int(patients["boxes"].iloc[place])), outlines, window=(0, 255)))
     inside = _inside(masks, lungs, positive)
     told = f"; green are the lungs that networks found, in which {inside:.0%} of it lies" if len(lungs) else ""
     return Figure(

@@ -1,7 +1,7 @@
 """RSNA's report page, training: how each family of networks learned."""
 
 from pulmo.pipeline.runner import Run
-from pulmo.report.curves import draw_curves, last_words
+from pulmo.report.curves import draw_curves, final_values
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 
@@ -38,7 +38,7 @@ def _family(run: Run, name: str) -> Figure:
     if history.empty:
         raise CannotDrawError(f"train_{name}", "has trained no network", f"Set train_{name}.folds")
     measures = [measure for measure in ("loss", "dice") if measure in history]
-    words = "; ".join(f"{measure} {last_words(history, measure)}" for measure in measures)
+    words = "; ".join(f"{measure} {final_values(history, measure)}" for measure in measures)
     return Figure(
         f"{name.capitalize()}: {' and '.join(measures)}",
         f"{history['fold'].nunique()} networks that {FAMILIES[name]}, {int(history['epoch'].max()) + 1} epochs; in the "

@@ -11,13 +11,13 @@ from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import Radiograph, read_radiograph
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
+from pulmo.report.percent_axis import log_percent_axis
 from pulmo.report.sections import CannotDrawError, Draw
-from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
-from pulmo.scoring.rle import Masks, area, decode, parse
+from pulmo.scoring.rle import RunLengthMasks, area, decode, parse
 from pulmo.training.image_files import image_files
 
 SHOWN = 5  # with air, and as many without
@@ -54,7 +54,7 @@ def masks_and_rows(run: Run) -> Figure:
     )
 
 
-def _overlapping(rows: pd.DataFrame, masks: Masks) -> int:
+def _overlapping(rows: pd.DataFrame, masks: RunLengthMasks) -> int:
     """How many images have rows that share pixels."""
     table = rows.assign(area=area(masks))
     several = table[table[IMAGE].duplicated(keep=False) & (table["area"] > 0)]
@@ -79,10 +79,10 @@ def mask_areas(run: Run) -> Figure:
         axes.hist(shares, np.geomspace(np.min(shares) * 0.99, np.max(shares) * 1.01, 40).tolist(), color=SKY)
         axes.axvline(middle, color=ORANGE, linewidth=1.5, label=f"median {middle:.2%}")
         axes.set(xlabel="mask's share of the picture", ylabel="images")
-        shares_across(axes)
+        log_percent_axis(axes)
         axes.legend()
     return Figure(
-        "Mask areas",
+        "MaskOutline areas",
         f"Of {len(shares):,} images with a pneumothorax, the middle one has {middle:.2%} of its picture marked; nine "
         f"in ten lie between {low:.2%} and {high:.2%}. The scale is logarithmic.",
         drawing,
@@ -99,7 +99,7 @@ def with_pneumothorax(run: Run) -> Figure:
         rows, columns = x_ray.grey.shape
         mask = decode(parse([row["cell"]]), (rows, columns))[0] > 0
         title = f"{mask.mean():.2%} of the picture"
-        shown.append(Shown(x_ray.grey, title, [Mask(mask, SKY)], window=GREYS))
+        shown.append(ImagePanel(x_ray.grey, title, [MaskOutline(mask, SKY)], window=GREYS))
     return Figure(
         "With pneumothorax",
         f"{len(shown)} of {len(marked):,} X-rays with free air between lung and chest wall (drawn at random, seed "
@@ -113,7 +113,7 @@ def without_pneumothorax(run: Run) -> Figure:
     """X-rays with nothing to be marked."""
     masks, files = _partners(run)
     empty = masks[masks["cell"] == "-1"]
-    shown = [Shown(x_ray.grey, _of_patient(x_ray), window=GREYS) for _, x_ray in _readable(empty, files)]
+    shown = [ImagePanel(x_ray.grey, _of_patient(x_ray), window=GREYS) for _, x_ray in _readable(empty, files)]
     return Figure(
         "Without pneumothorax",
         f"{len(shown)} of {len(empty):,} X-rays with an empty mask (drawn at random, seed {SEED}): any pixel marked on "

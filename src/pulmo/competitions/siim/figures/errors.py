@@ -5,10 +5,10 @@ import pandas as pd
 
 from pulmo.competitions.siim.thresholds import Thresholds, mask_of
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
+from pulmo.report.percent_axis import log_percent_axis
 from pulmo.report.sections import CannotDrawError, Draw, read
-from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, ORANGE, SKY, panel
 from pulmo.scoring.dice import PIXELS
 
@@ -25,7 +25,7 @@ def dice_and_area(run: Run) -> Figure:
         axes = drawing.subplots()
         axes.plot(with_air["area"] / PIXELS, with_air["dice"], ".", color=BLUE, alpha=0.5, rasterized=True)
         axes.set(xlabel="mask's share of 1024 × 1024 pixels", ylabel="Dice", ylim=(-0.03, 1.03))
-        shares_across(axes)
+        log_percent_axis(axes)
     missed = (with_air["dice"] == 0).mean()
     return Figure(
         "What is missed",
@@ -79,7 +79,7 @@ def _held(run: Run, with_air: bool) -> pd.DataFrame:
     return held[(held["area"] > 0) == with_air]
 
 
-def _shown(run: Run, chosen: pd.DataFrame) -> list[Shown]:
+def _shown(run: Run, chosen: pd.DataFrame) -> list[ImagePanel]:
     """X-rays with both outlines; `chosen` are rows of `fit_ensemble/out_of_fold` under their places in it."""
     images, masks = (read(run, f"features/{name}") for name in ("images", "masks"))
     probability = read(run, "train_segmenter/probability")
@@ -87,8 +87,8 @@ def _shown(run: Run, chosen: pd.DataFrame) -> list[Shown]:
     shown = []
     for place, row in chosen.iterrows():
         said = mask_of(np.asarray(probability[place]), row["any"], Thresholds(**by_fold.loc[row["fold"]]))
-        outlines = [Mask(masks[row["row"]] > 127, SKY), Mask(said, ORANGE)]
-        shown.append(Shown(images[row["row"]], f"Dice {row['dice']:.2f}", outlines, window=(0, 255)))
+        outlines = [MaskOutline(masks[row["row"]] > 127, SKY), MaskOutline(said, ORANGE)]
+        shown.append(ImagePanel(images[row["row"]], f"Dice {row['dice']:.2f}", outlines, window=(0, 255)))
     return shown
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, read
 from pulmo.report.style import SKY
@@ -20,10 +20,10 @@ def network_images(run: Run) -> Figure:
     marked = x_rays[(x_rays["area"] > 0) & x_rays["error"].isna()].sort_values("area")
     chosen = marked.iloc[np.linspace(0, len(marked) - 1, min(SHOWN, len(marked))).round().astype(int)]
     shown = [
-        Shown(
+        ImagePanel(
             images[place],
             f"{row['area']:,} of {row['rows']:.0f} × {row['columns']:.0f} pixels",
-            [Mask(masks[place] > 127, SKY)],
+            [MaskOutline(masks[place] > 127, SKY)],
             window=(0, 255),
         )
         for place, row in chosen.iterrows()

@@ -1,7 +1,7 @@
 """SIIM's report page, training: how the networks learned."""
 
 from pulmo.pipeline.runner import Run
-from pulmo.report.curves import draw_curves, last_words
+from pulmo.report.curves import draw_curves, final_values
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, read
 
@@ -26,7 +26,7 @@ def _curves(run: Run, measure: str, title: str, note: str) -> Figure:
     networks, epochs = history["fold"].nunique(), int(history["epoch"].max()) + 1
     return Figure(
         title,
-        f"{networks} networks, {epochs} epochs; {note}. In the end: {last_words(history, measure)}; nothing is "
+        f"{networks} networks, {epochs} epochs; {note}. In the end: {final_values(history, measure)}; nothing is "
         "chosen by it.",
         draw_curves(history, measure),
         f"{title} by epoch, a line a fold, of what is learned from and of what is held out",
