@@ -143,7 +143,9 @@ def test_what_nothing_tells_apart_is_refused(header: SliceHeader) -> None:
     numbers = np.random.default_rng(1).permutation(28) + 1
     parts = [*a_phase(header, 0), *a_phase(header, 1)]
     scrambled = [replace(part, instance=int(n)) for part, n in zip(parts, numbers, strict=True)]
-    with pytest.raises(ScanError, match=r"up to 2 slices lie at each of 14 places, and neither acquisition, time nor"):
+    with pytest.raises(
+        ScanError, match=r"up to 2 slices are at each of 14 positions, and neither acquisition, time nor"
+    ):
         phases(scrambled)
     (stack,) = stacks(scrambled)
     assert stack.fault is not None

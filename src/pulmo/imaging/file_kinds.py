@@ -41,6 +41,6 @@ _KINDS = (
 def not_dicom(head: bytes) -> str:
     """The description of a file that begins with `head` and is not DICOM; 400 bytes are enough."""
     if not head:
-        return "an empty file"
+        return "not a DICOM file, but an empty file"
     kind = next((kind for offset, magic, kind in _KINDS if head.startswith(magic, offset)), "")
     return f"not a DICOM file, but {kind}" if kind else "not a DICOM file"

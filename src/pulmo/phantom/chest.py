@@ -85,7 +85,7 @@ class Body:
     def joined(self) -> "Body":
         """With the lungs connected by a thread of lung (under 1 ml, not counted in the volume)."""
         if self.left is None or self.right is None:
-            raise ValueError("both lungs are needed")
+            raise ValueError("two lungs are needed")
         thread = rod(_hilum(self.left), _hilum(self.right), 3.0, LUNG)
         return replace(self, vessels=(*self.vessels, thread))
 

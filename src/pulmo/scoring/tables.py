@@ -96,7 +96,7 @@ def _checked(
     duplicated = [name for name, count in Counter(table.columns).items() if count > 1]
     if duplicated:
         raise UserError(
-            Fault(f"{path}, row 1", f"has column {name!r} duplicated", "Keep one of them") for name in duplicated
+            Fault(f"{path}, row 1", f"has column {name!r} twice", "Keep one of them") for name in duplicated
         )
     others = {name: column for name, column in (column_aliases or {}).items() if column not in table}
     notes = notes + [f"{path}: column {name!r} is read as {others[name]!r}" for name in others if name in table]

@@ -18,7 +18,7 @@ def test_scans_of_both_classes_turn(kaggle: Path, tmp_path: Path) -> None:
     assert "who says 0.500 of every scan has a log loss of 0.693. 2 more have no label." in said
     for kind in ("no cancer", "cancer"):
         picture = figures[f"A scan of the class “{kind}”"].content
-        assert picture.layout.meta["turns"]
+        assert picture.layout.meta["rotates"]
         assert picture.data[-1].name == "lungs"
         assert picture.data[-1].opacity < 0.5
     assert len(figures["Slices"].content) == 14
