@@ -98,7 +98,7 @@ def test_the_verdict_knows_spoiled_masks(path: Path) -> None:
     left_lower = np.where((labels == LEFT) & (np.arange(len(labels))[:, None, None] < middle), 0, labels)
     spoiled = {
         "beside the mask": [upper, np.where(labels == LEFT, 0, labels), np.where(labels == RIGHT, 0, labels)],
-        "lung's density": [left_lower],
+        "density of lung beyond": [left_lower],
         "swapped": [np.where(labels > 0, 3 - labels, 0)],
     }
     for words, masks in spoiled.items():

@@ -38,8 +38,8 @@ def test_one_difference_is_named_with_its_remedy(ids: list[str], wanted: list[st
 def test_ids_of_something_else_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_ = faults(["7a", "x"], WANTED)
     assert first == (
-        "submission: 1 of its 2 ids are among the 3 of the solution; the others are like 'x', those of the solution like '8b'. "
-        f"{SAME_STAGE}."
+        "submission: 1 of its 2 ids are among the 3 of the solution; the others are like 'x', those of the solution "
+        f"like '8b'. {SAME_STAGE}."
     )
 
 

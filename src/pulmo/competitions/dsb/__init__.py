@@ -38,7 +38,7 @@ COMPETITION = Competition(
             "a probability for every scan asked, and where the network looked",
             data=_EVERYTHING,
             reads=("fit_ensemble/model",),
-            writes=("predictions", "submission", "metrics", "looked_at", "volumes", "cams"),
+            writes=("predictions", "submission", "metrics", "grad_cam_scans", "volumes", "cams"),
         ),
     ),
     cv=StageSpec(

@@ -1,4 +1,4 @@
-"""OSIC's report page, training: how the network learned, and what each model counts for."""
+"""OSIC's report page, training: learning curves, and the ensemble's weights."""
 
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
@@ -9,7 +9,7 @@ from pulmo.report.sections import CannotDrawError, Draw, read
 
 
 def losses(run: Run) -> Figure:
-    """The network's loss over the epochs."""
+    """The network's loss by epoch."""
     history = read(run, "train_cnn/history")
     if history.empty:
         raise CannotDrawError(
@@ -17,21 +17,21 @@ def losses(run: Run) -> Figure:
         )
     return Figure(
         "Loss of the network on lung slices",
-        f"{history['fold'].nunique()} folds, {history['epoch'].max() + 1} epochs; in the end "
+        f"{history['fold'].nunique()} folds, {history['epoch'].max() + 1} epochs; final loss: "
         f"{final_values(history, 'loss')}.",
         draw_curves(history, "loss"),
-        "Curves of the loss over the epochs, one a fold",
+        "Loss by epoch, training and validation, one line per fold",
     )
 
 
 def weights(run: Run) -> Figure:
-    """What each model counts for in the ensemble."""
+    """Weights of the models in the ensemble."""
     record = load(output(run, "fit_ensemble/model") / "ensemble.json")
     found = record["weights"]
-    most = max(found, key=found.get)
+    largest = max(found, key=found.get)
     return Figure(
-        "Weights of the models",
-        f"Fitted to forecasts of held-out patients by the metric; {most} counts most.",
+        "Ensemble weights",
+        f"Fitted to out-of-fold predictions by the metric; {largest} has the largest weight.",
         value_bars(found, "weight in the ensemble"),
         f"Bars: the weight of {', '.join(found)}",
     )
