@@ -1,10 +1,10 @@
-"""Boxes: how fast is the metric beside a plain Python loop, and weighted box fusion beside ensemble-boxes?
+"""Speed of RSNA's metric against a plain Python loop, and of weighted box fusion against ensemble-boxes.
 
     .venv/bin/python benchmarks/box_precision.py
 
-26,684 images, the competition's share of them with boxes, and two predictions each. The loop is the definition written
-down image by image, box by box: over rows of NumPy arrays, as the competition's notebooks have it, and over lists, the
-fastest that Python can be. ensemble-boxes is called image by image, as it must be, where it is installed.
+26,684 images, with boxes in as many as in the competition, and two predictions each. The loop is a direct
+implementation of the definition, image by image and box by box: over rows of NumPy arrays, as in the competition's
+notebooks, and over lists, which is faster. ensemble-boxes, if installed, is called image by image, as its API requires.
 """
 
 import importlib
@@ -44,21 +44,21 @@ def main() -> None:
         ("plain Python loop, over rows of arrays", loop_seconds, 1.0),
         ("plain Python loop, over lists", list_seconds, loop_seconds / list_seconds),
         ("pulmo, from arrays", seconds, loop_seconds / seconds),
-        ("pulmo, from two tables of text, every cell checked", kaggle_seconds, loop_seconds / kaggle_seconds),
+        ("pulmo, from two tables of text, validated", kaggle_seconds, loop_seconds / kaggle_seconds),
     ]
     fusing = [predicted, boxes(rng, image)]
     ours, _ = timed(lambda: fuse_boxes(fusing, [1, 1], IMAGES, 0.5))
     rows.append(("pulmo, weighted box fusion of two files", ours, float("nan")))
     if importlib.util.find_spec("ensemble_boxes"):
         theirs, _ = timed(lambda: ensemble_boxes_loop(fusing), 1)
-        rows.append(("ensemble-boxes, the same", theirs, float("nan")))
+        rows.append(("ensemble-boxes, the same fusion", theirs, float("nan")))
         print(f"fusion: {theirs / ours:.0f} times ensemble-boxes")
     show_table(
         [
             {
                 "26,684 images, 2 boxes each": name,
                 "CPU seconds": f"{taken:.3f}",
-                "loop's time over this": f"{ratio:.0f}",
+                "speed-up over the loop": f"{ratio:.0f}",
             }
             for name, taken, ratio in rows
         ]
@@ -79,7 +79,7 @@ def tables(truth: Boxes, predicted: Boxes) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def timed(work: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
-    """Seconds of CPU time, the best of a few tries (other jobs slow the clock, not this), and what came out."""
+    """CPU seconds, the best of a few repeats (unaffected by other jobs), and the result."""
     taken = []
     for _ in range(times):
         started = time.process_time()
@@ -89,7 +89,7 @@ def timed(work: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
 
 
 def plain_loop(truth: Boxes, predicted: Boxes, rows: Callable[[np.ndarray], list[Any]]) -> float:
-    """The definition, as one writes it down."""
+    """A direct implementation of the metric's definition."""
     true_of: list[list[Any]] = [[] for _ in range(IMAGES)]
     found_of: list[list[tuple[float, Any]]] = [[] for _ in range(IMAGES)]
     for image, box in zip(truth.image.tolist(), rows(truth.xywh), strict=True):

@@ -1,9 +1,9 @@
-"""Chest CT, from DICOM files to numbers: pulmo beside the tutorial's pipeline, SimpleITK and MONAI, in one run.
+"""Chest CT preprocessing: pulmo against the tutorial's pipeline, SimpleITK and MONAI, in one run.
 
     python benchmarks/ct.py [--slices 250] [--repeats 5]
 
-Every row is a fresh child process: seconds are the median of its repeats (the slow ones run once), memory its peak.
-The tutorial is "Full Preprocessing Tutorial" of the Data Science Bowl 2017, its steps written anew in our words.
+Every row is a separate process: seconds are the median of its repeats (slow methods run once), memory is its peak.
+The tutorial is "Full Preprocessing Tutorial" of the Data Science Bowl 2017, reimplemented.
 """
 
 import argparse
@@ -56,13 +56,13 @@ def tutorial_volume(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tutorial_features(folder: Path) -> float:
-    """Its volume, its mask with structures filled, the mask's litres."""
+    """The volume of the tutorial's lung mask with filled structures, litres."""
     hu, spacing = tutorial_volume(folder)
     return float(tutorial_mask(hu).sum() * np.prod(spacing) / 1e6)
 
 
 def tutorial_mask(hu: np.ndarray) -> np.ndarray:
-    """Threshold; the corner's component is air; per slice only the largest solid stays; the largest pocket is lung."""
+    """Threshold; the corner's component is air; the largest solid per slice is kept; the largest air part is lung."""
     from skimage import measure
 
     solid = np.array(hu > -320, dtype=np.int8) + 1
@@ -144,9 +144,9 @@ METHODS: dict[str, Callable[[Path], object]] = {
 
 
 def child(method: str, folder: Path, repeats: int) -> None:
-    """Runs one method, and prints what it cost as JSON."""
+    """Runs one method, and prints time and memory as JSON."""
     warnings.simplefilter("ignore")
-    METHODS[method](small_series(folder))  # imports and first calls are no part of the work
+    METHODS[method](small_series(folder))  # warm-up: imports and first calls are not measured
     seconds, cpu, result = [], [], None
     for _ in range(repeats):
         began, worked = time.perf_counter(), time.process_time()
@@ -159,7 +159,7 @@ def child(method: str, folder: Path, repeats: int) -> None:
 
 
 def small_series(folder: Path) -> Path:
-    """A few slices of the same kind, to warm up with."""
+    """A small series of the same kind, for the warm-up."""
     return folder.parent / (folder.name + "-small")
 
 
@@ -169,7 +169,7 @@ def small_series(folder: Path) -> Path:
 def draw_series(folder: Path, slices: int, syntax: str) -> None:
     """A chest of 512 × 512 pixels of 0.75 mm, 312 mm high, with noise, table and padding; 5 litres of lung.
 
-    In a process of its own: a child inherits its parent's peak of memory.
+    In a separate process, as a child inherits its parent's peak memory.
     """
     from pulmo.phantom.chest import chest
     from pulmo.phantom.dicom import Encoding, write_series
@@ -194,7 +194,7 @@ def measured(method: str, folder: Path, repeats: int) -> dict[str, float] | None
 
 
 def table(title: str, folder: Path, repeats: int) -> None:
-    print(f"\n{title}\n{'':22}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'litres':>9}   tutorial's CPU time over this")
+    print(f"\n{title}\n{'':22}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'litres':>9}   speed-up over the tutorial, CPU")
     reference: dict[str, float] = {}
     for method in METHODS:
         found = measured(method, folder, 1 if method.startswith(("tutorial", "monai")) else repeats)
@@ -209,10 +209,10 @@ def table(title: str, folder: Path, repeats: int) -> None:
 
 
 def real_scans(repeats: int) -> None:
-    """Seconds a slice on the real series, and what they make of all of OSIC."""
+    """Seconds per slice on the real series, extrapolated to all of OSIC."""
     folders = [SHARED_DATA / name for name in REAL_SERIES]
     if not all(folder.is_dir() for folder in folders):
-        print(f"\nno real series: {SHARED_DATA} is not here")
+        print(f"\nno real series: {SHARED_DATA} does not exist")
         return
     print(f"\nReal series, features\n{'':40}{'slices':>9}{'CPU s':>9}{'ms/slice':>10}{'litres':>9}")
     seconds, slices = 0.0, 0
@@ -260,7 +260,7 @@ def main() -> None:
         for name, syntax in (("uncompressed", "1.2.840.10008.1.2.1"), ("JPEG lossless", "1.2.840.10008.1.2.4.70")):
             folder = Path(temporary, name.replace(" ", "-"))
             subprocess.run([sys.executable, __file__, "--draw", str(folder), str(options.slices), syntax], check=True)
-            title = f"{options.slices} slices of 512 × 512, {name}; truly 5.000 litres"
+            title = f"{options.slices} slices of 512 × 512, {name}; true volume 5.000 litres"
             table(title, folder, options.repeats)
     real_scans(options.repeats)
 

@@ -1,9 +1,8 @@
-"""The Data Science Bowl's stages on phantoms: chest CT in Kaggle's layout and LIDC-IDRI's, and small-animal MR.
+"""The Data Science Bowl's pipeline on phantoms: chest CT in the layouts of Kaggle and LIDC-IDRI, and small-animal MR.
 
     .venv/bin/python benchmarks/dsb_phantoms.py [--layout kaggle|lidc|mr] [--seed 0] [--keep FOLDER]
 
-Phantoms are drawn, `pulmo dsb run` is run on them, and what it says of scans it has not seen is printed:
-out of fold, and on the hidden test set.
+Phantoms are drawn, `pulmo dsb run` is run on them, and metrics are printed out of fold and on the hidden test set.
 """
 
 import argparse
@@ -28,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layout", choices=SCANS, action="append")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="Where everything stays; by default it is removed.")
+    parser.add_argument("--keep", type=Path, help="Folder for data and results; temporary by default.")
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -54,7 +53,7 @@ def measured(layout: str, seed: int, folder: Path) -> list[dict[str, str]]:
 
 
 def metrics_of(folder: Path) -> dict[str, dict[str, float]]:
-    """By set of scans; of Kaggle's layout the hidden test set is judged by its solution."""
+    """Metrics by set of scans; the hidden test set is scored against its solution."""
     table = pd.read_parquet(folder / "work/fit_ensemble/metrics.parquet").set_index("set")
     found = {str(name): dict(values) for name, values in table.to_dict("index").items()}
     predictions = pd.read_parquet(folder / "work/predict/predictions.parquet").set_index("id")

@@ -316,7 +316,7 @@ def _kernels(learner: Any, batches: TrainingBatches, folder: Path) -> Iterator[t
         options = jax.profiler.ProfileOptions()
         options.host_tracer_level = options.python_tracer_level = 0
         with jax.profiler.trace(folder, profiler_options=options):
-            passes.train(learner, batches)
+            loop.train(learner, batches)
         for file in folder.rglob("*.xplane.pb"):
             for plane in jax.profiler.ProfileData.from_file(str(file)).planes:
                 for line in plane.lines if "GPU" in plane.name else ():
@@ -328,7 +328,7 @@ def _kernels(learner: Any, batches: TrainingBatches, folder: Path) -> Iterator[t
         if not torch.cuda.is_available():
             return
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            passes.train(learner, batches)
+            loop.train(learner, batches)
         events = (event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA)
         yield from ((event.name, 1e3 * event.time_range.elapsed_us()) for event in events)
 

@@ -1,11 +1,11 @@
-"""Do DSB's lung mask and choice of slices keep the nodules? LIDC-IDRI-0001 with its four readers' outlines.
+"""Coverage of nodules by DSB's lung mask and slice selection, on LIDC-IDRI-0001 with four readers' outlines.
 
     .venv/bin/python benchmarks/lidc_nodules.py
 
-Nodules are those of 3 mm or more that two readers outlined: outlines whose middles lie within 15 mm are of
-one nodule. For each: how much of what half of its readers outlined lies in the lung mask, and in the mask grown by
-DSB's margin, which is what the network sees; and the rank of its best slice by area of compact tissue, by which
-`slice_share` keeps slices.
+Nodules of 3 mm or more outlined by at least two readers; outlines with centres within 15 mm are of one nodule. For
+each: the fraction of its voxels (outlined by at least half of its readers) in the lung mask, and in the mask dilated by
+DSB's margin, which is the network's input; and the rank of its best slice by area of nodule candidates, by which
+`slice_share` selects slices.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy as np
 
 from pulmo.commands.console import show_table
 from pulmo.imaging.lungs import segment_lungs
-from pulmo.imaging.network_volume import NODULE_ENHANCED_HU, white_top_hat
+from pulmo.imaging.network_volume import NODULE_ENHANCED_HU, enhance_nodules
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.refine_mask import dilate_mm
 from pulmo.imaging.volume import Volume
@@ -39,7 +39,7 @@ class Outline(NamedTuple):
 
 
 def outlines(xml: Path, volume: Volume) -> list[Outline]:
-    """All nodules drawn with more than a point; the drawn line lies just outside of the nodule."""
+    """All nodules with an outline; the outline is just outside the nodule."""
     found = []
     for reader, session in enumerate(ElementTree.parse(xml).getroot().iterfind("lidc:readingSession", NAMESPACE)):
         for nodule in session.iterfind("lidc:unblindedReadNodule", NAMESPACE):
@@ -68,7 +68,7 @@ def outlines(xml: Path, volume: Volume) -> list[Outline]:
 
 
 def nodules(found: list[Outline]) -> list[list[Outline]]:
-    """Outlines of one nodule together; only those of two readers or more."""
+    """Outlines grouped by nodule; only nodules of two readers or more."""
     groups: list[list[Outline]] = []
     for outline in found:
         near = [g for g in groups if np.linalg.norm(g[0].middle_mm - outline.middle_mm) < SAME_NODULE_MM]
@@ -85,8 +85,8 @@ def main() -> None:
     folder = parser.parse_args().data
     volume = read_volume(folder)
     lungs = segment_lungs(volume).labels > 0
-    seen = dilate_mm(lungs, volume, MARGIN_MM)
-    areas = np.count_nonzero(white_top_hat(volume, seen, VESSEL_MM) > NODULE_ENHANCED_HU, axis=(1, 2))
+    dilated = dilate_mm(lungs, volume, MARGIN_MM)
+    areas = np.count_nonzero(enhance_nodules(volume, dilated, VESSEL_MM) > NODULE_ENHANCED_HU, axis=(1, 2))
     rank = np.empty(len(areas), int)
     rank[np.argsort(-areas, kind="stable")] = 1 + np.arange(len(areas))
     rows = []
@@ -101,13 +101,13 @@ def main() -> None:
                 "slices": f"{slices[0]}–{slices[-1]}",
                 "diameter": f"{200 * (litres * 3 / 4 / np.pi) ** (1 / 3):.0f} mm",
                 "in the mask": f"{np.mean(lungs[nodule]):.1%}",
-                "in the grown mask": f"{np.mean(seen[nodule]):.1%}",
+                "in the dilated mask": f"{np.mean(dilated[nodule]):.1%}",
                 "best rank": f"{best} of {len(areas)}",
                 "all kept with slice_share": f"{rank[slices].max() / len(areas):.2f}",
             }
         )
     if not rows:
-        print(f"no nodule that two readers outlined in {folder}")
+        print(f"no nodule outlined by two readers in {folder}")
         return
     show_table(rows)
 

@@ -1,11 +1,11 @@
-"""Is pulmo's OSIC ensemble ahead of what others published? The same patients, folds and protocol, each with its own
-Confidence.
+"""pulmo's OSIC ensemble against published models: the same patients, folds and protocol, each with its own Confidence.
 
     .venv/bin/python benchmarks/osic_peers.py --data ../shared/data/osic-pulmonary-fibrosis-progression
     … --ct-statistics ../shared/data/osic-pulmonary-fibrosis-progression/published_ct_statistics.csv
 
-A held-out patient shows only the first visit. B is the score on each patient's last three visits, A on all later ones,
-means over the repeats; `lead` is ours over the model's, paired by row, its 95 % interval by bootstrap over patients.
+Only the first visit of a held-out patient is known. B is the score on each patient's last three visits, A on all later
+ones, means over the repeats; `lead` is pulmo's gain over the model, paired by row, with a 95 % interval by bootstrap
+over patients.
 """
 
 import argparse
@@ -38,14 +38,16 @@ TRUTH = ["change_ml", "visit_to", "is_last_three"]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="Kaggle's folder, for its train.csv.")
-    parser.add_argument("--ct-statistics", type=Path, help="As features.ct_statistics; for every model that can.")
+    parser.add_argument("--data", type=Path, required=True, help="Kaggle's folder, with train.csv.")
+    parser.add_argument(
+        "--ct-statistics", type=Path, help="As features.ct_statistics; for all models that accept them."
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     pairs = forward_pairs(read_visits(arguments.data / "train.csv"))
     for statistics in [None] if arguments.ct_statistics is None else [None, read_published(arguments.ct_statistics)]:
-        print("With CT statistics" if statistics is not None else "Tables alone")
+        print("With CT statistics" if statistics is not None else "Tabular data alone")
         scores, seconds = compete(pairs, statistics, range(arguments.seed, arguments.seed + arguments.repeats))
         show_table(table(scores, seconds))
         print()
@@ -54,7 +56,7 @@ def main() -> None:
 def compete(
     pairs: pd.DataFrame, statistics: pd.DataFrame | None, seeds: range
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The score of every later visit (KEY its index) by every model, a mean over `seeds`; and the seconds of each."""
+    """The score of every later visit (index KEY) by every model, mean over `seeds`; and the seconds of each model."""
     settings = load_settings(Settings, (resources.files("pulmo.competitions.osic") / "config.toml").read_text())
     ct = pd.DataFrame(index=pd.Index([], name="patient")) if statistics is None else statistics
     examples = training_examples(pairs, ct, ct.columns.to_list())
@@ -68,27 +70,27 @@ def compete(
     rounds = [(seed, fold) for seed in seeds for fold in range(settings.cv.folds)]
     for seed, fold in track(rounds, "held-out folds", len(rounds)):
         held_out = folds_by_group(pairs["patient"].to_numpy(), settings.cv.folds, seed) == fold
-        asked = described[held_out & described["is_baseline_pair"]]
+        test = described[held_out & described["is_baseline_pair"]]
         for peer in PEERS:
             begun = time.perf_counter()
             columns = [*clinical, *(extra if peer.takes_ct else [])]
-            forecast = peer.fit(described[~held_out], asked.drop(columns=TRUTH), columns, seed)
+            forecast = peer.fit(described[~held_out], test.drop(columns=TRUTH), columns, seed)
             seconds[peer.name] += time.perf_counter() - begun
-            scores.append(_scored(asked, forecast, peer.name))
+            scores.append(_scored(test, forecast, peer.name))
         begun = time.perf_counter()
         rows = hold_out(pairs, examples, held_out, settings, seed)[0]
         seconds[OURS] += time.perf_counter() - begun
         ours = (
             rows[rows["model"] == ENSEMBLE]
             .set_index(["patient", "visit_to"])
-            .loc[pd.MultiIndex.from_frame(asked[["patient", "visit_to"]])]
+            .loc[pd.MultiIndex.from_frame(test[["patient", "visit_to"]])]
         )
-        scores.append(_scored(asked, Forecast(ours["fvc_ml"].to_numpy(), ours["confidence_ml"].to_numpy()), OURS))
+        scores.append(_scored(test, Forecast(ours["fvc_ml"].to_numpy(), ours["confidence_ml"].to_numpy()), OURS))
     return pd.concat(scores).pivot_table(index=KEY, columns="model", values="score", aggfunc="mean"), seconds
 
 
 def table(scores: pd.DataFrame, seconds: dict[str, float]) -> list[dict[str, str]]:
-    """A row a model, in order of B: its scores, and how far ours leads it."""
+    """One row per model, in order of B: its scores, and pulmo's lead over it."""
     last = scores.index.get_level_values("is_last_three").to_numpy(bool)
     confidences = {peer.name: peer.confidence for peer in PEERS} | {OURS: "fitted"}
     return [
@@ -112,10 +114,10 @@ def _lead(scores: pd.DataFrame, model: str) -> str:
     return f"{lead.mean:+.4f} ({lead.low:+.4f} to {lead.high:+.4f})"
 
 
-def _scored(asked: pd.DataFrame, forecast: Forecast, model: str) -> pd.DataFrame:
-    truth = (asked["fvc_from_ml"] + asked["change_ml"]).to_numpy()
+def _scored(test: pd.DataFrame, forecast: Forecast, model: str) -> pd.DataFrame:
+    truth = (test["fvc_from_ml"] + test["change_ml"]).to_numpy()
     score = laplace_log_likelihood(truth, np.asarray(forecast.fvc_ml), np.asarray(forecast.confidence_ml))
-    return asked[KEY].assign(model=model, score=score)
+    return test[KEY].assign(model=model, score=score)
 
 
 if __name__ == "__main__":

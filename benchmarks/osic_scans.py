@@ -1,9 +1,9 @@
-"""What do scans give OSIC's score B? On phantoms whose fibrosis drives the decline, by the cv protocol, paired.
+"""Gain of scans in OSIC's score B, on phantoms with a decline driven by fibrosis, by the cv protocol, paired.
 
     .venv/bin/python benchmarks/osic_scans.py --patients 200 --seed 0 --set train_cnn.epochs=10
 
-The same patients, folds and seeds three times: tables alone, CT statistics as well, and the network as well; the
-difference row by row, its error by bootstrap over patients.
+The same patients, folds and seeds with tabular data alone, with CT statistics, and with the network; paired differences
+by row, with standard errors by bootstrap over patients.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pulmo.pipeline.progress import bar
 from pulmo.pipeline.runner import output, run_stages
 from pulmo.scoring.laplace import laplace_log_likelihood
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when Keras is loaded, in the stages
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the stages import Keras
 FOLDER = Path("work") / "benchmarks" / "osic_scans"
 NO_NETWORK = "train_cnn.minimum_scans=100000"
 WITHOUT = {
@@ -35,7 +35,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--set", action="append", default=[], help="A setting for all three, as in `pulmo osic cv`.")
+    parser.add_argument(
+        "--set", action="append", default=[], help="Override a setting for all three, as in `pulmo osic cv`."
+    )
     arguments = parser.parse_args()
     data = _phantoms(arguments.patients, arguments.seed)
     found = {name: scores(data, name, (*without, *arguments.set)) for name, without in WITHOUT.items()}
@@ -75,7 +77,7 @@ def _phantoms(patients: int, seed: int) -> Path:
 
 
 def scores(data: Path, name: str, overrides: tuple[str, ...]) -> pd.DataFrame:
-    """Score of each held-out visit (of a patient's last three), one column a model, the repeats' mean."""
+    """Score of each held-out visit (a patient's last three), one column per model, mean over repeats."""
     competition = find_competition("osic")
     work = data / name.strip("+ ")
     run = prepare(Request(competition, data=data, work=work, out=work / "out", overrides=overrides))

@@ -1,10 +1,10 @@
-"""Boxes on real X-rays: every route in five folds on 100 of them, as a table.
+"""Box detection on 100 real X-rays: all methods in five folds, as a table.
 
     .venv/bin/python benchmarks/real_boxes.py --data ../shared/data/covid-chest-xray
 
-These are X-rays of patients with COVID-19 and other lung disease (CC BY 4.0), 94 of 100 with an opacity boxed: so the
-metric says how well boxes fit, and little about telling the ill from the healthy, which is most of the competition.
-Lungs are learned from masks of the same X-rays, out of fold. No figure is demanded; these are what 80 X-rays teach.
+X-rays of patients with COVID-19 and other lung disease (CC BY 4.0), 94 of 100 with a box around an opacity: the metric
+measures localization, and hardly classification, which dominates in the competition. Lung segmentation is trained on
+masks of the same X-rays, out of fold. Each network is trained on 80 X-rays.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pulmo.commands.run import Request, run_cv
 from pulmo.competition import find_competition
 
 FOLDER = Path("work") / "benchmarks" / "real_boxes"
-AS_KAGGLE_HAS_IT = {
+KAGGLE_NAMES = {
     "train_labels.csv": "stage_2_train_labels.csv",
     "images": "stage_2_train_images",
     "lung_rle.csv": "lung_rle.csv",
@@ -29,9 +29,9 @@ def main() -> None:
     arguments = parser.parse_args()
     data = FOLDER / "data"
     data.mkdir(parents=True, exist_ok=True)
-    for name, as_kaggle in AS_KAGGLE_HAS_IT.items():
-        if not (data / as_kaggle).exists():
-            (data / as_kaggle).symlink_to((arguments.data / name).resolve())
+    for name, kaggle_name in KAGGLE_NAMES.items():
+        if not (data / kaggle_name).exists():
+            (data / kaggle_name).symlink_to((arguments.data / name).resolve())
     run_cv(
         Request(
             find_competition("rsna"),

@@ -1,11 +1,11 @@
-"""Lungs of real chest CTs against reference masks: litres by side, Dice, the verdict, and CPU seconds.
+"""Lung segmentation of real chest CTs against reference masks: litres by side, Dice, verdict, and CPU seconds.
 
     .venv/bin/python benchmarks/real_lungs.py              # segmentation
-    .venv/bin/python benchmarks/real_lungs.py --contour    # the contour that bridges disease at the edge
-    .venv/bin/python benchmarks/real_lungs.py --damaged    # the verdict on masks spoiled on purpose
+    .venv/bin/python benchmarks/real_lungs.py --contour    # the outer contour, with disease at the pleura
+    .venv/bin/python benchmarks/real_lungs.py --corrupted  # the verdict on corrupted masks
 
-The reference masks were made by hand-seeded watershed at −400 HU by one reader; each has an uncertainty in litres. They
-are matched to the slices of the volume by position. Reading is not part of the seconds.
+The reference masks were made by one reader with a manually seeded watershed at −400 HU; each has an uncertainty in
+litres. They are matched to the volume's slices by position. Reading time is excluded.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from damaged_masks import damaged
+from corrupted_masks import corrupted
 from pulmo.commands.console import show_table
 from pulmo.errors import ScanError
 from pulmo.imaging.downsample import downsample
@@ -35,7 +35,7 @@ SERIES_FOLDERS = ("ct", "osic-pulmonary-fibrosis-progression/train", "lidc-idri"
 
 class Reference(NamedTuple):
     """A series with its reference mask: `labels` uint8 (slices, rows, columns), LEFT and RIGHT as `LungMask.labels`;
-    `diseased` the same with consolidated lung drawn in by hand, where there is one."""
+    `diseased` the same with manually added consolidated lung, where available."""
 
     name: str
     volume: Volume
@@ -45,7 +45,7 @@ class Reference(NamedTuple):
 
 
 def references(data: Path) -> Iterator[Reference]:
-    """Every series that has a reference mask, in the order of their names."""
+    """Every series with a reference mask, by name."""
     folder = data / "ct/reference_lungs"
     facts = json.loads((folder / "litres.json").read_text())
     for path in sorted(folder.glob("*.npz")):
@@ -109,49 +109,54 @@ def compared(reference: Reference) -> dict[str, str]:
 
 
 def verdicts(data: Path) -> list[dict[str, str]]:
-    """For each damage of `damaged_masks.py`: in how many masks the verdict is not "good"; and of the true masks.
+    """The number of masks with a verdict other than "good", for each corruption and for the true masks.
 
-    Masks of a series whose true mask is doubted already tell nothing and are counted apart.
+    Masks of a series with a doubtful true mask are counted separately.
     """
-    told: dict[str, list[tuple[str, bool, bool]]] = {}
+    verdict_of: dict[str, list[tuple[str, bool, bool]]] = {}
     for reference in references(data):
         chest = find_chest_air(downsample(reference.volume))
         true = assess_quality(reference.volume, reference.labels, chest)
         trusted = true.verdict == "good"
-        told.setdefault("none: the true mask", []).append((reference.name, not trusted, True))
-        for damage, labels in damaged(reference.volume, reference.labels):
+        verdict_of.setdefault("none (true mask)", []).append((reference.name, not trusted, True))
+        for corruption, labels in corrupted(reference.volume, reference.labels):
             doubted = assess_quality(reference.volume, labels, chest).verdict != "good"
-            told.setdefault(damage, []).append((reference.name, doubted, trusted))
-    every = [entry for damage, entries in told.items() if not damage.startswith("none") for entry in entries]
-    return [_told(damage, entries) for damage, entries in (*told.items(), ("all damages", every))]
+            verdict_of.setdefault(corruption, []).append((reference.name, doubted, trusted))
+    every = [
+        entry for corruption, entries in verdict_of.items() if not corruption.startswith("none") for entry in entries
+    ]
+    return [
+        _verdict_row(corruption, entries) for corruption, entries in (*verdict_of.items(), ("all corruptions", every))
+    ]
 
 
-def _told(damage: str, entries: list[tuple[str, bool, bool]]) -> dict[str, str]:
+def _verdict_row(corruption: str, entries: list[tuple[str, bool, bool]]) -> dict[str, str]:
     trusted = [doubted for _, doubted, trusted in entries if trusted]
     others = len(entries) - len(trusted)
     return {
-        "damage": damage,
-        "doubted": f"{sum(trusted)} of {len(trusted)}" + (f" (and {others} of a true mask in doubt)" if others else ""),
-        "taken for good": ", ".join(name for name, doubted, trusted in entries if trusted and not doubted),
+        "corruption": corruption,
+        "detected": f"{sum(trusted)} of {len(trusted)}"
+        + (f" (and {others} of a doubtful true mask)" if others else ""),
+        "not detected": ", ".join(name for name, doubted, trusted in entries if trusted and not doubted),
     }
 
 
 def contours(data: Path) -> list[dict[str, str]]:
-    """Dice of the mask and of the outer contour with the reference, and with the one that holds consolidated lung."""
+    """Dice of the mask and of the outer contour with the reference, without and with consolidated lung."""
     rows = []
     for reference in references(data):
         labels = segment_lungs(reference.volume).labels
         contour = outer_contour(reference.volume, labels)
         truths = (reference.labels, reference.diseased)
-        cells = [
+        columns = [
             " ".join(f"{dice(mask > 0, truth > 0):.4f}" if truth is not None else "–" for truth in truths)
             for mask in (labels, contour)
         ]
         rows.append(
             {
                 "series": reference.name,
-                "mask: Dice, with disease": cells[0],
-                "contour: Dice, with disease": cells[1],
+                "mask: Dice, with disease": columns[0],
+                "contour: Dice, with disease": columns[1],
                 "contour l": _litres(litres_by_side(reference.volume, contour)),
             }
         )
@@ -165,13 +170,13 @@ def _litres(sides: tuple[float, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED_DATA)
-    parser.add_argument("--damaged", action="store_true", help="judge masks that were spoiled on purpose")
-    parser.add_argument("--contour", action="store_true", help="compare the outer contour that bridges disease")
+    parser.add_argument("--corrupted", action="store_true", help="assess deliberately corrupted masks")
+    parser.add_argument("--contour", action="store_true", help="compare the outer contour")
     arguments = parser.parse_args()
     if arguments.contour:
         show_table(contours(arguments.data))
         return
-    if arguments.damaged:
+    if arguments.corrupted:
         show_table(verdicts(arguments.data))
         return
     show_table([compared(reference) for reference in references(arguments.data)])

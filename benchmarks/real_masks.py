@@ -1,13 +1,12 @@
-"""Can the segmentation stack learn from 80 real X-rays? Lungs of covid-chest-xray, 5 folds, Dice at full size.
+"""Segmentation networks trained on 80 real X-rays: lungs of covid-chest-xray, 5 folds, Dice at full size.
 
     .venv/bin/python benchmarks/real_masks.py                    # masks of the lungs
-    .venv/bin/python benchmarks/real_masks.py --masks opacity    # of what is opaque in them
+    .venv/bin/python benchmarks/real_masks.py --masks opacity    # masks of opacities
     .venv/bin/python benchmarks/real_masks.py --pixels 256 --pictures x.npz --only-pictures   # then, without decoders:
     .venv/bin/python benchmarks/real_masks.py --pixels 256 --pictures x.npz --start 32 --rate 2 --shrink 1 --device gpu
 
-Every X-ray is of another patient; folds are dealt by the seed. A network a fold, asked about the X-ray and its mirror
-image; its probabilities are brought to the X-ray's own 1024 × 1024 pixels and cut at one half, chosen by nobody. Where
-both masks are empty, Dice is 1.
+Every X-ray is of another patient; folds are random. One network per fold, with test-time augmentation by flipping;
+probabilities are upsampled to 1024 × 1024 pixels and thresholded at one half. Dice is 1 where both masks are empty.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from pulmo.imaging.radiograph import read_radiograph, resized
 from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 from pulmo.models.unet import UnetParameters, unet
 from pulmo.scoring.dice import dice, united
-from pulmo.scoring.rle import Masks, decode, encode
+from pulmo.scoring.rle import RunLengthMasks, decode, encode
 from pulmo.training.augment import Augmentation
 from pulmo.training.device import computing_on
 from pulmo.training.fit import Plan
@@ -50,7 +49,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED_DATA)
     parser.add_argument("--masks", choices=("lung", "opacity"), default="lung")
     parser.add_argument("--pixels", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=480, help="of 16 X-rays, for each fold")
+    parser.add_argument("--steps", type=int, default=480, help="training steps of 16 X-rays, per fold")
     parser.add_argument("--start", type=int, default=NETWORK.start, help="filters of the first level")
     parser.add_argument("--rate", type=float, default=NETWORK.rate, help="more of them at each level down")
     parser.add_argument("--shrink", type=int, default=NETWORK.shrink)
@@ -91,15 +90,17 @@ def _kept(file: Path | None, make: Callable[[], Pictures]) -> Pictures:
     return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
 
 
-def _pictures(arguments: argparse.Namespace, ids: list[str], truth: Masks) -> Pictures:
+def _pictures(arguments: argparse.Namespace, ids: list[str], truth: RunLengthMasks) -> Pictures:
     folder, pixels = arguments.data / "images", arguments.pixels
     images = np.stack([resized(read_radiograph(folder / f"{name}.dcm").grey, pixels) for name in ids])
     masks = np.stack([resized(mask * np.uint8(CERTAIN), pixels) for mask in decode(truth, FULL_SIZE)])
     return Pictures(images, masks, "mask", masks.any(axis=(1, 2)))
 
 
-def _out_of_fold(pictures: Pictures, truth: Masks, fold: np.ndarray, arguments: argparse.Namespace) -> np.ndarray:
-    """Dice of each X-ray, (n,), by the network that has not seen it."""
+def _out_of_fold(
+    pictures: Pictures, truth: RunLengthMasks, fold: np.ndarray, arguments: argparse.Namespace
+) -> np.ndarray:
+    """Out-of-fold Dice of each X-ray, (n,)."""
     plan = Plan(EPOCHS, arguments.steps // EPOCHS, 4e-3, 1, 1e-4, 0.5, EPOCHS)
     changed = NETWORK._replace(start=arguments.start, rate=arguments.rate, shrink=arguments.shrink)
     build = partial(unet, changed, arguments.pixels)

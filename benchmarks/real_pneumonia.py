@@ -22,7 +22,7 @@ from pulmo.commands.console import show_table
 from pulmo.commands.run import Request, prepare
 from pulmo.competition import find_competition
 from pulmo.competitions.rsna.cv import WAYS, boxes_of
-from pulmo.competitions.rsna.evidence import read_out_of_fold
+from pulmo.competitions.rsna.oof_predictions import read_out_of_fold
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import Stage, load
 from pulmo.scoring.box_precision import box_precision

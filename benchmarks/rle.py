@@ -1,13 +1,13 @@
-"""Run-length masks in batches of 10,000, beside pycocotools; and SIIM's score from runs, beside painting the masks.
+"""Run-length masks in batches of 10,000 against pycocotools; and SIIM's score from runs against decoded masks.
 
     pip install pycocotools
     .venv/bin/python benchmarks/rle.py
     .venv/bin/python benchmarks/rle.py --solution …/stage_2_train.csv --submission …/submission.csv
 
-Each time is CPU time, the best of `--repeats`. The masks are discs with ragged borders, in pairs near each other,
-painted at `--side` pixels square; they have about 49 runs each, as the competition's have when they are shrunk to 256².
-Paintings hold columns in memory, as pycocotools asks for it. It is given its own packed runs, we are given ours; the
-cells of a CSV file are parsed and written by us alone.
+Times are CPU times, the best of `--repeats`. The masks are discs with irregular borders, in pairs close to each other,
+at `--side` pixels square; they have about 49 runs each, as the competition's masks resampled to 256². Decoded masks are
+column-major in memory, as pycocotools requires. Each library is given its own run format; only pulmo parses and writes
+SIIM's encoding.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from pulmo.scoring.rle import area, decode, encode, parse, to_text, union
 from pulmo.scoring.tables import read_table
 
 SIDE_OF_KAGGLE = 1024
-MOST_FOR_AREA = 255
-"""pycocotools 2.0.11 counts the masks of one call to `area` in a byte under NumPy 2; more are an OverflowError."""
+MAX_FOR_AREA = 255
+"""Largest batch of pycocotools 2.0.11's `area` under NumPy 2; more raise OverflowError."""
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def paint(count: int, side: int) -> np.ndarray:
-    """Masks (count, side, side) uint8, memory in columns; those of a pair, 2i and 2i + 1, lie near each other."""
+    """Masks (count, side, side) uint8, column-major; masks 2i and 2i + 1 are close to each other."""
     rng = np.random.default_rng(0)
     painted = np.empty((count, side, side), np.uint8)
     x = np.arange(side, dtype=np.float32)
@@ -60,7 +60,7 @@ def paint(count: int, side: int) -> np.ndarray:
 
 
 def batches(painted: np.ndarray, repeats: int) -> list[dict[str, str]]:
-    """A row for each thing to do: our time, theirs, and how many times theirs ours is."""
+    """One row per operation: pulmo's time, pycocotools' time, and the speed-up."""
     from pycocotools import mask as coco  # type: ignore[import-untyped]
 
     shape = (painted.shape[1], painted.shape[2])
@@ -68,17 +68,17 @@ def batches(painted: np.ndarray, repeats: int) -> list[dict[str, str]]:
     ours, theirs = encode(painted), coco.encode(columns)
     first, second = ours.take(np.arange(0, len(painted), 2)), ours.take(np.arange(1, len(painted), 2))
     pairs = list(zip(theirs[::2], theirs[1::2], strict=True))
-    parts = [theirs[first : first + MOST_FOR_AREA] for first in range(0, len(theirs), MOST_FOR_AREA)]
+    parts = [theirs[first : first + MAX_FOR_AREA] for first in range(0, len(theirs), MAX_FOR_AREA)]
     groups = np.arange(len(painted)) // 2
-    cells = to_text(ours)
+    encoded = to_text(ours)
     tasks: dict[str, tuple[Callable[[], Any], Callable[[], Any] | None]] = {
         "encode": (lambda: encode(painted), lambda: coco.encode(columns)),
         "decode": (lambda: decode(ours, shape), lambda: coco.decode(theirs)),
         "area": (lambda: area(ours), lambda: [coco.area(part) for part in parts]),
         "union of pairs": (lambda: union(ours, groups, len(pairs)), lambda: [coco.merge(list(pair)) for pair in pairs]),
         "Dice of pairs": (lambda: dice(first, second), lambda: [_dice_of_coco(coco, *pair) for pair in pairs]),
-        "parse CSV cells": (lambda: parse(cells), None),
-        "write CSV cells": (lambda: to_text(ours), None),
+        "parse encoded masks": (lambda: parse(encoded), None),
+        "write encoded masks": (lambda: to_text(ours), None),
     }
     assert np.array_equal(decode(ours, shape), coco.decode(theirs).transpose(2, 0, 1))
     assert np.allclose(dice(first, second), [_dice_of_coco(coco, *pair) for pair in pairs])
@@ -91,7 +91,7 @@ def batches(painted: np.ndarray, repeats: int) -> list[dict[str, str]]:
                 f"{len(painted):,} masks of {shape[0]}²": name,
                 "pulmo, ms": f"{1e3 * here:.1f}",
                 "pycocotools, ms": "" if there is None else f"{1e3 * there:.1f}",
-                "times as fast": "" if there is None else f"{there / here:.1f}",
+                "speed-up": "" if there is None else f"{there / here:.1f}",
             }
         )
     return rows
@@ -104,34 +104,34 @@ def _dice_of_coco(coco: Any, first: dict[str, Any], second: dict[str, Any]) -> f
 
 
 def scoring(solution: Path, submission: Path, repeats: int) -> list[dict[str, str]]:
-    """SIIM's score of a real file: from runs, and from paintings."""
+    """SIIM's score of a real file, from runs and from decoded masks."""
     truth, sent = shared_rows(read_solution(solution), read_table(submission, (IMAGE, CELLS)), IMAGE)
-    value, painted = score(truth, sent, IMAGE), score_by_painting(truth, sent)
+    value, painted = score(truth, sent, IMAGE), score_by_decoding(truth, sent)
     assert abs(value - painted) < 1e-12
     runs = best_of(lambda: score(truth, sent, IMAGE), repeats)
-    paintings = best_of(lambda: score_by_painting(truth, sent), repeats)
+    paintings = best_of(lambda: score_by_decoding(truth, sent), repeats)
     name = f"mean Dice of {len(sent)} images, {value:.6f}"
     return [
-        {"what": name, "from runs, ms": f"{1e3 * runs:.1f}", "painted, ms": f"{1e3 * paintings:.1f}"}
-        | {"times as fast": f"{paintings / runs:.0f}"}
+        {"what": name, "from runs, ms": f"{1e3 * runs:.1f}", "decoded, ms": f"{1e3 * paintings:.1f}"}
+        | {"speed-up": f"{paintings / runs:.0f}"}
     ]
 
 
-def score_by_painting(truth: Any, sent: Any) -> float:
-    """As most do it: each mask painted, pixels counted."""
+def score_by_decoding(truth: Any, sent: Any) -> float:
+    """The usual implementation: each mask decoded, pixels counted."""
     rows = truth.groupby(IMAGE, sort=False)[CELLS].agg(list)
     total = 0.0
-    for image, cell in zip(sent[IMAGE], sent[CELLS], strict=True):
-        mask, other = paint_cells([cell]), paint_cells(rows[image])
+    for image, text in zip(sent[IMAGE], sent[CELLS], strict=True):
+        mask, other = decode_rows([text]), decode_rows(rows[image])
         both = np.count_nonzero(mask) + np.count_nonzero(other)
         total += 2 * np.count_nonzero(mask & other) / both if both else 1
     return total / len(sent)
 
 
-def paint_cells(cells: list[str]) -> np.ndarray:
+def decode_rows(encoded: list[str]) -> np.ndarray:
     painted = np.zeros(PIXELS, bool)
-    for cell in cells:
-        numbers = [] if cell == "-1" else list(map(int, cell.split()))
+    for text in encoded:
+        numbers = [] if text == "-1" else list(map(int, text.split()))
         place = 0
         for offset, length in zip(numbers[::2], numbers[1::2], strict=True):
             place += offset
@@ -141,7 +141,7 @@ def paint_cells(cells: list[str]) -> np.ndarray:
 
 
 def best_of(work: Callable[[], Any], repeats: int) -> float:
-    """CPU seconds: all of it runs in one thread, and the machine may be busy."""
+    """CPU seconds of the fastest repeat; everything runs in one thread."""
     times = []
     for _ in range(repeats):
         started = time.process_time()

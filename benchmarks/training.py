@@ -1,15 +1,15 @@
-"""How fast does a network train here, and how much of the device does it use?
+"""Training speed of the networks, and utilization of the device.
 
     .venv/bin/python benchmarks/training.py --network osic_cnn --size 128 --batch 32
     .venv/bin/python benchmarks/training.py --network unet --preset report --size 256 --batch 16 --steps 2
     .venv/bin/python benchmarks/training.py --network dsb_cnn --preset slides --size 50 --batch 16
     KERAS_BACKEND=jax python benchmarks/training.py --preset report --size 512 --batch 32 --steps 50 --device gpu
 
-Images a second over whole training steps (augmentation, forward, backward, optimizer), with batches gathered from a
-memory-mapped file (pipeline included) and with one batch given again and again (excluded): where the first is much the
-smaller, the device starves. The share of peak sets the network's own arithmetic (its convolutions and dense layers;
-backward counted as twice forward) against the fastest large matrix product measured here in the same precision.
-Beside the networks of report 002 stands what it reports, on a hosted GPU, reading its pictures from DICOM files.
+Images per second over whole training steps (augmentation, forward, backward, optimizer), with batches gathered from a
+memory-mapped file (pipeline included) and with one repeated batch (excluded): if the former is much smaller, input is
+the bottleneck. The fraction of peak compares the network's arithmetic (convolutions and dense layers; backward counted
+as twice forward) with the fastest large matrix product measured in the same precision. For the networks of report 002
+its own speed is given, on a hosted GPU, reading DICOM files.
 """
 
 import argparse
@@ -55,12 +55,12 @@ class Task(NamedTuple):
 
 
 REPORTED = {("unet", 256): 7.7, ("unet", 320): 7.8, ("resnet_segmenter", 320): 10.3}
-"""Images a second in the report's first epochs, batches of 16: 1,355 steps in 2,829 s and in 2,775 s, and 1,507 steps
+"""Images per second in the report's first epochs, batches of 16: 1,355 steps in 2,829 s and in 2,775 s, and 1,507 steps
 in 2,348 s."""
 
 
 def osic_cnn(size: int, preset: str) -> Task:
-    """The network of the preset, for pictures of any size; random ones, for speed does not depend on what they show."""
+    """The network of the preset, on random images of any size."""
     from importlib import resources
 
     from pulmo.models.osic_cnn import OsicCnnParameters, Scale, osic_cnn
@@ -109,7 +109,7 @@ def resnet_segmenter(size: int, preset: str) -> Task:
 
 
 def encoder_unet(size: int, preset: str) -> Task:
-    """A U-Net on ResNet-50, or on a network for telephones."""
+    """A U-Net on ResNet-50, or on MobileNetV2."""
     from pulmo.models.encoder_unet import EncoderUnetParameters, encoder_unet
 
     encoder, filters = ("resnet50", 256) if preset == "full" else ("mobilenet_v2", 64)
@@ -133,14 +133,14 @@ def _segmentation(network: Any, size: int) -> Task:
 
 
 def masks(size: int) -> np.ndarray:
-    """A mask for each image."""
+    """One mask per image."""
     painted = np.zeros((IMAGES, size, size), np.uint8)
     painted[:, size // 4 : size // 2, size // 4 :] = 255
     return painted
 
 
 def boxes(size: int) -> np.ndarray:
-    """Four for each image."""
+    """Four boxes per image."""
     corner, side = (np.random.default_rng(seed).uniform(0, size / 2, (IMAGES, 4, 2)) for seed in (0, 1))
     return np.asarray(np.concatenate([corner, corner + side], axis=-1), np.float32)
 
@@ -151,7 +151,7 @@ NETWORKS: dict[str, Callable[[int, str], Task]] = {
 
 
 class SameBatch(TrainingBatches):
-    """The first batch again and again: what training costs without gathering."""
+    """The first batch repeated: training without the input pipeline."""
 
     def __init__(self, rows: Rows, batch: int, steps: int) -> None:
         super().__init__(rows, batch, seed=0, steps=steps)
@@ -169,7 +169,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
-    parser.add_argument("--mixed-on-cpu", action="store_true", help="Half precision too; without a GPU it is slow.")
+    parser.add_argument(
+        "--mixed-on-cpu", action="store_true", help="Measure mixed precision on a CPU, too, where it is slow."
+    )
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -201,18 +203,17 @@ def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed:
                 "device": f"{name_of(device.kind)} × {device.number}, {device.backend}",
                 "precision": "mixed" if mixed else "float32",
                 "input pipeline": pipeline,
-                "images a second": f"{speed:.1f}",
-                "over the report's": f"{speed / reported:.1f} ×" if reported else "",
-                "GFLOP an image": f"{flops / 1e9:.3f}",
-                "share of peak": f"{speed * flops / peak:.1%} of {peak / 1e12:.2f} TFLOP/s",
+                "images per second": f"{speed:.1f}",
+                "speed-up over the report": f"{speed / reported:.1f} ×" if reported else "",
+                "GFLOP per image": f"{flops / 1e9:.3f}",
+                "fraction of peak": f"{speed * flops / peak:.1%} of {peak / 1e12:.2f} TFLOP/s",
             }
         )
     return found
 
 
 def images_a_second(learner: Any, batches: TrainingBatches, images: int) -> float:
-    """Of an epoch of so many images; one before it compiles. What is kept between epochs is not counted: it is the same
-    for three steps and for three thousand."""
+    """Images per second of one epoch, after a first one that compiles; checkpoints between epochs are excluded."""
     loop.train(learner, batches)
     started = time.perf_counter()
     loop.train(learner, batches)
@@ -220,12 +221,12 @@ def images_a_second(learner: Any, batches: TrainingBatches, images: int) -> floa
 
 
 def matrix_peak(kind: str, dtype: str) -> float:
-    """Floating-point operations a second of large matrix products on one device, the best of three tries."""
+    """Floating-point operations per second of large matrix products on one device, the best of three repeats."""
     side = MATRIX[kind]
-    # Random ones, for zeros are multiplied faster; scaled so that products of them are no larger than they are.
+    # Random values, as zeros are multiplied faster; scaled so that products keep their magnitude.
     matrix = keras.ops.cast(np.random.default_rng(0).normal(0, side**-0.5, (side, side)).astype(np.float32), dtype)
     best = 0.0
-    for _ in range(4):  # the first one only wakes the device
+    for _ in range(4):  # the first repeat warms up the device
         started, product = time.perf_counter(), matrix
         for _ in range(PRODUCTS):
             product = keras.ops.matmul(product, matrix)
@@ -235,8 +236,8 @@ def matrix_peak(kind: str, dtype: str) -> float:
 
 
 def forward_flops(network: Any) -> float:
-    """Multiplications and additions of an image's way through convolutions and dense layers."""
-    # With one image: where slices of a volume are passed as if they were images, their number is then known.
+    """Floating-point operations of one image's forward pass through convolutions and dense layers."""
+    # Batch size 1, so that shapes are known where slices of a volume are processed as images.
     inputs = {
         name: keras.Input(batch_shape=(1, *t.shape[1:]), dtype=t.dtype, name=name) for name, t in network.input.items()
     }
@@ -256,7 +257,7 @@ def _places(tensor: Any) -> int:
 
 
 def trainer_of(task: Task) -> Trainer:
-    """As the stages make it; pictures are flipped, turned, zoomed and shifted."""
+    """A trainer as in the stages; images are flipped, rotated, zoomed and shifted."""
     moves = Augmentation(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
     augment = Augment(moves, task.layout, 0, target=task.kind)
     return Trainer(task.network, task.objective, Plan(1, 1000, 1e-3, 0, 0.0, 0.0, 9), augment)
@@ -278,7 +279,7 @@ def _mapped(path: Path, array: np.ndarray) -> np.ndarray:
 
 
 def name_of(kind: str) -> str:
-    """Of the device."""
+    """The name of the device."""
     if kind == "gpu":
         words = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[0]

@@ -1,10 +1,10 @@
-"""A chest CT of 250 slices → 50 × 50 × 20: pulmo beside the slides' way, in one run.
+"""Resampling a chest CT of 250 slices to 50 × 50 × 20: pulmo against the slides' method, in one run.
 
     .venv/bin/python benchmarks/volumes.py [--slices 250] [--repeats 5]
 
-The slides resize every slice by OpenCV (bilinear, its default) and average chunks of slices; chunks of equal numbers,
-so that the slices which do not fill the last one are averaged among themselves. Reading is not counted, for it is the
-same for both. The error is against exact area means in double precision, in HU over the voxels of the small volume.
+The slides resize every slice by OpenCV (bilinear, the default) and average chunks of equal numbers of slices, the last
+one possibly smaller. Reading time, which is the same for both, is excluded. The error is the root mean square against
+exact area means in double precision, in HU.
 """
 
 import argparse
@@ -30,13 +30,13 @@ from pulmo.phantom.chest import chest
 from pulmo.phantom.draw import draw
 from pulmo.phantom.geometry import axial, evenly
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 SIZES = (Size(20, 50, 50), Size(50, 100, 100))
 UPRIGHT = np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]])
 
 
-def slides_way(hu: np.ndarray, size: Size) -> np.ndarray:
-    """Bilinear slices, then means of chunks; the steps written anew."""
+def slides_method(hu: np.ndarray, size: Size) -> np.ndarray:
+    """Bilinear slices, then means of chunks, as in the slides."""
     small = [cv2.resize(plane.astype(np.float32), (size.columns, size.rows)) for plane in hu]
     length = math.ceil(len(small) / size.slices)
     return np.stack([np.mean(small[start : start + length], axis=0) for start in range(0, len(small), length)])
@@ -48,16 +48,16 @@ def exact(hu: np.ndarray, size: Size) -> np.ndarray:
     return np.asarray(np.tensordot(z, planes, axes=1))
 
 
-def timed(work: Callable[[], Made], repeats: int) -> tuple[tuple[float, float], Made]:
-    """Median seconds, wall and CPU, after one run to warm up; and what that run made."""
-    made = work()
+def timed(work: Callable[[], Result], repeats: int) -> tuple[tuple[float, float], Result]:
+    """Median seconds, wall and CPU, after a warm-up run; and that run's result."""
+    result = work()
     wall, cpu = [], []
     for _ in range(repeats):
         began, worked = time.perf_counter(), time.process_time()
         work()
         wall.append(time.perf_counter() - began)
         cpu.append(time.process_time() - worked)
-    return (statistics.median(wall), statistics.median(cpu)), made
+    return (statistics.median(wall), statistics.median(cpu)), result
 
 
 def main() -> None:
@@ -74,30 +74,34 @@ def main() -> None:
     rows = []
     for size in SIZES:
         whole = LungFormat(size, ("mean",), False, False, 0.0, 3.0, 1.0)
-        lungs = LungFormat(size, ("mean", "compact"), True, True, 3.0, 3.0, 1.0)
-        ways: dict[str, Callable[[], np.ndarray]] = {
-            "slides: OpenCV a slice, means of chunks": partial(slides_way, hu, size),
+        lungs = LungFormat(size, ("mean", "nodule_enhanced"), True, True, 3.0, 3.0, 1.0)
+        methods: dict[str, Callable[[], np.ndarray]] = {
+            "slides: OpenCV per slice, means of chunks": partial(slides_method, hu, size),
             "pulmo, whole scan": partial(network_volume, volume, None, whole),
             "pulmo, lungs masked and cropped, two channels": partial(network_volume, volume, labels, lungs),
         }
         truth = exact(hu, size)
-        for name, way in ways.items():
-            seconds, made = timed(way, arguments.repeats)
-            rows.append(_row(name, seconds, size, error_of(made, truth) if "lungs" not in name else "–"))
+        for name, method in methods.items():
+            seconds, result = timed(method, arguments.repeats)
+            rows.append(_row(name, seconds, size, error_of(result, truth) if "lungs" not in name else "–"))
     seconds, _ = timed(partial(segment_lungs, volume), arguments.repeats)
-    show_table([*rows, _row("pulmo, finding the lungs, once a scan", seconds, None, "–")])
+    show_table([*rows, _row("pulmo, lung segmentation, once per scan", seconds, None, "–")])
 
 
-def error_of(made: np.ndarray, truth: np.ndarray) -> str:
-    """Root mean square; of another number of slices, that number."""
-    made = made[..., 0] if made.ndim == truth.ndim + 1 else made
-    return f"{np.sqrt(np.mean((made - truth) ** 2)):.1f}" if made.shape == truth.shape else f"{len(made)} slices made"
+def error_of(result: np.ndarray, truth: np.ndarray) -> str:
+    """Root mean square error in HU; the number of slices if it differs."""
+    result = result[..., 0] if result.ndim == truth.ndim + 1 else result
+    return (
+        f"{np.sqrt(np.mean((result - truth) ** 2)):.1f}"
+        if result.shape == truth.shape
+        else f"{len(result)} slices instead"
+    )
 
 
 def _row(name: str, seconds: tuple[float, float], size: Size | None, error: str) -> dict[str, str]:
     shape = f"{size.columns} × {size.rows} × {size.slices}" if size else "–"
     wall, cpu = seconds
-    return {"volume": shape, "way": name, "wall s": f"{wall:.3f}", "CPU s": f"{cpu:.3f}", "error, HU": error}
+    return {"volume": shape, "method": name, "wall s": f"{wall:.3f}", "CPU s": f"{cpu:.3f}", "error, HU": error}
 
 
 def machine() -> str:

@@ -1,8 +1,8 @@
-"""What others published for OSIC, written anew from their descriptions; a file a family.
+"""Published OSIC models, reimplemented from their descriptions; one file per family.
 
-Each peer is one function: the forward pairs of the patients learned from, the questions about held-out patients (from
-the first visit to a later week; no truth in them), the names of the columns that describe a patient, and a seed → a
-forecast.
+Each peer is one function: the forward pairs of the training patients, the pairs to predict of held-out patients (from
+the first visit to a later week, without targets), the names of the columns that describe a patient, and a seed → a
+prediction.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Fit = Callable[[pd.DataFrame, pd.DataFrame, list[str], int], Forecast]
 
 
 class Peer(NamedTuple):
-    """A published way: its name, its Confidence in words, and whether CT statistics can enter it."""
+    """A published model: its name, its Confidence in words, and whether it accepts CT statistics."""
 
     name: str
     confidence: str

@@ -1,4 +1,4 @@
-"""Models that say themselves how sure they are: Bayesian ridge, a hierarchical model, a Gaussian process."""
+"""Models with a predictive distribution: Bayesian ridge, a hierarchical mixed model, a Gaussian process."""
 
 import warnings
 
@@ -16,45 +16,47 @@ from pulmo.competitions.osic.features import FVC_PER_VOLUME
 LENGTH_ROWS = 300
 
 
-def bayesian_ridge(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+def bayesian_ridge(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
     """Bayesian ridge on the change since the first visit."""
-    start = from_baseline(learned)
-    seen, questions = terms(start, asked, columns)
-    change_ml, sd_ml = BayesianRidge().fit(seen, start["change_ml"].to_numpy()).predict(questions, return_std=True)
-    return Forecast(asked["fvc_from_ml"].to_numpy() + change_ml, sd_ml)
+    start = from_baseline(train)
+    x_train, x_test = terms(start, test, columns)
+    change_ml, sd_ml = BayesianRidge().fit(x_train, start["change_ml"].to_numpy()).predict(x_test, return_std=True)
+    return Forecast(test["fvc_from_ml"].to_numpy() + change_ml, sd_ml)
 
 
-def gaussian_process(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
-    """A Gaussian process over the weeks and the first visit's numbers, a length for each: found by the marginal
-    likelihood of LENGTH_ROWS rows, for it costs the cube of their number; then conditioned on all rows."""
-    start = from_baseline(learned)
-    seen, questions = standardised(start, asked, ["gap_weeks", *columns])
+def gaussian_process(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+    """A Gaussian process over the weeks and the first visit's data, with a length scale for each.
+
+    Length scales maximize the marginal likelihood of LENGTH_ROWS rows, as the cost is cubic; then all rows are used.
+    """
+    start = from_baseline(train)
+    x_train, x_test = standardised(start, test, ["gap_weeks", *columns])
     change = start["change_ml"].to_numpy()
     scale = change.std()
     some = np.random.default_rng(seed).permutation(len(start))[:LENGTH_ROWS]
-    kernel = ConstantKernel(0.5) * RBF(np.full(seen.shape[1], 3.0), (0.3, 100.0)) + WhiteKernel(0.5)
+    kernel = ConstantKernel(0.5) * RBF(np.full(x_train.shape[1], 3.0), (0.3, 100.0)) + WhiteKernel(0.5)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound: the column says nothing
-        kernel = GaussianProcessRegressor(kernel, normalize_y=True).fit(seen[some], change[some] / scale).kernel_
-        model = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True).fit(seen, change / scale)
-    mean, sd = model.predict(questions, return_std=True)
-    return Forecast(asked["fvc_from_ml"].to_numpy() + scale * mean, scale * sd)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its bound: the column is irrelevant
+        kernel = GaussianProcessRegressor(kernel, normalize_y=True).fit(x_train[some], change[some] / scale).kernel_
+        model = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True).fit(x_train, change / scale)
+    mean, sd = model.predict(x_test, return_std=True)
+    return Forecast(test["fvc_from_ml"].to_numpy() + scale * mean, scale * sd)
 
 
-def mixed_model(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
-    """Each patient a level and a slope, drawn around what the columns say; Gaussian, by maximum likelihood.
+def mixed_model(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+    """A random level and slope per patient around a linear function of the columns; Gaussian, by maximum likelihood.
 
-    A held-out patient's level is what the first FVC leaves of it; the slope goes with the level as among the others.
+    A held-out patient's level and slope are conditioned on the first FVC.
     """
-    start = from_baseline(learned)
+    start = from_baseline(train)
     people = start.drop_duplicates("patient")
     others = [column for column in columns if column not in ("fvc_from_ml", "percent_from", FVC_PER_VOLUME)]
-    known, unknown = (np.column_stack([np.ones(len(z)), z]) for z in standardised(people, asked, others))
+    known, unknown = (np.column_stack([np.ones(len(z)), z]) for z in standardised(people, test, others))
     visits = [_visits(rows) for _, rows in start.groupby("patient", sort=False)]
     found = _fit(visits, known)
     effects, covariance, noise = found
-    weeks = asked["gap_weeks"].to_numpy() / 52
-    first = asked["fvc_from_ml"].to_numpy() / 1000
+    weeks = test["gap_weeks"].to_numpy() / 52
+    first = test["fvc_from_ml"].to_numpy() / 1000
     level, slope = unknown @ effects.T[:, 0], unknown @ effects.T[:, 1]
     gain = covariance[0] / (covariance[0, 0] + noise)
     surprise = first - level
@@ -65,14 +67,14 @@ def mixed_model(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], 
 
 
 def _visits(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """A patient's visits, the first among them: (visits, 2) one and years, and FVC in litres."""
+    """A patient's visits, including the first: the design matrix (visits, 2) of ones and years, and FVC in litres."""
     years = np.append(0.0, rows["gap_weeks"].to_numpy() / 52)
     first = rows["fvc_from_ml"].iloc[0]
     return np.column_stack([np.ones_like(years), years]), np.append(first, first + rows["change_ml"]) / 1000
 
 
 def _fit(visits: list[tuple[np.ndarray, np.ndarray]], known: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Effects of the columns on level and slope (2, columns), their covariance (2, 2), variance of a measurement."""
+    """Effects of the columns on level and slope (2, columns), their covariance (2, 2), and the noise variance."""
 
     def at(logs: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, float]:
         root = np.array([[np.exp(logs[0]), 0], [logs[1], np.exp(logs[2])]])

@@ -1,4 +1,4 @@
-"""Quantile LightGBM, on the FVC itself as the notebooks have it, and on its change."""
+"""Quantile LightGBM, on the FVC itself as in public notebooks, and on its change."""
 
 import lightgbm
 import numpy as np
@@ -22,28 +22,28 @@ PARAMETERS = {
 }
 
 
-def on_fvc(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+def on_fvc(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
     """Quantiles of the later FVC."""
-    start = from_baseline(learned)
-    return _forecast(_quantiles(start, fvc_to(start), asked, columns, seed), 0.0)
+    start = from_baseline(train)
+    return _forecast(_quantiles(start, fvc_to(start), test, columns, seed), 0.0)
 
 
-def on_change(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+def on_change(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
     """Quantiles of the change since the first visit."""
-    start = from_baseline(learned)
-    quantiles = _quantiles(start, start["change_ml"].to_numpy(), asked, columns, seed)
-    return _forecast(quantiles, asked["fvc_from_ml"].to_numpy())
+    start = from_baseline(train)
+    quantiles = _quantiles(start, start["change_ml"].to_numpy(), test, columns, seed)
+    return _forecast(quantiles, test["fvc_from_ml"].to_numpy())
 
 
 def _quantiles(
-    learned: pd.DataFrame, target: np.ndarray, asked: pd.DataFrame, columns: list[str], seed: int
+    train: pd.DataFrame, target: np.ndarray, test: pd.DataFrame, columns: list[str], seed: int
 ) -> np.ndarray:
-    seen = ["gap_weeks", *columns]
+    features = ["gap_weeks", *columns]
     predictions = []
     for level in (0.2, 0.5, 0.8):
-        rows = lightgbm.Dataset(learned[seen].to_numpy(), target, params={"verbosity": -1})
+        rows = lightgbm.Dataset(train[features].to_numpy(), target, params={"verbosity": -1})
         booster = lightgbm.train({**PARAMETERS, "alpha": level, "seed": seed}, rows, ROUNDS)
-        predictions.append(booster.predict(asked[seen].to_numpy()))
+        predictions.append(booster.predict(test[features].to_numpy()))
     return np.sort(predictions, axis=0)
 
 

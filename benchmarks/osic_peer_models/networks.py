@@ -1,8 +1,8 @@
-"""The quantile networks on tables that the first places built on: two hidden layers of 100, three quantiles.
+"""The quantile networks on tabular data of the first places: two hidden layers of 100, three quantiles.
 
-Published sizes, losses and learning rates; written in NumPy, for on a thousand rows of ten numbers Keras spends its
-time between the steps. One network where they averaged one a fold, 300 epochs where they took 600 to 800: their
-learning rate has fallen to a twentieth by then.
+Published sizes, losses and learning rates; in NumPy, as on a thousand rows of ten columns Keras is dominated by
+overhead. One network instead of an average of one per fold, and 300 epochs instead of 600 to 800: the learning rate has
+decayed to a twentieth by then.
 """
 
 import numpy as np
@@ -14,37 +14,37 @@ LEVELS = np.array([0.2, 0.5, 0.8])
 HIDDEN, EPOCHS, BATCH = 100, 300, 128
 LEARNING_RATE, DECAY = 0.1, 0.01
 PINBALL_SHARE = 0.8
-"""Of the loss; the rest is the competition's metric at the median, with q80 − q20 for its Confidence."""
+"""Weight of the pinball loss; the rest is the competition's metric at the median, with q80 − q20 as Confidence."""
 SLOPE_SHARE = 0.45
 
 
-def with_percent(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
-    """All columns, the first visit's Percent among them."""
-    return _forecast(_quantiles(from_baseline(learned), asked, columns, seed))
+def with_percent(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+    """All columns, including the first visit's Percent."""
+    return _forecast(_quantiles(from_baseline(train), test, columns, seed))
 
 
-def without_percent(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+def without_percent(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
     """Without Percent; two networks averaged."""
     fewer = [column for column in columns if column != "percent_from"]
-    both = [_quantiles(from_baseline(learned), asked, fewer, 2 * seed + number) for number in range(2)]
+    both = [_quantiles(from_baseline(train), test, fewer, 2 * seed + number) for number in range(2)]
     return _forecast(np.mean(both, axis=0))
 
 
-def blended_with_slope(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
-    """0.55 of the network without Percent, 0.45 of the median patient's slope, which stands for the winner's slopes
-    from scans; these had a Confidence of Percent, growing by the slope."""
-    network = without_percent(learned, asked, columns, seed)
-    weeks = asked["gap_weeks"].to_numpy()
-    slope = _slopes(learned).median()
+def blended_with_slope(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> Forecast:
+    """0.55 of the network without Percent, 0.45 of a line with the median slope, in place of the winner's slopes from
+    scans; its Confidence is Percent plus the absolute slope per week."""
+    network = without_percent(train, test, columns, seed)
+    weeks = test["gap_weeks"].to_numpy()
+    slope = _slopes(train).median()
     line = Forecast(
-        asked["fvc_from_ml"].to_numpy() + slope * weeks, asked["percent_from"].to_numpy() + abs(slope) * weeks
+        test["fvc_from_ml"].to_numpy() + slope * weeks, test["percent_from"].to_numpy() + abs(slope) * weeks
     )
     return Forecast(*((1 - SLOPE_SHARE) * one + SLOPE_SHARE * other for one, other in zip(network, line, strict=True)))
 
 
-def _slopes(learned: pd.DataFrame) -> pd.Series:
-    """Each patient's least-squares slope, ml a week."""
-    start = from_baseline(learned)
+def _slopes(train: pd.DataFrame) -> pd.Series:
+    """Each patient's least-squares slope, ml per week."""
+    start = from_baseline(train)
     first = pd.DataFrame({"patient": start["patient"].unique(), "gap_weeks": 0.0, "change_ml": 0.0})
     visits = pd.concat([first, start[["patient", "gap_weeks", "change_ml"]]])
     middle = visits[["gap_weeks", "change_ml"]] - visits.groupby("patient")[["gap_weeks", "change_ml"]].transform(
@@ -59,18 +59,18 @@ def _forecast(quantiles: np.ndarray) -> Forecast:
     return Forecast(quantiles[:, 1], np.maximum(quantiles[:, 2] - quantiles[:, 0], 1.0))
 
 
-def _quantiles(learned: pd.DataFrame, asked: pd.DataFrame, columns: list[str], seed: int) -> np.ndarray:
-    """Quantiles of the FVC, (asked, 3)."""
-    seen = learned[["gap_weeks", *columns]].fillna(learned[columns].median())
-    questions = asked[["gap_weeks", *columns]].fillna(learned[columns].median())
-    low, width = seen.min(), (seen.max() - seen.min()).where(lambda width: width > 0, 1.0)
-    network = _Network(seen.shape[1], np.random.default_rng(seed))
-    network.learn(((seen - low) / width).to_numpy(), fvc_to(learned))
-    return np.sort(network.quantiles(((questions - low) / width).to_numpy()), axis=1)
+def _quantiles(train: pd.DataFrame, test: pd.DataFrame, columns: list[str], seed: int) -> np.ndarray:
+    """Quantiles of the FVC, (rows of `test`, 3)."""
+    x_train = train[["gap_weeks", *columns]].fillna(train[columns].median())
+    x_test = test[["gap_weeks", *columns]].fillna(train[columns].median())
+    low, width = x_train.min(), (x_train.max() - x_train.min()).where(lambda width: width > 0, 1.0)
+    network = _Network(x_train.shape[1], np.random.default_rng(seed))
+    network.fit(((x_train - low) / width).to_numpy(), fvc_to(train))
+    return np.sort(network.quantiles(((x_test - low) / width).to_numpy()), axis=1)
 
 
 class _Network:
-    """Dense 100, ReLU, dense 100, ReLU, then a line and a rising sum of positive steps; learned by Adam."""
+    """Dense 100, ReLU, dense 100, ReLU, then linear outputs plus cumulative positive steps; trained by Adam."""
 
     def __init__(self, inputs: int, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -84,8 +84,8 @@ class _Network:
         """(rows, inputs) → (rows, 3)."""
         return self._outputs(self._layers(rows)[-1])
 
-    def learn(self, rows: np.ndarray, fvc_ml: np.ndarray) -> None:
-        """Go through the rows EPOCHS times."""
+    def fit(self, rows: np.ndarray, fvc_ml: np.ndarray) -> None:
+        """Train for EPOCHS epochs."""
         parameters = [*self._weights, *self._biases]
         moments = [[np.zeros_like(values) for values in parameters] for _ in range(2)]
         step = 0
@@ -126,13 +126,13 @@ class _Network:
 
 
 def _loss_gradient(quantiles: np.ndarray, fvc_ml: np.ndarray) -> np.ndarray:
-    """Of the loss, by each quantile, (rows, 3)."""
-    missed = fvc_ml[:, None] - quantiles
-    pinball = np.where(missed > 0, -LEVELS, 1 - LEVELS) / len(LEVELS)
+    """The gradient of the loss by each quantile, (rows, 3)."""
+    residual = fvc_ml[:, None] - quantiles
+    pinball = np.where(residual > 0, -LEVELS, 1 - LEVELS) / len(LEVELS)
     width = quantiles[:, 2] - quantiles[:, 0]
-    sigma, error = np.maximum(width, 70.0), np.abs(missed[:, 1])
+    sigma, error = np.maximum(width, 70.0), np.abs(residual[:, 1])
     metric = np.zeros_like(quantiles)
-    metric[:, 1] = -np.sqrt(2) * np.sign(missed[:, 1]) * (error < 1000) / sigma
+    metric[:, 1] = -np.sqrt(2) * np.sign(residual[:, 1]) * (error < 1000) / sigma
     by_sigma = (1 / sigma - np.sqrt(2) * np.minimum(error, 1000) / sigma**2) * (width > 70)
     metric[:, 2], metric[:, 0] = by_sigma, -by_sigma
     return PINBALL_SHARE * pinball + (1 - PINBALL_SHARE) * metric

@@ -1,4 +1,4 @@
-"""Files below a folder, links followed, and names of files as text that can be printed and stored."""
+"""Lists files below a folder, following links, and makes file names printable."""
 
 import os
 import re
@@ -12,8 +12,8 @@ _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
 def folders_below(folder: Path) -> Iterator[tuple[Path, list["os.DirEntry[str]"]]]:
     """Every folder at or below `folder`, by path, with the entries of the files directly in it, by name.
 
-    Links to folders are followed, after the folders beside them. A folder that is reached in several ways comes once,
-    so that links in a circle end. Links that lead nowhere and pipes are no files.
+    Links to folders are followed, after the folders beside them. A folder that several links reach is listed once, so
+    that circular links end. Broken links and pipes are skipped.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
@@ -23,7 +23,7 @@ def folders_below(folder: Path) -> Iterator[tuple[Path, list["os.DirEntry[str]"]
             status = place.stat()
             with os.scandir(place) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
-        except OSError:  # it may not be listed, or has gone
+        except OSError:  # no permission, or deleted meanwhile
             continue
         if (status.st_dev, status.st_ino) in seen:
             continue
@@ -40,8 +40,10 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def folders_of(names: Iterable[str], folder: Path) -> dict[str, Path]:
-    """The folder of each of these names in `folder`, or one level deeper, as an archive leaves them that was unpacked
-    into a folder of its own. Names without one are left out; `folder` need not exist."""
+    """The folder of each name in `folder`, or one level deeper, as left by an archive unpacked into its own folder.
+
+    Names without a folder are left out; `folder` need not exist.
+    """
     wanted = list(names)
     found = {name: folder / name for name in wanted if (folder / name).is_dir()}
     if len(found) == len(wanted) or not folder.is_dir():
@@ -54,7 +56,7 @@ def folders_of(names: Iterable[str], folder: Path) -> dict[str, Path]:
 def printable(name: str | Path) -> str:
     r"""The same text with every byte that is not UTF-8 written as `\xfc`.
 
-    Python keeps such bytes of a file's name as surrogates, which no UTF-8 stream, parquet file or page can hold.
+    Python represents such bytes of a file name as surrogates, which UTF-8 streams, parquet and HTML cannot hold.
     """
     return _SURROGATE.sub(_escaped, str(name))
 
@@ -65,7 +67,7 @@ def _escaped(found: "re.Match[str]") -> str:
 
 
 def _is(kind: Callable[[], bool]) -> bool:
-    """Whether an entry is of that kind; a link that points to itself is of none."""
+    """The entry's kind test; False for a link that points to itself."""
     try:
         return kind()
     except OSError:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulmo.imaging.area_resample import Size, area_mean, area_most, edges_between, overlaps
+from pulmo.imaging.area_resample import Size, area_max, area_mean, edges_between, overlaps
 
 SIDES = st.integers(1, 9)
 
@@ -38,7 +38,7 @@ def test_up_or_down_the_mean_stays_and_nothing_leaves_the_range(
     old: tuple[int, int, int], new: tuple[int, int, int], seed: int
 ) -> None:
     volume = np.random.default_rng(seed).integers(-1000, 1000, old).astype(np.int16)
-    means, most = (shrink(volume, even(old[0]), Size(*new)) for shrink in (area_mean, area_most))
+    means, most = (shrink(volume, even(old[0]), Size(*new)) for shrink in (area_mean, area_max))
     assert means.shape == most.shape == new
     assert means.mean(dtype=np.float64) == pytest.approx(volume.mean(), abs=0.05)
     assert (means <= most + 1e-2).all()
@@ -48,9 +48,9 @@ def test_up_or_down_the_mean_stays_and_nothing_leaves_the_range(
 
 def test_the_greatest_value_by_hand() -> None:
     plane = np.array([[1, 2, 3], [4, 9, 6]])
-    found = area_most([plane, -plane], even(2), Size(1, 1, 2))
+    found = area_max([plane, -plane], even(2), Size(1, 1, 2))
     assert found.tolist() == [[[9, 9]]]  # the middle column belongs to both halves
-    assert area_most([plane], even(1), Size(2, 2, 3))[0].tolist() == plane.tolist()
+    assert area_max([plane], even(1), Size(2, 2, 3))[0].tolist() == plane.tolist()
 
 
 def test_shrinking_is_what_opencv_calls_area() -> None:

@@ -98,7 +98,7 @@ def test_compressed_pixels_declared_plain_are_refused_by_name(tmp_path: Path) ->
     noise = np.random.default_rng(0).integers(0, 65536, (16, 16)).astype("u2")
     path = write_picture(tmp_path / "1.dcm", noise, 16, syntax=RLELossless)
     path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.1\0") + b"\0" * 2000)
-    with pytest.raises(ScanError, match="its pixels are compressed, though its transfer syntax"):
+    with pytest.raises(ScanError, match="its pixels are compressed, but its transfer syntax"):
         read_pixels(read_slice_header(path))
 
 
@@ -137,12 +137,12 @@ FOREIGN = {
     b"Rar!\x1a\x07\x01": "a RAR archive: unpack it",
     b"scan/1.dcm".ljust(257, b"\0") + b"ustar\x0000": "a tar archive: unpack it",
     b"\x5c\x01\0\0".ljust(344, b"\0") + b"n+1\0": "a NIfTI volume: give the DICOM files that it was made from",
-    b"\x89PNG\r\n\x1a\n": "a PNG picture",
-    b"\xff\xd8\xff\xe0": "a JPEG picture",
+    b"\x89PNG\r\n\x1a\n": "a PNG image",
+    b"\xff\xd8\xff\xe0": "a JPEG image",
     b"version https://git-lfs.github.com/spec/v1": "a Git LFS pointer: fetch the file itself with `git lfs pull`",
     b"<?xml version='1.0'?><LidcReadMessage>": "an XML document",
     b"<!DOCTYPE html>": "a web page: download the file again",
-    b"": "an empty one",
+    b"": "an empty file",
 }
 
 

@@ -123,7 +123,7 @@ def test_frames_without_places_are_no_scan(write_scan: WriteScan, tmp_path: Path
         read_volume(enhanced)
     del dataset.PerFrameFunctionalGroupsSequence
     dataset.save_as(enhanced / "whole.dcm")
-    with pytest.raises(ScanError, match="its frames have no places"):
+    with pytest.raises(ScanError, match="its frames have no positions"):
         read_volume(enhanced)
 
 

@@ -74,7 +74,7 @@ def test_order_of_files(write_scan: Callable[..., Path], small_body: Body, small
 
 def test_missing_slices(write_scan: Callable[..., Path], small_body: Body, small_grid: Grid) -> None:
     found = assert_right(write_scan(small_body, small_grid.without([12, 20, 21])), small_body)
-    assert "2 gaps of up to 18 mm where 6 mm is usual" in str(found["repairs"])
+    assert "2 gaps of up to 18 mm where 6 mm is the median" in str(found["repairs"])
 
 
 def test_duplicates(write_scan: Callable[..., Path], small_body: Body, small_grid: Grid) -> None:

@@ -90,7 +90,7 @@ def test_ct_or_emptiness_is_no_mr(tmp_path: Path) -> None:
 def test_what_is_no_scan_is_known_by_name(tmp_path: Path, name: str, series: Series, reason: str) -> None:
     write_series(tmp_path / "study" / name, np.zeros(GRID.volume_shape), GRID, series)
     (found,) = list_series(tmp_path)
-    assert (found.folder, found.overview) == (tmp_path / "study" / name, reason)
+    assert (found.folder, found.exclusion) == (tmp_path / "study" / name, reason)
     assert (found.modality, found.patient) == (series.modality, "PHANTOM")
 
 

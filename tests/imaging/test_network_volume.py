@@ -65,11 +65,13 @@ def test_nothing_cut_out_needs_no_lungs_and_padding_is_air(chest: tuple[np.ndarr
 def test_compact_keeps_nodules_and_loses_vessels_and_large_parts(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
     hu[1:13, 23:40, 50:60] = 35  # 48 mm high: no nodule, but dense
-    small = network_volume(volume_of(hu), labels, format_of((12, 30, 40), channels=("mean", "compact")))
-    compact = small[..., 1]
-    assert (compact[4:6, 17:23, 11:17] == 30).all()
-    assert (compact[4:6] == 30).sum() == 2 * (8 * 8 - 4 * 3)  # the disc rounds corners
-    assert (compact[compact != 30] == AIR).all()  # where the vessel and the large part were, and all lung
+    small = network_volume(volume_of(hu), labels, format_of((12, 30, 40), channels=("mean", "nodule_enhanced")))
+    nodule_enhanced = small[..., 1]
+    assert (nodule_enhanced[4:6, 17:23, 11:17] == 30).all()
+    assert (nodule_enhanced[4:6] == 30).sum() == 2 * (8 * 8 - 4 * 3)  # the disc rounds corners
+    assert (
+        nodule_enhanced[nodule_enhanced != 30] == AIR
+    ).all()  # where the vessel and the large part were, and all lung
     assert (small[:, 10:12, :, 0] == 50).all()  # the mean still shows it
 
 
@@ -90,7 +92,7 @@ def test_a_margin_takes_in_what_sticks_to_the_wall(chest: tuple[np.ndarray, np.n
 
 def test_on_the_stomach_it_looks_as_on_the_back(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
-    wanted = format_of((12, 10, 10), channels=("mean", "compact"))
+    wanted = format_of((12, 10, 10), channels=("mean", "nodule_enhanced"))
     back = network_volume(volume_of(hu), labels, wanted)
     turned = UPRIGHT * [-1, -1, 1]
     stomach = network_volume(volume_of(hu[:, ::-1, ::-1], turned), labels[:, ::-1, ::-1], wanted)

@@ -47,14 +47,14 @@ def acquisition_a_slice(number: int, parts: list[SliceHeader]) -> list[SliceHead
 
 def time_a_slice(number: int, parts: list[SliceHeader]) -> list[SliceHeader]:
     return [
-        replace(part, marks=marked(AcquisitionTime=f"1208{10 * number + n // 2:02d}.{n % 2}"))
+        replace(part, phase_values=marked(AcquisitionTime=f"1208{10 * number + n // 2:02d}.{n % 2}"))
         for n, part in enumerate(parts)
     ]
 
 
 def one_mark(keyword: str, text: str) -> Callable[[int, list[SliceHeader]], list[SliceHeader]]:
     def mark(number: int, parts: list[SliceHeader]) -> list[SliceHeader]:
-        return [replace(part, marks=marked(**{keyword: text.format(number)})) for part in parts]
+        return [replace(part, phase_values=marked(**{keyword: text.format(number)})) for part in parts]
 
     return mark
 
@@ -135,7 +135,7 @@ def test_each_phase_counted_from_one(header: SliceHeader) -> None:
 def test_acquisitions_sort_as_numbers(header: SliceHeader) -> None:
     parts = renumbered([*a_phase(header, 0), *a_phase(header, 1)])
     by_slice = [replace(part, acquisition=str(n + 1)) for n, part in enumerate(parts)]
-    told = [phase.told_by for phase in phases(by_slice)]
+    told = [phase.phase_label for phase in phases(by_slice)]
     assert told == ["AcquisitionNumber 1–14", "AcquisitionNumber 15–28"]
 
 
@@ -143,7 +143,9 @@ def test_what_nothing_tells_apart_is_refused(header: SliceHeader) -> None:
     numbers = np.random.default_rng(1).permutation(28) + 1
     parts = [*a_phase(header, 0), *a_phase(header, 1)]
     scrambled = [replace(part, instance=int(n)) for part, n in zip(parts, numbers, strict=True)]
-    with pytest.raises(ScanError, match=r"up to 2 slices lie at each of 14 places, and neither acquisition, time nor"):
+    with pytest.raises(
+        ScanError, match=r"up to 2 slices are at each of 14 positions, and neither acquisition, time nor"
+    ):
         phases(scrambled)
     (stack,) = stacks(scrambled)
     assert stack.fault is not None
@@ -172,7 +174,7 @@ def test_a_head_with_an_acquisition_every_few_slices(header: SliceHeader) -> Non
 def test_any_order_of_numbers_and_times_is_one_stack(header: SliceHeader, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(60)
     slices = [
-        replace(part, instance=int(n), acquisition=str(n), marks=marked(AcquisitionTime=f"1200{n:02d}"))
+        replace(part, instance=int(n), acquisition=str(n), phase_values=marked(AcquisitionTime=f"1200{n:02d}"))
         for part, n in zip(at(header, *range(60)), order, strict=True)
     ]
     assert heights_of(slices) == [list(range(60))]
@@ -186,13 +188,13 @@ def test_numbers_in_the_order_of_file_names_are_one_stack(header: SliceHeader) -
 
 def test_an_mr_scanner_takes_every_second_slice_first(header: SliceHeader) -> None:
     slices = at(header, *range(0, 20, 2), *range(1, 20, 2), modality="MR")
-    timed = [replace(part, marks=marked(AcquisitionTime=f"1200{n:02d}")) for n, part in enumerate(slices)]
+    timed = [replace(part, phase_values=marked(AcquisitionTime=f"1200{n:02d}")) for n, part in enumerate(slices)]
     assert heights_of(timed) == [list(range(20))]
 
 
 def test_pictures_made_by_two_computers_are_one_stack(header: SliceHeader) -> None:
     slices = [
-        replace(part, marks=marked(ContentTime=f"1200{(n % 30) // 3:02d}"))
+        replace(part, phase_values=marked(ContentTime=f"1200{(n % 30) // 3:02d}"))
         for n, part in enumerate(at(header, *range(60)))
     ]
     assert heights_of(slices) == [list(range(60))]

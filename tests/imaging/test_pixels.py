@@ -35,8 +35,8 @@ def test_pydicom_ships_files() -> None:
 
 
 REFUSALS = (
-    *("not a DICOM file", "not a readable DICOM file (", "a DICOM file without a picture", "a colour picture"),
-    *("several frames in one file", "its pixels cannot be decoded", "its pixel data is cut short"),
+    *("not a DICOM file", "not a readable DICOM file (", "a DICOM file without an image", "a colour image"),
+    *("several frames in one file", "its pixels cannot be decoded", "its pixel data is truncated"),
     "its pixel data has ",
 )
 
@@ -134,7 +134,7 @@ def test_cut_short_is_refused_by_name(tmp_path: Path, syntax: str, signed: bool,
     (path,) = write_series(tmp_path, hu, axial(evenly(1, 1.0), (64, 64), 1.0), None, encoding)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(ScanError, match=r"1\.dcm: its pixel data is cut short: .*Download the file again"):
+    with pytest.raises(ScanError, match=r"1\.dcm: its pixel data is truncated: .*Download the file again"):
         read_pixels(read_slice_header(path))
 
 

@@ -53,12 +53,12 @@ def test_an_orientation_that_some_slices_lack_is_that_of_the_others(header: Slic
     tilted = (1.0, 0.0, 0.0, 0.0, 0.8, -0.6)
     slices, repairs = oriented([*at(header, 0, 5, orientation=tilted), *at(header, 10, orientation=())])
     assert {part.orientation for part in slices} == {tilted}
-    assert repairs == ("no ImageOrientationPatient in 1 slice: that of the other slices taken",)
+    assert repairs == ("no ImageOrientationPatient in 1 slice: that of the other slices used",)
 
 
 def test_axial_is_not_assumed_of_slices_that_go_another_way(header: SliceHeader) -> None:
     coronal = [replace(header, position_mm=(0.0, mm, 0.0), orientation=()) for mm in (0.0, 5.0, 10.0)]
-    with pytest.raises(ScanError, match="no ImageOrientationPatient, and positions do not follow each other from feet"):
+    with pytest.raises(ScanError, match="no ImageOrientationPatient, and positions do not run from feet"):
         oriented(coronal)
 
 
@@ -68,7 +68,7 @@ def test_axial_is_not_assumed_of_slices_that_go_another_way(header: SliceHeader)
     ids=["parallel", "half as long", "no right angle"],
 )
 def test_directions_that_are_none_are_refused(header: SliceHeader, orientation: tuple[float, ...]) -> None:
-    with pytest.raises(ScanError, match=r"ImageOrientationPatient is [\d.\\]+: not two directions of length 1"):
+    with pytest.raises(ScanError, match=r"ImageOrientationPatient is [\d.\\]+: not two orthogonal unit vectors"):
         oriented(at(header, 0, 5, orientation=orientation))
 
 
@@ -126,15 +126,15 @@ def test_the_spacing_between_slices_goes_before_their_thickness(header: SliceHea
     assert z_of(touching.slices) == [-5, -2.5, -7.5]
     assert touching.repairs == (
         "no ImagePositionPatient: placed by InstanceNumber, counted from the head, and SliceThickness, 2.5 mm "
-        "(litres are right only if the slices touch each other)",
+        "(volumes are right only for contiguous slices)",
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"thickness_mm": 0.0}, "no SpacingBetweenSlices and no SliceThickness: nothing says where the slices lie"),
-        ({"instance": 0}, "InstanceNumber is missing or not counted: nothing says where the slices lie"),
+        ({"thickness_mm": 0.0}, "no SpacingBetweenSlices and no SliceThickness: the slices' positions are unknown"),
+        ({"instance": 0}, "InstanceNumber is missing or not counted: the slices' positions are unknown"),
         (
             {"wrong": (("SliceThickness", "SliceThickness is '1,25': not a decimal number"),)},
             "SliceThickness is '1,25'",

@@ -134,7 +134,7 @@ def test_the_header(tmp_path: Path) -> None:
     assert bare == (None, None, None, None, None, 16, 16, None)
 
 
-FAULTS = ("not a DICOM file", "cut short", "a colour picture", "several frames", "cannot be read")
+FAULTS = ("not a DICOM file", "truncated", "a colour image", "several frames", "cannot be read")
 
 
 def broken(path: Path) -> dict[str, Callable[[], object]]:
@@ -142,8 +142,8 @@ def broken(path: Path) -> dict[str, Callable[[], object]]:
     whole = path.read_bytes()
     return {
         "not a DICOM file": lambda: path.write_text("This is not a DICOM file."),
-        "cut short": lambda: path.write_bytes(whole[:-100]),
-        "a colour picture": lambda: write(path, RAMP, 12, SamplesPerPixel=3),
+        "truncated": lambda: path.write_bytes(whole[:-100]),
+        "a colour image": lambda: write(path, RAMP, 12, SamplesPerPixel=3),
         "several frames": lambda: write(path, RAMP, 12, NumberOfFrames="4"),
         "cannot be read": path.unlink,
     }
@@ -163,7 +163,7 @@ def test_a_jpeg_cut_short(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
     path = write(tmp_path / "1.dcm", stored, 8, jpeg=True)
     path.write_bytes(path.read_bytes()[:-1500])
-    with pytest.raises(ScanError, match="cut short"):
+    with pytest.raises(ScanError, match="truncated"):
         read_radiograph(path)
 
 
@@ -203,10 +203,10 @@ def test_eight_bits_allocated_sixteen_are_shown_as_they_are(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("tags", "reason"),
     [
-        ({"PhotometricInterpretation": "PALETTE COLOR"}, r"a colour picture \(PALETTE COLOR\)"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, r"a colour image \(PALETTE COLOR\)"),
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3, "PlanarConfiguration": 1}, r"a colour .*RGB"),
         ({"NumberOfFrames": "3"}, r"several frames in one file \(3\): split it into one file a slice"),
-        ({"BitsAllocated": 8, "BitsStored": 8}, r"its pixel data has 512 bytes, though 16 × 16 pixels take 256"),
+        ({"BitsAllocated": 8, "BitsStored": 8}, r"its pixel data has 512 bytes, but 16 × 16 pixels take 256"),
     ],
 )
 def test_pixels_that_are_no_grey_levels_are_refused_by_name(tmp_path: Path, tags: dict[str, Any], reason: str) -> None:

@@ -107,7 +107,7 @@ def test_a_value_that_is_no_number_is_named_with_file_tag_and_value(tmp_path: Pa
         assert str(caught.value).startswith(f"{paths[2]}: {keyword} is '{raw.decode().strip()}': ")
         paths[2].write_bytes(kept)
     raw_values(paths[2], RescaleSlope=b"0 ")
-    assert read_volume(tmp_path).repairs == ("RescaleSlope 0 taken for 1 (1 slice)",)
+    assert read_volume(tmp_path).repairs == ("RescaleSlope 0 replaced by 1 (1 slice)",)
     raw_values(paths[2], RescaleSlope=b"1000")
     with pytest.raises(ScanError, match=r"RescaleSlope is 1000: that of a CT lies between 0\.001 and 100 HU"):
         read_volume(tmp_path)
@@ -121,12 +121,12 @@ def test_slices_without_a_modality_are_taken_for_what_they_are(tmp_path: Path) -
     for path in paths:
         rewrite(path, Modality=None)
     assert read_volume(tmp_path).repairs == (
-        "Modality is missing: taken for CT by its SOP class, CT Image Storage (5 slices)",
+        "Modality is missing: CT inferred from its SOP class, CT Image Storage (5 slices)",
     )
     for path in paths:
         rewrite(path, SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
     assert read_volume(tmp_path).repairs == (
-        "Modality is missing: taken for CT, whose values alone are rescaled to Hounsfield units (5 slices)",
+        "Modality is missing: CT inferred from rescaling to Hounsfield units (5 slices)",
     )
     for path in paths:
         rewrite(path, RescaleIntercept=0, RescaleType=None)
@@ -164,7 +164,7 @@ def test_undeclared_filling_is_padding(tmp_path: Path) -> None:
     framed[:, 2:10, 2:10] = NOISE
     write_series(tmp_path, framed, axial(evenly(5, 2.0), (12, 12), 1.5))
     volume = read_volume(tmp_path)
-    assert volume.repairs == ("constant filling of 0 HU around the picture taken for padding",)
+    assert volume.repairs == ("constant value of 0 HU around the image treated as padding",)
     np.testing.assert_array_equal(volume.hu[:, 2:10, 2:10], NOISE)
     assert (volume.hu[:, :2] == -2048).all()
 
@@ -214,9 +214,9 @@ def cut_short(folder: Path) -> None:
         (no_dicom, r"holds no CT slice \(a.txt left out: not a DICOM file\). Give the folder"),
         (not_ct, "holds MR images, not CT. Give the folder"),
         (two_patients, r"holds several patients \(PHANTOM in 1.dcm, OTHER in 50.dcm\). Give the folder of one"),
-        (one_slice, "no more than 1 slice belongs together. Give the whole series"),
-        (no_spacing, "no PixelSpacing, so that nothing can be measured. Export the series again"),
-        (cut_short, "3.dcm: its pixel data is cut short: 88 of 128 bytes. Download the file again"),
+        (one_slice, "only 1 slice found; a series needs at least 3. Give the whole series"),
+        (no_spacing, "no PixelSpacing, which lengths and volumes depend on. Export the series again"),
+        (cut_short, "3.dcm: its pixel data is truncated: 88 of 128 bytes. Download the file again"),
     ],
 )
 def test_refusals(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
@@ -237,7 +237,7 @@ def test_without_lungs_the_likely_reason_is_told(write_scan: Callable[..., Path]
     grid = axial(evenly(40, 6.0), (160, 160), 1.7)
     volume = read_volume(write_scan(chest(0.8, 1.0, 0.75), grid))
     shifted = replace(volume, hu=np.clip(volume.hu + 1024, 0, 3071).astype(np.int16))
-    with pytest.raises(ScanError, match=r"as light as air, its least value is 0\. Look at its RescaleSlope"):
+    with pytest.raises(ScanError, match=r"its lowest value is 0, far above air\. Check its RescaleSlope"):
         segment_lungs(shifted)
     flat = replace(volume, positions_mm=volume.positions_mm / 400)
     with pytest.raises(ScanError, match=r"no lungs in this scan, which covers 1 mm\. Give the whole chest"):

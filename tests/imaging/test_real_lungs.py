@@ -75,7 +75,7 @@ def test_a_header_turned_against_the_anatomy(path: Path) -> None:
     assert oriented_by_anatomy(volume) is volume
     turned = oriented_by_anatomy(replace(volume, directions=volume.directions * [-1, -1, 1]))
     np.testing.assert_array_equal(turned.directions, volume.directions)
-    assert "left and right were exchanged" in turned.repairs[-1]
+    assert "left and right were swapped" in turned.repairs[-1]
     found = segment_lungs(turned).labels
     larger = max((LEFT, RIGHT), key=lambda side: np.count_nonzero(labels == side))
     assert dice(found == larger, labels == larger) > 0.97
@@ -98,8 +98,8 @@ def test_the_verdict_knows_spoiled_masks(path: Path) -> None:
     left_lower = np.where((labels == LEFT) & (np.arange(len(labels))[:, None, None] < middle), 0, labels)
     spoiled = {
         "beside the mask": [upper, np.where(labels == LEFT, 0, labels), np.where(labels == RIGHT, 0, labels)],
-        "lung's density": [left_lower],
-        "exchanged": [np.where(labels > 0, 3 - labels, 0)],
+        "density of lung beyond": [left_lower],
+        "swapped": [np.where(labels > 0, 3 - labels, 0)],
     }
     for words, masks in spoiled.items():
         for mask in masks:
@@ -125,7 +125,7 @@ def test_stomach_gas_in_a_mask_is_told() -> None:
 def test_the_osic_patients_fill_is_no_tissue(shared_data: Path) -> None:
     """28 pictures of 512 × 512 pasted into 1100 × 888, with a padding tag (−2000) that is not the fill (−3024)."""
     found = scan_statistics(shared_data / OSIC_PATIENT)
-    assert found["repairs"] == "constant filling of 0 HU around the picture taken for padding"
+    assert found["repairs"] == "constant value of 0 HU around the image treated as padding"
     assert -790 < float(found["hu_mean"]) < -740
 
 

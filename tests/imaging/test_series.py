@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pulmo.errors import ScanError
-from pulmo.imaging.series import longest, stacks, why_apart
+from pulmo.imaging.series import exclusion_reason, longest, stacks
 from pulmo.imaging.slices import SliceHeader
 from tests.imaging.support import at
 
@@ -60,7 +60,7 @@ def test_a_series_a_file_is_grouped_by_what_is_shared(header: SliceHeader) -> No
 def test_slices_without_a_series_belong_to_the_only_one(header: SliceHeader) -> None:
     (stack,) = stacks([*at(header, 0, 10), *at(header, 5, 15, series="")])
     assert stack.positions_mm.tolist() == [0, 5, 10, 15]
-    assert stack.repairs == ("no SeriesInstanceUID in 2 slices: that of the others taken",)
+    assert stack.repairs == ("no SeriesInstanceUID in 2 slices: that of the others used",)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_rounded_spacing_is_the_same(
 def test_a_slice_without_spacing_has_that_of_the_others(header: SliceHeader) -> None:
     (stack,) = stacks([*at(header, 5, pixel_spacing_mm=()), *at(header, 0, 10, 15, pixel_spacing_mm=(0.7, 0.8))])
     assert {part.pixel_spacing_mm for part in stack.slices} == {(0.7, 0.8)}
-    assert stack.repairs == ("no PixelSpacing in 1 slice: 0.7 × 0.8 mm taken, as in the others",)
+    assert stack.repairs == ("no PixelSpacing in 1 slice: 0.7 × 0.8 mm used, as in the others",)
 
 
 def test_a_value_that_cannot_be_true_is_the_fault_of_its_whole_series(header: SliceHeader) -> None:
@@ -100,7 +100,7 @@ def test_a_value_that_cannot_be_true_is_the_fault_of_its_whole_series(header: Sl
     )
     with pytest.raises(ScanError, match="'0,5'"):
         longest([bad, good])
-    assert why_apart(bad, good) == "RescaleSlope is '0,5': not a decimal number"
+    assert exclusion_reason(bad, good) == "RescaleSlope is '0,5': not a decimal number"
 
 
 def test_a_wrong_value_that_is_not_needed_is_told(header: SliceHeader) -> None:
@@ -118,17 +118,17 @@ def test_what_is_left_out_has_its_reason(header: SliceHeader) -> None:
         "another PixelSpacing (2.0 × 2.0, not 1.0 × 1.0 mm)": {"pixel_spacing_mm": (2.0, 2.0)},
     }
     for reason, changes in others.items():
-        assert why_apart(stacks(at(header, 0, 5, **changes))[0], chosen) == reason
+        assert exclusion_reason(stacks(at(header, 0, 5, **changes))[0], chosen) == reason
     one, two = stacks([*at(header, 0, 5, 10), *at(header, 0, 5, 10, acquisition="2")])
-    assert why_apart(two, one) == "another phase (AcquisitionNumber 2)"
+    assert exclusion_reason(two, one) == "another phase (AcquisitionNumber 2)"
 
 
 @pytest.mark.parametrize(
     ("heights", "repair"),
     [
         ([0, 5, 10, 15], ""),
-        ([0, 5, 10, 25, 30, 35, 40], "1 gap of up to 15 mm where 5 mm is usual: bridged by true positions"),
-        ([0, 4, 8, 12, 19, 26], "slices between 4 and 7 mm apart: integrated over true positions"),
+        ([0, 5, 10, 25, 30, 35, 40], "1 gap of up to 15 mm where 5 mm is the median: true positions used"),
+        ([0, 4, 8, 12, 19, 26], "slices between 4 and 7 mm apart: true positions used"),
     ],
 )
 def test_gaps_are_told(header: SliceHeader, heights: list[float], repair: str) -> None:

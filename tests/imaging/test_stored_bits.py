@@ -183,7 +183,7 @@ def test_more_bits_than_are_allocated_are_refused(tmp_path: Path) -> None:
 def test_colours_in_a_picture_declared_grey_are_refused(tmp_path: Path, syntax: str, encode: Encode) -> None:
     frame = bytes(encode(np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype("u1")))
     path = write_picture(tmp_path / "1.dcm", np.zeros((8, 8), "u1"), 8, syntax=syntax, frame=frame)
-    with pytest.raises(ScanError, match="it holds 3 colours"):
+    with pytest.raises(ScanError, match="it holds 3 colour components"):
         read(path)
 
 

@@ -32,14 +32,14 @@ AIR_AND_TISSUE = np.random.default_rng(0).normal(0, 9, (16, 16)) + np.repeat([-9
 def test_a_missing_rescale_intercept_is_named(tmp_path: Path, intercept: str | None) -> None:
     """Unsigned: air is 34 here, which as HU would be muscle."""
     folder = write_unscaled(tmp_path, (AIR_AND_TISSUE + 1024).astype("u2"), *[intercept] * 3)
-    with pytest.raises(ScanError, match=r"RescaleIntercept is missing, and no pixel is as dark as air"):
+    with pytest.raises(ScanError, match=r"RescaleIntercept is missing, and no pixel is as low as air"):
         read_volume(folder)
 
 
 def test_values_that_go_down_to_air_are_hounsfield_units(tmp_path: Path) -> None:
     volume = read_volume(write_unscaled(tmp_path, AIR_AND_TISSUE.astype("i2"), None, None, None))
     assert volume.hu[0, 0, 0] == AIR_AND_TISSUE.astype("i2")[0, 0]
-    assert any(repair.startswith("RescaleIntercept is missing: stored values taken for") for repair in volume.repairs)
+    assert any(repair.startswith("RescaleIntercept is missing: stored values taken as") for repair in volume.repairs)
 
 
 def test_an_intercept_missing_in_one_slice_is_named(tmp_path: Path) -> None:

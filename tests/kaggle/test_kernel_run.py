@@ -6,8 +6,8 @@ import pytest
 
 from pulmo.commands import kernel_run
 from pulmo.commands.kernel_run import KernelRun
-from pulmo.commands.run import MODEL, Request
-from pulmo.competition import find_competition
+from pulmo.commands.run import Request
+from pulmo.competition import MODEL, find_competition
 from pulmo.kaggle import runtime
 
 

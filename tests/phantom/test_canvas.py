@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pulmo.phantom.canvas import Canvas, curve, evenly
+from pulmo.phantom.canvas import Canvas, curve, resampled_path
 
 TURN = np.linspace(0, 2 * np.pi, 200, endpoint=False)
 CIRCLE = np.stack([np.cos(TURN), np.sin(TURN)], axis=1)
@@ -18,19 +18,19 @@ def canvas(pixels: int = 256) -> Canvas:
 
 def test_the_middle_of_the_field_is_the_middle_of_the_picture() -> None:
     np.testing.assert_allclose(
-        Canvas(101, 50.5, (7.0, -3.0)).places(np.array([[7.0, -3.0], [8.0, -1.0]])), [[50, 50], [52, 54]]
+        Canvas(101, 50.5, (7.0, -3.0)).to_pixels(np.array([[7.0, -3.0], [8.0, -1.0]])), [[50, 50], [52, 54]]
     )
 
 
 def test_a_quarter_turn_takes_right_to_down() -> None:
-    turned = Canvas(101, 50.5, degrees=90).places(np.array([5.0, 0.0]))
+    turned = Canvas(101, 50.5, degrees=90).to_pixels(np.array([5.0, 0.0]))
     np.testing.assert_allclose(turned, [50, 60], atol=1e-9)
 
 
 def test_points_are_where_places_say() -> None:
     view = Canvas(64, 100.0, (10.0, 20.0), 33.0)
     x, y = view.points_mm
-    places = view.places(np.stack([x, y], axis=-1))
+    places = view.to_pixels(np.stack([x, y], axis=-1))
     row, column = np.mgrid[:64, :64]
     np.testing.assert_allclose(places, np.stack([column, row], axis=-1), atol=1e-3)
 
@@ -62,18 +62,18 @@ def test_a_cushion_over_a_disc_is_half_a_ball() -> None:
 def test_an_ellipsoid_has_its_volume_and_depth() -> None:
     view = Canvas(256, 128.0, degrees=20)
     picture = np.zeros((256, 256), np.float32)
-    view.add_lump(picture, np.array([10.0, -5.0]), (30, 20, 15))
+    view.add_ellipsoid(picture, np.array([10.0, -5.0]), (30, 20, 15))
     assert np.max(picture) == pytest.approx(30, rel=0.01)
     assert picture.sum() / view.scale**2 == pytest.approx(4 / 3 * math.pi * 30 * 20 * 15, rel=0.01)
-    view.add_lump(picture, np.array([10.0, -5.0]), (30, 20, -15))
+    view.add_ellipsoid(picture, np.array([10.0, -5.0]), (30, 20, -15))
     assert np.abs(picture).max() < 1e-5
 
 
 def test_a_lump_beyond_the_edge_is_cut_off() -> None:
     view, picture = canvas(), np.zeros((256, 256), np.float32)
-    view.add_lump(picture, np.array([-64.0, 0.0]), (20, 20, 10))
+    view.add_ellipsoid(picture, np.array([-64.0, 0.0]), (20, 20, 10))
     assert picture.sum() / view.scale**2 == pytest.approx(2 / 3 * math.pi * 20 * 20 * 10, rel=0.01)
-    view.add_lump(picture, np.array([-200.0, 0.0]), (20, 20, 10))
+    view.add_ellipsoid(picture, np.array([-200.0, 0.0]), (20, 20, 10))
     assert np.count_nonzero(picture[:, 128:]) == 0
 
 
@@ -98,5 +98,5 @@ def test_corners_are_cut_to_a_smooth_curve_within_their_hull() -> None:
 def test_points_along_a_square() -> None:
     square = np.array([(0, 0), (10, 0), (10, 10), (0, 10)], float)
     np.testing.assert_allclose(
-        evenly(square, 8), [(0, 0), (5, 0), (10, 0), (10, 5), (10, 10), (5, 10), (0, 10), (0, 5)]
+        resampled_path(square, 8), [(0, 0), (5, 0), (10, 0), (10, 5), (10, 10), (5, 10), (0, 10), (0, 5)]
     )

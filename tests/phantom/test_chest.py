@@ -183,7 +183,7 @@ def test_a_head_has_air_but_no_lungs() -> None:
 def test_lungs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"9\.00 litres does not fit a torso of size 1\.00"):
         plain_lungs(left_litres=9)
-    with pytest.raises(ValueError, match="share of the lungs"):
+    with pytest.raises(ValueError, match="diseased fraction"):
         chest().fibrotic(1.5)
     with pytest.raises(ValueError, match="two lungs"):
         head().joined()

@@ -7,13 +7,13 @@ import pydicom
 
 from pulmo.phantom.chest import chest
 from pulmo.phantom.draw import lung_labels
-from pulmo.phantom.protocol import by_lot, scan
+from pulmo.phantom.protocol import random_protocol, scan
 
 
 def test_every_protocol_sees_the_whole_lungs() -> None:
     for seed, body in enumerate((chest(), chest(1.0, 1.2, size=0.8), chest(3.0, 3.2, size=1.1))):
         for lot in range(6):
-            grid = by_lot(body, np.random.default_rng([seed, lot])).grid
+            grid = random_protocol(body, np.random.default_rng([seed, lot])).grid
             labels = lung_labels(body, grid)
             assert 12 <= len(labels) <= 80
             edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
@@ -23,7 +23,7 @@ def test_every_protocol_sees_the_whole_lungs() -> None:
 
 
 def test_protocols_differ() -> None:
-    protocols = [by_lot(chest(), np.random.default_rng(seed)) for seed in range(60)]
+    protocols = [random_protocol(chest(), np.random.default_rng(seed)) for seed in range(60)]
     spacings = {abs(p.grid.slice_mm[1] - p.grid.slice_mm[0]) for p in protocols}
     assert len(spacings) >= 5
     assert {p.encoding.intercept for p in protocols} == {0, -1000, -1024}

@@ -73,7 +73,7 @@ def test_patients_and_pictures_differ() -> None:
 
 def test_breath_lowers_the_diaphragm_and_the_heart_shrinks_the_lungs() -> None:
     canvas = Exposure().canvas(PIXELS)
-    area = [visible_lungs(canvas, Thorax(breath=breath)).sum() for breath in (0.1, 0.5, 0.9)]
+    area = [visible_lungs(canvas, Thorax(inspiration=inspiration)).sum() for inspiration in (0.1, 0.5, 0.9)]
     assert area[0] < area[1] < area[2]
     assert visible_lungs(canvas, Thorax(heart=1.4)).sum() < visible_lungs(canvas, Thorax()).sum()
 
@@ -172,7 +172,7 @@ MAKERS = (
         distractors.catheter,
         distractors.pacemaker,
         distractors.nodules,
-        distractors.streaks,
+        distractors.atelectasis,
         distractors.effusion,
     ),
     *(distractors.bulla, distractors.skin_fold),

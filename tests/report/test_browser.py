@@ -20,8 +20,8 @@ from pulmo.phantom.draw import draw
 from pulmo.phantom.geometry import axial, evenly
 from pulmo.report.charts import Groups, scatter_by_group
 from pulmo.report.figure_html import Link
-from pulmo.report.images import Box, Mask, Shown, image_panels
-from pulmo.report.page import Figure, Section, write_page
+from pulmo.report.images import BoxOutline, ImagePanel, MaskOutline, image_panels
+from pulmo.report.page import Figure, PageSection, write_page
 from pulmo.report.scan import lungs_of
 from pulmo.report.style import BLUE, VERMILION, interactive
 from pulmo.report.surface3d import draw_surfaces
@@ -38,7 +38,7 @@ TABLE = pd.DataFrame(
 
 def slices() -> Figure:
     image = np.add.outer(np.arange(64.0), np.arange(64.0) ** 2)
-    shown = Shown(image, "slice 11", [Mask(image > 900, BLUE)], [Box(20, 20, 30, 40, VERMILION)])
+    shown = ImagePanel(image, "slice 11", [MaskOutline(image > 900, BLUE)], [BoxOutline(20, 20, 30, 40, VERMILION)])
     return Figure("Slices", "See the lungs.", image_panels([shown] * 4), "four slices")
 
 
@@ -53,26 +53,26 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Figure("Table", "See the names.", TABLE, "a table"),
     ]
     path = tmp_path_factory.mktemp("plain") / "plain.html"
-    write_page(path, "A <page>", "It leads.", [Section("Data & more", figures, ["Left out: `gains`."])])
+    write_page(path, "A <page>", "It leads.", [PageSection("Data & more", figures, ["Left out: `gains`."])])
     return path
 
 
 @pytest.fixture(scope="module")
-def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rotating(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A phantom's lungs, beside other kinds of pictures."""
-    folder = tmp_path_factory.mktemp("turning")
+    folder = tmp_path_factory.mktemp("rotating")
     grid = axial(evenly(20, 15.0), (64, 64), 6.0)
     write_series(folder / "scan", draw(chest(2.0, 2.5), grid, seed=1, noise_sd=10), grid, Series("phantom"))
     volume = read_volume(folder / "scan")
     lungs = draw_surfaces(volume, lungs_of(segment_lungs(volume)), height_pixels=200)
     lines = interactive(go.Figure(go.Scatter(x=[0, 1, 2], y=[1, 3, 2])), height_pixels=200)
     figures = [
-        Figure("Lungs", "See them turn.", lungs, "turning lungs"),
+        Figure("Lungs", "Rotating lungs.", lungs, "rotating lungs"),
         Figure("Lines", "See a line.", lines, "a line"),
         slices(),
         Figure("Table", "See the names.", TABLE, "a table"),
     ]
-    write_page(folder / "page.html", "Lungs", "They turn.", [Section("Results", figures)])
+    write_page(folder / "page.html", "Lungs", "Two lungs.", [PageSection("Results", figures)])
     return folder / "page.html"
 
 
@@ -82,8 +82,8 @@ def screen(browser: Browser, plain: Path) -> Iterator[Opened]:
         yield on_screen
 
 
-def test_every_figure_is_drawn_and_nothing_is_asked_for(browser: Browser, turning: Path) -> None:
-    with opened(browser, turning) as seen:
+def test_every_figure_is_drawn_and_nothing_is_asked_for(browser: Browser, rotating: Path) -> None:
+    with opened(browser, rotating) as seen:
         seen.assert_sound()
         assert seen.page.title() == "Lungs"
         assert len(seen.page.query_selector_all("figure")) == 4
@@ -91,11 +91,11 @@ def test_every_figure_is_drawn_and_nothing_is_asked_for(browser: Browser, turnin
         before = _eye(seen.page)
         seen.page.wait_for_timeout(150)
         assert _eye(seen.page) == before
-        assert seen.page.locator("figure button", has_text="Turn").count() == 1
+        assert seen.page.locator("figure button", has_text="Rotate").count() == 1
 
 
-def test_a_phone_in_the_dark(browser: Browser, turning: Path) -> None:
-    with opened(browser, turning, width=PHONE, dark=True) as seen:
+def test_a_phone_in_the_dark(browser: Browser, rotating: Path) -> None:
+    with opened(browser, rotating, width=PHONE, dark=True) as seen:
         seen.assert_sound()
 
 
@@ -111,16 +111,16 @@ def test_the_browser_refuses_requests(screen: Opened) -> None:
     assert "Content Security Policy" in " ".join(screen.errors)
 
 
-def test_lungs_turn_until_they_are_touched(browser: Browser, turning: Path) -> None:
-    with opened(browser, turning, width=PHONE, still=False) as seen:
+def test_lungs_turn_until_they_are_touched(browser: Browser, rotating: Path) -> None:
+    with opened(browser, rotating, width=PHONE, still=False) as seen:
         lungs, button = (seen.page.locator(f"#results-lungs {part}") for part in (".plot", "button"))
         seen.page.wait_for_function(f"document.querySelector('#results-lungs .main-svg') && {_EYE}.x > 1")
-        assert button.text_content() == "ConfidencePrior still"
+        assert button.text_content() == "Stop"
         before = _eye(seen.page)
         seen.page.wait_for_function(f"{_EYE}.x !== {before['x']}")
 
         lungs.dispatch_event("pointerdown")
-        assert button.text_content() == "Turn"
+        assert button.text_content() == "Rotate"
         seen.page.wait_for_timeout(200)  # what was on its way arrives
         still = _eye(seen.page)
         seen.page.wait_for_timeout(100)

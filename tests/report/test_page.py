@@ -15,8 +15,8 @@ from PIL import Image
 from pulmo.errors import Fault, FigureWarning, UserError
 from pulmo.pipeline.runner import Run
 from pulmo.report.figure_html import svg, table
-from pulmo.report.images import Shown, image_panels
-from pulmo.report.page import Figure, Section, write_page
+from pulmo.report.images import ImagePanel, image_panels
+from pulmo.report.page import Figure, PageSection, write_page
 from pulmo.report.sections import CannotDrawError, draw_section
 from pulmo.report.style import INK, interactive, panel
 from tests.browser import plots_of
@@ -34,16 +34,16 @@ def test_the_same_figures_make_the_same_file(tmp_path: Path) -> None:
     for name in ("one.html", "two.html"):
         plot = interactive(go.Figure(go.Bar(y=[1, 2])))
         figures = [Figure("Line", "See.", drawing(), "a line"), Figure("Bars", "See.", plot, "bars")]
-        write_page(tmp_path / name, "Title", "Lead.", [Section("One", figures)])
+        write_page(tmp_path / name, "Title", "Lead.", [PageSection("One", figures)])
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
     assert [plot["data"][0]["type"] for plot in plots_of(tmp_path / "one.html")] == ["bar"]
 
 
 def test_plotly_travels_once_and_only_where_it_is_needed(tmp_path: Path) -> None:
     plots = [Figure(f"Bars {n}", "See.", interactive(go.Figure(go.Bar(y=[n]))), "bars") for n in range(2)]
-    write_page(tmp_path / "with.html", "Title", "Lead.", [Section("One", plots)])
+    write_page(tmp_path / "with.html", "Title", "Lead.", [PageSection("One", plots)])
     write_page(
-        tmp_path / "without.html", "Title", "Lead.", [Section("One", [Figure("L", "See.", drawing(), "a line")])]
+        tmp_path / "without.html", "Title", "Lead.", [PageSection("One", [Figure("L", "See.", drawing(), "a line")])]
     )
     assert (tmp_path / "with.html").read_text().count('id="plotly"') == 1
     assert (tmp_path / "with.html").stat().st_size < 3e6
@@ -53,7 +53,7 @@ def test_plotly_travels_once_and_only_where_it_is_needed(tmp_path: Path) -> None
 def test_what_the_data_say_is_text_and_never_html(tmp_path: Path) -> None:
     nasty = "<script>alert('&')</script>"
     rows = pd.DataFrame({nasty: [nasty]})
-    write_page(tmp_path / "page.html", nasty, nasty, [Section(nasty, [Figure(nasty, nasty, rows, nasty)], [nasty])])
+    write_page(tmp_path / "page.html", nasty, nasty, [PageSection(nasty, [Figure(nasty, nasty, rows, nasty)], [nasty])])
     assert nasty not in (tmp_path / "page.html").read_text()
 
 
@@ -69,7 +69,7 @@ def test_drawings_take_the_pages_colours_and_letters() -> None:
 def test_images_are_kept_small_and_true() -> None:
     rows, columns = np.mgrid[:300, :300]
     smooth = np.sin(rows / 40) + np.cos(columns / 50)
-    (picture,) = image_panels([Shown(smooth, "waves")])
+    (picture,) = image_panels([ImagePanel(smooth, "waves")])
     kind, content = re.findall(r"data:image/(\w+);base64,([^\"]+)", svg(picture))[0]
     with Image.open(io.BytesIO(base64.b64decode(content))) as image:
         grey = np.asarray(image.convert("L"), np.float64)

@@ -160,8 +160,8 @@ def test_scored_as_kaggle_calls_it() -> None:
         ("-0.1 1 2 3 4", "row 3, PredictionString: box -0.1 1 2 3 4: the confidence"),
         ("0.5 1 2 0 4", "row 3, PredictionString: box 0.5 1 2 0 4: width and height"),
         ("0.5 1 2 3 -4", "row 3, PredictionString: box 0.5 1 2 3 -4: width and height"),
-        ("0.5 1000 2 30 4", "row 3, PredictionString: box 0.5 1000 2 30 4: it goes beyond the image"),
-        ("0.5 -1 2 30 4", "row 3, PredictionString: box 0.5 -1 2 30 4: it goes beyond the image"),
+        ("0.5 1000 2 30 4", "row 3, PredictionString: box 0.5 1000 2 30 4: it exceeds the image"),
+        ("0.5 -1 2 30 4", "row 3, PredictionString: box 0.5 -1 2 30 4: it exceeds the image"),
     ],
 )
 def test_the_participants_mistakes_are_named(cell: str, words: str) -> None:
@@ -180,7 +180,7 @@ def test_every_mistake_is_named_in_the_order_of_the_rows() -> None:
 @pytest.mark.parametrize(
     ("ids", "words"),
     [
-        (["a", "b", "b"], "row 4, patientId: 'b' stands there again"),
+        (["a", "b", "b"], "row 4, patientId: 'b' is repeated"),
         (["a", "b", "d"], "no row for patientId 'c'"),
         (["a", "b", "d"], "row 4, patientId: 'd' is an unknown id"),
     ],
@@ -192,7 +192,7 @@ def test_ids_must_match(ids: list[str], words: str) -> None:
 
 
 def test_nothing_to_score_is_said() -> None:
-    with pytest.raises(ParticipantVisibleError, match="has no box, nor has the solution"):
+    with pytest.raises(ParticipantVisibleError, match="and the solution have no boxes"):
         score(SOLUTION.iloc[2:], submission("", "", "").iloc[1:], "patientId")
 
 

@@ -48,9 +48,9 @@ def test_the_frames_are_left_as_they_are() -> None:
     [
         (table(a="0 4"), "no row for ImageId 'b'"),
         (table(a="0 4", b="-1", c="-1"), "'c' is an unknown id"),
-        (pd.concat([table(a="0 4", b="-1"), table(a="0 4")]), "stands there again"),
-        (table(a="0 4", b="1"), "row 3, EncodedPixels: holds 1 numbers"),
-        (table(a="0 4", b="1048575 2"), "ends at pixel 1048577, an image has 1048576"),
+        (pd.concat([table(a="0 4", b="-1"), table(a="0 4")]), "is repeated"),
+        (table(a="0 4", b="1"), "row 3, EncodedPixels: has 1 numbers"),
+        (table(a="0 4", b="1048575 2"), "ends at pixel 1048577, an image has 1048576 pixels"),
         (pd.DataFrame({"ImageId": ["a", "b"], "encoded_pixels": "-1"}), "no column 'EncodedPixels'"),
         (pd.DataFrame({"ImageId": ["a", "b"], "EncodedPixels": ["0 4", None]}), "row 3, EncodedPixels"),
     ],
@@ -63,5 +63,5 @@ def test_what_is_wrong_with_a_submission_is_named(submission: pd.DataFrame, word
 def test_a_wrong_solution_is_our_mistake() -> None:
     with pytest.raises(ValueError, match="no row"):
         score(table(), table(), "ImageId")
-    with pytest.raises(ValueError, match="cell 0"):
+    with pytest.raises(ValueError, match="encoding 0"):
         score(table(a="7"), table(a="-1"), "ImageId")

@@ -19,9 +19,9 @@ def faults(ids: list[str], wanted: list[str], others: bool = False) -> list[str]
         (WANTED, [f"{name}.png" for name in WANTED], "lack the ending '.png'. Write '7a.png' for '7a'"),
         (["7A", "8B", "9C"], WANTED, "have capital letters. Write '7a' for '7A'"),
         (WANTED, ["7A", "8B", "9C"], "lack capital letters. Write '7A' for '7a'"),
-        ([f" {name}" for name in WANTED], WANTED, "have white space around them. Write '7a' for ' 7a'"),
-        ([f"{name}\u00a0" for name in WANTED], WANTED, r"have white space around them. Write '7a' for '7a\xa0'"),
-        ([f"test/{name}" for name in WANTED], WANTED, "have a folder before them. Write '7a' for 'test/7a'"),
+        ([f" {name}" for name in WANTED], WANTED, "have whitespace around them. Write '7a' for ' 7a'"),
+        ([f"{name}\u00a0" for name in WANTED], WANTED, r"have whitespace around them. Write '7a' for '7a\xa0'"),
+        ([f"test/{name}" for name in WANTED], WANTED, "have a folder in front of them. Write '7a' for 'test/7a'"),
         ([f"'{name}'" for name in WANTED], WANTED, "have quotation marks around them. Write '7a' for \"'7a'\""),
         (["1.0", "2.0", "3.0"], ["1", "2", "3"], "have '.0' at their end. Write '1' for '1.0'"),
         (["1", "2", "3"], ["01", "02", "03"], "lack zeros at their start. Write '01' for '1'"),
@@ -29,21 +29,23 @@ def faults(ids: list[str], wanted: list[str], others: bool = False) -> list[str]
 )
 def test_one_difference_is_named_with_its_remedy(ids: list[str], wanted: list[str], words: str) -> None:
     first, *rows = faults(ids, wanted)
-    assert first == f"submission: 0 of its 3 ids are among the 3 of the solution; 3 more would be, but they {words}."
+    assert (
+        first == f"submission: 0 of its 3 ids are among the 3 of the solution; 3 more differ only because they {words}."
+    )
     assert len(rows) == 6
 
 
 def test_ids_of_something_else_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_ = faults(["7a", "x"], WANTED)
     assert first == (
-        "submission: 1 of its 2 ids are among the 3 of the solution; the others look like 'x', there like '8b'. "
-        f"{SAME_STAGE}."
+        "submission: 1 of its 2 ids are among the 3 of the solution; the others are like 'x', those of the solution "
+        f"like '8b'. {SAME_STAGE}."
     )
 
 
 def test_a_character_that_looks_like_another_is_named() -> None:
     first, *_ = faults(["7\u0430", "8b", "9c"], WANTED)
-    assert "'7\u0430' holds '\u0430' (cyrillic small letter a)" in first
+    assert "'7\u0430' contains '\u0430' (cyrillic small letter a)" in first
 
 
 def test_a_submission_may_have_more_ids_than_are_scored() -> None:
@@ -52,6 +54,4 @@ def test_a_submission_may_have_more_ids_than_are_scored() -> None:
 
 
 def test_a_repeated_id_is_named_alone() -> None:
-    assert faults([*WANTED, "7a"], WANTED) == [
-        "submission, row 5, id: '7a' stands there again. Keep one row for each id."
-    ]
+    assert faults([*WANTED, "7a"], WANTED) == ["submission, row 5, id: '7a' is repeated. Keep one row for each id."]

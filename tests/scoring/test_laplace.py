@@ -60,7 +60,7 @@ def test_the_frames_of_the_caller_stay_as_they_are() -> None:
         ({"Confidence": [100, 50, math.inf]}, "row 4, Confidence: 'inf'"),
         ({"Confidence": [100, 0, 1]}, "row 3, Confidence: 0 is not positive"),
         ({"Confidence": [-5, 50, 1]}, "row 2, Confidence: -5 is not positive"),
-        ({"Patient_Week": ["a_2", "a_1", "a_1"]}, "row 4, Patient_Week: 'a_1' stands there again"),
+        ({"Patient_Week": ["a_2", "a_1", "a_1"]}, "row 4, Patient_Week: 'a_1' is repeated"),
         ({"Patient_Week": ["a_2", "a_3", "a_4"]}, "no row for Patient_Week 'a_1'"),
     ],
 )

@@ -57,7 +57,7 @@ def test_rows_are_matched_by_id_and_the_frames_stay_as_they_are() -> None:
         ({"cancer": [0.1, -0.1, 0.2]}, "row 3, cancer: '-0.1' is no probability"),
         ({"cancer": [0.1, math.nan, 0.2]}, "row 3, cancer: 'nan' is not a finite number"),
         ({"cancer": ["high", 0.1, 0.2]}, "row 2, cancer: 'high'"),
-        ({"id": ["c", "a", "a"]}, "'a' stands there again"),
+        ({"id": ["c", "a", "a"]}, "'a' is repeated"),
         ({"id": ["c", "a", "d"]}, "'d' is an unknown id"),
         ({"id": ["c", "a", "d"]}, "has no row for id 'b'"),
     ],
@@ -68,7 +68,7 @@ def test_each_mistake_of_the_participant_is_named(changes: dict[str, object], wo
 
 
 def test_a_missing_column_is_named_with_what_is_meant() -> None:
-    with pytest.raises(ParticipantVisibleError, match="has no column 'cancer'; is 'Cancer' meant for it"):
+    with pytest.raises(ParticipantVisibleError, match=r"has no column 'cancer' \(did you mean 'Cancer'"):
         score(SOLUTION, submission().rename(columns={"cancer": "Cancer"}), "id")
 
 

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulmo.scoring.rle import (
-    Masks,
+    RunLengthMasks,
     area,
     decode,
     encode,
     intersection,
     parse,
-    read_cells,
+    parse_checked,
     to_text,
     union,
     vote,
@@ -31,7 +31,7 @@ def paintings(draw: st.DrawFn, images: int | None = None) -> np.ndarray:
     return masks
 
 
-def same(first: Masks, second: Masks) -> bool:
+def same(first: RunLengthMasks, second: RunLengthMasks) -> bool:
     return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
@@ -61,7 +61,7 @@ def test_there_and_back_again(masks: np.ndarray) -> None:
     assert np.array_equal(decode(runs, (masks.shape[1], masks.shape[2])), masks)
     assert same(parse(to_text(runs)), runs)
     assert same(encode(decode(runs, (masks.shape[1], masks.shape[2]))), runs)
-    assert read_cells(to_text(runs), masks.shape[1] * masks.shape[2])[1] == []
+    assert parse_checked(to_text(runs), masks.shape[1] * masks.shape[2])[1] == []
 
 
 @given(paintings(), st.sampled_from([bool, np.int64, np.float32, np.uint8]))
@@ -111,44 +111,44 @@ def test_runs_too_long_to_be_packed_are_united_too() -> None:
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
-        ("5", "holds 1 numbers, an odd count"),
-        ("1 2 3", "holds 3 numbers, an odd count"),
+        ("5", "has 1 numbers, an odd count"),
+        ("1 2 3", "has 3 numbers, an odd count"),
         ("-3 2", "the offset -3 is negative"),
         ("3 -2", "the length -2 is negative"),
-        ("3 2 -1 4", "run 2 overlaps the one before it (offset -1)"),
-        ("90 5 4 2", "ends at pixel 101, an image has 100"),
-        ("90 5  4 2 ", "ends at pixel 101, an image has 100"),
-        ("1 99999999999999999999999", "an image has 100"),
+        ("3 2 -1 4", "run 2 overlaps the previous one (offset -1)"),
+        ("90 5 4 2", "ends at pixel 101, an image has 100 pixels"),
+        ("90 5  4 2 ", "ends at pixel 101, an image has 100 pixels"),
+        ("1 99999999999999999999999", "an image has 100 pixels"),
         ("a 1", "'a' is not a whole number"),
         ("1.0 2", "'1.0' is not a whole number"),
-        ("1 2²", "'2²' holds '²' (superscript two)"),
-        ("1 ２", "'２' holds '２' (fullwidth digit two)"),
-        ("1 2\u00a0", "holds a no-break space"),
+        ("1 2²", "'2²' contains '²' (superscript two)"),
+        ("1 ２", "'２' contains '２' (fullwidth digit two)"),
+        ("1 2\u00a0", "contains a no-break space"),
         ("1 2_0", "'2_0' is not a whole number"),
         ("1 +2", "'+2' is not a whole number"),
         ("--1 2", "'--1' is not a whole number"),
         ("1,2", "'1,2' is not a whole number"),
         ("1 2 3 0", "run 2 has length 0"),
         ("0 0", "run 1 has length 0"),
-        ("1 " + "9" * 5000, "an image has 100"),
+        ("1 " + "9" * 5000, "an image has 100 pixels"),
         ("nan", "'nan' is not a whole number"),
-        ("-1 3 4", "has more than the -1"),
-        ("-1 -1", "has more than the -1"),
+        ("-1 3 4", "has numbers after the -1"),
+        ("-1 -1", "has numbers after the -1"),
         ("1 2 -1", "overlaps"),
-        ("1\t2", "'1\\t2' holds a tab"),
-        ("1 2\n3 4", "'2\\n3' holds a line break"),
+        ("1\t2", "'1\\t2' contains a tab"),
+        ("1 2\n3 4", "'2\\n3' contains a line break"),
         ("", "is empty"),
         ("  ", "is empty"),
     ],
 )
 def test_each_kind_of_bad_cell_is_named_with_its_row(cell: str, words: str) -> None:
-    _, faults = read_cells(["0 100", cell, "-1", cell], 100)
+    _, faults = parse_checked(["0 100", cell, "-1", cell], 100)
     assert [fault.row for fault in faults] == [1, 3]
     assert words in faults[0].what
 
 
 def test_a_faulty_cell_is_not_parsed() -> None:
-    with pytest.raises(ValueError, match="cell 1"):
+    with pytest.raises(ValueError, match="encoding 1"):
         parse(["0 100", "1", "-1"])
 
 
@@ -157,7 +157,7 @@ def test_spaces_around_a_cell_do_not_matter() -> None:
 
 
 def test_a_run_past_the_image_is_not_painted() -> None:
-    with pytest.raises(ValueError, match="pixel 7, an image of 2x3 has 6"):
+    with pytest.raises(ValueError, match="pixel 7, an image of 2 × 3 has 6"):
         decode(parse(["5 2"]), (2, 3))
 
 

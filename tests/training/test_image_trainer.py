@@ -77,7 +77,7 @@ def test_it_learns_to_outline_and_to_say_whether_there_is_anything(trained: Trai
 
 
 def test_what_is_watched_goes_into_the_history_alone(trained: Trained) -> None:
-    held_out = trained.history["held_out_dice"]
+    held_out = trained.history["monitored_dice"]
     assert held_out.between(0, 1).all()
     assert held_out.iloc[-1] > held_out.iloc[0]
     assert trained.history["monitored_loss"].iloc[-1] < trained.history["monitored_loss"].iloc[0]

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from pulmo.commands.run import MODEL, Request, run_stage
-from pulmo.competition import find_competition
+from pulmo.commands.run import Request, run_stage
+from pulmo.competition import MODEL, find_competition
 from pulmo.kaggle.runtime import PRESET, SCRATCH, WORKING, competition_folder
 from pulmo.pipeline.settings import DEFAULT_PRESET
 

@@ -14,7 +14,7 @@ from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.runner import Run
 from pulmo.pipeline.scores import SCORES, SUBMISSION, read_scores, scores_of
 from pulmo.report.figure_html import Link
-from pulmo.report.page import Figure, Section, write_page
+from pulmo.report.page import Figure, PageSection, write_page
 from pulmo.report.sections import SECTIONS, draw_section
 
 SUBMISSIONS = Path("submissions")
@@ -60,7 +60,7 @@ def write_index(out: Path | None = None) -> Path:
         "One row for each run: competition, metric, estimate with its standard error, and links to page and submission",
     )
     remarks = [] if rows else [f"No run yet under {SUBMISSIONS}/: `pulmo demo` creates one of each competition."]
-    write_page(path, "pulmo: runs", f"{len(rows)} runs under {SUBMISSIONS}/.", [Section("Runs", [runs], remarks)])
+    write_page(path, "pulmo: runs", f"{len(rows)} runs under {SUBMISSIONS}/.", [PageSection("Runs", [runs], remarks)])
     return path
 
 

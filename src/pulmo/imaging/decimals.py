@@ -1,7 +1,7 @@
-"""Numbers that DICOM writes as text (decimal and integer strings, PS3.5 6.2), and the range in which each can be true.
+"""DICOM decimal and integer strings (PS3.5 6.2), and the plausible range of each tag.
 
-Every decimal string of a slice's header is read here. Python's own `float` reads more than the standard allows (`1_0`,
-`nan`, `infinity`), and no scanner means a pixel of 10^38 mm.
+Every decimal string of a slice's header is read here. Python's own `float` accepts more than the standard allows
+(`1_0`, `nan`, `infinity`), and damaged files hold pixel spacings of 10^38 mm.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 _DECIMAL = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _BLANK = b"\0 \t\r\n"
-_SHOWN = 64
+_MAX_QUOTED = 64
 
 
 class Quantity(NamedTuple):
@@ -19,16 +19,16 @@ class Quantity(NamedTuple):
 
     Attributes:
         values: how many.
-        least: the smallest size (absolute value) that a scanner can mean; 0 allows for zero.
-        most: the largest.
-        positive: whether only sizes above 0 are meant.
+        minimum: the smallest plausible absolute value; 0 allows zero.
+        maximum: the largest plausible absolute value.
+        positive: whether all values must be above 0.
         unit: of the values, for messages.
-        whole: whether they have no fraction.
+        whole: whether they must be integers.
     """
 
     values: int
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     positive: bool = False
     unit: str = ""
     whole: bool = False
@@ -49,14 +49,14 @@ QUANTITIES = {
 
 
 class Measured(NamedTuple):
-    """`values` of a tag, none where it is missing, empty or wrong; `wrong` says what is wrong with them, or nothing."""
+    """`values` of a tag, none where missing or implausible; `wrong` is the reason, empty if there is none."""
 
     values: tuple[float, ...]
     wrong: str
 
 
 def decimals(raw: bytes) -> tuple[float, ...]:
-    r"""The values of a decimal string, parted by `\`; none if it is empty, or any part is no finite decimal."""
+    r"""The values of a decimal string, separated by `\`; none if it is empty, or any part is no finite decimal."""
     parts = [part.strip(_BLANK) for part in raw.strip(_BLANK).split(b"\\")]
     if not all(map(_DECIMAL.fullmatch, parts)):
         return ()
@@ -70,23 +70,23 @@ def measured(keyword: str, raw: bytes) -> Measured:
     if not raw.strip(_BLANK):
         return Measured((), "")
     values, quantity = decimals(raw), QUANTITIES[keyword]
-    why = _why_not(values, quantity)
-    return Measured((), f"{keyword} is {_shown(raw)}: {why}") if why else Measured(values, "")
+    why = _implausible(values, quantity)
+    return Measured((), f"{keyword} is {_quoted(raw)}: {why}") if why else Measured(values, "")
 
 
-def _why_not(values: tuple[float, ...], quantity: Quantity) -> str:
-    """Empty for values that can be true."""
+def _implausible(values: tuple[float, ...], quantity: Quantity) -> str:
+    """The reason why values are implausible; empty if they are plausible."""
     if not values:
         return "not a decimal number" if quantity.values == 1 else "not decimal numbers"
     if len(values) != quantity.values:
         return f"{len(values)} value{'s' * (len(values) != 1)} where {quantity.values} {_are(quantity.values)} needed"
-    if quantity.positive and min(values) <= 0 and (quantity.least or min(values) < 0):
+    if quantity.positive and min(values) <= 0 and (quantity.minimum or min(values) < 0):
         return "not above 0"
     sizes = [abs(value) for value in values]
-    if max(sizes) > quantity.most:
-        return f"larger than {quantity.most:g}{quantity.unit}, which no scanner means"
-    if min(sizes) < quantity.least:
-        return f"smaller than {quantity.least:g}{quantity.unit}, which no scanner means"
+    if max(sizes) > quantity.maximum:
+        return f"larger than {quantity.maximum:g}{quantity.unit}: not plausible"
+    if min(sizes) < quantity.minimum:
+        return f"smaller than {quantity.minimum:g}{quantity.unit}: not plausible"
     if quantity.whole and not all(map(float.is_integer, values)):
         return "not a whole number"
     return ""
@@ -96,6 +96,6 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _shown(raw: bytes) -> str:
+def _quoted(raw: bytes) -> str:
     text = raw.strip(_BLANK).decode("utf-8", "backslashreplace")
-    return f"'{text[:_SHOWN]}{'…' * (len(text) > _SHOWN)}'"
+    return f"'{text[:_MAX_QUOTED]}{'…' * (len(text) > _MAX_QUOTED)}'"

@@ -1,4 +1,4 @@
-"""Gas in the body that is not lung: windpipe and main bronchi, gullet, stomach and bowel."""
+"""Gas in the body that is not lung: trachea and main bronchi, oesophagus, stomach and bowel."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.morphology import SQUARE, Box, bounding_box, dilation, disk, widened
+from pulmo.imaging.morphology import SQUARE, BoundingBox, bounding_box, dilation, disk, widened
 
 _ABOVE_AIR_HU = (100, 75, 50, 25)
-"""Thresholds in turn, above the value of the air around the patient."""
+"""Successive thresholds, relative to the value of the air around the patient."""
 _AIR_HU, _SURELY_AIR_HU = -1000, -900
 _PURE_HU = 60
-"""Gas has the value of air to within this; lung holds walls and vessels, which only bullae lack."""
+"""Gas has the value of air to within this; lung holds walls and vessels, except in bullae."""
 _TISSUE_HU = -500
 _RING_MM = (3.0, 6.5)
 _WALL_ANYWHERE, _WALL_IN_THE_MIDDLE, _WALL_AT_THE_BASE = 0.7, 0.5, 0.35
@@ -23,7 +23,7 @@ _LEAKING_HU = 80
 _WALL_BEYOND_LEAK, _LEAK_AT_THE_BASE = 0.33, 0.3
 _SMALLEST_LITRES = 0.002
 _MARGIN = 4
-"""In voxels: a ring fits into it."""
+"""Voxels; wide enough for the rings."""
 _LUMEN_HU, _LUMEN_WINDOW_MM, _LUMEN_WALL = 200, 25.0, 0.6
 
 
@@ -32,10 +32,10 @@ def find_enclosed_gas(
 ) -> np.ndarray:
     """The part of the enclosed air that is gas but not lung, bool (upright axes of the grid).
 
-    Gas is as light as the air outside and lies in a wall of tissue; lung, however light, goes on as lung. The
-    threshold falls until a component has such a wall and has not leaked into the lungs ("explosion control", Mori et
-    al., IEEE Trans Med Imaging 2000; 19: 103). Bullae have half a wall where they lie at the ribs: so much is enough
-    only in the middle of the body, where airways are, and at the base, where no lung follows below.
+    Gas is as light as the air outside and has a wall of tissue; the border of lung, however light, is more lung. The
+    threshold is lowered until a component has such a wall and has not leaked into the lungs ("explosion control", Mori
+    et al., IEEE Trans Med Imaging 2000; 19: 103). Bullae at the ribs have half a wall: that suffices only in the middle
+    of the body, where airways are, and at the base, with no lung below.
 
     `inside` is the enclosed air, bool; `level` the value of air in HU; `spine` its (y, x), for the middle of the body.
     """
@@ -66,8 +66,8 @@ def _gas(grid: CoarseGrid, inside: np.ndarray, level: float, middle: float) -> n
 
 def components(
     mask: np.ndarray, grid: CoarseGrid, smallest_litres: float, margin: int = 0
-) -> Iterator[tuple[Box, np.ndarray]]:
-    """(bounding box, widened by a margin in the planes; mask in it) of each connected component that is not tiny."""
+) -> Iterator[tuple[BoundingBox, np.ndarray]]:
+    """(bounding box, widened by a margin in the planes; mask in it) of each component above `smallest_litres`."""
     around = bounding_box(mask)
     inside = np.flatnonzero(mask[around])
     if not len(inside):
@@ -75,9 +75,9 @@ def components(
     labels = cc3d.connected_components(mask[around], connectivity=6)
     label_of = labels.ravel()[inside]
     for label in np.flatnonzero(np.bincount(label_of) * grid.voxel_litres > smallest_litres):
-        its_own = label_of == label
-        first, last = inside[its_own.argmax()], inside[len(inside) - 1 - its_own[::-1].argmax()]
-        # The planes are known by these two, and most components reach through few.
+        members = label_of == label
+        first, last = inside[members.argmax()], inside[len(inside) - 1 - members[::-1].argmax()]
+        # The first and last voxel give the planes; most components span few of them.
         planes = slice(first // labels[0].size, last // labels[0].size + 1)
         in_planes = labels[planes] == label
         tight = bounding_box(in_planes)
@@ -90,32 +90,32 @@ def components(
         yield wide, part
 
 
-def _moved(box: Box, by: Sequence[int]) -> Box:
+def _moved(box: BoundingBox, by: Sequence[int]) -> BoundingBox:
     z, y, x = (slice(side.start + step, side.stop + step) for side, step in zip(box, by, strict=True))
     return z, y, x
 
 
 def air_outside_hu(grid: CoarseGrid, outside: np.ndarray) -> float:
-    """What this scanner gives for air: the median around the patient, −1000 where the picture shows none."""
+    """This scanner's value of air: the median around the patient, −1000 where the image shows none."""
     hu = grid.hu[outside & (grid.hu < _SURELY_AIR_HU)]
     return float(np.median(hu)) if hu.size > 0.001 * grid.hu.size else _AIR_HU
 
 
 def _leak(grid: CoarseGrid, part: np.ndarray, threshold_hu: float) -> float:
-    """The share of the voxels beside the part, plane by plane, that are hardly denser than it: there it goes on."""
+    """Fraction of the voxels beside the part, plane by plane, below the threshold: there it has no wall."""
     beside = grid.hu[dilation(part, SQUARE) & ~part & grid.measured]
     return float((beside < threshold_hu).mean()) if beside.size else 0.0
 
 
 def _wall(grid: CoarseGrid, part: np.ndarray) -> float:
-    """The share of tissue in a ring around the part, plane by plane."""
+    """Fraction of tissue in a ring around the part, plane by plane."""
     inner, outer = (dilation(part, disk(radius_mm, grid.spacing_mm[1:])) for radius_mm in _RING_MM)
     ring = grid.hu[outer & ~inner & grid.measured]
     return float((ring > _TISSUE_HU).mean()) if ring.size else 0.0
 
 
-def _air_below(air: np.ndarray, box: Box, part: np.ndarray) -> float:
-    """The share of the part's columns below which, towards the feet, there is other air."""
+def _air_below(air: np.ndarray, box: BoundingBox, part: np.ndarray) -> float:
+    """Fraction of the part's columns with other air below them, towards the feet."""
     lowest = box[0].start + part.argmax(axis=0)
     z = np.arange(box[0].stop)[:, None, None]
     below = (air[: box[0].stop, box[1], box[2]] & (z < lowest)).any(axis=0)
@@ -123,16 +123,16 @@ def _air_below(air: np.ndarray, box: Box, part: np.ndarray) -> float:
 
 
 def _with_lumen(grid: CoarseGrid, light: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """With what hangs on it and has mostly tissue around: bronchi that thick slices blur, up to where lung begins."""
+    """Extended by connected gas mostly surrounded by tissue: bronchi blurred by thick slices, up to the lungs."""
     if not found.any():
         return found
     window = _lumen_window(grid)
     tissue = (grid.hu > _TISSUE_HU).view(np.uint8) * np.uint8(255)
     walled = np.stack([cv2.blur(plane, window) > 255 * _LUMEN_WALL for plane in tissue])
     labels = cc3d.connected_components(found | (light & walled), connectivity=26)
-    kept = np.zeros(labels.max() + 1, bool)
-    kept[np.unique(labels[found])] = True
-    grown: np.ndarray = kept[labels]
+    connected = np.zeros(labels.max() + 1, bool)
+    connected[np.unique(labels[found])] = True
+    grown: np.ndarray = connected[labels]
     return grown
 
 

@@ -1,7 +1,6 @@
-"""Enhanced multi-frame CT and MR: one file that holds a whole scan, taken for as many slices as it has frames.
+"""Enhanced multi-frame CT and MR: one file that holds a whole scan, read as one slice per frame.
 
-Where a frame lies, its pixel spacing and its rescaling stand in functional groups, shared by all frames or one a frame:
-DICOM PS3.3, C.7.6.16.
+Position, pixel spacing and rescaling of a frame are in functional groups, shared or per frame: DICOM PS3.3, C.7.6.16.
 """
 
 import warnings
@@ -31,7 +30,7 @@ _GROUPS = (*_PLACES, _TRANSFORMATION, "FrameContentSequence", "MREchoSequence", 
 def read_headers(path: Path) -> list[SliceHeader]:
     """The header of the slice in `path`, or of each frame of an enhanced CT or MR image, in their order.
 
-    Raises NotASliceError as `read_slice_header` does, and where nothing says for each frame where it lies.
+    Raises NotASliceError as `read_slice_header` does, and where frames have no positions.
     """
     try:
         return [read_slice_header(path)]
@@ -41,7 +40,7 @@ def read_headers(path: Path) -> list[SliceHeader]:
             dataset = dcmread(path, stop_before_pixels=True, force=True)
         frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
         if len(frames) != int(dataset.NumberOfFrames):
-            raise NotASliceError(f"{reason}; its frames have no places") from reason
+            raise NotASliceError(f"{reason}; its frames have no positions") from reason
     values = Values(read_elements(path, SLICE_TAGS))
     whole = header_of(path, values, values.integer("Rows", 0), values.integer("Columns", 0))
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
@@ -51,7 +50,7 @@ def read_headers(path: Path) -> list[SliceHeader]:
 
 
 def _merged(shared: Dataset, frame: Dataset) -> Dataset:
-    """All attributes of the functional groups that matter here; what stands with the frame counts."""
+    """All attributes of the functional groups used here; a frame's own override the shared ones."""
     found = Dataset()
     for source in (shared, frame):
         for name in _GROUPS:
@@ -69,7 +68,7 @@ def _frame(whole: SliceHeader, number: int, group: Dataset, several_stacks: bool
         "EchoTime": group.get("EffectiveEchoTime"),
         "ConvolutionKernel": group.get("ConvolutionKernel"),
     }
-    marks = [str(phase.get(name) or mark) for name, mark in zip(PHASE_KEYWORDS, whole.marks, strict=True)]
+    phase_values = [str(phase.get(name) or mark) for name, mark in zip(PHASE_KEYWORDS, whole.phase_values, strict=True)]
     stack = f" stack {group.StackID}" if several_stacks else ""
     return replace(
         whole,
@@ -85,13 +84,13 @@ def _frame(whole: SliceHeader, number: int, group: Dataset, several_stacks: bool
         has_intercept="RescaleIntercept" in group or whole.has_intercept,
         pixels=_pixels(whole, number),
         sop=f"{whole.sop} frame {number + 1}",
-        marks=tuple(marks),
+        phase_values=tuple(phase_values),
         frame=number,
     )
 
 
 def _pixels(whole: SliceHeader, number: int) -> tuple[int, int] | None:
-    """The frame's own bytes; compressed frames are found through `frame`, from where the pixels of all begin."""
+    """(offset, length) of the frame's bytes; for compressed frames those of all frames, indexed by `frame`."""
     if whole.pixels is None or whole.pixels[1] == UNDEFINED:
         return whole.pixels
     length = whole.rows * whole.columns * np.dtype(whole.dtype).itemsize

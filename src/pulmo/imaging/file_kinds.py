@@ -1,4 +1,4 @@
-"""What a file is that is not DICOM, by its first bytes, in words that name the remedy."""
+"""Recognizes files that are not DICOM by their first bytes, for error messages with a remedy."""
 
 _UNPACK = ": unpack it"
 XML = "an XML document"
@@ -17,18 +17,18 @@ _KINDS = (
     (4, b"n+2\0", "a NIfTI volume: give the DICOM files that it was made from"),
     (0, b"NRRD", "an NRRD volume: give the DICOM files that it was made from"),
     (0, b"ObjectType", "a MetaImage header: give the DICOM files that it was made from"),
-    (0, b"\x89PNG", "a PNG picture"),
-    (0, b"\xff\xd8\xff", "a JPEG picture"),
-    (4, b"jP  \r\n\x87\n", "a JPEG 2000 picture"),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (0, b"GIF8", "a GIF picture"),
-    (0, b"II*\0", "a TIFF picture"),
-    (0, b"MM\0*", "a TIFF picture"),
-    (0, b"BM", "a BMP picture"),
+    (0, b"\x89PNG", "a PNG image"),
+    (0, b"\xff\xd8\xff", "a JPEG image"),
+    (4, b"jP  \r\n\x87\n", "a JPEG 2000 image"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (0, b"GIF8", "a GIF image"),
+    (0, b"II*\0", "a TIFF image"),
+    (0, b"MM\0*", "a TIFF image"),
+    (0, b"BM", "a BMP image"),
     (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"%PDF", "a PDF document"),
-    (0, b"\0\x05\x16\x07", "macOS's notes about a file"),
+    (0, b"\0\x05\x16\x07", "a macOS metadata file"),
     (0, b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with `git lfs pull`"),
     (0, b"<!DOCTYPE", "a web page: download the file again"),
     (0, b"<?xml", XML),
@@ -39,8 +39,8 @@ _KINDS = (
 
 
 def not_dicom(head: bytes) -> str:
-    """Words for a file that begins with `head` and is no DICOM file; 400 bytes are enough."""
+    """The description of a file that begins with `head` and is not DICOM; 400 bytes are enough."""
     if not head:
-        return "not a DICOM file, but an empty one"
+        return "not a DICOM file, but an empty file"
     kind = next((kind for offset, magic, kind in _KINDS if head.startswith(magic, offset)), "")
     return f"not a DICOM file, but {kind}" if kind else "not a DICOM file"

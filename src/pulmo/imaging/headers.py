@@ -1,4 +1,4 @@
-"""What a folder's headers say, one row a file: the tags of the OSIC report's Figure 8, no pixel touched."""
+"""Header tags of all DICOM files in a folder, one row per file: the tags of the OSIC report's Figure 8."""
 
 import warnings
 from pathlib import Path
@@ -33,16 +33,16 @@ _NUMBERS = ("DS", "IS", "US", "US or SS")
 
 
 def header_table(folder: Path) -> pd.DataFrame:
-    """One row a DICOM file below `folder`, by path; a column a tag of META_KEYWORDS and KEYWORDS, and `file`.
+    """One row per DICOM file below `folder`, by path; a column per tag of META_KEYWORDS and KEYWORDS, and `file`.
 
-    Numbers are numbers (missing ones NaN), all else text (missing ones empty). A tag of fixed multiplicity has a
-    column for each value (`PixelSpacing_1`, `_2`); of others only the first number counts. A value that breaks the
-    standard is shown as it is. Files that are not DICOM, or cannot be read, have no row. Raises ScanError if none is.
+    Numbers are floats (missing: NaN), all else text (missing: empty). A tag of fixed multiplicity has a column for each
+    value (`PixelSpacing_1`, `_2`); of others only the first number is kept. A value that violates the standard is kept
+    as text. Files that are not DICOM, or cannot be read, have no row. Raises ScanError if no file is DICOM.
     """
     rows = []
     for path in files_below(folder):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about values that break the standard
+            warnings.simplefilter("ignore")  # about values that violate the standard
             try:
                 read_elements(path, frozenset())
                 row = _row(dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(KEYWORDS)))
@@ -73,7 +73,7 @@ def _row(dataset: Dataset) -> dict[str, str | float]:
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:
-    """As pydicom converts it; the text in the file where it cannot."""
+    """The value as pydicom converts it; the raw text where it cannot."""
     try:
         return dataset.get(keyword)
     except Exception:  # a damaged type or value leads pydicom to raise anything

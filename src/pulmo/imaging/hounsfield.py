@@ -1,4 +1,4 @@
-"""Stored values → Hounsfield units (HU): −1000 is air, 0 water; what the scanner did not measure is PADDING_HU."""
+"""Stored values → Hounsfield units (HU): −1000 is air, 0 water; padding is PADDING_HU."""
 
 import math
 
@@ -10,19 +10,19 @@ from pulmo.imaging.stored_bits import stored_range
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 PADDING_HU = -2048
-"""Stands where nothing was measured (outside the scanner's circle): below every HU, so that it never counts as air."""
+"""Marks padding (outside the reconstruction circle): below every HU, so that it never counts as air."""
 
 _FAR_BELOW_AIR_HU = -1200
 _THINNEST_TISSUE_HU = -900
 _INT16_HOLDS = 28_000
-"""An intercept below this leaves the clipped stored values, too, within int16."""
+"""With a smaller intercept the clipped stored values fit into int16, too."""
 
 
 def to_hounsfield(stored: np.ndarray, header: SliceHeader) -> np.ndarray:
     """HU = slope × stored + intercept, int16 (rows, columns), clipped to −1024…3071, padding marked PADDING_HU.
 
-    Padding is what the header declares, unless that is some tissue's value (0 with intercept 0 would be all water),
-    and whatever lies far below air: files exist whose tag says −2000 and whose fill is −3024.
+    Padding is what the header declares, unless that is the value of some tissue (0 with intercept 0 would be all
+    water), and every value far below air: files exist with PixelPaddingValue −2000 and a fill of −3024.
     """
     padding = _padding(stored, header)
     if header.slope == 1.0 and header.intercept.is_integer() and stored.dtype.kind in "iu":
@@ -36,7 +36,7 @@ def to_hounsfield(stored: np.ndarray, header: SliceHeader) -> np.ndarray:
 
 
 def _padding(stored: np.ndarray, header: SliceHeader) -> np.ndarray | None:
-    """Where nothing was measured; None for nowhere."""
+    """The mask of padding, bool; None if there is none."""
     limit = (_FAR_BELOW_AIR_HU - header.intercept) / header.slope
     below: np.ndarray = stored < math.ceil(limit) if header.slope > 0 else stored > math.floor(limit)
     declared = _declared(header)
@@ -48,9 +48,9 @@ def _padding(stored: np.ndarray, header: SliceHeader) -> np.ndarray | None:
 
 
 def _declared(header: SliceHeader) -> tuple[int, int] | None:
-    """The header's padding, if it is neither tissue nor so far below air that it needs no declaring.
+    """The header's padding, if it is neither the value of a tissue nor far below air, which counts as padding anyway.
 
-    What Bits Stored cannot hold is no tissue, whatever it would be in HU.
+    Values outside the range of Bits Stored are padding whatever they would be in HU.
     """
     if header.padding is None:
         return None
@@ -62,7 +62,7 @@ def _declared(header: SliceHeader) -> tuple[int, int] | None:
 
 
 def _shifted(stored: np.ndarray, intercept: int) -> np.ndarray:
-    """Slope 1, as nearly every scanner writes it: clipped before it is shifted, so that int16 never overflows."""
+    """Slope 1, as in nearly all files: clipped before it is shifted, so that int16 never overflows."""
     limits = np.iinfo(stored.dtype)
     low = min(max(LOWEST_HU - intercept, limits.min), limits.max)
     high = min(max(HIGHEST_HU - intercept, limits.min), limits.max)
@@ -73,10 +73,10 @@ def _shifted(stored: np.ndarray, intercept: int) -> np.ndarray:
 
 
 def constant_frame(hu: np.ndarray) -> np.ndarray:
-    """Pixels that hold one and the same value in every slice and hang together with a corner, bool (rows, columns).
+    """Pixels of one constant value in every slice, connected to a corner: bool (rows, columns).
 
-    Noise spares no measured pixel, so this is filling that no header declares: the corners outside the scanner's
-    circle, or the frame of a picture that was pasted into a larger one. All four corners must hold the value.
+    Every measured pixel has noise, so this is padding that no header declares: the corners outside the reconstruction
+    circle, or the frame of an image pasted into a larger one. All four corners must have the value.
     """
     value = hu[0, 0, 0]
     constant = np.full(hu.shape[1:], True)

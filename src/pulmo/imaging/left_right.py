@@ -1,4 +1,4 @@
-"""Which lung is which: left and right told apart, and separated where they touch."""
+"""Labels left and right lung, and separates them where they touch."""
 
 from functools import reduce
 
@@ -11,17 +11,17 @@ from pulmo.imaging.morphology import disk, erosion
 
 LEFT, RIGHT = 1, 2
 _SECOND_LUNG = 0.15
-"""The smaller lung holds at least this share of the larger."""
+"""Smallest volume of the smaller lung, as a fraction of the larger."""
 _BOTH_SIDES = 0.3
-"""A part with more than this share on either side of the midline is two lungs."""
+"""A component with more than this fraction on either side of the midline is two lungs."""
 _DEEPEST_EROSION_MM = 12.0
 
 
 def left_and_right(grid: CoarseGrid, lungs: np.ndarray, midline: float) -> np.ndarray:
     """Lungs, bool → uint8, LEFT or RIGHT in the patient's sense (upright axes of the grid).
 
-    `midline` is the body's middle along x, in voxels. Parts that already lie apart are told by their centre; one
-    part on both sides is eroded until it falls in two, and every voxel goes to the nearest of those.
+    `midline` is the body's middle along x, in voxels. Separate components are labelled by their centre; a component on
+    both sides is eroded until it splits in two, and every voxel gets the label of the nearest of those.
     """
     labels, count = cc3d.connected_components(lungs, connectivity=6, return_N=True)
     sides = np.zeros(lungs.shape, np.uint8)
@@ -41,7 +41,7 @@ def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
     share_right = np.average(x < midline, weights=profile)
     seeds = _two_cores(grid, part) if 0.1 < share_right < 0.9 else None
     if seeds is None:
-        # One lung lies where most of it lies; two that no erosion parts are cut along the midline.
+        # One lung is labelled by its centre; two that erosion does not separate are divided at the midline.
         two = _BOTH_SIDES < share_right < 1 - _BOTH_SIDES
         place = np.broadcast_to(x, part.shape) if two else np.full(part.shape, np.average(x, weights=profile))
         return np.where(place >= midline, np.uint8(LEFT), np.uint8(RIGHT))
@@ -51,7 +51,7 @@ def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
 
 
 def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
-    """LEFT and RIGHT seeds where erosion parts the two lungs; None if it never does."""
+    """LEFT and RIGHT seeds where erosion separates the two lungs; None if it never does."""
     in_plane = grid.spacing_mm[1:]
     for radius_mm in np.arange(min(in_plane), _DEEPEST_EROSION_MM, min(in_plane)):
         core = erosion(part, disk(float(radius_mm), in_plane))
@@ -70,7 +70,7 @@ def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
 
 
 def labelled_window(labels: np.ndarray, sides: int = LEFT | RIGHT) -> tuple[slice, slice]:
-    """Rows and columns around the lungs in labels (slices, rows, columns), or around one: most of a picture is not."""
+    """Rows and columns of the bounding box of the lungs, or of one, in labels (slices, rows, columns)."""
     used = reduce(np.bitwise_or, labels) & sides
     rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
     return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else (slice(0), slice(0))

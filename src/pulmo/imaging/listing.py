@@ -1,4 +1,4 @@
-"""Which series lie below a folder, and which of them are no scans: from one header each and from names."""
+"""Lists the series below a folder, and flags localizers and X-rays: from one header each and from names."""
 
 import re
 from collections.abc import Sequence
@@ -14,31 +14,31 @@ from pulmo.imaging.slices import SLICE_TAGS, Values, modality_of
 _KEYWORDS = ("SeriesDescription", "ProtocolName", "ImageType", "PatientID", "SeriesInstanceUID")
 _WANTED = SLICE_TAGS | {tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS}
 UNKNOWN = "unknown"
-_OVERVIEW = re.compile(r"scout|locali[sz]er|topogram|scanogram|surview|survey|tripilot|plane[ _-]?loc", re.IGNORECASE)
+_LOCALIZER = re.compile(r"scout|locali[sz]er|topogram|scanogram|surview|survey|tripilot|plane[ _-]?loc", re.IGNORECASE)
 _X_RAY = re.compile(r"x-?ray|radiograph|chest[ _-]?(pa|ap|lat)\b", re.IGNORECASE)
 _X_RAY_MODALITIES = ("CR", "DX", "DR", "RF", "XA", "MG")
 
 
 class SeriesFolder(NamedTuple):
-    """A folder that holds files directly, as its first DICOM picture tells of it.
+    """A folder that holds files directly, described by the header of its first DICOM image.
 
     Attributes:
-        folder: where.
+        folder: its path.
         modality: CT, MR …, or UNKNOWN; empty where no file is DICOM.
         patient: PatientID, may be empty.
         series: SeriesInstanceUID, may be empty.
-        overview: why it is no scan, in words; empty for one.
+        exclusion: why it is not a volume (a localizer, an X-ray); empty for a volume.
     """
 
     folder: Path
     modality: str
     patient: str
     series: str
-    overview: str
+    exclusion: str
 
 
 def list_series(folder: Path) -> list[SeriesFolder]:
-    """Every folder at or below `folder` that holds files, by path, links followed; of hidden files nothing is said."""
+    """Every folder at or below `folder` that holds files, by path, links followed; hidden files are ignored."""
     found = []
     for place, entries in folders_below(folder):
         files = [place / entry.name for entry in entries if not entry.name.startswith(".")]
@@ -48,7 +48,7 @@ def list_series(folder: Path) -> list[SeriesFolder]:
 
 
 def _described(folder: Path, files: Sequence[Path]) -> SeriesFolder:
-    """By the first picture; by the first DICOM file if there is none (a report, an index)."""
+    """By the first image; by the first DICOM file if there is none (a report, an index)."""
     first: Values | None = None
     for path in files:
         try:
@@ -64,17 +64,17 @@ def _described(folder: Path, files: Sequence[Path]) -> SeriesFolder:
     text = {keyword: first.text(keyword) for keyword in _KEYWORDS}
     modality = modality_of(first)[0] or UNKNOWN
     names = (text["SeriesDescription"], text["ProtocolName"], folder.name)
-    overview = _overview(modality, text["ImageType"], names)
-    return SeriesFolder(folder, modality, text["PatientID"], text["SeriesInstanceUID"], overview)
+    exclusion = _exclusion(modality, text["ImageType"], names)
+    return SeriesFolder(folder, modality, text["PatientID"], text["SeriesInstanceUID"], exclusion)
 
 
-def _overview(modality: str, image_type: str, names: tuple[str, ...]) -> str:
-    """Series taken to plan a scan, or beside it: they have the scan's patient and study, but are no volume."""
+def _exclusion(modality: str, image_type: str, names: tuple[str, ...]) -> str:
+    """Why a series is not a volume, empty if it is: localizers and X-rays share the scan's patient and study."""
     if modality in _X_RAY_MODALITIES:
         return f"an X-ray ({modality})"
     if "LOCALIZER" in image_type:
         return "a localizer"
-    for pattern, kind in ((_OVERVIEW, "a scout or survey"), (_X_RAY, "an X-ray")):
+    for pattern, kind in ((_LOCALIZER, "a scout or survey"), (_X_RAY, "an X-ray")):
         named = next((name for name in names if pattern.search(name)), None)
         if named is not None:
             return f"{kind} ({named})"

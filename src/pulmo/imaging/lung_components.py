@@ -1,4 +1,4 @@
-"""Which components of air are lungs: on the coarse grid, upright."""
+"""Selects the components of air that are lungs, on the coarse grid, axes upright."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from pulmo.imaging.morphology import SQUARE, between, bounding_box, dilation, di
 from pulmo.imaging.spine import spine_position
 
 LUNG_BELOW_HU = -350
-"""Half way between soft tissue (+50) and the mean of lungs with fibrosis (−750), so that blurred edges neither gain nor
-lose. Healthy lungs (−850) gain 1 % by it on real scans; at −400 fibrotic ones of known litres lose 2.5 %."""
+"""Midway between soft tissue (+50) and the mean of lungs with fibrosis (−750), so that blurred edges neither gain nor
+lose volume. Healthy lungs (−850) gain 1 % on real scans; at −400 fibrotic phantoms of known volume lose 2.5 %."""
 _GAS_BELOW_HU = -955
 """A component whose median is lower holds gas, not lung: even emphysema keeps vessels and walls."""
 _ENCLOSED_SHARE = 0.5
@@ -22,10 +22,10 @@ _SMALLEST_LITRES, _SMALLEST_SHARE = 0.03, 0.05
 
 @dataclass(frozen=True)
 class SegmentationParameters:
-    """How lungs are told from the rest: air lies below `threshold_hu`; tissue is closed by `closing_mm` first.
+    """Parameters of one segmentation attempt: air is below `threshold_hu`; tissue is first closed by `closing_mm`.
 
-    With `enclosed_only` air that does not lie between tissue is no lung; a little of one cut by the field of view goes
-    with it.
+    With `enclosed_only` air that is not between tissue is excluded, with a little of a lung that the field of view
+    truncates.
     """
 
     threshold_hu: float
@@ -34,15 +34,15 @@ class SegmentationParameters:
 
 
 class ChestAir(NamedTuple):
-    """What holds for a scan whatever the attempt; all bool arrays lie on the grid, upright.
+    """Air and gas of a scan, shared by all attempts; bool arrays on the grid, axes upright.
 
     Attributes:
         grid: the scan, coarse.
         enclosed: between thick tissue from front to back or from side to side, as lungs and gut are.
-        surrounded: in both ways; air between arm and body is not.
-        gas: that part of the enclosed air which has a wall of its own: airways and gut.
-        spine: (y, x) in voxels, None where no bone is seen.
-        air_hu: what this scanner gives for air.
+        surrounded: in both directions; air between arm and body is not.
+        gas: the part of the enclosed air with a wall of its own: airways and gut.
+        spine: (y, x) in voxels, None where no bone was found.
+        air_hu: this scanner's value of air.
     """
 
     grid: CoarseGrid
@@ -53,7 +53,7 @@ class ChestAir(NamedTuple):
     air_hu: float
 
     def within(self, box: tuple[slice, slice, slice]) -> "ChestAir":
-        """A part of it, for work that needs no more."""
+        """The part inside a box."""
         _, y, x = box
         return ChestAir(
             grid=self.grid.within(box),
@@ -66,9 +66,9 @@ class ChestAir(NamedTuple):
 
 
 def find_chest_air(grid: CoarseGrid) -> ChestAir:
-    """Where air lies between tissue, and which of it is gas."""
+    """Finds air between tissue, and the gas in it that is not lung."""
     air = grid.measured & (grid.hu < LUNG_BELOW_HU)
-    # A table's shell is too thin to enclose what lies on it. A lung that the field of view cuts in front still lies
+    # A table's shell is too thin to enclose what lies on it. A lung truncated in front by the field of view is still
     # between ribs and heart.
     tissue = opening(grid.measured & ~air, SQUARE)
     front_and_back, both_sides = between(tissue, 1), between(tissue, 2)
@@ -82,9 +82,8 @@ def find_chest_air(grid: CoarseGrid) -> ChestAir:
 def find_lungs(chest: ChestAir, parameters: SegmentationParameters) -> tuple[np.ndarray, np.ndarray]:
     """Lungs uint8 (0, LEFT, RIGHT) and all other air, bool; both on the grid, upright.
 
-    A lung is a component of air, without gas that has a wall of its own, that lies between thick tissue and meets the
-    border nowhere or with lung (where the field of view cuts it). So air outside, the foam of a table, airways and gut
-    are left out.
+    A lung is a component of air without gas, enclosed by thick tissue, that does not touch the border of the field of
+    view with anything lighter than lung. This excludes air outside, the foam of a table, airways and gut.
     """
     grid = chest.grid
     air = grid.measured & (grid.hu < parameters.threshold_hu)
@@ -116,7 +115,7 @@ def _lungs_among(grid: CoarseGrid, candidates: np.ndarray, enclosed: np.ndarray)
 
 
 def _large(grid: CoarseGrid, lungs: np.ndarray) -> np.ndarray:
-    """Without components small beside the largest."""
+    """Without components much smaller than the largest."""
     parts = list(components(lungs, grid, _SMALLEST_LITRES))
     sizes = [np.count_nonzero(part) for _, part in parts]
     kept = np.zeros(lungs.shape, bool)

@@ -1,7 +1,7 @@
-"""The smooth outer contour of the lungs: disease below the pleura is as dense as the chest wall, and left out by HU.
+"""The smooth outer contour of the lungs, with dense disease at the pleura that a threshold in HU excludes.
 
-A rolling ball along the inside of the ribs bridges it (Armato et al., Radiographics 1999; 19: 1303). Litres and
-densities of air are taken without it; shares of ground glass and consolidation within it.
+A rolling ball along the inside of the ribs bridges it (Armato et al., Radiographics 1999; 19: 1303). Volumes and mean
+densities exclude it; the fractions of ground glass and consolidation include it.
 """
 
 import cv2
@@ -16,15 +16,15 @@ from pulmo.imaging.volume import Volume
 
 _BALL_MM = 15.0
 _DENSEST_HU = 150
-"""Denser is bone, or a vessel full of contrast medium."""
+"""Denser voxels are bone or contrast medium."""
 _RAYS = 360
 _RAY_WIDTH = 3
-"""In degrees to either side."""
+"""Degrees to either side."""
 _NEIGHBOURS = (np.arange(_RAYS)[:, None] + np.arange(-_RAY_WIDTH, _RAY_WIDTH + 1)) % _RAYS
 
 
 def outer_contour(volume: Volume, labels: np.ndarray) -> np.ndarray:
-    """`LungMask.labels` with the disease at their outer edge, to a coarse voxel: uint8 (slices, rows, columns)."""
+    """`LungMask.labels` extended to the outer contour, accurate to a coarse voxel: uint8 (slices, rows, columns)."""
     grid = downsample(volume)
     edge = grid.as_volume(edge_of_lungs(find_chest_air(grid), grid.sampled(labels)))
     contour = labels.copy()
@@ -37,10 +37,10 @@ def outer_contour(volume: Volume, labels: np.ndarray) -> np.ndarray:
 
 
 def edge_of_lungs(chest: ChestAir, small: np.ndarray) -> np.ndarray:
-    """What the contour adds, uint8 labels; `small` are those of the lungs; both on the grid, upright.
+    """Tissue that the contour adds, uint8 labels; `small` are the lungs' labels; both on the grid, axes upright.
 
-    A ball that rolls along each lung's plane closes it; of that only tissue counts which lies further out, seen from
-    the middle of the chest, than some lung: so hilum and heart stay outside.
+    Each lung is closed by a disc, plane by plane; added tissue counts only where lung lies between it and the middle of
+    the chest, which excludes hilum and heart.
     """
     edge = np.zeros_like(small)
     if not small.any():
@@ -71,7 +71,7 @@ def edge_histogram(chest: ChestAir, edge: np.ndarray) -> np.ndarray:
 
 
 def _closed(lung: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Closing as if nothing lay beyond the plane's edge."""
+    """Morphological closing, zero-padded at the plane's edge."""
     y, x = kernel.shape
     padded = cv2.copyMakeBorder(lung, y, y, x, x, cv2.BORDER_CONSTANT, value=0)
     closed: np.ndarray = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)[y:-y, x:-x]
@@ -81,7 +81,7 @@ def _closed(lung: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def _rays(
     shape: tuple[int, ...], spacing_mm: tuple[float, float], middle_y: float, middle_x: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The direction from the middle, in whole degrees, and the distance in mm, of each place of a plane."""
+    """Direction from the middle, in whole degrees, and distance in mm, of each pixel of a plane."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     down, right = (y - middle_y) * spacing_mm[0], (x - middle_x) * spacing_mm[1]
     degrees = np.degrees(np.arctan2(down, right)) % _RAYS
@@ -89,7 +89,7 @@ def _rays(
 
 
 def _nearest(ray: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """How near the lung comes to the middle in each direction, or a few degrees beside it, (360,)."""
+    """Smallest distance of the lung from the middle in each direction, or a few degrees beside it, (360,)."""
     nearest = np.full(_RAYS, np.inf)
     np.minimum.at(nearest, ray, distance)
     return np.asarray(nearest[_NEIGHBOURS].min(axis=1))

@@ -1,4 +1,4 @@
-"""Pictures of a scan for two-dimensional networks: axial slices of the lungs alone, in one scale for all patients."""
+"""Input of two-dimensional networks: axial slices of the masked lungs, at one pixel size for all patients."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from pulmo.imaging.volume import Volume
 
 
 class SliceFormat(NamedTuple):
-    """`slices` of a scan, squares of `pixels` a side that show `field_mm`, about the lungs' centre."""
+    """`slices` of `pixels` × `pixels`, covering `field_mm` × `field_mm` around the lungs' centre."""
 
     slices: int
     pixels: int
@@ -19,19 +19,19 @@ class SliceFormat(NamedTuple):
 
 
 def lung_slices(volume: Volume, labels: np.ndarray, wanted: SliceFormat) -> np.ndarray:
-    """Slices that stand for equal shares of the lungs' volume, so that their mean is about the lungs' mean.
+    """Slices that represent equal fractions of the lungs' volume, so that their mean is about the lungs' mean.
 
-    What is not lung becomes −1024, air: a few hundred patients are too few to learn that it does not matter. Shrunk
-    pixels are means over the native ones.
+    Everything outside the lungs is set to −1024, air: a few hundred patients are too few to learn to ignore it.
+    Downsampled pixels are means over the native ones.
 
     Args:
         volume: the scan.
         labels: its lungs, as `LungMask.labels`; some voxel is labelled.
-        wanted: how many, and how large.
+        wanted: number and size of the slices.
 
     Returns:
-        int16 HU (slices, pixels, pixels) in the order of the lungs, rows to the patient's back, columns to the left. A
-        scan of fewer slices shows some twice.
+        int16 HU (slices, pixels, pixels) in the scan's order, rows to the patient's back, columns to the left. A scan
+        of fewer slices has some twice.
     """
     litres = np.count_nonzero(labels, axis=(1, 2)) * volume.voxel_litres
     middle_of_slice = (np.cumsum(litres) - litres / 2) / litres.sum()
@@ -46,7 +46,7 @@ def lung_slices(volume: Volume, labels: np.ndarray, wanted: SliceFormat) -> np.n
 
 
 def _scaled(box: np.ndarray, spacing_mm: tuple[float, float], wanted: SliceFormat) -> np.ndarray:
-    """The box around the lungs with pixels of the wanted size, to within rounding of its sides."""
+    """The box around the lungs resized to the requested pixel size, to within rounding of its sides."""
     scale = wanted.pixels / wanted.field_mm
     rows, columns = (max(1, round(side * mm * scale)) for side, mm in zip(box.shape, spacing_mm, strict=True))
     shrinks = rows < box.shape[0]
@@ -54,19 +54,19 @@ def _scaled(box: np.ndarray, spacing_mm: tuple[float, float], wanted: SliceForma
     return small
 
 
-def _centred(picture: np.ndarray, pixels: int) -> np.ndarray:
-    """The picture in the middle of a square, cut where it is larger."""
+def _centred(image: np.ndarray, pixels: int) -> np.ndarray:
+    """The image centred in a square, cropped where it is larger."""
     framed = np.full((pixels, pixels), LOWEST_HU, np.int16)
     source, target = [], []
-    for length in picture.shape:
-        kept = min(length, pixels)
-        source.append(slice((length - kept) // 2, (length - kept) // 2 + kept))
-        target.append(slice((pixels - kept) // 2, (pixels - kept) // 2 + kept))
-    framed[tuple(target)] = picture[tuple(source)]
+    for length in image.shape:
+        overlap = min(length, pixels)
+        source.append(slice((length - overlap) // 2, (length - overlap) // 2 + overlap))
+        target.append(slice((pixels - overlap) // 2, (pixels - overlap) // 2 + overlap))
+    framed[tuple(target)] = image[tuple(source)]
     return framed
 
 
-def _upright(picture: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Turned so that a patient on the stomach looks as on the back: y runs to the back, x to the left."""
-    flips = tuple(slice(None, None, -1 if directions[axis, way] < 0 else 1) for axis, way in ((1, 1), (2, 0)))
-    return np.ascontiguousarray(picture[flips])
+def _upright(image: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Flipped so that prone patients appear supine: y runs to the back, x to the left."""
+    flips = tuple(slice(None, None, -1 if directions[axis, world] < 0 else 1) for axis, world in ((1, 1), (2, 0)))
+    return np.ascontiguousarray(image[flips])

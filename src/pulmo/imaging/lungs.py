@@ -1,4 +1,4 @@
-"""Where the lungs are: left and right, without windpipe, bowel, table and the air outside."""
+"""Lung segmentation in chest CT: left and right, without trachea, bowel, table and the air outside."""
 
 from dataclasses import dataclass, replace
 
@@ -15,15 +15,15 @@ from pulmo.imaging.volume import Volume
 
 _AIR_HU = -700
 _SHORTEST_MM = 80.0
-"""Less of a chest than this shows no lungs whole, and no other part of the body either."""
+"""Shorter scans cannot cover the lungs."""
 
 ATTEMPTS = (
     SegmentationParameters(threshold_hu=LUNG_BELOW_HU),
     SegmentationParameters(threshold_hu=LUNG_BELOW_HU, closing_mm=4, enclosed_only=True),
     SegmentationParameters(threshold_hu=-550, closing_mm=4, enclosed_only=True),
 )
-"""Tried in turn until the mask has no fault. Closing the tissue shuts the holes that join the lungs to the air outside
-(streaks from a pacemaker); so does leaving out what is not enclosed, where gaps between slices join them."""
+"""Tried in turn until the mask has no fault. Closing the tissue removes holes that connect the lungs to the air outside
+(streaks from a pacemaker); so does excluding air that is not enclosed, where gaps between slices connect them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LungMask:
     """`labels` uint8 (slices, rows, columns), as the volume: 0 outside, LEFT 1 and RIGHT 2 in the patient's sense.
 
     `edge_litres` (4096,) are litres at each HU from −1024 to 3071 of the tissue between the mask and the lungs' smooth
-    outer contour, None where that was not looked for: see `lung_contour`.
+    outer contour, None where that was not computed: see `lung_contour`.
     """
 
     labels: np.ndarray
@@ -40,9 +40,9 @@ class LungMask:
 
 
 def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
-    """The lungs of a chest CT; vessels and nodules inside them belong to them if `fill_structures`.
+    """The lungs of a chest CT; vessels and nodules inside them are included if `fill_structures`.
 
-    Found on a coarse grid, then outlined voxel by voxel. Raises ScanError if there are no lungs in the scan.
+    Found on a coarse grid, then refined voxel by voxel. Raises ScanError if there are no lungs in the scan.
     """
     grid = downsample(volume)
     chest = find_chest_air(grid)
@@ -68,14 +68,14 @@ def estimate_lung_litres(volume: Volume) -> float:
 
 
 def _no_lungs(volume: Volume) -> Fault:
-    """What is likely of a scan without lungs: other values than HU, too short a part of the body, or another part."""
-    least = int(volume.hu.min(where=volume.hu > PADDING_HU, initial=HIGHEST_HU))
+    """The likely reason: values that are not HU, too short a scan, or another part of the body."""
+    lowest = int(volume.hu.min(where=volume.hu > PADDING_HU, initial=HIGHEST_HU))
     covered_mm = float(volume.extents_mm.sum())
     what, remedy = "no lungs in this scan", "Give a chest CT that shows them; this may be a head or an abdomen"
-    if least > _AIR_HU:
-        what += f": nothing in it is as light as air, its least value is {least}"
-        remedy = "Look at its RescaleSlope and RescaleIntercept: these may be no Hounsfield units"
+    if lowest > _AIR_HU:
+        what += f": its lowest value is {lowest}, far above air"
+        remedy = "Check its RescaleSlope and RescaleIntercept: these may not be Hounsfield units"
     elif covered_mm < _SHORTEST_MM:
         what += f", which covers {covered_mm:.0f} mm"
-        remedy = "Give the whole chest; if it is there, look at the slices' positions"
+        remedy = "Give the whole chest; if it is there, check the slices' positions"
     return Fault(volume.source, what, remedy)

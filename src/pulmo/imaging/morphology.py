@@ -1,15 +1,15 @@
-"""Binary morphology in two dimensions, plane by plane: slices lie too far apart for kernels in three dimensions."""
+"""Binary morphology in two dimensions, plane by plane: slices are too far apart for three-dimensional kernels."""
 
 import cv2
 import numpy as np
 
-Box = tuple[slice, slice, slice]
+BoundingBox = tuple[slice, slice, slice]
 
 SQUARE = np.ones((3, 3), np.uint8)
 
 
 def disk(radius_mm: float, spacing_mm: tuple[float, float]) -> np.ndarray:
-    """An elliptic kernel, uint8, of a radius in millimetres; pixels (rows, columns) may be unequal."""
+    """A disc-shaped kernel, uint8, of a radius in millimetres; pixels (rows, columns) need not be square."""
     reach_y, reach_x = (max(0, int(radius_mm / spacing + 0.5)) for spacing in spacing_mm)
     y, x = np.ogrid[-reach_y : reach_y + 1, -reach_x : reach_x + 1]
     inside: np.ndarray = (y * spacing_mm[0]) ** 2 + (x * spacing_mm[1]) ** 2 <= (radius_mm + 1e-6) ** 2
@@ -23,19 +23,19 @@ def dilation(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def erosion(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Erosion of a bool mask (planes, rows, columns); beyond the edge is nothing."""
+    """Erosion of a bool mask (planes, rows, columns), zero-padded at the edge."""
     return _as_mask(
         [cv2.erode(plane, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) for plane in _planes(mask)]
     )
 
 
 def opening(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Opening of a bool mask: what the kernel fits into. Beyond the edge the mask goes on."""
+    """Opening of a bool mask (planes, rows, columns), replicated at the edge."""
     return _as_mask([cv2.morphologyEx(plane, cv2.MORPH_OPEN, kernel) for plane in _planes(mask)])
 
 
 def between(mask: np.ndarray, axis: int) -> np.ndarray:
-    """Where the bool mask lies on both sides along an axis."""
+    """Positions with the bool mask on both sides along an axis."""
     length = mask.shape[axis]
     first = mask.argmax(axis=axis, keepdims=True).astype(np.int16)
     behind = (length - np.flip(mask, axis).argmax(axis=axis, keepdims=True)).astype(np.int16)
@@ -45,16 +45,16 @@ def between(mask: np.ndarray, axis: int) -> np.ndarray:
     return both
 
 
-def bounding_box(mask: np.ndarray) -> Box:
-    """Around what a bool mask (planes, rows, columns) holds; empty for nothing."""
+def bounding_box(mask: np.ndarray) -> BoundingBox:
+    """The bounding box of a bool mask (planes, rows, columns); empty for an empty mask."""
     flat = mask.any(axis=0)
     used = [np.flatnonzero(line) for line in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
     z, y, x = (slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(0, 0) for line in used)
     return z, y, x
 
 
-def widened(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
-    """A box with so many more rows and columns on either side, as far as the planes reach."""
+def widened(box: BoundingBox, margin: int, shape: tuple[int, ...]) -> BoundingBox:
+    """A box with `margin` more rows and columns on either side, clipped to `shape`."""
     y, x = (
         slice(max(0, side.start - margin), min(length, side.stop + margin))
         for side, length in zip(box[1:], shape[1:], strict=True)

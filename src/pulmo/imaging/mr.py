@@ -1,4 +1,4 @@
-"""MR series, whose numbers have no unit: read, and brought to one scale scan by scan."""
+"""MR series, whose intensities have no unit: reading, and normalization per scan."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pulmo.imaging.placing import slice_normal
 from pulmo.imaging.series import find_slices, longest, stacks
 
 BODY = 500
-"""What the body's median becomes: a scan's scale is its gain, which says nothing about the tissue."""
+"""The body's median after normalization: the scale of a scan is the receiver's gain, not a property of tissue."""
 BRIGHTEST = 2000
 
 
@@ -33,7 +33,7 @@ class MrVolume:
 def read_mr(folder: Path) -> MrVolume:
     """The longest MR series in `folder`.
 
-    Raises ScanError for: no DICOM, not MR, several patients, pixels cut short or undecodable, nothing but zeros.
+    Raises ScanError for: no DICOM, not MR, several patients, truncated or undecodable pixels, all pixels zero.
     """
     headers, left_out = find_slices(folder, "MR")
     stack = longest(stacks(headers))
@@ -55,15 +55,15 @@ def read_mr(folder: Path) -> MrVolume:
 
 
 def mr_volume(volume: MrVolume, size: Size) -> np.ndarray:
-    """The whole scan as a network sees it, by area means: int16 (slices, rows, columns, 1), from 0 to BRIGHTEST, the
+    """The whole scan as network input, resampled by area: int16 (slices, rows, columns, 1), from 0 to BRIGHTEST, the
     body's median at BODY."""
-    shrunk = area_mean(volume.intensity, edges_between(volume.positions_mm), size)
-    scaled = np.clip(shrunk * (BODY / body_median(shrunk)), 0, BRIGHTEST)
+    small = area_mean(volume.intensity, edges_between(volume.positions_mm), size)
+    scaled = np.clip(small * (BODY / body_median(small)), 0, BRIGHTEST)
     return upright(np.rint(scaled).astype(np.int16)[..., None], volume.directions)
 
 
 def body_median(intensity: np.ndarray) -> float:
-    """The median of what is brighter than Otsu's threshold between body and background (any shape, some not 0)."""
+    """The median above Otsu's threshold between body and background; `intensity` of any shape, not all 0."""
     grey = np.clip(intensity * (255 / float(np.quantile(intensity, 0.99) or intensity.max())), 0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(grey.ravel(), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return float(np.median(intensity[grey > threshold]))

@@ -1,11 +1,11 @@
-"""Hounsfield units → network input, done while training and never stored: int16 is smaller and packs better."""
+"""Hounsfield units → network input, computed while training: stored int16 is smaller and compresses better."""
 
 import numpy as np
 
 LOWEST_HU, HIGHEST_HU = -1000.0, 400.0
-"""Air and the beginning of bone (the tutorial's, and LUNA16's, bounds): beyond, nothing is said about lungs."""
+"""Air and the lower end of bone (the tutorial's, and LUNA16's, bounds)."""
 MEAN = 0.25
-"""The mean of normalised LUNA16 scans, by the tutorial. One for all: HU are calibrated, a mean of each scan is not."""
+"""The mean of normalised LUNA16 scans, by the tutorial; the same for all scans, as HU are calibrated."""
 
 
 def normalised(hu: np.ndarray) -> np.ndarray:

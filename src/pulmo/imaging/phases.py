@@ -1,10 +1,10 @@
-"""Which slices of a series belong to one pass of the scanner, and which to another phase at the same places.
+"""Splits the slices of a series into phases: passes of the scanner over the same positions.
 
-One SeriesInstanceUID may hold several phases (before and after contrast, in and out of breath, reconstructed twice).
-No tag tells them apart everywhere: AcquisitionNumber is one for all, one a phase, or one a slice, and a head whose
-gantry tilts has 21 of them in one stack of 28. So each tag that may tell phases apart is asked in turn, and believed
-only if the parts that it makes are what phases are: they cover the same places, and each goes through the patient by
-itself. A phase mixed with another would still look like a scan, therefore what cannot be told apart is a fault.
+One SeriesInstanceUID may hold several phases (before and after contrast, inspiration and expiration, two
+reconstructions). No tag separates them in all files: AcquisitionNumber may be constant, one per phase, or one per
+slice, and a head scanned with a tilted gantry has 21 in one stack of 28. So each candidate tag is tried in turn, and
+accepted only if its groups are plausible phases: they cover the same positions, and each is a complete pass. A mixture
+of phases would still look like a scan, so phases that cannot be separated are an error.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,131 +17,133 @@ from pulmo.errors import Fault, ScanError
 from pulmo.imaging.placing import along_normal
 from pulmo.imaging.slices import PHASE_KEYWORDS, SliceHeader
 
-_SAME_PLACE = 0.05
-"""Slices nearer to each other than this share of the usual step lie at one place."""
+_SAME_POSITION = 0.05
+"""Slices closer to each other than this fraction of the median step are at one position."""
 _MANY = 3
-"""Slices a value, on average, from which on a tag names phases; below, it counts slices or rotations."""
+"""With this many slices per value, on average, a tag names phases; with fewer it counts slices or rotations."""
 _SHARED = 0.5
-"""Parts that share less than this of the shorter one follow each other: they are one stack."""
+"""Parts that overlap by less than this fraction of the shorter one are consecutive: one stack."""
 _FEW = 0.2
-"""A phase may have two slices at this share of its places: files stored twice."""
+"""A phase may have two slices at this fraction of its positions: files stored twice."""
 _DOUBLED = 0.5
-"""If more than this share of all places hold several slices, these are phases, not files stored twice."""
+"""If more than this fraction of all positions has several slices, these are phases, not files stored twice."""
 _WIDER = 1.5
-"""A phase woven into another has at least so many times the step of both together, and no longer gap of its own."""
+"""An interleaved phase has at least this multiple of the combined step, and no gap above this multiple of it."""
 
 
 class Phase(NamedTuple):
-    """Slices of one phase; `told_by` is what tells it from the others, in words, empty if it is alone."""
+    """Slices of one phase; `phase_label` is the tag and value that separate it from others, empty without others."""
 
     slices: list[SliceHeader]
-    told_by: str
+    phase_label: str
 
 
-class _Mark(NamedTuple):
-    """A tag that may tell phases apart: its name, its text in a header, and whether it is asked only where several
-    slices lie at one place: pictures of one pass may be made in any order, and lie in any folder."""
+class _Tag(NamedTuple):
+    """A tag that may separate phases: its name, its text in a header, and whether it is used only at shared positions.
+
+    Images of one pass may be written in any order, and into any folder.
+    """
 
     name: str
     text: Callable[[SliceHeader], str]
-    only_at_one_place: bool
+    only_at_one_position: bool
 
 
-def _mark(index: int, name: str) -> _Mark:
-    return _Mark(name, lambda header: header.marks[index], name == "ContentTime")
+def _tag_of(index: int, name: str) -> _Tag:
+    return _Tag(name, lambda header: header.phase_values[index], name == "ContentTime")
 
 
 _NAMES = dict(zip(PHASE_KEYWORDS, range(len(PHASE_KEYWORDS)), strict=True))
-_MARKS = (
-    _mark(_NAMES["TemporalPositionIdentifier"], "TemporalPositionIdentifier"),
-    _Mark("AcquisitionNumber", lambda header: header.acquisition, False),
-    *(_mark(index, name) for name, index in _NAMES.items() if name != "TemporalPositionIdentifier"),
-    _Mark("folder", lambda header: str(header.path.parent), True),
-    _Mark("InstanceNumber", lambda header: str(header.instance), False),
+_TAGS = (
+    _tag_of(_NAMES["TemporalPositionIdentifier"], "TemporalPositionIdentifier"),
+    _Tag("AcquisitionNumber", lambda header: header.acquisition, False),
+    *(_tag_of(index, name) for name, index in _NAMES.items() if name != "TemporalPositionIdentifier"),
+    _Tag("folder", lambda header: str(header.path.parent), True),
+    _Tag("InstanceNumber", lambda header: str(header.instance), False),
 )
 _COUNTERS = ("AcquisitionTime", "SeriesTime", "ContentTime", "folder", "InstanceNumber")
-"""These follow the work of a scanner, and name phases only by the order of slices; an MR scanner takes those of one
-stack in any order."""
+"""These count up during a scan, and separate phases only by the order of slices; an MR scanner acquires the slices of
+one stack in any order."""
 
 
 def phases(slices: Sequence[SliceHeader]) -> list[Phase]:
-    """Slices of one series, size and orientation, all with a position → one list a phase.
+    """Slices of one series, size and orientation, all with a position → one list per phase.
 
-    Raises ScanError if several slices lie at most places, and nothing says which belong together.
+    Raises ScanError if several slices are at most positions, and no tag separates them.
     """
-    return _told_apart(list(slices), _MARKS, "")
+    return _split(list(slices), _TAGS, "")
 
 
-def places(positions_mm: np.ndarray) -> np.ndarray:
-    """Which place each slice lies at, counted along the normal, (slices,) int."""
+def position_indices(positions_mm: np.ndarray) -> np.ndarray:
+    """The index of each slice's position, counted along the normal, (slices,) int."""
     order = np.argsort(positions_mm, kind="stable")
     steps = np.diff(positions_mm[order])
-    usual = float(np.median(steps[steps > 1e-3])) if (steps > 1e-3).any() else 0.0
+    step = float(np.median(steps[steps > 1e-3])) if (steps > 1e-3).any() else 0.0
     numbers = np.empty(len(order), np.int64)
-    numbers[order] = np.concatenate([[0], np.cumsum(steps > _SAME_PLACE * usual)])
+    numbers[order] = np.concatenate([[0], np.cumsum(steps > _SAME_POSITION * step)])
     return numbers
 
 
-class _Lie(NamedTuple):
-    """Where slices lie: positions along the normal, (slices,) mm, and the number of each slice's place."""
+class _Located(NamedTuple):
+    """Slices' positions along the normal, (slices,) mm, and the index of each among the distinct positions."""
 
     positions_mm: np.ndarray
-    place: np.ndarray
+    position: np.ndarray
 
     @property
-    def places(self) -> int:
-        """How many there are."""
-        return int(self.place.max()) + 1
+    def distinct(self) -> int:
+        """Number of distinct positions."""
+        return int(self.position.max()) + 1
 
     @property
-    def at_one_place(self) -> bool:
-        """Whether several slices lie at any."""
-        return self.places < len(self.place)
+    def any_shared(self) -> bool:
+        """Whether several slices are at any position."""
+        return self.distinct < len(self.position)
 
 
-def _told_apart(slices: list[SliceHeader], marks: Sequence[_Mark], told_by: str) -> list[Phase]:
+def _split(slices: list[SliceHeader], phase_values: Sequence[_Tag], phase_label: str) -> list[Phase]:
     positions = along_normal(slices)
-    lie = _Lie(positions, places(positions))
-    for index, mark in enumerate(marks):
-        texts = [mark.text(header) for header in slices]
-        if len(set(texts)) < 2 or not (lie.at_one_place or _asked(mark, slices)):
+    located = _Located(positions, position_indices(positions))
+    for index, tag in enumerate(phase_values):
+        texts = [tag.text(header) for header in slices]
+        if len(set(texts)) < 2 or not (located.any_shared or _applies(tag, slices)):
             continue
-        parts = _parts(mark, texts, [header.instance for header in slices], lie)
+        parts = _parts(tag, texts, [header.instance for header in slices], located)
         if len(parts) > 1:
-            rest = marks[index + 1 :]
+            rest = phase_values[index + 1 :]
             return [
                 phase
                 for part in parts
-                for phase in _told_apart([slices[n] for n in part], rest, _said(mark.name, [texts[n] for n in part]))
+                for phase in _split([slices[n] for n in part], rest, _describe(tag.name, [texts[n] for n in part]))
             ]
-    return _by_turns(slices, lie, told_by) if lie.at_one_place else [Phase(slices, told_by)]
+    return _by_order(slices, located, phase_label) if located.any_shared else [Phase(slices, phase_label)]
 
 
-def _asked(mark: _Mark, slices: Sequence[SliceHeader]) -> bool:
-    """Whether a tag is asked though no two slices lie at one place."""
-    return not mark.only_at_one_place and (slices[0].modality == "CT" or mark.name not in _COUNTERS)
+def _applies(tag: _Tag, slices: Sequence[SliceHeader]) -> bool:
+    """Whether a tag is tried although no two slices are at one position."""
+    return not tag.only_at_one_position and (slices[0].modality == "CT" or tag.name not in _COUNTERS)
 
 
-def _parts(mark: _Mark, texts: Sequence[str], instances: Sequence[int], lie: _Lie) -> list[list[int]]:
-    """Indices of slices by what a tag says, if it tells phases apart; else all in one part."""
+def _parts(tag: _Tag, texts: Sequence[str], instances: Sequence[int], located: _Located) -> list[list[int]]:
+    """Indices of slices by the tag's values, if it separates phases; else all in one part."""
     everything = [list(range(len(texts)))]
     number = _numbers(texts)
     order = sorted(everything[0], key=lambda n: (number[n], instances[n]))
-    steps = np.diff(lie.place[order])
+    steps = np.diff(located.position[order])
     if (steps >= 0).all() or (steps <= 0).all():
         return everything  # one pass
     groups = [list(group) for _, group in groupby(order, key=lambda n: number[n])]
-    if mark.name == "InstanceNumber" and len(groups) < len(texts):
-        return everything  # it begins anew somewhere, and is no order
-    names_phases = mark.name not in _COUNTERS and len(texts) >= _MANY * len(groups)
-    parts = _passes(groups, lie)
-    if len(parts) == 1 or _follow_each_other(parts, lie):
+    if tag.name == "InstanceNumber" and len(groups) < len(texts):
+        return everything  # numbering restarts somewhere, so it gives no order
+    names_phases = tag.name not in _COUNTERS and len(texts) >= _MANY * len(groups)
+    parts = _passes(groups, located)
+    if len(parts) == 1 or _follow_each_other(parts, located):
         return everything
-    return parts if names_phases or _believable(parts, lie) else everything
+    return parts if names_phases or _plausible(parts, located) else everything
 
 
 def _numbers(texts: Sequence[str]) -> list[float]:
-    """What sorts as the texts mean: by number if all that are not empty are numbers (10 after 9), else by text."""
+    """Sort keys of the texts: numeric if all that are not empty are numbers (10 after 9), else by text."""
     try:
         return [float(text) if text else -np.inf for text in texts]
     except ValueError:
@@ -149,39 +151,39 @@ def _numbers(texts: Sequence[str]) -> list[float]:
         return [rank[text] for text in texts]
 
 
-def _passes(groups: Sequence[list[int]], lie: _Lie) -> list[list[int]]:
-    """Groups of slices in an order → parts that each go through the patient one way.
+def _passes(groups: Sequence[list[int]], located: _Located) -> list[list[int]]:
+    """Ordered groups of slices → parts that each pass through the patient in one direction.
 
-    A group goes on with a part if it follows it in its direction, or lies at the place where it ended. Where the
-    scanner turns back, the last place is the first of the next part too.
+    A group continues a part if it follows it in its direction, or is at the position where it ended. Where the
+    direction reverses, slices at the last position belong to the next part.
     """
     found: list[list[int]] = [list(groups[0])]
     staying: list[int] = []
-    start, end = _range(groups[0], lie)
-    way = 0
+    start, end = _range(groups[0], located)
+    direction = 0
     for group in groups[1:]:
-        low, high = _range(group, lie)
-        up = way >= 0 and _follows(low, high, start, end)
-        down = way <= 0 and _follows(-high, -low, -end, -start)
-        if set(lie.place[group].tolist()) == {lie.place[found[-1][-1]]}:
+        low, high = _range(group, located)
+        up = direction >= 0 and _follows(low, high, start, end)
+        down = direction <= 0 and _follows(-high, -low, -end, -start)
+        if set(located.position[group].tolist()) == {located.position[found[-1][-1]]}:
             staying += group
         elif up or down:
-            way = 1 if up else -1
+            direction = 1 if up else -1
             staying = []
             start, end = min(start, low), max(end, high)
         else:
             if staying:
                 del found[-1][-len(staying) :]
             found.append(staying)
-            start, end = _range([*staying, *group], lie)
-            way, staying = 0, []
+            start, end = _range([*staying, *group], located)
+            direction, staying = 0, []
         found[-1] += group
     return found
 
 
-def _follow_each_other(parts: Sequence[list[int]], lie: _Lie) -> bool:
-    """Whether all parts make one stack, each beginning about where another ends."""
-    (start, end), *others = sorted(_range(part, lie) for part in parts)
+def _follow_each_other(parts: Sequence[list[int]], located: _Located) -> bool:
+    """Whether all parts form one stack, each beginning about where another ends."""
+    (start, end), *others = sorted(_range(part, located) for part in parts)
     for low, high in others:
         if not _follows(low, high, start, end):
             return False
@@ -189,64 +191,64 @@ def _follow_each_other(parts: Sequence[list[int]], lie: _Lie) -> bool:
     return True
 
 
-def _range(part: list[int], lie: _Lie) -> tuple[float, float]:
-    return float(lie.positions_mm[part].min()), float(lie.positions_mm[part].max())
+def _range(part: list[int], located: _Located) -> tuple[float, float]:
+    return float(located.positions_mm[part].min()), float(located.positions_mm[part].max())
 
 
 def _follows(low: float, high: float, start: float, end: float) -> bool:
-    """Two parts may share a few slices where they meet, but not half of the shorter one."""
+    """Whether a part begins after another, overlapping by less than half of the shorter one."""
     shared = end - low
     return low > end or (low > start and shared < _SHARED * min(high - low, end - start))
 
 
-def _believable(parts: Sequence[list[int]], lie: _Lie) -> bool:
-    """Whether parts in the order of a counter are phases, not what any order of one stack's slices would make.
+def _plausible(parts: Sequence[list[int]], located: _Located) -> bool:
+    """Whether parts in the order of a counter are phases, and not an arbitrary split of one stack.
 
-    Where several slices lie at one place there are no more phases than slices, and each has one slice at nearly each of
-    its places. Where none do, phases are woven into each other: each must be as even as a scan is, with longer steps
-    than all of them together.
+    Where positions are shared, there are no more phases than slices at a position, and each phase has one slice at
+    nearly all of its positions. Where none are shared, phases are interleaved: each must be evenly spaced, with longer
+    steps than all of them combined.
     """
     if min(map(len, parts)) < _MANY:
         return False
-    if lie.at_one_place:
-        doubled = max(1 - len(set(lie.place[part].tolist())) / len(part) for part in parts)
-        return len(parts) <= int(np.max(np.bincount(lie.place))) and doubled <= _FEW
-    together = float(np.median(np.diff(np.sort(lie.positions_mm))))
-    steps = [np.diff(np.sort(lie.positions_mm[part])) for part in parts]
-    usual = [float(np.median(step)) for step in steps]
+    if located.any_shared:
+        doubled = max(1 - len(set(located.position[part].tolist())) / len(part) for part in parts)
+        return len(parts) <= int(np.max(np.bincount(located.position))) and doubled <= _FEW
+    combined = float(np.median(np.diff(np.sort(located.positions_mm))))
+    steps = [np.diff(np.sort(located.positions_mm[part])) for part in parts]
+    medians = [float(np.median(step)) for step in steps]
     return all(
-        step >= _WIDER * together and all_steps.max() <= _WIDER * step
-        for step, all_steps in zip(usual, steps, strict=True)
+        step >= _WIDER * combined and all_steps.max() <= _WIDER * step
+        for step, all_steps in zip(medians, steps, strict=True)
     )
 
 
-def _by_turns(slices: list[SliceHeader], lie: _Lie, told_by: str) -> list[Phase]:
-    """Where no tag tells slices at one place apart: the first of each, the second …, if they were counted so.
+def _by_order(slices: list[SliceHeader], located: _Located, phase_label: str) -> list[Phase]:
+    """Splits slices at shared positions by their order at each position, if instance numbers follow it.
 
-    A few slices at one place are files stored twice, and stay together.
+    A few shared positions are files stored twice, which stay together.
     """
-    count, place = lie.places, lie.place
+    count, position = located.distinct, located.position
     extra = len(slices) - count
     if extra <= _DOUBLED * count:
-        return [Phase(slices, told_by)]
+        return [Phase(slices, phase_label)]
     order = sorted(range(len(slices)), key=lambda n: (slices[n].instance, slices[n].path))
-    in_turn = place[order]
+    in_turn = position[order]
     if 1 + int(np.count_nonzero(np.diff(in_turn))) != count:
-        most = int(np.max(np.bincount(place)))
+        most = int(np.max(np.bincount(position)))
         what = (
-            f"up to {most} slices lie at each of {count} places, and neither acquisition, time nor number says which "
-            "of them belong together"
+            f"up to {most} slices are at each of {count} positions, and neither acquisition, time nor number separates "
+            "the phases"
         )
         raise ScanError(Fault(str(slices[0].path.parent), what, "Give the folder of one phase"))
-    turns: dict[int, list[SliceHeader]] = {}
-    for _, group in groupby(order, key=lambda n: place[n]):
-        for turn, index in enumerate(group):
-            turns.setdefault(turn, []).append(slices[index])
-    return [Phase(part, f"number {turn + 1} of the slices at each place") for turn, part in turns.items()]
+    ranked: dict[int, list[SliceHeader]] = {}
+    for _, group in groupby(order, key=lambda n: position[n]):
+        for rank, index in enumerate(group):
+            ranked.setdefault(rank, []).append(slices[index])
+    return [Phase(part, f"number {rank + 1} of the slices at each position") for rank, part in ranked.items()]
 
 
-def _said(name: str, texts: Sequence[str]) -> str:
-    """The values of a part: `AcquisitionNumber 2`, `InstanceNumber 15–28`."""
+def _describe(name: str, texts: Sequence[str]) -> str:
+    """Tag and values of a part: `AcquisitionNumber 2`, `InstanceNumber 15–28`."""
     number = _numbers(texts)
     first, last = (texts[int(pick(number))] or "missing" for pick in (np.argmin, np.argmax))
     return f"{name} {first}" if first == last else f"{name} {first}–{last}"

@@ -1,4 +1,4 @@
-"""A slice's pixels as its file stores them, whatever the compression."""
+"""Reads a slice's stored pixel values, compressed or not."""
 
 import struct
 import warnings
@@ -14,15 +14,15 @@ from pulmo.imaging.dicom_parser import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED, 
 from pulmo.imaging.slices import SliceHeader
 from pulmo.imaging.stored_bits import stored_values
 
-_ONE_AT_A_TIME = Lock()
-"""For what silences warnings: in Python, that is a setting of the whole process."""
+_WARNINGS_LOCK = Lock()
+"""Guards `warnings.catch_warnings`, which changes the whole process."""
 
 
 def read_pixels(header: SliceHeader) -> np.ndarray:
-    """One slice's stored values, (rows, columns), before any rescaling; bits that are not the pixel's do not count.
+    """One slice's stored values, (rows, columns), before rescaling; bits outside BitsStored are removed.
 
-    Raises ScanError if the file cannot be read, the pixels are cut short or more than the header tells, BitsStored,
-    HighBit and BitsAllocated contradict each other, or no decoder here can undo the compression.
+    Raises ScanError if the file cannot be read, the pixels are truncated or more than the header declares, BitsStored,
+    HighBit and BitsAllocated are inconsistent, or the compression cannot be decoded.
     """
     if not 1 <= header.bits_stored <= header.bits_allocated:
         what = f"BitsStored is {header.bits_stored}, BitsAllocated {header.bits_allocated}"
@@ -48,7 +48,7 @@ def _pixels(header: SliceHeader) -> np.ndarray:
     if header.is_native:
         return _native(header)
     if header.is_encapsulated:
-        from pulmo.imaging.decoders import decode  # only compressed scans need it
+        from pulmo.imaging.decoders import decode  # imported for compressed scans only
 
         return decode(_frame(header), header)
     return _by_pydicom(header)
@@ -60,34 +60,34 @@ def _native(header: SliceHeader) -> np.ndarray:
     needed = _needed(header)
     there = header.path.stat().st_size - offset
     if there < needed:
-        raise _cut_short(header.path, f"{max(there, 0):,} of {needed:,} bytes")
+        raise _truncated(header.path, f"{max(there, 0):,} of {needed:,} bytes")
     return _values(np.fromfile(header.path, np.uint8, needed, offset=offset), header)
 
 
 def _needed(header: SliceHeader) -> int:
-    """Bytes of a picture that is not compressed. Words are whole where 8-bit pixels lie in them."""
+    """Bytes of an uncompressed image, rounded up to whole words where 8-bit pixels are stored in them."""
     count = header.rows * header.columns * np.dtype(header.dtype).itemsize
     return count + count % 2 if header.swapped else count
 
 
 def _check_length(header: SliceHeader, length: int) -> None:
-    """Far more bytes than pixels are pixels of another kind: wider, in colour, or compressed."""
+    """Twice as many bytes as needed or more mean other pixels than declared: wider, in colour, or compressed."""
     needed = _needed(header)
     if length < needed:
-        raise _cut_short(header.path, f"{length:,} of {needed:,} bytes")
+        raise _truncated(header.path, f"{length:,} of {needed:,} bytes")
     if length == UNDEFINED:
-        what = f"its pixels are compressed, though its transfer syntax {header.syntax} is of uncompressed ones"
+        what = f"its pixels are compressed, but its transfer syntax {header.syntax} is uncompressed"
         raise ScanError(Fault(str(header.path), what, "Export the series again"))
     if length >= 2 * needed and length > needed + 1:
-        what = f"its pixel data has {length:,} bytes, though {header.rows} × {header.columns} pixels take {needed:,}"
+        what = f"its pixel data has {length:,} bytes, but {header.rows} × {header.columns} pixels take {needed:,}"
         remedy = "Export it again: its BitsAllocated, SamplesPerPixel or NumberOfFrames is wrong"
         raise ScanError(Fault(str(header.path), what, remedy))
 
 
 def _values(data: np.ndarray, header: SliceHeader) -> np.ndarray:
-    """Bytes as they lie in the file → the pixels' values, (rows, columns), in this machine's byte order.
+    """Bytes of the file → pixel values, (rows, columns), in native byte order.
 
-    NumPy 2.0 crashes where foreign integers meet a negative Python number.
+    NumPy 2.0 crashes on non-native integers combined with a negative Python number.
     """
     if header.swapped:
         data = data.view(np.uint16).byteswap().view(np.uint8)[: header.rows * header.columns]
@@ -97,7 +97,7 @@ def _values(data: np.ndarray, header: SliceHeader) -> np.ndarray:
 
 
 def _frame(header: SliceHeader) -> bytes:
-    """The compressed picture: all fragments after the first, which is a table of offsets."""
+    """The compressed image: all fragments after the first, which is the offset table."""
     with header.path.open("rb") as file:
         file.seek((header.pixels or (0, 0))[0])
         if header.frame is not None:
@@ -114,12 +114,12 @@ def _frame(header: SliceHeader) -> bytes:
             break
         fragments.append(data[position : position + length])
         position += length
-    raise _cut_short(header.path, "the end of its compressed picture is missing")
+    raise _truncated(header.path, "the end of its compressed data is missing")
 
 
 def _by_pydicom(header: SliceHeader) -> np.ndarray:
-    """Deflated files and other rarities."""
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
+    """Deflated files and other rare encodings."""
+    with _WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = dcmread(header.path, force=True)
         if header.syntax not in DEFLATED or not header.in_whole_bytes:
@@ -132,5 +132,5 @@ def _by_pydicom(header: SliceHeader) -> np.ndarray:
     return _values(np.frombuffer(data, np.uint8, _needed(header)).copy(), header)
 
 
-def _cut_short(path: Path, how: str) -> ScanError:
-    return ScanError(Fault(str(path), f"its pixel data is cut short: {how}", "Download the file again"))
+def _truncated(path: Path, how: str) -> ScanError:
+    return ScanError(Fault(str(path), f"its pixel data is truncated: {how}", "Download the file again"))

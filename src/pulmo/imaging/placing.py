@@ -1,7 +1,7 @@
-r"""Where each slice of a group lies in the patient: by position, or by what else its header says.
+r"""Positions of slices in the patient: by ImagePositionPatient, else by SliceLocation, else by InstanceNumber.
 
-Real files leave the position or the orientation out, or write zeros. Each step down, from positions to SliceLocation to
-numbers, is named as a repair; where nothing says how far apart the slices are, that is a fault, never a guess.
+Real files may lack position or orientation, or hold zeros. Each fallback is reported as a repair; unknown distances
+between slices are an error, never guessed.
 """
 
 from collections import Counter
@@ -15,17 +15,17 @@ from pulmo.imaging.slices import SliceHeader
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 ALWAYS = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept")
-"""Tags without which no slice can be measured."""
+"""Tags that every slice needs."""
 
 _SAME_MM = 1e-3
 _ALONG_NORMAL = 0.7
 _SQUARE = 0.05
-"""How far directions may be from unit length, and from a right angle: more than rounding ever moves them."""
+"""Tolerance for directions' unit length and right angle, above any rounding."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """Slices that all have a position and an orientation; `needed` are the tags that these come from."""
+    """Slices that all have a position and an orientation; `needed` are the tags used for them."""
 
     slices: tuple[SliceHeader, ...]
     repairs: tuple[str, ...]
@@ -49,10 +49,10 @@ def along_normal(slices: Sequence[SliceHeader]) -> np.ndarray:
 
 
 def oriented(slices: Sequence[SliceHeader]) -> tuple[tuple[SliceHeader, ...], tuple[str, ...]]:
-    """Slices of one series with an orientation each (their own, the others', or axial), and what was mended.
+    """Slices of one series with an orientation each (their own, the others', or axial), and the repairs.
 
-    Raises ScanError for directions that are no right angle, and where axial planes are assumed of slices that do not
-    follow each other from feet to head.
+    Raises ScanError for directions that are not orthogonal, and where axial planes would be assumed but positions do
+    not run from feet to head.
     """
     given = [header for header in slices if any(header.orientation)]
     for header in {header.orientation: header for header in given}.values():
@@ -63,12 +63,12 @@ def oriented(slices: Sequence[SliceHeader]) -> tuple[tuple[SliceHeader, ...], tu
     what = r"ImageOrientationPatient is 0\0\0\0\0\0" if zeros else "no ImageOrientationPatient"
     if given:
         (orientation, _), *_ = Counter(header.orientation for header in given).most_common()
-        repair = f"{what} in {counted(len(slices) - len(given), 'slice')}: that of the other slices taken"
+        repair = f"{what} in {counted(len(slices) - len(given), 'slice')}: that of the other slices used"
     else:
         orientation, repair = AXIAL, f"{what}: axial slices assumed"
         _check_axial(slices, what)
-    turned = (header if any(header.orientation) else replace(header, orientation=orientation) for header in slices)
-    return tuple(turned), (repair,)
+    completed = (header if any(header.orientation) else replace(header, orientation=orientation) for header in slices)
+    return tuple(completed), (repair,)
 
 
 def _check_directions(header: SliceHeader) -> None:
@@ -76,7 +76,7 @@ def _check_directions(header: SliceHeader) -> None:
     lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
     if np.max(np.abs(lengths - 1)) > _SQUARE or abs(row @ column) > _SQUARE:
         shown = "\\".join(f"{value:g}" for value in header.orientation)
-        what = f"ImageOrientationPatient is {shown}: not two directions of length 1 at a right angle"
+        what = f"ImageOrientationPatient is {shown}: not two orthogonal unit vectors"
         raise ScanError(Fault(str(header.path), what, "Correct the tag, or export the series again"))
 
 
@@ -84,15 +84,15 @@ def _check_axial(slices: Sequence[SliceHeader], what: str) -> None:
     positions = np.array([header.position_mm for header in slices if header.position_mm]).reshape(-1, 3)
     extent = np.ptp(positions, axis=0) if len(positions) else np.zeros(3)
     if extent[2] < _ALONG_NORMAL * np.linalg.norm(extent):
-        what = f"{what}, and positions do not follow each other from feet to head, as those of axial slices do"
+        what = f"{what}, and positions do not run from feet to head, as in axial slices"
         raise ScanError(Fault(str(slices[0].path.parent), what, "Export the series again"))
 
 
 def placed(slices: Sequence[SliceHeader]) -> Placed:
-    """Slices with orientations, and without a wrong value of ALWAYS → those with a position: their own, else by
+    """Slices with orientations, and plausible values of ALWAYS → those with a position: their own, else by
     SliceLocation, else by number.
 
-    Raises ScanError where a value that is needed cannot be true, or nothing says where the slices lie.
+    Raises ScanError where a needed value is implausible, or positions cannot be determined.
     """
     given = [header for header in slices if header.position_mm]
     if 2 * len(given) > len(slices) or (given and not _by_location(slices)):
@@ -113,25 +113,25 @@ def placed(slices: Sequence[SliceHeader]) -> Placed:
 
 
 def _contradicted(slices: Sequence[SliceHeader]) -> str:
-    """Why positions cannot be true; empty if they can: slices at one place that say that they lie at several."""
+    """Why positions are implausible, empty if they are not: equal positions with different SliceLocations."""
     positions = along_normal(slices)
     if np.ptp(positions) < _SAME_MM:
         shown = "\\".join(f"{value:g}" for value in slices[0].position_mm)
         return f"ImagePositionPatient is {shown} in all slices"
     order = np.argsort(positions, kind="stable")
-    same_place = np.diff(positions[order]) < _SAME_MM
-    if not same_place.any():
+    same_position = np.diff(positions[order]) < _SAME_MM
+    if not same_position.any():
         return ""
     locations = np.array([np.nan if header.location_mm is None else header.location_mm for header in slices])[order]
-    apart = np.abs(np.diff(locations)) > _SAME_MM  # NaN, not said, is not apart
-    count = int((same_place & apart).sum())
+    apart = np.abs(np.diff(locations)) > _SAME_MM  # missing, NaN, is not apart
+    count = int((same_position & apart).sum())
     return f"{counted(count, 'slice')} at another's ImagePositionPatient, but not at its SliceLocation" if count else ""
 
 
 def _by_location(slices: Sequence[SliceHeader]) -> bool:
-    """Whether all say their SliceLocation, and not all the same."""
+    """Whether all slices have a SliceLocation, and not all the same."""
     if any("SliceLocation" in dict(header.wrong) for header in slices):
-        return True  # to be told as wrong
+        return True  # so that the implausible value is reported
     locations = {header.location_mm for header in slices}
     return None not in locations and len(locations) > 1
 
@@ -143,17 +143,17 @@ def _by_number(slices: Sequence[SliceHeader], why: str) -> Placed:
     for header in slices:
         header.require("InstanceNumber")
     if len({header.instance for header in slices}) < len(slices):
-        raise _nowhere(slices, f"{why}, no SliceLocation, and InstanceNumber is missing or not counted")
-    # Chest CTs are counted from the head down, by nearly every scanner.
+        raise _no_positions(slices, f"{why}, no SliceLocation, and InstanceNumber is missing or not counted")
+    # Nearly all scanners number chest CT slices from the head down.
     moved = tuple(_moved(header, -header.instance * step) for header in slices)
     repair = f"{why}: placed by InstanceNumber, counted from the head, and {tag}, {step:g} mm"
     if tag == "SliceThickness":
-        repair += " (litres are right only if the slices touch each other)"
+        repair += " (volumes are right only for contiguous slices)"
     return Placed(moved, (repair,), (*ALWAYS, "InstanceNumber", tag))
 
 
 def _step(slices: Sequence[SliceHeader], why: str) -> tuple[str, float]:
-    """The distance between slices, and the tag that says it."""
+    """(tag, mm): the distance between slices, and the tag it is from."""
     tags: tuple[tuple[str, Callable[[SliceHeader], float]], ...] = (
         ("SpacingBetweenSlices", lambda header: header.step_mm),
         ("SliceThickness", lambda header: header.thickness_mm),
@@ -164,14 +164,14 @@ def _step(slices: Sequence[SliceHeader], why: str) -> tuple[str, float]:
         steps = {of(header) for header in slices}
         if len(steps - {0.0}) > 1:
             listed = ", ".join(f"{step:g}" for step in sorted(steps))
-            raise _nowhere(slices, f"{why}, no SliceLocation, and {tag} differs ({listed} mm)")
+            raise _no_positions(slices, f"{why}, no SliceLocation, and {tag} differs ({listed} mm)")
         if steps != {0.0}:
             return tag, max(steps)
-    raise _nowhere(slices, f"{why}, no SliceLocation, no SpacingBetweenSlices and no SliceThickness")
+    raise _no_positions(slices, f"{why}, no SliceLocation, no SpacingBetweenSlices and no SliceThickness")
 
 
-def _nowhere(slices: Sequence[SliceHeader], what: str) -> ScanError:
-    what = f"{what}: nothing says where the slices lie"
+def _no_positions(slices: Sequence[SliceHeader], what: str) -> ScanError:
+    what = f"{what}: the slices' positions are unknown"
     return ScanError(Fault(str(slices[0].path.parent), what, "Export the series again, with positions"))
 
 

@@ -1,4 +1,4 @@
-"""Plausibility checks of a lung mask: a verdict with its numbers and its reasons."""
+"""Plausibility checks of a lung mask: a verdict with its measures and reasons."""
 
 from dataclasses import dataclass
 
@@ -8,27 +8,28 @@ import numpy as np
 from pulmo.imaging.downsample import downsample
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import LUNG_BELOW_HU, ChestAir, find_chest_air
-from pulmo.imaging.mask_evidence import Evidence, measure_evidence
+from pulmo.imaging.mask_defects import MaskDefects, measure_defects
 from pulmo.imaging.volume import Volume
 
-_FEWEST_LITRES, _FEWEST_SHARE = 0.15, 0.02
+_MIN_LITRES, _MIN_FRACTION = 0.15, 0.02
 _USUAL_LITRES = (0.8, 10.0)
-_SMALLER_LUNG = 0.15
-_ROUGHEST = 1.6
-_MOST_GAS_LITRES, _MOST_LIGHT_LITRES = 0.004, 0.02
-_MOST_MISSING, _MOST_OPEN_RIM, _MOST_DENSE, _MOST_OUTSIDE = 0.03, 0.03, 0.02, 0.1
-_MOST_AT_ENDS, _MOST_AT_FIELD, _WIDEST_GAP = 0.12, 0.03, 0.05
+_MIN_BALANCE = 0.15
+_MAX_ROUGHNESS = 1.6
+_MAX_GAS_LITRES, _MAX_LIGHT_LITRES = 0.004, 0.02
+_MAX_MISSING, _MAX_OPEN_RIM, _MAX_DENSE, _MAX_OUTSIDE = 0.03, 0.03, 0.02, 0.1
+_MAX_AT_ENDS, _MAX_AT_FIELD, _MAX_GAP = 0.12, 0.03, 0.05
 _VERDICTS = ("unusable", "doubtful", "good")
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What a lung mask looks like.
+    """Quality of a lung mask.
 
-    `share` of the body that is lung, by volume; `balance` the left lung's share of both; `roughness` how often the
-    lungs' area goes up and down along the normal: 1 for up and down once. `pixel_ratio` is background voxels to lung
-    voxels, the OSIC report's criterion: reported, but it says little and decides nothing. `mask_faults` counts the
-    reasons that another mask of the same scan might not give; the others, such as a cut lung, are the scan's.
+    `verdict` is good, doubtful or unusable, `reasons` in words. `share` is the fraction of the body that is lung, by
+    volume; `balance` the left lung's fraction of both; `roughness` the total variation of the lungs' area along the
+    normal, 1 for a single rise and fall. `pixel_ratio` is background voxels to lung voxels, the OSIC report's
+    criterion: reported only, as it depends mostly on the field of view. `mask_faults` counts the reasons that another
+    mask of the same scan might not have; the others, such as a truncated lung, are properties of the scan.
     """
 
     verdict: str
@@ -42,23 +43,23 @@ class Quality:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Higher is better: by the verdict, then by how few faults are the mask's."""
+        """Sort key, higher is better: the verdict, then the number of mask faults."""
         return _VERDICTS.index(self.verdict), -self.mask_faults
 
 
 def _roughness(*areas: np.ndarray) -> float:
-    """All the ways up and down of each lung's area (slices,), over those of going up and down once."""
-    once = sum(2.0 * area.max() for area in areas)
-    return float(sum(np.abs(np.diff(area, prepend=0, append=0)).sum() for area in areas) / once) if once else 0.0
+    """Total variation of each lung's area (slices,), relative to a single rise and fall."""
+    single = sum(2.0 * area.max() for area in areas)
+    return float(sum(np.abs(np.diff(area, prepend=0, append=0)).sum() for area in areas) / single) if single else 0.0
 
 
 def assess_mask(volume: Volume, labels: np.ndarray) -> Quality:
-    """The verdict on any lung mask of the scan, wherever it comes from; `labels` as `LungMask.labels`."""
+    """Assesses any lung mask of the scan; `labels` as `LungMask.labels`."""
     return assess_quality(volume, labels, find_chest_air(downsample(volume)))
 
 
 def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quality:
-    """The verdict on `labels`: good, doubtful (used, but said) or unusable (not lungs)."""
+    """Assesses `labels`: good, doubtful (used, with a warning) or unusable (not lungs)."""
     grid = chest.grid
     left, right = _areas(labels)
     area = left + right
@@ -68,12 +69,12 @@ def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quali
     tissue_litres = np.count_nonzero(grid.measured & (grid.hu > LUNG_BELOW_HU)) * grid.voxel_litres
     share = litres / (litres + tissue_litres) if litres else 0.0
     roughness = _roughness(left, right)
-    # A mask that lies between the coarse grid's samples is far too small for lungs, whatever the evidence.
-    evidence = measure_evidence(volume, labels, area, chest) if grid.sampled(labels).any() else None
-    of_mask = [*_implausible(litres, balance, roughness), *(_mask_faults(evidence) if evidence else ())]
-    of_scan = _scan_limits(evidence) if evidence else []
+    # A mask that falls between the coarse grid's samples is far too small for lungs, whatever its defects.
+    defects = measure_defects(volume, labels, area, chest) if grid.sampled(labels).any() else None
+    of_mask = [*_implausible(litres, balance, roughness), *(_mask_faults(defects) if defects else ())]
+    of_scan = _scan_limits(defects) if defects else []
     verdict = "doubtful" if of_mask or of_scan else "good"
-    if litres < _FEWEST_LITRES or share < _FEWEST_SHARE:
+    if litres < _MIN_LITRES or share < _MIN_FRACTION:
         verdict = "unusable"
         of_mask.append(f"{share:.1%} of the body")
     return Quality(
@@ -99,47 +100,47 @@ def _implausible(litres: float, balance: float, roughness: float) -> list[str]:
     reasons = []
     if not _USUAL_LITRES[0] <= litres <= _USUAL_LITRES[1]:
         reasons.append(f"{litres:.2f} litres")
-    if min(balance, 1 - balance) < _SMALLER_LUNG:
+    if min(balance, 1 - balance) < _MIN_BALANCE:
         reasons.append(f"left lung {balance:.0%} of both")
-    if roughness > _ROUGHEST:
+    if roughness > _MAX_ROUGHNESS:
         reasons.append(f"area uneven along the normal ({roughness:.2f})")
     return reasons
 
 
-def _mask_faults(evidence: Evidence) -> list[str]:
-    """What another attempt may mend."""
+def _mask_faults(defects: MaskDefects) -> list[str]:
+    """Faults that another attempt may not have."""
     reasons = []
-    if evidence.gas_litres > _MOST_GAS_LITRES:
-        reasons.append(f"{1e3 * evidence.gas_litres:.0f} ml of gas in airways or gut")
-    elif evidence.light_litres > _MOST_LIGHT_LITRES:
-        reasons.append(f"{1e3 * evidence.light_litres:.0f} ml as light as air in the lower half")
-    if evidence.missing > _MOST_MISSING:
-        reasons.append(f"{evidence.missing:.0%} more of lung's density beside the mask")
-    if evidence.open_rim > _MOST_OPEN_RIM:
-        reasons.append(f"lung's density goes on behind {evidence.open_rim:.0%} of the border")
-    if evidence.dense > _MOST_DENSE:
-        reasons.append(f"{evidence.dense:.0%} of the mask is solid tissue")
-    if evidence.outside > _MOST_OUTSIDE and evidence.at_field <= _MOST_AT_FIELD:
-        reasons.append(_outside(evidence))
-    if evidence.exchanged:
-        reasons.append("left and right exchanged")
+    if defects.gas_litres > _MAX_GAS_LITRES:
+        reasons.append(f"{1e3 * defects.gas_litres:.0f} ml of gas in airways or gut")
+    elif defects.light_litres > _MAX_LIGHT_LITRES:
+        reasons.append(f"{1e3 * defects.light_litres:.0f} ml as light as air in the lower half")
+    if defects.missing > _MAX_MISSING:
+        reasons.append(f"{defects.missing:.0%} more with the density of lung beside the mask")
+    if defects.open_rim > _MAX_OPEN_RIM:
+        reasons.append(f"density of lung beyond {defects.open_rim:.0%} of the border")
+    if defects.dense > _MAX_DENSE:
+        reasons.append(f"{defects.dense:.0%} of the mask is solid tissue")
+    if defects.outside > _MAX_OUTSIDE and defects.at_field <= _MAX_AT_FIELD:
+        reasons.append(_outside(defects))
+    if defects.swapped:
+        reasons.append("left and right swapped")
     return reasons
 
 
-def _outside(evidence: Evidence) -> str:
-    return f"{evidence.outside:.0%} of the mask is not between tissue"
+def _outside(defects: MaskDefects) -> str:
+    return f"{defects.outside:.0%} of the mask is not between tissue"
 
 
-def _scan_limits(evidence: Evidence) -> list[str]:
-    """What no mask can mend."""
+def _scan_limits(defects: MaskDefects) -> list[str]:
+    """Limits of the scan, the same for every mask."""
     reasons = []
-    if evidence.at_ends > _MOST_AT_ENDS:
-        reasons.append(f"cut by the first or last slice, which shows {evidence.at_ends:.0%} of the largest area")
-    if evidence.at_field > _MOST_AT_FIELD:
-        reasons.append(f"cut by the field of view along {evidence.at_field:.0%} of the border")
-        # The tissue beyond a lung that is cut is not in the picture: no fault of the mask.
-        if evidence.outside > _MOST_OUTSIDE:
-            reasons.append(_outside(evidence))
-    if evidence.gap > _WIDEST_GAP:
-        reasons.append(f"a gap of {evidence.gap:.0%} of the lungs' height")
+    if defects.at_ends > _MAX_AT_ENDS:
+        reasons.append(f"truncated by the first or last slice, which has {defects.at_ends:.0%} of the largest area")
+    if defects.at_field > _MAX_AT_FIELD:
+        reasons.append(f"truncated by the field of view along {defects.at_field:.0%} of the border")
+        # The tissue beyond a truncated lung is outside the image: not a fault of the mask.
+        if defects.outside > _MAX_OUTSIDE:
+            reasons.append(_outside(defects))
+    if defects.gap > _MAX_GAP:
+        reasons.append(f"a gap of {defects.gap:.0%} of the lungs' height")
     return reasons

@@ -1,4 +1,4 @@
-"""A DICOM X-ray → grey levels as a doctor sees them, bones bright, and what its header says of the patient."""
+"""Reads a DICOM X-ray: grey levels with bright bones, and patient data from its header."""
 
 import math
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ _KEYWORDS = (
 _WANTED = SLICE_TAGS | {tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS}
 _BONES_DARK = "MONOCHROME1"
 _UNITS_A_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
-_ROBUST_PERCENT = (0.5, 99.5)
+_PERCENTILES = (0.5, 99.5)
 _WIDEST_WINDOW = 1e9
-"""No stored value lies further out."""
-_PARTS = (4, 4)
+"""Beyond all stored values."""
+_CLAHE_TILES = (4, 4)
 _SAMPLED = 4
-"""Percentiles are taken over every so many-th row and column."""
+"""Row and column step of the sample for percentiles."""
 
 
 class RadiographHeader(NamedTuple):
-    """What an X-ray's header says; None where it does not.
+    """Values of an X-ray's header; None where missing.
 
-    `age_years` is kept however impossible: RSNA's patients are up to 155. `sex` is mostly M or F, `view` PA or AP.
+    `age_years` is not checked: RSNA's reach 155. `sex` is usually M or F, `view` PA or AP.
     `pixel_spacing_mm` is (between rows, between columns).
     """
 
@@ -57,44 +57,44 @@ class Radiograph:
 def read_radiograph(path: Path) -> Radiograph:
     """The X-ray in a DICOM file, of any size, 8 to 16 bits and either photometric interpretation.
 
-    Up to 8 bits are shown as they are. More are shown through the file's window or, if it has none that shows most of
-    the picture, from its darkest to its brightest half per cent.
+    Pixels of up to 8 bits are unchanged. Others are scaled linearly over the file's window or, if more than half of the
+    pixels are outside it, from the 0.5th to the 99.5th percentile.
 
-    Raises ScanError, with the remedy, for a file that is not DICOM, or not one grey picture, whose pixels are cut
-    short or undecodable, or whose rescaling cannot be true.
+    Raises ScanError, with the remedy, for a file that is not DICOM, or not one grey image, whose pixels are truncated
+    or undecodable, or whose rescaling is implausible.
     """
     values, layout = _read(path)
     layout.require("RescaleSlope", "RescaleIntercept")
     stored = read_pixels(layout)
-    grey = stored.astype(np.uint8, copy=False) if _fits(layout) else _shown(stored, layout, values)
+    grey = stored.astype(np.uint8, copy=False) if _is_8_bit(layout) else _windowed(stored, layout, values)
     if values.text("PhotometricInterpretation") == _BONES_DARK:
         grey = ~grey
     return Radiograph(grey, _header(values, layout))
 
 
 def read_radiograph_header(path: Path) -> RadiographHeader:
-    """The header alone. Raises ScanError as `read_radiograph` does, but for the pixels."""
+    """The header alone. Raises ScanError as `read_radiograph` does, except for the pixels."""
     return _header(*_read(path))
 
 
 def resized(grey: np.ndarray, pixels: int) -> np.ndarray:
-    """A picture (rows, columns) of any dtype → (pixels, pixels), each pixel the mean over its area.
+    """An image (rows, columns) of any dtype → (pixels, pixels), each pixel the mean over its area.
 
-    A picture that is not square is squeezed, so that the way back for masks and boxes is one factor a side.
+    The aspect ratio is not kept, so that masks and boxes scale back by one factor per axis.
     """
     method = cv2.INTER_AREA if min(grey.shape) >= pixels else cv2.INTER_LINEAR
     small: np.ndarray = cv2.resize(grey, (pixels, pixels), interpolation=method)
     return small
 
 
-def equalize_clahe(grey: np.ndarray, limit: float) -> np.ndarray:
-    """A picture uint8 (rows, columns) with as much contrast in dark parts as in bright ones.
+def equalize_clahe(grey: np.ndarray, clip_limit: float) -> np.ndarray:
+    """Contrast limited adaptive histogram equalisation (CLAHE) of an image, uint8 (rows, columns).
 
-    Grey levels are spread over each part by its own histogram, whose bars are cut at `limit` times their mean, so that
-    noise is not spread too. Source: Zuiderveld, Graphics Gems IV, 1994: contrast limited adaptive equalisation.
+    Each of 4 × 4 tiles is equalised by its own histogram, clipped at `clip_limit` times the mean count, which limits
+    the amplification of noise. Source: Zuiderveld, Graphics Gems IV, 1994.
     """
-    even: np.ndarray = cv2.createCLAHE(limit, _PARTS).apply(grey)
-    return even
+    equalized: np.ndarray = cv2.createCLAHE(clip_limit, _CLAHE_TILES).apply(grey)
+    return equalized
 
 
 def _read(path: Path) -> tuple[Values, SliceHeader]:
@@ -122,7 +122,7 @@ def _header(values: Values, layout: SliceHeader) -> RadiographHeader:
 
 
 def _years(age: str) -> float | None:
-    """DICOM's own "058Y", "018M", "003W" or "010D", or the plain number that the competitions' files have."""
+    """Years of DICOM's "058Y", "018M", "003W" or "010D", or of the plain number in the competitions' files."""
     number, unit = (age[:-1], age[-1].upper()) if age[-1:].isalpha() else (age, "Y")
     try:
         years = float(number) / _UNITS_A_YEAR[unit]
@@ -131,12 +131,12 @@ def _years(age: str) -> float | None:
     return years if math.isfinite(years) else None
 
 
-def _fits(layout: SliceHeader) -> bool:
+def _is_8_bit(layout: SliceHeader) -> bool:
     return layout.bits_stored <= 8 and np.dtype(layout.dtype).kind == "u"
 
 
-def _shown(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.ndarray:
-    """Stored values (rows, columns) → uint8, linear between two limits; padding is as dark as the darkest."""
+def _windowed(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.ndarray:
+    """Stored values (rows, columns) → uint8, linear between two limits; padding becomes black."""
     layout.require("RescaleSlope", "RescaleIntercept")
     measured = stored.astype(np.float32) * np.float32(layout.slope) + np.float32(layout.intercept)
     sample = measured[::_SAMPLED, ::_SAMPLED]
@@ -144,14 +144,14 @@ def _shown(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.ndarra
         low, high = layout.padding
         sample = sample[~_within(stored[::_SAMPLED, ::_SAMPLED], low, high)]
     limits = _window(values)
-    if limits is None or _hidden(sample, *limits) > 0.5:
-        limits = _robust(sample)
+    if limits is None or _saturated(sample, *limits) > 0.5:
+        limits = _percentile_limits(sample)
     darkest, brightest = limits
     scaled = (measured - np.float32(darkest)) * np.float32(255 / max(brightest - darkest, 1e-6))
     grey: np.ndarray = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     if layout.padding is not None:
-        dark = 255 if values.text("PhotometricInterpretation") == _BONES_DARK else 0
-        grey[_within(stored, *layout.padding)] = dark
+        black = 255 if values.text("PhotometricInterpretation") == _BONES_DARK else 0
+        grey[_within(stored, *layout.padding)] = black
     return grey
 
 
@@ -164,13 +164,13 @@ def _window(values: Values) -> tuple[float, float] | None:
     return centre[0] - 0.5 - half, centre[0] - 0.5 + half
 
 
-def _robust(sample: np.ndarray) -> tuple[float, float]:
-    darkest, brightest = np.percentile(sample, _ROBUST_PERCENT) if sample.size else (0.0, 1.0)
+def _percentile_limits(sample: np.ndarray) -> tuple[float, float]:
+    darkest, brightest = np.percentile(sample, _PERCENTILES) if sample.size else (0.0, 1.0)
     return float(darkest), float(brightest)
 
 
-def _hidden(sample: np.ndarray, darkest: float, brightest: float) -> float:
-    """The share of pixels that a window shows as plain black or white."""
+def _saturated(sample: np.ndarray, darkest: float, brightest: float) -> float:
+    """The fraction of pixels outside a window."""
     return float(np.mean((sample <= darkest) | (sample >= brightest))) if sample.size else 0.0
 
 

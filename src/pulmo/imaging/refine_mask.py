@@ -1,4 +1,4 @@
-"""Coarse lungs → voxels: the outline at full resolution, holes closed, grown by millimetres."""
+"""Refines coarse lungs to full resolution, fills holes, and dilates masks in millimetres."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from pulmo.imaging.volume import Volume
 
 _CLOSING_MM, _CLOSING_PIXEL_MM = 5.0, 2.0
 _LARGEST_HOLE_MM2 = 800.0
-"""Vessels and nodules up to 3 cm are filled; the dome of the diaphragm, which also lies ringed by lung, is not."""
+"""Vessels and nodules up to 3 cm are filled; the dome of the diaphragm, which lung also surrounds, is not."""
 
 
 def refine_mask(
@@ -27,9 +27,9 @@ def refine_mask(
 ) -> np.ndarray:
     """Voxels below the threshold in or beside a coarse lung: uint8 labels (slices, rows, columns).
 
-    `lungs` (0, LEFT, RIGHT) and `other_air` lie on the grid; beside means within a coarse voxel (and what closing
-    took away), but never in other air. With `fill_structures` vessels, nodules and strands of scar belong to the lung
-    around them: gaps up to 10 mm wide are closed, slice by slice and each lung for itself, and larger holes filled.
+    `lungs` (0, LEFT, RIGHT) and `other_air` are on the grid; beside means within a coarse voxel (plus the radius of the
+    closing), but never in other air. With `fill_structures` vessels, nodules and scars are included in the surrounding
+    lung: gaps up to 10 mm wide are closed, slice by slice and lung by lung, and larger holes filled.
     """
     kernel = disk(parameters.closing_mm + 1.5 * max(grid.spacing_mm[1:]), grid.spacing_mm[1:])
     near = np.stack([cv2.dilate(plane, kernel) for plane in lungs])
@@ -56,7 +56,7 @@ def refine_mask(
 
 
 class _Closing(NamedTuple):
-    """Morphological closing of a plane on every so many-th pixel: at full size it would take a second."""
+    """Morphological closing of a plane subsampled to about 2 mm: at full size it would take a second."""
 
     steps: tuple[int, int]
     kernel: np.ndarray
@@ -67,7 +67,7 @@ class _Closing(NamedTuple):
         return cls((rows, columns), disk(_CLOSING_MM, (rows * spacing_mm[0], columns * spacing_mm[1])))
 
     def added_to(self, labels: np.ndarray) -> np.ndarray:
-        """Closed lungs, each for itself, uint8 labels (rows, columns); their half-filled edges are left out."""
+        """Pixels that closing adds to each lung, uint8 labels (rows, columns), without the half-filled edges."""
         rows, columns = self.steps
         small = np.ascontiguousarray(labels[rows // 2 :: rows, columns // 2 :: columns])
         added = np.zeros_like(small)
@@ -89,21 +89,21 @@ def _fill_holes(labels: np.ndarray, largest: float) -> None:
     if hierarchy is None:
         return
     for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True):
-        # The contour of a hole runs through the pixels around it, so that drawing it filled closes it.
+        # The contour of a hole runs through the pixels around it, so drawing it filled closes the hole.
         if parent >= 0 and cv2.contourArea(contour) <= largest:
             (column, row), *_ = contour[:, 0]
             cv2.drawContours(labels, [contour], -1, int(labels[row, column]), cv2.FILLED)
 
 
 def dilate_mm(mask: np.ndarray, volume: Volume, distance_mm: float) -> np.ndarray:
-    """A bool mask (slices, rows, columns) grown by a ball of `distance_mm`, over the true slice positions.
+    """Dilation of a bool mask (slices, rows, columns) by a ball of `distance_mm`, using the true slice positions.
 
-    The tutorial's advice: a mask of air alone misses nodules on the pleura.
+    Recommended by the tutorial: a mask of air alone misses nodules on the pleura.
     """
-    grown = np.zeros(mask.shape, np.uint8)
+    dilated = np.zeros(mask.shape, np.uint8)
     for index, position in enumerate(volume.positions_mm):
         for other in np.flatnonzero(np.abs(volume.positions_mm - position) <= distance_mm):
             height = volume.positions_mm[other] - position
             kernel = disk(float(np.sqrt(distance_mm**2 - height**2)), volume.pixel_spacing_mm)
-            grown[index] |= cv2.dilate(mask[other].view(np.uint8), kernel)
-    return grown.view(bool)
+            dilated[index] |= cv2.dilate(mask[other].view(np.uint8), kernel)
+    return dilated.view(bool)

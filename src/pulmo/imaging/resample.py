@@ -1,4 +1,4 @@
-"""An isotropic copy of a scan, for networks; statistics are taken on native voxels."""
+"""Isotropic resampling of a scan for networks; statistics are computed on native voxels."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from pulmo.imaging.hounsfield import LOWEST_HU
 from pulmo.imaging.volume import Volume
 
 _STRAIGHT = 0.01
-"""Slices shifted by less than this many pixels are not tilted."""
+"""Slices shifted by less than this many pixels are not corrected for tilt."""
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """`hu` int16 (slices, rows, columns) and the spacing really obtained in mm, which rounding keeps from the target.
+    """`hu` int16 (slices, rows, columns) and the actual spacing in mm, which differs from the target by rounding.
 
-    The first slice lies at the volume's first; rows and columns cover the picture from edge to edge.
+    The first slice is at the volume's first; rows and columns cover the image from edge to edge.
     """
 
     hu: np.ndarray
@@ -24,9 +24,9 @@ class Resampled:
 
 
 def resample(volume: Volume, spacing_mm: float = 1.0) -> Resampled:
-    """Linear resampling to cubes of about `spacing_mm`, over true slice positions (gaps and tilt put right).
+    """Linear resampling to cubes of about `spacing_mm`, by true slice positions (gaps and tilt corrected).
 
-    Padding becomes −1024, air. Shrinking by two or more takes means over the pixels, so that nothing is skipped.
+    Padding becomes −1024, air. Downsampling by two or more averages over areas, which avoids aliasing.
     """
     rows, columns = volume.hu.shape[1:]
     y, x = volume.pixel_spacing_mm
@@ -46,20 +46,22 @@ def resample(volume: Volume, spacing_mm: float = 1.0) -> Resampled:
 
 
 class _Planes:
-    """The volume's slices at the new size, tilt put right; the last two are kept, for each serves several heights."""
+    """The volume's slices at the new size, tilt corrected; the last two are cached, as each is used several times."""
 
     def __init__(self, volume: Volume, size: tuple[int, int]) -> None:
         self._volume, self._size = volume, size
-        self._kept: dict[int, np.ndarray] = {}
+        self._cached: dict[int, np.ndarray] = {}
 
     def __getitem__(self, index: int) -> np.ndarray:
-        if index not in self._kept:
-            self._kept = {known: plane for known, plane in self._kept.items() if known == index - 1}
-            self._kept[index] = self._resized(index)
-        return self._kept[index]
+        if index not in self._cached:
+            self._cached = {known: plane for known, plane in self._cached.items() if known == index - 1}
+            self._cached[index] = self._resized(index)
+        return self._cached[index]
 
     def _resized(self, index: int) -> np.ndarray:
-        plane = np.maximum(self._volume.hu[index], np.int16(LOWEST_HU))  # padding would bleed into its neighbours
+        plane = np.maximum(
+            self._volume.hu[index], np.int16(LOWEST_HU)
+        )  # interpolation would spread padding to its neighbours
         middle = self._volume.shear_mm.mean(axis=0)
         down, right = (self._volume.shear_mm[index] - middle) / self._volume.pixel_spacing_mm
         if abs(down) > _STRAIGHT or abs(right) > _STRAIGHT:

@@ -1,4 +1,4 @@
-"""Which files form one scan, in which order, and what had to be mended: from headers alone."""
+"""Groups and sorts the files of a scan by their headers, and lists the repairs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,41 +10,41 @@ import numpy as np
 from pulmo.errors import Fault, ScanError
 from pulmo.files import files_below, printable
 from pulmo.imaging.enhanced import read_headers
-from pulmo.imaging.phases import Phase, phases, places
+from pulmo.imaging.phases import Phase, phases, position_indices
 from pulmo.imaging.placing import ALWAYS, Placed, along_normal, counted, oriented, placed
 from pulmo.imaging.slices import NotASliceError, SliceHeader
 
 _NO_MODALITY = "no modality"
-FEWEST_SLICES = 3
-"""Fewer are no scan."""
+MIN_SLICES = 3
+"""Fewer slices are not a scan."""
 _SAME_DIRECTION = 0.01
 _SAME_SPACING_MM, _SAME_SPACING = 0.005, 0.01
-"""Rounding to two decimals moves a pixel spacing by no more than this; but never by more than a hundredth of itself."""
+"""Rounding to two decimals changes a pixel spacing by at most 0.005 mm; differences above 1 % are not rounding."""
 _GAP = 1.5
-"""A step longer than this many usual ones is a gap."""
+"""A step longer than this multiple of the median is a gap."""
 _FEW = 0.2
-"""If more than this share of all steps were gaps, the spacing changes."""
+"""If more than this fraction of all steps are gaps, the spacing varies."""
 
 
 @dataclass(frozen=True)
 class Stack:
     """Slices of one phase, all of one size and orientation, by position along their common normal.
 
-    `positions_mm` (slices,) rises; `repairs` says in words what was left out or mended. `told_by` is what tells its
-    phase from others of the series, empty if there are none. With a `fault` it cannot be read, and is in no order.
+    `positions_mm` (slices,) rises; `repairs` lists in words what was left out or corrected. `phase_label` separates its
+    phase from others of the series, empty if there are none. A stack with a `fault` cannot be read, and is not sorted.
     """
 
     slices: tuple[SliceHeader, ...]
     positions_mm: np.ndarray
     repairs: tuple[str, ...]
-    told_by: str = ""
+    phase_label: str = ""
     fault: Fault | None = None
 
 
 def find_slices(folder: Path, modality: str = "CT") -> tuple[list[SliceHeader], list[str]]:
-    """Headers of all slices of that modality below `folder`, and in words which files were left out and why.
+    """Headers of all slices of a modality below `folder`, and notes on the files left out and why.
 
-    Raises ScanError if there is no folder, no DICOM file, none of the modality, or more than one patient.
+    Raises ScanError if the folder is missing, has no file of the modality, or holds several patients.
     """
     if not folder.is_dir():
         raise ScanError(Fault(str(folder), "no such folder", "Give the folder that holds one series of DICOM files"))
@@ -71,7 +71,7 @@ def find_slices(folder: Path, modality: str = "CT") -> tuple[list[SliceHeader], 
             found += headers
             _one_patient(folder, found[0], first)
     if not found:
-        raise _nothing(folder, modality, modalities, left_out)
+        raise _no_slices(folder, modality, modalities, left_out)
     return found, left_out
 
 
@@ -86,11 +86,11 @@ def _one_patient(folder: Path, first: SliceHeader, other: SliceHeader) -> None:
         )
 
 
-def _nothing(folder: Path, modality: str, modalities: set[str], left_out: list[str]) -> ScanError:
+def _no_slices(folder: Path, modality: str, modalities: set[str], left_out: list[str]) -> ScanError:
     wanted = "chest CT" if modality == "CT" else modality
     remedy = f"Give the folder that holds one {wanted} series as DICOM files"
     if modalities == {_NO_MODALITY}:
-        what = f"Modality is missing in its images, and neither SOP class nor rescaling says that they are {modality}"
+        what = f"Modality is missing in its images, and neither SOP class nor rescaling identifies them as {modality}"
         remedy = f"Write Modality {modality} into them if they are, or export the series again"
     elif named := modalities - {modality}:
         what = f"holds {', '.join(sorted(named))} images, not {modality}"
@@ -102,10 +102,10 @@ def _nothing(folder: Path, modality: str, modalities: set[str], left_out: list[s
 
 
 def stacks(headers: Sequence[SliceHeader]) -> list[Stack]:
-    """Headers in any order → what can be stacked, longest first.
+    """Headers in any order → stacks, longest first.
 
-    One stack has one series, size, orientation, pixel spacing and phase. A group of which a value cannot be true, or of
-    which nothing says where its slices lie, is a stack with a `fault`.
+    One stack has one series, size, orientation, pixel spacing and phase. A group with an implausible value, or with
+    unknown positions, is a stack with a `fault`.
     """
     files, copies = _without_copies(headers)
     named, grouped = _of_series(files)
@@ -114,14 +114,14 @@ def stacks(headers: Sequence[SliceHeader]) -> list[Stack]:
 
 
 def longest(found: Sequence[Stack]) -> Stack:
-    """The stack with most slices. Raises ScanError if that is one with a fault."""
+    """The stack with most slices. Raises ScanError if it has a fault."""
     if found[0].fault is not None:
         raise ScanError(found[0].fault)
     return found[0]
 
 
 def _without_copies(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    """Each file once, where several hold the same object (SOPInstanceUID) with the same header."""
+    """Headers without duplicate files: same object (SOPInstanceUID) and same header."""
     if len({header.sop for header in headers}) == len(headers):
         return list(headers), ()
     found: dict[SliceHeader, SliceHeader] = {}
@@ -133,13 +133,13 @@ def _without_copies(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], 
 
 
 def _of_series(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    """Headers whose series can be believed: a SeriesInstanceUID a file, or one here and none there, says nothing."""
+    """Headers with a usable series: a SeriesInstanceUID per file, or missing in some files, is replaced."""
     counts = Counter(header.series for header in headers)
     if "" in counts and len(counts) == 2:
         (series,) = set(counts) - {""}
-        repair = f"no SeriesInstanceUID in {counted(counts[''], 'slice')}: that of the others taken"
+        repair = f"no SeriesInstanceUID in {counted(counts[''], 'slice')}: that of the others used"
         return [replace(header, series=series) for header in headers], (repair,)
-    if max(counts.values()) >= FEWEST_SLICES or len(headers) < FEWEST_SLICES:
+    if max(counts.values()) >= MIN_SLICES or len(headers) < MIN_SLICES:
         return list(headers), ()
     repair = f"{len(counts)} SeriesInstanceUIDs in {len(headers)} slices: grouped by SeriesNumber, size and orientation"
     return [replace(header, series=header.series_number) for header in headers], (repair,)
@@ -150,10 +150,10 @@ def _stacked(group: Sequence[SliceHeader], repairs: tuple[str, ...]) -> list[Sta
     try:
         for header in group:
             header.require(*ALWAYS)
-        turned, directions = oriented(group)
+        with_orientation, directions = oriented(group)
     except ScanError as error:
         return [_faulty(group, error)]
-    spaced, spacing = _spaced(turned)
+    spaced, spacing = _spaced(with_orientation)
     found = []
     for alike in _alike(spaced, _same_planes):
         try:
@@ -163,8 +163,8 @@ def _stacked(group: Sequence[SliceHeader], repairs: tuple[str, ...]) -> list[Sta
         except ScanError as error:
             found.append(_faulty(alike, error))
             continue
-        told = (*repairs, *directions, *spacing, *sound.repairs, *rounded, *_noted(sound))
-        found += [_ordered(phase, told) for phase in apart]
+        notes = (*repairs, *directions, *spacing, *sound.repairs, *rounded, *_noted(sound))
+        found += [_ordered(phase, notes) for phase in apart]
     return found
 
 
@@ -173,7 +173,7 @@ def _faulty(slices: Sequence[SliceHeader], error: ScanError) -> Stack:
 
 
 def _noted(sound: Placed) -> list[str]:
-    """What was assumed of slices, and values that cannot be true, but are not needed."""
+    """Notes on assumptions, and on implausible values that are not needed."""
     notes = Counter(note for header in sound.slices for note in header.notes)
     unused = [
         f"{header.path.name}: {what}; it is not needed"
@@ -188,7 +188,7 @@ def _noted(sound: Placed) -> list[str]:
 
 
 def _alike(headers: Iterable[SliceHeader], same: Callable[[SliceHeader, SliceHeader], bool]) -> list[list[SliceHeader]]:
-    """Grouped by what is the same as in each group's first."""
+    """Groups of headers that match the first of their group."""
     groups: list[list[SliceHeader]] = []
     for header in headers:
         for group in groups:
@@ -205,7 +205,7 @@ def _same_series(one: SliceHeader, other: SliceHeader) -> bool:
 
 
 def _same_planes(one: SliceHeader, other: SliceHeader) -> bool:
-    """Orientations and spacings may differ by the rounding of their text."""
+    """Equal up to the rounding of orientations and spacings."""
     return _near(one.orientation, other.orientation, _SAME_DIRECTION) and _near(
         one.pixel_spacing_mm, other.pixel_spacing_mm, _SAME_SPACING_MM, _SAME_SPACING
     )
@@ -218,26 +218,26 @@ def _near(one: tuple[float, ...], other: tuple[float, ...], tolerance: float, sh
 
 
 def _spaced(slices: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    """Slices without a PixelSpacing get that of the others, if there is one."""
+    """Slices without a PixelSpacing get the most common one of the others."""
     counts = Counter(header.pixel_spacing_mm for header in slices)
     missing = counts.pop((), 0)
     if not missing or not counts:
         return list(slices), ()
     (spacing, _), *_ = counts.most_common()
-    repair = f"no PixelSpacing in {counted(missing, 'slice')}: {_shown(spacing)} mm taken, as in the others"
+    repair = f"no PixelSpacing in {counted(missing, 'slice')}: {_shown(spacing)} mm used, as in the others"
     return [header if header.pixel_spacing_mm else replace(header, pixel_spacing_mm=spacing) for header in slices], (
         repair,
     )
 
 
 def _one_spacing(slices: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    """Slices with the one PixelSpacing that several texts mean: the one with most digits."""
+    """Slices with one PixelSpacing, where it is rounded differently: the value with most digits."""
     spacings = Counter(header.pixel_spacing_mm for header in slices)
     if len(spacings) == 1:
         return list(slices), ()
     exact = max(spacings, key=lambda spacing: (len("".join(map(repr, spacing))), spacings[spacing]))
     shown = ", ".join(_shown(spacing) for spacing in sorted(spacings))
-    repair = f"PixelSpacing is rounded in some slices ({shown} mm): {_shown(exact)} mm taken"
+    repair = f"PixelSpacing is rounded in some slices ({shown} mm): {_shown(exact)} mm used"
     return [replace(header, pixel_spacing_mm=exact) for header in slices], (repair,)
 
 
@@ -246,23 +246,23 @@ def _shown(spacing_mm: tuple[float, ...]) -> str:
 
 
 def _ordered(phase: Phase, repairs: tuple[str, ...]) -> Stack:
-    """By position, without duplicates (the first by instance number stays)."""
+    """Slices by position, without duplicates (the first by instance number is kept)."""
     headers = sorted(phase.slices, key=lambda header: (header.instance, header.path))
     positions = along_normal(headers)
     order = np.argsort(positions, kind="stable")
-    begins = np.flatnonzero(np.diff(places(positions)[order], prepend=-1))
+    begins = np.flatnonzero(np.diff(position_indices(positions)[order], prepend=-1))
     keep = np.minimum.reduceat(order, begins)
-    mended = list(repairs)
+    notes = list(repairs)
     if len(keep) < len(order):
-        mended.append(f"{counted(len(order) - len(keep), 'duplicate slice')} left out")
-    if phase.told_by:
-        mended.append(f"one of several phases: {phase.told_by}")
+        notes.append(f"{counted(len(order) - len(keep), 'duplicate slice')} left out")
+    if phase.phase_label:
+        notes.append(f"one of several phases: {phase.phase_label}")
     kept = tuple(headers[index] for index in keep)
-    return Stack(kept, positions[keep], (*mended, *_uneven(positions[keep])), phase.told_by)
+    return Stack(kept, positions[keep], (*notes, *_uneven(positions[keep])), phase.phase_label)
 
 
-def why_apart(other: Stack, chosen: Stack) -> str:
-    """Why a stack of the same folder is not part of the chosen one, in words."""
+def exclusion_reason(other: Stack, chosen: Stack) -> str:
+    """Why a stack of the same folder is not part of the chosen one."""
     one, two = other.slices[0], chosen.slices[0]
     if other.fault is not None:
         return other.fault.what
@@ -272,8 +272,8 @@ def why_apart(other: Stack, chosen: Stack) -> str:
         return f"another size ({one.rows} × {one.columns}, not {two.rows} × {two.columns})"
     if not _near(one.orientation, two.orientation, _SAME_DIRECTION):
         return "another orientation"
-    if other.told_by and other.told_by != chosen.told_by:
-        return f"another phase ({other.told_by})"
+    if other.phase_label and other.phase_label != chosen.phase_label:
+        return f"another phase ({other.phase_label})"
     return f"another PixelSpacing ({_shown(one.pixel_spacing_mm)}, not {_shown(two.pixel_spacing_mm)} mm)"
 
 
@@ -281,11 +281,13 @@ def _uneven(positions: np.ndarray) -> list[str]:
     steps = np.diff(positions)
     if not len(steps):
         return []
-    usual = float(np.median(steps))
-    gaps = steps[steps > _GAP * usual]
+    median = float(np.median(steps))
+    gaps = steps[steps > _GAP * median]
     if len(gaps) > _FEW * len(steps):
-        return [f"slices between {steps.min():.4g} and {steps.max():.4g} mm apart: integrated over true positions"]
+        return [f"slices between {steps.min():.4g} and {steps.max():.4g} mm apart: true positions used"]
     if len(gaps):
-        bridged = "bridged by true positions"
-        return [f"{counted(len(gaps), 'gap')} of up to {gaps.max():.4g} mm where {usual:.4g} mm is usual: {bridged}"]
+        handled = "true positions used"
+        return [
+            f"{counted(len(gaps), 'gap')} of up to {gaps.max():.4g} mm where {median:.4g} mm is the median: {handled}"
+        ]
     return []

@@ -1,4 +1,4 @@
-"""What does one DICOM file say about the slice it holds? Its place in the patient, its scale, where its pixels lie."""
+"""Reads a slice's header: position and orientation, rescaling, and the location of its pixels in the file."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +14,7 @@ PHASE_KEYWORDS = (
     *("TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase", "TriggerTime", "EchoTime", "ConvolutionKernel"),
     *("AcquisitionTime", "SeriesTime", "ContentTime"),
 )
-"""Beside AcquisitionNumber, what may tell one phase of a scan from another."""
+"""Tags that may separate the phases of a scan, besides AcquisitionNumber."""
 
 SLICE_TAGS = frozenset(
     tag_for_keyword(keyword) or 0
@@ -29,23 +29,23 @@ SLICE_TAGS = frozenset(
 )
 _WHOLE_BYTES = (8, 16, 32)
 _DIGITS = 12
-"""An integer string is no longer."""
+"""Longest integer string."""
 _PALETTE = "PALETTE COLOR"
-"""Its pixels are numbers of colours, not grey levels."""
+"""Its pixels are indices of colours, not grey levels."""
 _CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": ("CT", "CT Image Storage"),
     "1.2.840.10008.5.1.4.1.1.4": ("MR", "MR Image Storage"),
 }
 _CT_SLOPES = (1e-3, 100.0)
-"""65,535 steps of less than a thousandth HU do not span air and water; steps above 100 HU tell no tissues apart."""
-_MOST_CT_INTERCEPT = 65_536.0
-"""16 stored bits reach no further."""
+"""65,535 steps of less than 0.001 HU do not span air and water; steps above 100 HU do not separate tissues."""
+_MAX_CT_INTERCEPT = 65_536.0
+"""The range of 16 stored bits."""
 _HU_INTERCEPTS = (-8192.0, -500.0)
-"""Air is 0 or a little more in unsigned values that scanners store: −1024 mostly, −8192 on an extended scale."""
+"""Air is stored as 0 or a little more: the intercept is usually −1024, −8192 on an extended scale."""
 
 
 class NotASliceError(Exception):
-    """The file is no slice of a scan; the message says what it is instead."""
+    """The file is not a slice of a scan; the message says what it is."""
 
 
 class SeveralFramesError(NotASliceError):
@@ -58,14 +58,13 @@ class SliceHeader:
 
     `position_mm` is the centre of the first pixel and `orientation` the directions along a row and down a column, in
     the patient's coordinates (x to the left, y to the back, z to the head); `pixel_spacing_mm` is (between rows,
-    between columns). Empty where the file does not say. `has_intercept` is whether it says a RescaleIntercept.
-    `padding` is the range of stored values that mean "not measured". `dtype` is NumPy's type of a stored value, of
-    whose bits `bits_stored` count, from `high_bit` down; `swapped` where every two 8-bit pixels lie in one big-endian
-    word. `pixels` is (first byte, length) of the pixels in the file. `step_mm` is SpacingBetweenSlices, 0 as
-    `thickness_mm` where the file does not say. `marks` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of
-    each value that cannot be true with what is wrong with it; such a value stands here as if the file did not say it,
-    see `require`. `notes` say in words what was assumed.
-    `frame` counts from 0 where the file holds several; `pixels` of a frame that is not compressed are its own.
+    between columns). Missing values are empty. `has_intercept` is whether RescaleIntercept is present. `padding` is the
+    range of stored values that mark padding. `dtype` is NumPy's type of a stored value, of which `bits_stored` bits
+    count, from `high_bit` down; `swapped` where pairs of 8-bit pixels are stored in big-endian words. `pixels` is
+    (first byte, length) of the pixels in the file. `step_mm` is SpacingBetweenSlices; it and `thickness_mm` are 0 where
+    missing. `phase_values` are the texts of PHASE_KEYWORDS. `wrong` pairs the keyword of an implausible value with the
+    reason; such a value is treated as missing, see `require`. `notes` list assumptions in words. `frame` counts from 0
+    in a multi-frame file, and is None otherwise; `pixels` of an uncompressed frame are its own.
     """
 
     path: Path
@@ -96,13 +95,13 @@ class SliceHeader:
     sop: str = ""
     series_number: str = ""
     step_mm: float = 0.0
-    marks: tuple[str, ...] = ("",) * len(PHASE_KEYWORDS)
+    phase_values: tuple[str, ...] = ("",) * len(PHASE_KEYWORDS)
     wrong: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     frame: int | None = None
 
     def require(self, *keywords: str) -> None:
-        """Raises ScanError if the value of any of these tags cannot be true."""
+        """Raises ScanError if the value of any of these tags is implausible."""
         for keyword, what in self.wrong:
             if keyword in keywords:
                 raise ScanError(Fault(str(self.path), what, "Correct the tag, or export the series again"))
@@ -114,7 +113,7 @@ class SliceHeader:
 
     @property
     def is_native(self) -> bool:
-        """Pixels lie in the file as they are, in whole bytes."""
+        """Pixels are stored uncompressed, in whole bytes."""
         return self.pixels is not None and self.syntax in NATIVE and self.in_whole_bytes
 
     @property
@@ -124,10 +123,9 @@ class SliceHeader:
 
 
 def read_slice_header(path: Path) -> SliceHeader:
-    """The header of the slice in `path`, its pixels untouched.
+    """The header of the slice in `path`, without its pixels.
 
-    Raises NotASliceError for a file that cannot be read, is not DICOM, or is DICOM but not one grey single-frame
-    picture.
+    Raises NotASliceError for a file that cannot be read, is not DICOM, or is not one grey single-frame image.
     """
     try:
         elements = read_elements(path, SLICE_TAGS)
@@ -139,17 +137,17 @@ def read_slice_header(path: Path) -> SliceHeader:
 
 
 def slice_header(path: Path, elements: Elements) -> SliceHeader:
-    """The same from elements already read, SLICE_TAGS among them.
+    """The header from elements already read, SLICE_TAGS among them.
 
-    Raises NotASliceError where they are not of one grey single-frame picture.
+    Raises NotASliceError if they do not describe one grey single-frame image.
     """
     values = Values(elements)
     rows, columns = values.integer("Rows", 0), values.integer("Columns", 0)
     if not rows or not columns:
-        raise NotASliceError("a DICOM file without a picture")
+        raise NotASliceError("a DICOM file without an image")
     photometric = values.text("PhotometricInterpretation")
     if values.integer("SamplesPerPixel", 1) != 1 or photometric == _PALETTE:
-        raise NotASliceError(f"a colour picture ({photometric or 'several samples a pixel'})")
+        raise NotASliceError(f"a colour image ({photometric or 'several samples a pixel'})")
     frames = int((values.measured("NumberOfFrames").values or (1,))[0])
     if frames > 1:
         split = "split it into one file a slice, for example with dcm4che's `emf2sf`"
@@ -158,7 +156,7 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
 
 
 def header_of(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:
-    """What the values say, whatever the file holds."""
+    """The header from its values, without checks of frames and colours."""
     signed = values.integer("PixelRepresentation", 0) == 1
     bits_allocated, bits_stored, high_bit = values.bits()
     modality, notes = modality_of(values)
@@ -167,7 +165,7 @@ def header_of(path: Path, values: "Values", rows: int, columns: int) -> SliceHea
     wrong = [(keyword, value.wrong) for keyword, value in found.items() if value.wrong]
     slope, intercept = (numbers["RescaleSlope"] or (1.0,))[0], (numbers["RescaleIntercept"] or (0.0,))[0]
     if slope == 0:
-        notes += ("RescaleSlope 0 taken for 1",)
+        notes += ("RescaleSlope 0 replaced by 1",)
     if modality == "CT":
         wrong += _wrong_for_ct(slope or 1.0, intercept)
     return SliceHeader(
@@ -199,41 +197,41 @@ def header_of(path: Path, values: "Values", rows: int, columns: int) -> SliceHea
         sop=values.text("SOPInstanceUID"),
         series_number=values.text("SeriesNumber"),
         step_mm=(numbers["SpacingBetweenSlices"] or (0.0,))[0],
-        marks=tuple(values.text(keyword) for keyword in PHASE_KEYWORDS),
+        phase_values=tuple(values.text(keyword) for keyword in PHASE_KEYWORDS),
         wrong=tuple(wrong),
         notes=notes,
     )
 
 
 def _wrong_for_ct(slope: float, intercept: float) -> list[tuple[str, str]]:
-    """What cannot lead to Hounsfield units."""
+    """Rescaling that cannot give Hounsfield units."""
     least, most = _CT_SLOPES
     wrong = []
     if not least <= abs(slope) <= most:
         wrong.append(
             ("RescaleSlope", f"RescaleSlope is {slope:g}: that of a CT lies between {least:g} and {most:g} HU")
         )
-    if abs(intercept) > _MOST_CT_INTERCEPT:
-        what = f"RescaleIntercept is {intercept:g}: that of a CT is at most {_MOST_CT_INTERCEPT:g} HU"
+    if abs(intercept) > _MAX_CT_INTERCEPT:
+        what = f"RescaleIntercept is {intercept:g}: that of a CT is at most {_MAX_CT_INTERCEPT:g} HU"
         wrong.append(("RescaleIntercept", what))
     return wrong
 
 
 def modality_of(values: "Values") -> tuple[str, tuple[str, ...]]:
-    """CT, MR …, and what was assumed, in words; empty where nothing says it.
+    """CT, MR …, and assumptions in words; empty where unknown.
 
-    Where Modality is missing, the SOP class tells, or values that are rescaled to Hounsfield units: these are of CT.
+    Where Modality is missing, it is inferred from the SOP class, or from rescaling to Hounsfield units: CT.
     """
-    told = values.text("Modality").upper()
-    if told:
-        return told, ()
+    declared = values.text("Modality").upper()
+    if declared:
+        return declared, ()
     modality, name = _CLASSES.get(values.text("SOPClassUID"), ("", ""))
     if modality:
-        return modality, (f"Modality is missing: taken for {modality} by its SOP class, {name}",)
+        return modality, (f"Modality is missing: {modality} inferred from its SOP class, {name}",)
     intercept = values.measured("RescaleIntercept").values
     low, high = _HU_INTERCEPTS
     if values.text("RescaleType").upper() == "HU" or (intercept and low <= intercept[0] <= high):
-        return "CT", ("Modality is missing: taken for CT, whose values alone are rescaled to Hounsfield units",)
+        return "CT", ("Modality is missing: CT inferred from rescaling to Hounsfield units",)
     return "", ()
 
 
@@ -244,7 +242,7 @@ def _tag(keyword: str) -> int:
 
 @dataclass(frozen=True)
 class Values:
-    """Header values from their raw bytes: pydicom's own conversion costs more than reading, and warns at oddities."""
+    """Header values from their raw bytes: pydicom's conversion takes longer than reading, and warns at deviations."""
 
     elements: Elements
 
@@ -252,7 +250,7 @@ class Values:
         return self.elements.values.get(_tag(keyword), b"")
 
     def text(self, keyword: str) -> str:
-        """Without the blanks around it; empty if absent."""
+        """Stripped text; empty if absent."""
         return self._raw(keyword).decode("utf-8", "replace").strip("\0 ")
 
     def numbers(self, keyword: str, count: int = 1) -> tuple[float, ...]:
@@ -261,11 +259,11 @@ class Values:
         return found if len(found) == count else ()
 
     def measured(self, keyword: str) -> Measured:
-        """The values of a tag of QUANTITIES, or what is wrong with them."""
+        """The values of a tag of QUANTITIES, or why they are implausible."""
         return measured(keyword, self._raw(keyword))
 
     def integer(self, keyword: str, default: int, signed: bool = False) -> int:
-        """A binary 16-bit integer; if its type is misread and it stands there in digits, these."""
+        """A binary 16-bit integer; digits are accepted where the value is wrongly stored as text."""
         raw = self._raw(keyword)
         if not raw:
             return default
@@ -275,15 +273,15 @@ class Values:
         return int.from_bytes(raw[:2], "little" if self.elements.order == "<" else "big", signed=signed)
 
     def bits(self) -> tuple[int, int, int]:
-        """Bits Allocated, Bits Stored and High Bit; one that no pixel could have is that of most files."""
+        """Bits Allocated, Bits Stored and High Bit; an impossible High Bit is replaced by Bits Stored − 1."""
         allocated = self.integer("BitsAllocated", 16)
         stored = self.integer("BitsStored", allocated)
         high = self.integer("HighBit", stored - 1)
         return allocated, stored, high if stored <= high + 1 <= allocated else stored - 1
 
     def padding(self, signed: bool, bits_stored: int) -> tuple[int, int] | None:
-        """The range of stored values that stand for nothing measured."""
-        # Its type follows the pixels', whatever the file declares: 63536 written for signed pixels is −2000.
+        """The range of stored values that mark padding."""
+        # Its type is that of the pixels, whatever the file declares: 63536 for signed pixels is −2000.
         if not self._raw("PixelPaddingValue"):
             return None
         value = self.integer("PixelPaddingValue", 0, signed)
@@ -299,5 +297,5 @@ class Values:
 
 
 def _extended(value: int, bits: int) -> int:
-    """A signed number of so many bits that was written without the sign's extension: 2096 of 12 bits is −2000."""
+    """Sign extension of a signed number of `bits` bits that was written without it: 2096 of 12 bits is −2000."""
     return value - (1 << bits) if 1 << (bits - 1) <= value < 1 << bits else value

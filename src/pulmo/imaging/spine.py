@@ -1,4 +1,4 @@
-"""The spine: where the body's midline is, and whether the header has front and back right."""
+"""Finds the spine, for the body's midline and a check of the header's orientation."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,17 +12,17 @@ from pulmo.imaging.volume import Volume
 
 _BONE_HU = 160
 _WIDTH_MM = 40.0
-_LEAST_BONE = 0.15
-_SURELY = 1.5
+_MIN_BONE = 0.15
+_CLEARLY_MORE = 1.5
 _PARTS = 6
-_LEAST_AREA = 0.15
-"""Slices that show less lung than this share of the fullest are left out: the shoulders' and the belly's."""
+_MIN_AREA = 0.15
+"""Slices with less lung than this fraction of the maximum are left out: shoulders and abdomen."""
 _SAMPLED_MM = 6.0
 _AIR_HU = -400
 
 
 class _Bone(NamedTuple):
-    """`share` (rows, columns) of bone around each place, in the part of the height that has least; where it begins."""
+    """`share` (rows, columns): local fraction of bone, the minimum over parts of the height; its offset in the grid."""
 
     share: np.ndarray
     first_row: int
@@ -30,23 +30,23 @@ class _Bone(NamedTuple):
 
 
 def spine_position(grid: CoarseGrid, lungs: np.ndarray) -> tuple[float, float] | None:
-    """(y, x) of the spine in voxels of the upright grid, None where no bone is seen; `lungs` bool, on the grid.
+    """(y, x) of the spine in voxels of the upright grid, None where no bone was found; `lungs` bool, on the grid.
 
-    The spine is the bone that goes on through the whole height of the lungs. A heart full of contrast medium is as
-    dense, but ends in their middle; the breastbone is smaller.
+    The spine is the bone that extends over the whole height of the lungs. A heart with contrast medium is as dense, but
+    ends in their middle; the sternum is smaller.
     """
-    bone = _lasting_bone(grid, lungs)
-    if bone is None or bone.share.max() < _LEAST_BONE:
+    bone = _continuous_bone(grid, lungs)
+    if bone is None or bone.share.max() < _MIN_BONE:
         return None
     row, column = np.unravel_index(np.argmax(bone.share), bone.share.shape)
     return float(bone.first_row + row), float(bone.first_column + column)
 
 
-def _lasting_bone(grid: CoarseGrid, lungs: np.ndarray) -> _Bone | None:
+def _continuous_bone(grid: CoarseGrid, lungs: np.ndarray) -> _Bone | None:
     if not lungs.any():
         return None
     areas = np.count_nonzero(lungs, axis=(1, 2))
-    z = np.flatnonzero(areas >= _LEAST_AREA * areas.max())
+    z = np.flatnonzero(areas >= _MIN_AREA * areas.max())
     if len(z) < _PARTS:
         return None
     y, x = (np.flatnonzero(lungs[z].any(axis)) for axis in ((0, 2), (0, 1)))
@@ -61,7 +61,7 @@ def _lasting_bone(grid: CoarseGrid, lungs: np.ndarray) -> _Bone | None:
 
 
 def oriented_by_anatomy(volume: Volume) -> Volume:
-    """The volume, turned by 180° about the long axis of the body if by its header the spine lies before the lungs.
+    """The volume, rotated by 180° about the body's long axis if its header places the spine in front of the lungs.
 
     Files exist whose ImageOrientationPatient contradicts what they show: left and right would be exchanged. A patient
     who lies on the stomach is no such case, because a true header has the spine behind.
@@ -70,12 +70,12 @@ def oriented_by_anatomy(volume: Volume) -> Volume:
     tissue = grid.measured & (grid.hu > _AIR_HU)
     thick = opening(tissue, SQUARE)
     air = grid.measured & ~tissue & (between(thick, 1) | between(thick, 2))
-    bone = _lasting_bone(grid, air)
+    bone = _continuous_bone(grid, air)
     if bone is None:
         return volume
     middle = int(np.nonzero(air)[1].mean() - bone.first_row)
     before, behind = bone.share[:middle], bone.share[middle:]
-    if not before.size or not behind.size or before.max() < max(_LEAST_BONE, _SURELY * behind.max()):
+    if not before.size or not behind.size or before.max() < max(_MIN_BONE, _CLEARLY_MORE * behind.max()):
         return volume
-    repair = "turned by 180° against its header: the spine lay before the lungs, left and right were exchanged"
+    repair = "rotated by 180°: by its header the spine was in front of the lungs, and left and right were swapped"
     return replace(volume, directions=volume.directions * [-1, -1, 1], repairs=(*volume.repairs, repair))

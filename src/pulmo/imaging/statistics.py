@@ -1,7 +1,7 @@
-"""A chest CT in one table row: litres and Hounsfield units of the lungs, on native voxels.
+"""Lung statistics of a chest CT as one table row: volumes and Hounsfield units, on native voxels.
 
-Every voxel counts with its true volume (half the way to either neighbouring slice), so that gaps and uneven slices
-change nothing, and nothing is resampled: linear interpolation alone moves the mean by 3–12 HU.
+Every voxel counts with its true volume (up to the midpoints between slices), so that gaps and uneven slices do not
+matter, and nothing is resampled: linear interpolation alone shifts the mean by 3–12 HU.
 """
 
 from pathlib import Path
@@ -23,26 +23,26 @@ BANDS_HU = {
     "consolidated": (-250, 50),
     "high_attenuation": (-600, -250),
 }
-"""Shares of lung volume by density, lower end included. Emphysema below −950 HU: Gevenois et al., Am J Respir Crit
-Care Med 1996; 154: 187. High attenuation area −600…−250 HU, a sign of early interstitial disease: Lederer et al., Am J
+"""Fractions of lung volume by density, lower end included. Emphysema below −950 HU: Gevenois et al., Am J Respir Crit
+Care Med 1996; 154: 187. High attenuation area −600…−250 HU, in early interstitial disease: Lederer et al., Am J
 Respir Crit Care Med 2009; 180: 407. Between emphysema and −700 lung is normally aerated; from −250 to soft tissue's
 +50 no air is left."""
 
 WITHIN_CONTOUR = frozenset({"ground_glass_reticular", "consolidated", "high_attenuation"})
-"""These shares are of the lungs and the diseased tissue at their edge; the others of the lungs alone."""
+"""These fractions include the diseased tissue up to the outer contour; the others are of the lungs alone."""
 
 _ROUNDING = 1e-9
 _SCALE_HU = np.arange(LOWEST_HU, HIGHEST_HU + 1, dtype=np.float64)
 
 
 def scan_statistics(folder: Path) -> dict[str, float | int | str]:
-    """Everything `lung_statistics` says about the scan in `folder`. Raises ScanError as reading and segmenting do."""
+    """`lung_statistics` of the scan in `folder`. Raises ScanError as reading and segmentation do."""
     volume = read_volume(folder)
     return lung_statistics(volume, segment_lungs(volume))
 
 
 def lung_statistics(volume: Volume, mask: LungMask) -> dict[str, float | int | str]:
-    """Flat scalars, one row a patient.
+    """Lung statistics as scalars, one row per patient.
 
     `lung_litres`, `_left`, `_right`; `hu_mean`, `hu_sd`, `hu_skew`, `hu_kurtosis` (excess: 0 for a normal distribution)
     and `hu_p5` … `hu_p95`, all over lung volume; `share_<band>` for each of BANDS_HU, those of disease within the outer
@@ -95,7 +95,7 @@ def _moments(litres: np.ndarray) -> dict[str, float]:
 
 
 def _percentiles(litres: np.ndarray) -> dict[str, float]:
-    """The smallest HU below or at which that share of the volume lies."""
+    """The smallest HU at or below which that percentage of the volume lies."""
     cumulative = np.cumsum(litres) / litres.sum()
     ranks = np.searchsorted(cumulative, np.array(PERCENTILES) / 100 - _ROUNDING)
     return {f"hu_p{percent}": float(_SCALE_HU[rank]) for percent, rank in zip(PERCENTILES, ranks, strict=True)}

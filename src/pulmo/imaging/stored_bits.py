@@ -1,13 +1,13 @@
-"""The bits of a stored word that are the pixel's: Bits Stored of them, from High Bit down (DICOM PS3.5, 8.1.1).
+"""Extracts pixel values from stored words: Bits Stored bits, from High Bit down (DICOM PS3.5, 8.1.1).
 
-All other bits belong to something else: old files keep overlays there, and signed values need not be extended there.
+The other bits may hold anything: old files keep overlays there, and signed values need not be sign-extended.
 """
 
 import numpy as np
 
 
 def stored_range(bits_stored: int, signed: bool) -> tuple[int, int]:
-    """The least and greatest value of so many bits."""
+    """(minimum, maximum) of integers of `bits_stored` bits."""
     low = -(1 << (bits_stored - 1)) if signed else 0
     return low, low + (1 << bits_stored) - 1
 
@@ -17,8 +17,8 @@ def stored_values(
 ) -> np.ndarray:
     """Words as allocated, integers (rows, columns) → the pixels' values, of the same dtype.
 
-    Words of a `padding` that Bits Stored cannot hold (63536 of 12 bits) stay as they are, so that they can be told
-    from tissue. Raises ValueError where the pixels lie below the bits that High Bit names.
+    Words of a `padding` outside the range of Bits Stored (63536 of 12 bits) are unchanged, so that they differ from
+    tissue. Raises ValueError where the pixels are below the bits that High Bit declares.
     """
     low, high = stored_range(bits_stored, words.dtype.kind == "i")
     bits_allocated = 8 * words.itemsize
@@ -28,7 +28,7 @@ def stored_values(
     if above < unused:
         _check_place(words, bits_stored, high_bit)
     values: np.ndarray = words << above
-    values >>= unused  # which extends the sign of signed ones
+    values >>= unused  # sign-extends signed values
     if padding is not None and not low <= padding[0] <= padding[1] <= high:
         np.copyto(values, words, where=(words >= padding[0]) & (words <= padding[1]))
     return values
@@ -38,4 +38,6 @@ def _check_place(words: np.ndarray, bits_stored: int, high_bit: int) -> None:
     """A wrong High Bit in the header would lose the lower bits of every pixel."""
     bits = words.view(f"u{words.itemsize}")
     if bits.max() < 1 << bits_stored and (bits & ((1 << (high_bit + 1 - bits_stored)) - 1)).any():
-        raise ValueError(f"HighBit {high_bit} and BitsStored {bits_stored} contradict its pixels, which lie below")
+        raise ValueError(
+            f"HighBit {high_bit} and BitsStored {bits_stored} contradict its pixels, which are in lower bits"
+        )

@@ -1,4 +1,4 @@
-"""One CT scan as an array in Hounsfield units, with the geometry to measure in it."""
+"""One CT scan as an array in Hounsfield units, with its geometry."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,23 +9,23 @@ import numpy as np
 from pulmo.errors import Fault, ScanError
 from pulmo.imaging.hounsfield import HIGHEST_HU, PADDING_HU, constant_frame, to_hounsfield
 from pulmo.imaging.pixels import read_pixels
-from pulmo.imaging.placing import slice_normal
-from pulmo.imaging.series import FEWEST_SLICES, Stack
+from pulmo.imaging.placing import counted, slice_normal
+from pulmo.imaging.series import MIN_SLICES, Stack
 
-_MOST_VOXELS = 1 << 31
-_MOST_THREADS = 8
+_MAX_VOXELS = 1 << 31
+_MAX_THREADS = 8
 _AIR_HU = -850
-"""Air in a scan is darker somewhere, noise or not."""
+"""The minimum of any scan that shows air is lower."""
 
 
 @dataclass(frozen=True)
 class Volume:
     """A scan; axes are always (slices, rows, columns).
 
-    `hu` is int16, with PADDING_HU where nothing was measured. `positions_mm` (slices,) rises along the slice normal
-    and need not be even. `directions` (3, 3) are the unit vectors, in the patient's coordinates (x to the left, y to
+    `hu` is int16, with PADDING_HU for padding. `positions_mm` (slices,) rises along the slice normal
+    and may be uneven. `directions` (3, 3) are the unit vectors, in the patient's coordinates (x to the left, y to
     the back, z to the head), along which the slice, row and column index grow. `shear_mm` (slices, 2) is how far
-    each slice is shifted down its columns and along its rows against the first: not zero where the gantry was tilted.
+    each slice is shifted down its columns and along its rows relative to the first: not zero for a tilted gantry.
     `source` names the folder, for messages.
     """
 
@@ -39,8 +39,8 @@ class Volume:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """(slices, rows, columns); between slices the usual distance, where it varies."""
-        return (usual_step(self.positions_mm), *self.pixel_spacing_mm)
+        """(slices, rows, columns); the median distance between slices."""
+        return (median_step(self.positions_mm), *self.pixel_spacing_mm)
 
     @property
     def mean_step_mm(self) -> float:
@@ -49,10 +49,10 @@ class Volume:
 
     @property
     def extents_mm(self) -> np.ndarray:
-        """(slices,) what each slice stands for along the normal: half the way to either neighbour."""
+        """(slices,) extent of each slice along the normal, between the midpoints to its neighbours."""
         steps = np.diff(self.positions_mm)
-        usual = usual_step(self.positions_mm)
-        extents: np.ndarray = (np.concatenate([[usual], steps]) + np.concatenate([steps, [usual]])) / 2
+        median = median_step(self.positions_mm)
+        extents: np.ndarray = (np.concatenate([[median], steps]) + np.concatenate([steps, [median]])) / 2
         return extents
 
     @property
@@ -61,7 +61,7 @@ class Volume:
         return self.extents_mm * self.pixel_spacing_mm[0] * self.pixel_spacing_mm[1] / 1e6
 
 
-def usual_step(positions_mm: np.ndarray) -> float:
+def median_step(positions_mm: np.ndarray) -> float:
     """The median distance between neighbouring slices."""
     return float(np.median(np.diff(positions_mm)))
 
@@ -69,8 +69,8 @@ def usual_step(positions_mm: np.ndarray) -> float:
 def assemble(stack: Stack) -> Volume:
     """Reads the pixels of a stack.
 
-    Raises ScanError for fewer than three slices, no pixel spacing, no rescale intercept, pixels cut short or
-    undecodable, or more of them than any scanner makes.
+    Raises ScanError for fewer than three slices, no pixel spacing, no rescale intercept, truncated or undecodable
+    pixels, or more than 2³¹ voxels.
     """
     first = stack.slices[0]
     _check(stack)
@@ -85,7 +85,7 @@ def assemble(stack: Stack) -> Volume:
     repairs = (*stack.repairs, *_unscaled(stack, hu))
     value = int(hu[0, 0, 0])
     if value != PADDING_HU and (fill := constant_frame(hu)).any():
-        repairs += (f"constant filling of {value} HU around the picture taken for padding",)
+        repairs += (f"constant value of {value} HU around the image treated as padding",)
         hu[:, fill] = PADDING_HU
     row_direction, column_direction = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     positions = np.array([header.position_mm for header in stack.slices])
@@ -102,7 +102,7 @@ def assemble(stack: Stack) -> Volume:
 
 
 def _unscaled(stack: Stack, hu: np.ndarray) -> list[str]:
-    """What is to be said where a RescaleIntercept is missing: values that go down to air's may be Hounsfield units.
+    """The repair where a RescaleIntercept is missing: stored values that reach air's are taken as Hounsfield units.
 
     Raises ScanError where they do not, or other slices have one.
     """
@@ -112,33 +112,33 @@ def _unscaled(stack: Stack, hu: np.ndarray) -> list[str]:
     others = next((header for header in stack.slices if header.has_intercept), None)
     if others is not None:
         what = f"RescaleIntercept is missing ({others.path.name} has {others.intercept:g})"
-    elif (least := int(hu.min(where=hu > PADDING_HU, initial=HIGHEST_HU))) > _AIR_HU:
-        what = f"RescaleIntercept is missing, and no pixel is as dark as air (the least value is {least})"
+    elif (lowest := int(hu.min(where=hu > PADDING_HU, initial=HIGHEST_HU))) > _AIR_HU:
+        what = f"RescaleIntercept is missing, and no pixel is as low as air (the lowest value is {lowest})"
     else:
-        return ["RescaleIntercept is missing: stored values taken for Hounsfield units, as they go down to air"]
-    remedy = "Export the series again with its rescale tags, or write RescaleIntercept (mostly -1024) into each file"
+        return ["RescaleIntercept is missing: stored values taken as Hounsfield units, as they reach that of air"]
+    remedy = "Export the series again with its rescale tags, or write RescaleIntercept (usually -1024) into each file"
     raise ScanError(Fault(str(missing[0].path), what, remedy))
 
 
 def _threads() -> int:
-    """Reading and decoding let other threads run; but where each core has a process (`map_items`), one is enough."""
-    return 1 if os.environ.get("OMP_NUM_THREADS") == "1" else min(os.cpu_count() or 1, _MOST_THREADS)
+    """Reading and decoding release the GIL; one thread where each core already has a process (`map_items`)."""
+    return 1 if os.environ.get("OMP_NUM_THREADS") == "1" else min(os.cpu_count() or 1, _MAX_THREADS)
 
 
 def _check(stack: Stack) -> None:
     first, count = stack.slices[0], len(stack.slices)
     folder = str(first.path.parent)
-    if count < FEWEST_SLICES:
+    if count < MIN_SLICES:
         raise ScanError(
             Fault(
                 folder,
-                f"no more than {count} slice{' belongs' if count == 1 else 's belong'} together",
+                f"only {counted(count, 'slice')} found; a series needs at least {MIN_SLICES}",
                 "Give the whole series",
             )
         )
     if not first.pixel_spacing_mm:
-        what = "no PixelSpacing, so that nothing can be measured"
+        what = "no PixelSpacing, which lengths and volumes depend on"
         raise ScanError(Fault(str(first.path), what, "Export the series again"))
-    if count * first.rows * first.columns > _MOST_VOXELS:
-        what = f"{count} slices of {first.rows} × {first.columns} are more than any scanner makes"
+    if count * first.rows * first.columns > _MAX_VOXELS:
+        what = f"{count} slices of {first.rows} × {first.columns} are too many for one series"
         raise ScanError(Fault(folder, what, "Give one series"))

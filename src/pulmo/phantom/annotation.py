@@ -1,4 +1,4 @@
-"""What up to four readers outlined in a series, as LIDC-IDRI's XML tells it."""
+"""Nodule annotations of a series by four readers, in LIDC-IDRI's XML format."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -18,21 +18,23 @@ _CORNERS = 24
 
 
 class Reading(NamedTuple):
-    """A nodule as one reader (0 … 3) sees it: where it truly is, but for a slip of the hand."""
+    """A nodule as outlined by one reader (0 … 3), with small random errors."""
 
     session: int
     nodule: Nodule
 
 
-def readings(nodules: Sequence[Nodule], seed: int, seen: float = 0.85) -> list[Reading]:
-    """What four readers find: each nodule with the probability `seen`, but at least one of them every one; half a
-    millimetre beside it, and up to a tenth larger or smaller."""
+def readings(nodules: Sequence[Nodule], seed: int, sensitivity: float = 0.85) -> list[Reading]:
+    """Simulated marks of four readers: each finds a nodule with probability `sensitivity`, at least one finds it.
+
+    Centres have errors of 0.5 mm (standard deviation), diameters of up to a tenth.
+    """
     rng = np.random.default_rng([seed, 7])
     found = []
     for nodule in nodules:
-        sees = rng.random(SESSIONS) < seen
-        sees[rng.integers(SESSIONS)] = True
-        for session in np.flatnonzero(sees).tolist():
+        marked = rng.random(SESSIONS) < sensitivity
+        marked[rng.integers(SESSIONS)] = True
+        for session in np.flatnonzero(marked).tolist():
             x, y, z = (np.asarray(nodule.centre_mm) + rng.normal(0, 0.5, 3)).tolist()
             found.append(Reading(session, Nodule((x, y, z), nodule.diameter_mm * rng.uniform(0.9, 1.1), nodule.hu)))
     return found
@@ -42,10 +44,10 @@ def write_annotation(path: Path, slices: Sequence[Path], grid: Grid, found: Sequ
     """Write the readers' marks.
 
     Args:
-        path: the XML file.
+        path: of the XML file.
         slices: the series' files, in the order of the grid.
-        grid: axial, upright.
-        found: nodules of 3 mm or more are outlined in every slice they meet, smaller ones are one point.
+        grid: of the series; axial, upright.
+        found: nodules of 3 mm or more are outlined in every slice that they intersect, smaller ones are one point.
     """
     root = ElementTree.Element("LidcReadMessage", {"uid": "1.3.6.1.4.1.14519.5.2.1.6279.6001.0", "xmlns": NAMESPACE})
     header = ElementTree.SubElement(root, "ResponseHeader")
@@ -72,12 +74,12 @@ def _write_nodule(reading: ElementTree.Element, number: int, nodule: Nodule, gri
         _write_region(element, grid, nearest, uids[nearest], centre[None, :2])
         return
     _text(ElementTree.SubElement(element, "characteristics"), "malignancy", "3")
-    # A nodule between two slices is outlined in the nearer one, which its edge fills in part.
-    met = np.flatnonzero(np.abs(heights) < radius).tolist()
-    for index in met or [int(np.abs(heights).argmin())]:
+    # A nodule between two slices is outlined in the nearer one, which it partly fills.
+    intersecting = np.flatnonzero(np.abs(heights) < radius).tolist()
+    for index in intersecting or [int(np.abs(heights).argmin())]:
         width = np.sqrt(max(radius**2 - heights[index] ** 2, (0.5 * radius) ** 2))
-        turn = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
-        outline = centre[:2] + width * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        angle = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
+        outline = centre[:2] + width * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         _write_region(element, grid, index, uids[index], outline)
 
 

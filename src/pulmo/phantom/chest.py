@@ -1,4 +1,4 @@
-"""A body made of ellipsoids, whose lungs have exactly known litres: x to the left, y to the back, z to the head."""
+"""A body made of ellipsoids, with lungs of exactly known volume: x to the left, y to the back, z to the head."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,17 +17,17 @@ TORSO_CENTRE_Z = -60.0
 LUNG_AXES = (62.0, 74.0, 128.0)
 APEX_Z = 128.0
 HALF_GAP = 11.0
-# Turned so that they part towards the front (room for the heart) and towards the feet.
+# Rotations that separate the lungs towards the front (room for the heart) and towards the feet.
 SPLAY_DEGREES, LEAN_DEGREES = 12.0, 5.0
 
 
 @dataclass(frozen=True)
 class Body:
-    """What lies on the scanner's table, in the order in which it is painted: later layers cover earlier ones.
+    """Shapes of a body and the table, in drawing order: later ones cover earlier ones.
 
-    The first of `surroundings` is the skin. They are all that the lungs cover, so nothing ever cuts into the lungs and
-    their litres are exact. `vessels` are painted over the lungs, and are part of them. `fibrosis` is the diseased
-    share of the lungs.
+    The first of `surroundings` is the skin. The lungs are drawn over `table` and `surroundings`, so nothing cuts into
+    them and their volume is exact. `vessels` are drawn over the lungs, and are part of them. `fibrosis` is the diseased
+    fraction of the lungs.
     """
 
     surroundings: tuple[Ellipsoid, ...]
@@ -63,35 +63,35 @@ class Body:
         return self.lung_litres_left + self.lung_litres_right
 
     def fibrotic(self, share: float) -> "Body":
-        """The same body with this share (0…1) of its lungs diseased; choose smaller litres yourself."""
+        """The same body with this fraction (0…1) of its lungs diseased; their volume is unchanged."""
         if not 0 <= share <= 1:
-            raise ValueError(f"a share of the lungs is between 0 and 1, not {share}")
+            raise ValueError(f"the diseased fraction must be between 0 and 1 (got {share})")
         return replace(self, fibrosis=share)
 
     def on_table(self) -> "Body":
-        """With the patient table: a dense shell, wider than the picture, closed around air and with air below."""
+        """With the patient table: a dense shell, wider than the image, with air inside and below."""
         middle = (0.0, self.skin.centre_mm[1] + self.skin.semi_axes_mm[1] + 28.0, 0.0)
         table = (Ellipsoid(middle, (300, 25, LONG_MM), 150), Ellipsoid(middle, (294, 21, LONG_MM), AIR))
         return replace(self, table=table)
 
     def with_vessels(self, seed: int = 0, branches: int = 36, hilum_mm: float = 0.0) -> "Body":
-        """With a tree of vessels from each hilum; a threshold no longer finds their few per cent of the lungs.
+        """With a tree of vessels from each hilum, a few per cent of the lungs that thresholding excludes.
 
-        They all enter at one point, where they make a clump, or spread over `hilum_mm` (a standard deviation).
+        All enter at one point, or spread over `hilum_mm` (a standard deviation).
         """
         rng = np.random.default_rng(seed)
         return replace(self, vessels=tuple(v for lung in self.lungs for v in _tree(lung, branches, hilum_mm, rng)))
 
     def joined(self) -> "Body":
-        """With the lungs touching through a thread of lung (under 1 ml, not counted in the litres)."""
+        """With the lungs connected by a thread of lung (under 1 ml, not counted in the volume)."""
         if self.left is None or self.right is None:
-            raise ValueError("only two lungs can be joined")
+            raise ValueError("two lungs are needed")
         thread = rod(_hilum(self.left), _hilum(self.right), 3.0, LUNG)
         return replace(self, vessels=(*self.vessels, thread))
 
 
 def plain_lungs(left_litres: float = 2.3, right_litres: float = 2.7, size: float = 1.0) -> Body:
-    """Two ellipsoids in a torso and nothing else. `size` scales the torso in each direction.
+    """Two ellipsoids in a torso. `size` scales the torso in each direction.
 
     Raises ValueError where such lungs do not fit.
     """
@@ -111,8 +111,8 @@ def chest(
 ) -> Body:
     """A chest: fat, muscle, ribs, spine, heart, aorta, liver, a gas bubble in the stomach, trachea and main bronchi.
 
-    The bronchi touch the lungs, as in life, or end two millimetres before them. Raises ValueError where
-    the lungs do not fit.
+    The bronchi touch the lungs, as in patients, or end two millimetres before them. Raises ValueError where the lungs
+    do not fit.
     """
     plain = plain_lungs(left_litres, right_litres, size)
     assert plain.left is not None
@@ -140,7 +140,7 @@ def head() -> Body:
 
 
 def _lung(litres: float, size: float, side: int) -> Ellipsoid:
-    """A lung at the apex of the chest; a smaller one is above all a shorter one, its base risen."""
+    """A lung at the apex of the chest; smaller ones are mainly shorter, with a higher base."""
     unscaled = Ellipsoid((0, 0, 0), vector(np.asarray(LUNG_AXES) * size), LUNG)
     ratio = litres / unscaled.litres
     semi = np.asarray(unscaled.semi_axes_mm) * ratio ** np.array([0.2, 0.2, 0.6])
@@ -157,7 +157,7 @@ def _lung(litres: float, size: float, side: int) -> Ellipsoid:
 
 
 def _hilum(lung: Ellipsoid) -> Vector:
-    """The point of the surface nearest to the midline."""
+    """The point on the surface nearest to the midline."""
     surface = lung.surface()
     return vector(surface[np.argmin(np.abs(surface[:, 0]))])
 
@@ -195,20 +195,20 @@ def _bones(muscle: Ellipsoid, size: float) -> tuple[Ellipsoid, ...]:
 
 
 def _rib(muscle: Ellipsoid, z: float, side: int, size: float) -> tuple[Ellipsoid, ...]:
-    """From the spine (at height `z`) along the inside of the muscle to the front, falling 60 mm on the way."""
-    turn = np.linspace(0.12, 0.82, 8) * np.pi
-    height = z - 60 * size * (turn - turn[0]) / np.pi
+    """A rib from the spine (at height `z`) along the inside of the muscle to the front, descending by 60 mm."""
+    angle = np.linspace(0.12, 0.82, 8) * np.pi
+    height = z - 60 * size * (angle - angle[0]) / np.pi
     (a, b, c), centre = muscle.semi_axes_mm, muscle.centre_mm
     taper = 0.945 * np.sqrt(1 - ((height - centre[2]) / c) ** 2)
-    curve = np.stack([side * a * taper * np.sin(turn), b * taper * np.cos(turn), height], axis=1)
+    curve = np.stack([side * a * taper * np.sin(angle), b * taper * np.cos(angle), height], axis=1)
     return chain(curve, 5 * size, BONE)
 
 
 def _airways(left: Ellipsoid, right: Ellipsoid, size: float, touching: bool) -> tuple[Ellipsoid, ...]:
-    """Walls first, then the air in them."""
+    """Walls first, then their lumen."""
     carina = np.array([0.0, 14.0, 52.0]) * size
     trachea_top = np.array([0.0, 2.0, 260.0]) * size
-    # A rod reaches 12 % beyond its end.
+    # A rod extends 12 % beyond its end.
     share, radius_mm = (1.15, 6.5) if touching else (0.72, 3.5)
     ends = [carina + share * (np.asarray(_hilum(lung)) - carina) for lung in (left, right)]
     paths = [(vector(carina), vector(end), radius_mm * size) for end in ends]
@@ -218,16 +218,16 @@ def _airways(left: Ellipsoid, right: Ellipsoid, size: float, touching: bool) -> 
 
 
 def _tree(lung: Ellipsoid, branches: int, hilum_mm: float, rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
-    """Vessels from the hilum to points all over the lung, each in three straight pieces that grow thinner."""
+    """Vessels from the hilum to points throughout the lung, each of three straight segments of decreasing radius."""
     ball = rng.standard_normal((branches, 3))
     ball *= (0.92 * rng.random(branches) ** (1 / 5) / np.linalg.norm(ball, axis=1))[:, None]
     ends = (ball * lung.semi_axes_mm) @ np.asarray(lung.axes) + lung.centre_mm
     hilum, middle = np.asarray(_hilum(lung)), np.asarray(lung.centre_mm)
-    pieces: list[Ellipsoid] = []
+    segments: list[Ellipsoid] = []
     for end in ends:
         start = hilum + rng.normal(0, hilum_mm, 3) if hilum_mm else hilum
         first = start + 0.5 * (middle - start) + 0.25 * (end - middle)
         second = (first + end) / 2 + rng.normal(0, 6, 3)
-        way = ((start, first, 2.6), (first, second, 2.0), (second, end, 1.2))
-        pieces += [rod(vector(a), vector(b), radius, BLOOD) for a, b, radius in way]
-    return tuple(pieces)
+        course = ((start, first, 2.6), (first, second, 2.0), (second, end, 1.2))
+        segments += [rod(vector(a), vector(b), radius, BLOOD) for a, b, radius in course]
+    return tuple(segments)

@@ -1,4 +1,4 @@
-"""A slice's pixels compressed without loss, as a scanner or an archive would: RLE by pydicom, JPEG by gdcm."""
+"""Lossless compression of a slice's pixels: RLE by pydicom, JPEG by gdcm."""
 
 import gdcm
 import numpy as np
@@ -49,7 +49,7 @@ def _gdcm(stored: np.ndarray, bits_stored: int, syntax: UID) -> bytes:
     """Raises RuntimeError where gdcm refuses."""
     pixels = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
     pixels.SetByteStringValue(stored.tobytes())
-    # The image must belong to gdcm: one that Python frees while `change` still counts on it aborts the process.
+    # The image must be owned by gdcm: if Python frees it while `change` still uses it, the process aborts.
     owner = gdcm.ImageWriter()
     image = owner.GetImage()
     image.SetNumberOfDimensions(2)
@@ -66,5 +66,5 @@ def _gdcm(stored: np.ndarray, bits_stored: int, syntax: UID) -> bytes:
         raise RuntimeError(f"gdcm cannot write {syntax.name} with {bits_stored} bits")
     fragments = change.GetOutput().GetDataElement().GetSequenceOfFragments()
     parts = (fragments.GetFragment(n).GetByteValue().GetBuffer() for n in range(fragments.GetNumberOfFragments()))
-    # gdcm's bytes come to Python as text, with what is not UTF-8 escaped.
+    # gdcm returns bytes as text, with invalid UTF-8 as surrogates.
     return b"".join(part.encode("utf-8", errors="surrogateescape") for part in parts)

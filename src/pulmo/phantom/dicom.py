@@ -1,4 +1,4 @@
-"""A drawn volume as a series on disk, CT or MR, with the header a scanner writes; equal arguments give equal bytes."""
+"""Writes a phantom volume as a CT or MR series with a scanner's header; equal arguments give equal bytes."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +29,8 @@ NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, D
 class Encoding:
     """How Hounsfield units become stored pixels: HU = stored × `slope` + `intercept`.
 
-    `padding` is the Pixel Padding Value, a stored value that fills everything outside the circular field of view;
-    None draws no circle. Values that do not fit `bits_stored` are clipped, as a scanner clips metal.
+    `padding` is the Pixel Padding Value, the stored value of everything outside the circular field of view;
+    None leaves the field of view square. Values outside the range of `bits_stored` are clipped.
     """
 
     intercept: float = -1024.0
@@ -42,7 +42,7 @@ class Encoding:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """The least and greatest stored value."""
+        """(minimum, maximum) stored value."""
         low = -(2 ** (self.bits_stored - 1)) if self.signed else 0
         return low, low + 2**self.bits_stored - 1
 
@@ -62,10 +62,10 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Series:
-    """Who was scanned, and by what. `name` tells series of one patient apart and seeds their UIDs.
+    """Patient, scanner and acquisition of a series. `name` separates series of one patient and seeds their UIDs.
 
     The file and instance number of the first slice is `first_instance`, so that a second acquisition of the
-    same series can stand in the same folder. Of another `modality` than CT, values are not Hounsfield units.
+    same series can be written to the same folder. For a `modality` other than CT, values are not Hounsfield units.
     """
 
     patient: str = "PHANTOM"
@@ -99,10 +99,10 @@ def write_series(
     series, encoding = series or Series(), encoding or Encoding()
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{series.first_instance + index}.dcm" for index in range(len(hu))]
-    picture = _header(series, encoding)
+    dataset = _header(series, encoding)
     for index, path in enumerate(paths):
-        _complete(picture, hu[index], grid, index, series, encoding)
-        picture.save_as(path, enforce_file_format=True)
+        _complete(dataset, hu[index], grid, index, series, encoding)
+        dataset.save_as(path, enforce_file_format=True)
     return paths
 
 
@@ -111,98 +111,98 @@ def write_slice(
 ) -> None:
     """Write one slice (rows, columns), of any size, at position `index` of the grid.
 
-    Its instance number is `series.first_instance + index`. Odd series are made slice by slice: a smaller picture
-    in the middle of others, an acquisition number of its own, the same position twice.
+    Its instance number is `series.first_instance + index`. Irregular series are written slice by slice: a slice of
+    another size, with another acquisition number, at the same position as another.
     """
     series, encoding = series or Series(), encoding or Encoding()
-    picture = _header(series, encoding)
-    _complete(picture, hu, replace(grid, shape=(hu.shape[0], hu.shape[1])), index, series, encoding)
-    picture.save_as(path, enforce_file_format=True)
+    dataset = _header(series, encoding)
+    _complete(dataset, hu, replace(grid, shape=(hu.shape[0], hu.shape[1])), index, series, encoding)
+    dataset.save_as(path, enforce_file_format=True)
 
 
 def _header(series: Series, encoding: Encoding) -> Dataset:
-    """What all slices of a series share: the tags of OSIC's files, and those that the standard asks for besides."""
-    picture = Dataset()
-    picture.SpecificCharacterSet = "ISO_IR 100"
-    picture.ImageType = list(series.image_type)
-    picture.SOPClassUID = STORAGE[series.modality]
-    picture.StudyDate = picture.StudyTime = picture.AccessionNumber = picture.ReferringPhysicianName = ""
-    picture.Modality = series.modality
-    picture.Manufacturer, picture.ManufacturerModelName = series.manufacturer, series.model
-    picture.PatientName = picture.PatientID = series.patient
-    picture.PatientBirthDate = picture.PatientSex = ""
-    picture.DeidentificationMethod = "Drawn, not scanned"
-    picture.BodyPartExamined = series.body_part
-    picture.SliceThickness = _ds(series.thickness_mm)
+    """Tags common to all slices of a series: those of OSIC's files, and those that the standard requires."""
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 100"
+    dataset.ImageType = list(series.image_type)
+    dataset.SOPClassUID = STORAGE[series.modality]
+    dataset.StudyDate = dataset.StudyTime = dataset.AccessionNumber = dataset.ReferringPhysicianName = ""
+    dataset.Modality = series.modality
+    dataset.Manufacturer, dataset.ManufacturerModelName = series.manufacturer, series.model
+    dataset.PatientName = dataset.PatientID = series.patient
+    dataset.PatientBirthDate = dataset.PatientSex = ""
+    dataset.DeidentificationMethod = "Drawn, not scanned"
+    dataset.BodyPartExamined = series.body_part
+    dataset.SliceThickness = _ds(series.thickness_mm)
     if series.description:
-        picture.SeriesDescription = series.description
+        dataset.SeriesDescription = series.description
     if series.modality == "CT":
-        _add_exposure(picture, series)
-    picture.PatientPosition = "HFS"
-    picture.StudyInstanceUID = _uid("study", series.patient)
-    picture.SeriesInstanceUID = series.uid
-    picture.StudyID = picture.PatientOrientation = ""
-    picture.SeriesNumber = "2"
-    picture.AcquisitionNumber = str(series.acquisition)
-    picture.FrameOfReferenceUID = _uid("frame", series.patient)
-    picture.PositionReferenceIndicator = "SN"
-    picture.SamplesPerPixel, picture.PhotometricInterpretation = 1, "MONOCHROME2"
-    picture.BitsAllocated, picture.BitsStored, picture.HighBit = 16, encoding.bits_stored, encoding.bits_stored - 1
-    picture.PixelRepresentation = int(encoding.signed)
+        _add_exposure(dataset, series)
+    dataset.PatientPosition = "HFS"
+    dataset.StudyInstanceUID = _uid("study", series.patient)
+    dataset.SeriesInstanceUID = series.uid
+    dataset.StudyID = dataset.PatientOrientation = ""
+    dataset.SeriesNumber = "2"
+    dataset.AcquisitionNumber = str(series.acquisition)
+    dataset.FrameOfReferenceUID = _uid("frame", series.patient)
+    dataset.PositionReferenceIndicator = "SN"
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, encoding.bits_stored, encoding.bits_stored - 1
+    dataset.PixelRepresentation = int(encoding.signed)
     if encoding.padding is not None:
-        picture.PixelPaddingValue = encoding.padding
-    picture.RescaleIntercept, picture.RescaleSlope = _ds(encoding.intercept), _ds(encoding.slope)
-    return picture
+        dataset.PixelPaddingValue = encoding.padding
+    dataset.RescaleIntercept, dataset.RescaleSlope = _ds(encoding.intercept), _ds(encoding.slope)
+    return dataset
 
 
-def _add_exposure(picture: Dataset, series: Series) -> None:
-    """What only a CT scanner says."""
-    picture.KVP = "120"
-    picture.DistanceSourceToDetector, picture.DistanceSourceToPatient = "949.075012", "541.0"
-    picture.TableHeight, picture.RotationDirection = "160.0", "CW"
-    picture.XRayTubeCurrent, picture.GeneratorPower, picture.FocalSpots = "300", "36000", "0.7"
-    picture.ConvolutionKernel = series.kernel
-    picture.WindowCenter, picture.WindowWidth = "-500.0", "1500.0"
-    picture.RescaleType = "HU"
+def _add_exposure(dataset: Dataset, series: Series) -> None:
+    """Tags of CT only."""
+    dataset.KVP = "120"
+    dataset.DistanceSourceToDetector, dataset.DistanceSourceToPatient = "949.075012", "541.0"
+    dataset.TableHeight, dataset.RotationDirection = "160.0", "CW"
+    dataset.XRayTubeCurrent, dataset.GeneratorPower, dataset.FocalSpots = "300", "36000", "0.7"
+    dataset.ConvolutionKernel = series.kernel
+    dataset.WindowCenter, dataset.WindowWidth = "-500.0", "1500.0"
+    dataset.RescaleType = "HU"
 
 
-def _complete(picture: Dataset, hu: np.ndarray, grid: Grid, index: int, series: Series, encoding: Encoding) -> None:
-    """What makes a slice itself: its number, place and pixels."""
+def _complete(dataset: Dataset, hu: np.ndarray, grid: Grid, index: int, series: Series, encoding: Encoding) -> None:
+    """Tags of one slice: number, position and pixels."""
     number = series.first_instance + index
-    picture.InstanceNumber = str(number)
-    picture.SOPInstanceUID = _uid("image", series.patient, series.name, str(series.acquisition), str(number))
-    _place(picture, grid, index)
-    _fill(picture, encoding.stored(hu), encoding)
+    dataset.InstanceNumber = str(number)
+    dataset.SOPInstanceUID = _uid("image", series.patient, series.name, str(series.acquisition), str(number))
+    _place(dataset, grid, index)
+    _fill(dataset, encoding.stored(hu), encoding)
 
 
-def _place(picture: Dataset, grid: Grid, index: int) -> None:
+def _place(dataset: Dataset, grid: Grid, index: int) -> None:
     origin = grid.origins[index]
-    picture.Rows, picture.Columns = grid.shape
-    picture.PixelSpacing = [_ds(mm) for mm in grid.pixel_mm]
-    picture.ImagePositionPatient = [_ds(mm) for mm in origin]
-    picture.ImageOrientationPatient = [_ds(cosine) for cosine in (*grid.right, *grid.down)]
-    picture.SliceLocation = _ds(round(float(origin[2]), 4))
-    picture.GantryDetectorTilt = _ds(round(grid.tilt_degrees, 4))
+    dataset.Rows, dataset.Columns = grid.shape
+    dataset.PixelSpacing = [_ds(mm) for mm in grid.pixel_mm]
+    dataset.ImagePositionPatient = [_ds(mm) for mm in origin]
+    dataset.ImageOrientationPatient = [_ds(cosine) for cosine in (*grid.right, *grid.down)]
+    dataset.SliceLocation = _ds(round(float(origin[2]), 4))
+    dataset.GantryDetectorTilt = _ds(round(grid.tilt_degrees, 4))
 
 
-def _fill(picture: Dataset, stored: np.ndarray, encoding: Encoding) -> None:
-    """Pixels in the transfer syntax, and the file's own header."""
+def _fill(dataset: Dataset, stored: np.ndarray, encoding: Encoding) -> None:
+    """Pixels in the transfer syntax, and the file meta header."""
     syntax = UID(encoding.transfer_syntax)
     if syntax in NATIVE:
         ordered = stored.astype(stored.dtype.newbyteorder(">")) if syntax == ExplicitVRBigEndian else stored
-        picture.add_new("PixelData", "OW", ordered.tobytes())
+        dataset.add_new("PixelData", "OW", ordered.tobytes())
     else:
-        picture.add_new("PixelData", "OB", encapsulate(stored, encoding.bits_stored, syntax))
-    picture.file_meta = FileMetaDataset()
-    picture.file_meta.MediaStorageSOPClassUID = picture.SOPClassUID
-    picture.file_meta.MediaStorageSOPInstanceUID = picture.SOPInstanceUID
-    picture.file_meta.TransferSyntaxUID = syntax
-    picture.file_meta.ImplementationClassUID = _uid("pulmo")
-    picture.file_meta.ImplementationVersionName = "PULMO"
+        dataset.add_new("PixelData", "OB", encapsulate(stored, encoding.bits_stored, syntax))
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.ImplementationClassUID = _uid("pulmo")
+    dataset.file_meta.ImplementationVersionName = "PULMO"
 
 
 def _circle(shape: tuple[int, ...]) -> np.ndarray:
-    """The field of view: the largest circle in the picture, (rows, columns) of bool."""
+    """The field of view: the largest circle in the image, bool (rows, columns)."""
     row, column = (np.arange(n) - (n - 1) / 2 for n in shape)
     return np.asarray((row**2)[:, None] + column**2 <= (min(shape) / 2) ** 2)
 

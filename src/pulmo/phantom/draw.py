@@ -1,4 +1,4 @@
-"""A body seen by a scanner: Hounsfield units on a grid, and the true lungs beside them."""
+"""Renders a body on a voxel grid: Hounsfield units, and the true lung mask."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,7 +15,7 @@ LEFT, RIGHT = 1, 2
 def draw(body: Body, grid: Grid, seed: int = 0, noise_sd: float = 0.0) -> np.ndarray:
     """Hounsfield units, (slices, rows, columns) int16.
 
-    Pixels on a boundary mix both sides within the plane; a slice is infinitely thin. `noise_sd` is the scanner's
+    Pixels on a boundary are in-plane averages of both sides; slices are infinitely thin. `noise_sd` is the scanner's
     noise in HU. The same seed gives the same disease on every grid, and the same noise on the same grid.
     """
     hu = np.full(grid.volume_shape, AIR, dtype=np.float32)
@@ -30,7 +30,7 @@ def draw(body: Body, grid: Grid, seed: int = 0, noise_sd: float = 0.0) -> np.nda
 
 
 def lung_labels(body: Body, grid: Grid) -> np.ndarray:
-    """The truth: `LEFT` or `RIGHT` where a voxel's centre lies in that lung, else 0; (slices, rows, columns) uint8."""
+    """True labels: `LEFT` or `RIGHT` where a voxel's centre is in that lung, else 0; (slices, rows, columns) uint8."""
     labels = np.zeros(grid.volume_shape, dtype=np.uint8)
     for lung, label in ((body.left, LEFT), (body.right, RIGHT)):
         for index, cut in cuts(lung, grid) if lung else ():
@@ -39,7 +39,7 @@ def lung_labels(body: Body, grid: Grid) -> np.ndarray:
 
 
 def paint(hu: np.ndarray, grid: Grid, shapes: Iterable[Ellipsoid]) -> None:
-    """Paint shapes over a float32 volume (slices, rows, columns), in their order."""
+    """Draw shapes onto a float32 volume (slices, rows, columns), in order."""
     for shape in shapes:
         for index, cut in cuts(shape, grid):
             region = hu[index, cut.rows, cut.columns]
@@ -58,7 +58,7 @@ def _paint_texture(hu: np.ndarray, grid: Grid, shape: Ellipsoid, texture: Callab
 
 
 def _digitise(hu: np.ndarray, rng: np.random.Generator, noise_sd: float) -> np.ndarray:
-    """Add noise and round, a slice at a time to spare memory."""
+    """Add noise and round, slice by slice to save memory."""
     digital = np.empty(hu.shape, dtype=np.int16)
     for index, smooth in enumerate(hu):
         noise = np.float32(noise_sd) * rng.standard_normal(smooth.shape, dtype=np.float32) if noise_sd else 0

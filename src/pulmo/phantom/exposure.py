@@ -1,4 +1,4 @@
-"""Who comes to the X-ray, how they stand there, and how the picture is taken: drawn by lot."""
+"""Random patients, positioning and exposure of X-rays."""
 
 from typing import Literal, NamedTuple
 
@@ -8,14 +8,14 @@ from pulmo.phantom.canvas import Canvas
 from pulmo.phantom.thorax import Thorax
 
 _FIELD_MM = 372.0
-_BELOW_MM = 8.0  # the picture's centre below mid-chest
+_BELOW_MM = 8.0  # the image's centre below mid-chest
 _AP_SHARE, _MALE_SHARE = 0.4, 0.56  # as in the competitions' files
 
 
 class Exposure(NamedTuple):
-    """How a picture is taken: the tissue that becomes middle grey, contrast, fog by scattered rays, and grain.
+    """Exposure of an X-ray: the tissue depth of middle grey, contrast, fog by scattered rays, and grain (noise).
 
-    The patient is turned by `degrees`, `zoom` times as large as usual, and off the middle by `shift_mm` (x, y).
+    The patient is rotated by `degrees`, magnified by `zoom`, and off centre by `shift_mm` (x, y).
     """
 
     middle_mm: float = 112.0
@@ -27,13 +27,13 @@ class Exposure(NamedTuple):
     shift_mm: tuple[float, float] = (0.0, 0.0)
 
     def canvas(self, pixels: int) -> Canvas:
-        """Where a picture of this size lies over the patient."""
+        """The canvas of an image of this size."""
         x, y = self.shift_mm
         return Canvas(pixels, _FIELD_MM / self.zoom, (x, y + _BELOW_MM), self.degrees)
 
 
 def random_thorax(rng: np.random.Generator) -> Thorax:
-    """A patient: AP pictures are of the ill, who breathe in less and whose heart is nearer to the tube."""
+    """A random patient; AP images are of the severely ill, with less inspiration and a magnified heart."""
     male = bool(rng.random() < _MALE_SHARE)
     view: Literal["PA", "AP"] = "AP" if rng.random() < _AP_SHARE else "PA"
     size = 1.0 if male else 0.92
@@ -43,16 +43,16 @@ def random_thorax(rng: np.random.Generator) -> Thorax:
         view=view,
         width=size * float(np.clip(rng.normal(1.0, 0.05), 0.86, 1.12)),
         height=size * float(np.clip(rng.normal(1.0, 0.06), 0.84, 1.14)),
-        breath=float(np.clip(rng.normal(0.4 if ill else 0.75, 0.2), 0.0, 1.1)),
+        inspiration=float(np.clip(rng.normal(0.4 if ill else 0.75, 0.2), 0.0, 1.1)),
         heart=float(np.clip(rng.normal(1.1 if ill else 0.98, 0.07), 0.8, 1.2)),
         dome_mm=float(np.clip(rng.normal(12, 5), -2, 24)),
         tilt=float(rng.normal(0.3 if ill else 0.0, 0.35)),
-        gas_mm=float(np.clip(rng.normal(16, 10), 0, 40)),
+        gastric_bubble_mm=float(np.clip(rng.normal(16, 10), 0, 40)),
     )
 
 
 def random_exposure(thorax: Thorax, rng: np.random.Generator) -> Exposure:
-    """A picture of that patient; one taken at the bedside (AP) is worse in every way."""
+    """A random exposure; bedside images (AP) have worse contrast, noise and positioning."""
     ill = thorax.view == "AP"
     return Exposure(
         middle_mm=float(rng.normal(110, 9)),

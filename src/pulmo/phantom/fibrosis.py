@@ -1,4 +1,4 @@
-"""Usual interstitial pneumonia in an ellipsoid lung: at the pleura and the bases first, in patches."""
+"""Usual interstitial pneumonia in an ellipsoid lung: patchy, predominantly subpleural and basal."""
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -11,7 +11,7 @@ GROUND_GLASS_HU, HONEYCOMB_HU, WALL_HU = -640.0, -840.0, -330.0
 
 
 class Fibrosis:
-    """The disease of one lung; `share` of its volume is affected, whatever grid it is later seen on."""
+    """Fibrosis of one lung; the fraction `share` of its volume is affected, independent of the grid."""
 
     def __init__(self, lung: Ellipsoid, share: float, rng: np.random.Generator) -> None:
         self.lung = lung
@@ -27,14 +27,14 @@ class Fibrosis:
         return hu
 
     def _score(self, points: np.ndarray) -> np.ndarray:
-        """How early the disease reaches a point: depth under the pleura, height over the base, and chance."""
+        """Susceptibility of points: by depth under the pleura, height above the base, and a random field."""
         semi = np.asarray(self.lung.semi_axes_mm)
         depth_mm = (1 - self.lung.radius(points)) * np.prod(semi) ** (1 / 3)
         height = (points - np.asarray(self.lung.centre_mm)) @ np.asarray(self.lung.axes[2]) / semi[2]
         return np.asarray(np.exp(-depth_mm / 12) - 0.4 * height + 0.3 * _noise(self._patches, points / PATCH_MM))
 
     def _lesion(self, points: np.ndarray) -> np.ndarray:
-        """Ground glass here and honeycomb there, both netted: the net is where a noise crosses zero."""
+        """Ground glass and honeycombing with reticulation, which is where a random field crosses zero."""
         honeycomb = np.clip(0.5 + _noise(self._mixture, points / PATCH_MM), 0, 1)
         net = np.exp(-((_noise(self._reticules, points / RETICULE_MM) / 0.22) ** 2))
         between = GROUND_GLASS_HU + honeycomb * (HONEYCOMB_HU - GROUND_GLASS_HU)
@@ -42,12 +42,12 @@ class Fibrosis:
 
 
 def _inside(lung: Ellipsoid, rng: np.random.Generator) -> np.ndarray:
-    """Points spread evenly through the lung, (n, 3) in mm."""
+    """Points uniformly distributed in the lung, (n, 3) in mm."""
     ball = rng.standard_normal((20_000, 3))
     ball *= (rng.random(len(ball)) ** (1 / 3) / np.linalg.norm(ball, axis=1))[:, None]
     return np.asarray((ball * lung.semi_axes_mm) @ np.asarray(lung.axes) + lung.centre_mm)
 
 
-def _noise(lattice: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """A smooth random field: the lattice, repeated for ever, between its nodes; (n, 3) → (n,)."""
-    return np.asarray(map_coordinates(lattice, places.T, order=1, mode="grid-wrap"))
+def _noise(lattice: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A smooth random field: the periodic lattice, interpolated at points; (n, 3) → (n,)."""
+    return np.asarray(map_coordinates(lattice, points.T, order=1, mode="grid-wrap"))

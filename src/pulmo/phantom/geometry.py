@@ -1,5 +1,5 @@
-"""Where the voxels of a CT series lie: patient coordinates are millimetres in DICOM's LPS (x to the left,
-y to the back, z to the head)."""
+"""The geometry of a series' voxels, in patient coordinates: millimetres in DICOM's LPS (x to the left, y to the back,
+z to the head)."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -20,8 +20,8 @@ class Grid:
     `slice_mm` are the positions of the slices along the slice normal, relative to `centre_mm`, in the order of the
     files: any order, spacing, gaps and repeats. `shape` is (rows, columns) and `pixel_mm` the distance between
     (rows, columns), as in DICOM's Pixel Spacing. `right` is the unit vector in which the column index grows, `down`
-    that in which the row index grows. `advance` is the unit vector in which the table carries the image positions:
-    the slice normal, unless the gantry is tilted. The middle of the slice at 0 mm is `centre_mm`.
+    that in which the row index grows. `advance` is the unit vector of the table feed, along which image positions
+    advance: the slice normal, unless the gantry is tilted. The centre of the slice at 0 mm is `centre_mm`.
     """
 
     slice_mm: tuple[float, ...]
@@ -39,7 +39,7 @@ class Grid:
 
     @property
     def tilt_degrees(self) -> float:
-        """Gantry/Detector Tilt: the slice normal's angle to the table; positive when `down` dips to the feet."""
+        """Gantry/Detector Tilt: the slice normal's angle to the table; positive when `down` points to the feet."""
         sine = -float(np.dot(self.down, self.advance))
         return math.degrees(math.asin(max(-1.0, min(1.0, sine))))
 
@@ -70,14 +70,14 @@ class Grid:
         return replace(self, slice_mm=self.slice_mm[::-1])
 
     def without(self, missing: Iterable[int]) -> "Grid":
-        """The same series with the slices of these indices lost."""
+        """The same series without the slices of these indices."""
         lost = set(missing)
         return replace(self, slice_mm=tuple(mm for i, mm in enumerate(self.slice_mm) if i not in lost))
 
     def turned(self, degrees: float, about: Vector) -> "Grid":
-        """The whole grid turned about an axis through its centre (an oblique series); the table turns with it."""
-        turn = _rotation(degrees, about)
-        right, down, advance = (vector(turn @ np.asarray(v)) for v in (self.right, self.down, self.advance))
+        """The grid rotated about an axis through its centre, with the table: an oblique series."""
+        rotation = _rotation(degrees, about)
+        right, down, advance = (vector(rotation @ np.asarray(v)) for v in (self.right, self.down, self.advance))
         return replace(self, right=right, down=down, advance=advance)
 
 
@@ -88,10 +88,10 @@ def axial(
     centre_mm: Vector = CENTRE,
     tilt_degrees: float = 0.0,
 ) -> Grid:
-    """An axial series of a patient lying on the back.
+    """An axial series of a supine patient.
 
-    With a tilted gantry the slices lean about x while the table still moves along z: `slice_mm` stay the true
-    distances along the slice normal, and the image positions are farther apart by 1 / cos(tilt).
+    With a tilted gantry the slices are rotated about x while the table moves along z: `slice_mm` are distances along
+    the slice normal, and image positions are farther apart by 1 / cos(tilt).
     """
     tilt = math.radians(tilt_degrees)
     pixel = pixel_mm if isinstance(pixel_mm, tuple) else (pixel_mm, pixel_mm)

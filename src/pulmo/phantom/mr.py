@@ -1,4 +1,4 @@
-"""Small animals with a tumour under an MR scanner: bright and uniform, or dark with necrotic holes.
+"""MR scans of small animals with a tumour: bright and uniform, or dark with necrosis.
 
 After the two tumour models of the slides, R1 and BN-175. Lengths are millimetres; intensities are relative to muscle.
 """
@@ -22,14 +22,14 @@ MATRICES = (64, 80, 96)
 
 @dataclass(frozen=True)
 class Animal:
-    """What lies in the coil, in the order in which it is painted; the tumour comes last."""
+    """Shapes of an animal in drawing order, the tumour last."""
 
     body: tuple[Ellipsoid, ...]
     tumour: tuple[Ellipsoid, ...]
 
     @property
     def tumour_millilitres(self) -> float:
-        """Exact volume of the tumour, holes included."""
+        """Exact volume of the tumour, necrosis included."""
         return 1000 * self.tumour[0].litres
 
 
@@ -53,16 +53,16 @@ def animal(kind: TumourKind, seed: int) -> Animal:
 
 def _tumour(kind: TumourKind, width: float, depth: float, rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
     size = rng.uniform(6, 13, 3) * (0.5, 0.5, 0.6)
-    turn, side = rng.uniform(-0.7, 0.7), rng.choice([-1, 1])
-    place = np.array([side * (0.8 * width) * np.cos(turn), 0.8 * depth * np.sin(turn), rng.uniform(-4, 4)])
+    angle, side = rng.uniform(-0.7, 0.7), rng.choice([-1, 1])
+    centre = np.array([side * (0.8 * width) * np.cos(angle), 0.8 * depth * np.sin(angle), rng.uniform(-4, 4)])
     if kind == "uniform":
-        return (Ellipsoid(vector(place), vector(size), float(rng.uniform(1.35, 1.8))),)
-    mass = Ellipsoid(vector(place), vector(size), float(rng.uniform(0.75, 1.25)))
+        return (Ellipsoid(vector(centre), vector(size), float(rng.uniform(1.35, 1.8))),)
+    mass = Ellipsoid(vector(centre), vector(size), float(rng.uniform(0.75, 1.25)))
     return mass, *(_hole(mass, rng) for _ in range(rng.integers(3, 9)))
 
 
 def _hole(mass: Ellipsoid, rng: np.random.Generator) -> Ellipsoid:
-    """Dead tissue somewhere within."""
+    """A necrotic region at a random position inside."""
     radius: Vector = vector(np.asarray(mass.semi_axes_mm) * rng.uniform(0.18, 0.38, 3))
     direction = rng.standard_normal(3)
     direction *= 0.6 * rng.random() ** (1 / 3) / np.linalg.norm(direction)
@@ -72,7 +72,7 @@ def _hole(mass: Ellipsoid, rng: np.random.Generator) -> Ellipsoid:
 
 
 def draw_animal(animal: Animal, grid: Grid, seed: int, noise: float) -> np.ndarray:
-    """Intensities relative to muscle, (slices, rows, columns) float32, not negative.
+    """Intensities relative to muscle, (slices, rows, columns) float32, at least 0.
 
     The coil's sensitivity varies smoothly by up to a fifth. Noise is Rician: the magnitude of a complex signal, of
     which each part has Gaussian noise of standard deviation `noise` (Gudbjartsson and Patz, Magn Reson Med 1995; 34:
@@ -83,14 +83,14 @@ def draw_animal(animal: Animal, grid: Grid, seed: int, noise: float) -> np.ndarr
     paint(signal, grid, (*animal.body, *animal.tumour))
     slopes = rng.uniform(-0.1, 0.1, 3)
     for index in range(len(signal)):
-        places = np.clip(grid.points(index) / 30.0, -1, 1)
-        signal[index] *= (1 + places @ slopes).astype(np.float32)
+        relative = np.clip(grid.points(index) / 30.0, -1, 1)
+        signal[index] *= (1 + relative @ slopes).astype(np.float32)
     real, imaginary = rng.normal(0, noise, (2, *signal.shape)).astype(np.float32)
     return np.asarray(np.hypot(signal + real, imaginary))
 
 
 def scan_animal(folder: Path, animal: Animal, series: Series, seed: int) -> list[Path]:
-    """Scan by a protocol drawn by lot, with a gain of its own, and write the series; its files."""
+    """Write a series by a random protocol and gain; returns its files."""
     rng = np.random.default_rng([seed, 2])
     matrix, spacing = int(rng.choice(MATRICES)), float(rng.choice([1.0, 1.5]))
     grid = axial(evenly(round(30 / spacing), spacing), (matrix, matrix), round(float(rng.uniform(52, 60)) / matrix, 6))
@@ -100,9 +100,9 @@ def scan_animal(folder: Path, animal: Animal, series: Series, seed: int) -> list
     return write_series(folder, intensity, grid, replace(series, modality="MR", body_part="ABDOMEN"), encoding)
 
 
-def write_survey(folder: Path, series: Series) -> list[Path]:
-    """Three coarse planes, as taken to plan a scan."""
+def write_localizer(folder: Path, series: Series) -> list[Path]:
+    """Write a localizer of three coarse planes; returns its files."""
     grid = axial(evenly(3, 15.0), (32, 32), 3.0)
     planes = 100 * draw_animal(Animal((Ellipsoid((0, 0, 0), (18, 15, 60), MUSCLE),), ()), grid, 0, 0.05)
-    survey = replace(series, modality="MR", description="SURVEY", name="survey", body_part="ABDOMEN")
-    return write_series(folder, planes, grid, survey, Encoding(intercept=0.0))
+    localizer = replace(series, modality="MR", description="SURVEY", name="localizer", body_part="ABDOMEN")
+    return write_series(folder, planes, grid, localizer, Encoding(intercept=0.0))

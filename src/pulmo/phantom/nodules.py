@@ -1,4 +1,4 @@
-"""Nodules of known size in lungs of known litres."""
+"""Nodules of known size in lungs of known volume."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ _TRIES = 200
 
 
 class Nodule(NamedTuple):
-    """A ball of one density; `centre_mm` in the patient's coordinates."""
+    """A homogeneous ball; `centre_mm` in the patient's coordinates."""
 
     centre_mm: Vector
     diameter_mm: float
@@ -24,18 +24,18 @@ class Nodule(NamedTuple):
 
     @property
     def ball(self) -> Ellipsoid:
-        """As it is drawn."""
+        """The nodule as an ellipsoid."""
         radius = self.diameter_mm / 2
         return Ellipsoid(self.centre_mm, (radius, radius, radius), self.hu)
 
 
 def with_nodules(body: Body, nodules: Sequence[Nodule]) -> Body:
-    """The same body with these in its lungs, painted over the vessels."""
+    """The same body with nodules, drawn over the vessels."""
     return replace(body, vessels=(*body.vessels, *(nodule.ball for nodule in nodules)))
 
 
 def place_nodules(body: Body, diameters_mm: Sequence[float], seed: int) -> list[Nodule]:
-    """Solid nodules of these diameters anywhere in the lungs, off their walls and apart from each other.
+    """Solid nodules of these diameters at random positions in the lungs, apart from the walls and each other.
 
     Raises ValueError where there is no room for one.
     """

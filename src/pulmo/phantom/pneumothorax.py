@@ -1,26 +1,26 @@
-"""Air between lung and chest wall: the lung falls back towards its hilum, and its pleura shows as a fine line."""
+"""A pneumothorax: the lung is retracted towards its hilum, and the visceral pleura is a fine line."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from pulmo.phantom.canvas import Canvas, evenly
-from pulmo.phantom.radiograph import LUNG_DENSITY, Scene
+from pulmo.phantom.canvas import Canvas, resampled_path
+from pulmo.phantom.radiograph import LUNG_DENSITY, Layers
 from pulmo.phantom.thorax import LEFT, RIGHT, Thorax
 
 _LINE_WIDTH_MM, _LINE_MM = 1.1, 22.0
-_LEAST = 0.012
+_MIN_RETRACTION = 0.012
 _WALL_POINTS = 400
 
 
 @dataclass(frozen=True)
 class Pneumothorax:
-    """Of one side: the lung has lost `share` of its way from the hilum to the wall, most at the angle `middle`.
+    """A pneumothorax of one side: the lung is retracted by the fraction `share` of the distance from hilum to wall.
 
-    Angles in radians from straight up (0) over the flank (π/2) to the diaphragm; beyond `spread` of the middle the
-    lung still touches the wall. `lucency` is how much of the lung on a ray is missing where air is: less than 1 as
-    lung lies before and behind.
+    It is widest at the angle `middle`, in radians from straight up (0) over the flank (π/2) to the diaphragm; beyond
+    `spread` of it the lung touches the wall. `lucency` is the fraction of the lung missing along a ray through the
+    pneumothorax: less than 1, as lung remains in front and behind.
     """
 
     thorax: Thorax
@@ -32,41 +32,41 @@ class Pneumothorax:
 
     @cached_property
     def _wall_and_lung(self) -> tuple[np.ndarray, np.ndarray]:
-        """Chest wall and pleural line beside the air, each (points, 2), from above on."""
+        """Chest wall and pleural line along the pneumothorax, each (points, 2), from the apex."""
         index = 0 if self.side == RIGHT else 1
-        hilum, wall = self.thorax.hila[index], evenly(self.thorax.lungs[index], _WALL_POINTS)
-        way = wall - hilum
-        angle = np.arctan2(self.side * way[:, 0], -way[:, 1])
-        lost = self.share * np.exp(-(((angle - self.middle) / self.spread) ** 4)) - _LEAST
-        beside = np.flatnonzero(lost > 0)
+        hilum, wall = self.thorax.hila[index], resampled_path(self.thorax.lungs[index], _WALL_POINTS)
+        ray = wall - hilum
+        angle = np.arctan2(self.side * ray[:, 0], -ray[:, 1])
+        retraction = self.share * np.exp(-(((angle - self.middle) / self.spread) ** 4)) - _MIN_RETRACTION
+        beside = np.flatnonzero(retraction > 0)
         beside = beside[np.argsort(angle[beside])]
-        return wall[beside], hilum + (1 - lost[beside, None]) * way[beside]
+        return wall[beside], hilum + (1 - retraction[beside, None]) * ray[beside]
 
     @property
     def outline(self) -> np.ndarray:
-        """Around the air, (points, 2) in mm."""
+        """The outline of the pneumothorax, (points, 2) in mm."""
         wall, lung = self._wall_and_lung
         return np.concatenate([wall, lung[::-1]])
 
     def mask(self, canvas: Canvas) -> np.ndarray:
-        """The truth: 1 where air is seen beside the heart and the great vessels, uint8 (pixels, pixels)."""
-        seen = canvas.filled(self.outline)
-        seen[canvas.filled(self.thorax.mediastinum) > 0] = 0
-        return seen
+        """The true mask: 1 in the pneumothorax beside the heart and the great vessels, uint8 (pixels, pixels)."""
+        mask = canvas.filled(self.outline)
+        mask[canvas.filled(self.thorax.mediastinum) > 0] = 0
+        return mask
 
-    def __call__(self, scene: Scene) -> None:
+    def __call__(self, layers: Layers) -> None:
         """Draw it."""
-        canvas = scene.canvas
-        air = canvas.filled(self.outline) * scene.air_mm
-        scene.tissue_mm -= np.float32(self.lucency * LUNG_DENSITY) * air
-        scene.aerated[air > 0] = 0
+        canvas = layers.canvas
+        depth_mm = canvas.filled(self.outline) * layers.lung_depth_mm
+        layers.tissue_mm -= np.float32(self.lucency * LUNG_DENSITY) * depth_mm
+        layers.aerated[depth_mm > 0] = 0
         pleura = canvas.layer()
         canvas.stroke(pleura, [self._wall_and_lung[1]], _LINE_WIDTH_MM, 255)
-        scene.tissue_mm += pleura * np.float32(_LINE_MM / 255) * (scene.air_mm > 0)
+        layers.tissue_mm += pleura * np.float32(_LINE_MM / 255) * (layers.lung_depth_mm > 0)
 
 
 def random_pneumothorax(thorax: Thorax, rng: np.random.Generator) -> Pneumothorax:
-    """At the apex, along the flank or all around; from a few millimetres to half of the lung."""
+    """At the apex, along the flank or around the lung; from a few millimetres to half of the lung."""
     kind = rng.choice(3, p=(0.5, 0.25, 0.25))
     middle, spread, share = ((0.25, 1.0, 0.25), (1.25, 1.0, 0.2), (0.65, 1.4, 0.3))[kind]
     return Pneumothorax(

@@ -1,4 +1,4 @@
-"""How some hospital would have scanned a body: its grid, header, encoding and noise, drawn by lot."""
+"""Random CT protocols: grid, header, encoding and noise of a scan."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ ENCODINGS = (
     Encoding(-1024, bits_stored=12),
 )
 SPACINGS_MM = (3.5, 5.0, 6.0, 7.5, 10.0, 10.0, 12.5, 20.0)
-MOST_SLICES, LEAST_SLICES = 80, 12
+MAX_SLICES, MIN_SLICES = 80, 12
 MATRICES = ((128, 128), (160, 160), (192, 160), (192, 192), (256, 256))
 SCANNERS = (
     ("GE MEDICAL SYSTEMS", "LightSpeed VCT", "BONEPLUS"),
@@ -31,7 +31,7 @@ MARGIN_MM = 14.0
 
 @dataclass(frozen=True)
 class Protocol:
-    """Everything between a body and its files but the patient's name."""
+    """Grid, header, encoding and noise of a scan."""
 
     grid: Grid
     series: Series
@@ -39,8 +39,8 @@ class Protocol:
     noise_sd: float
 
 
-def by_lot(body: Body, rng: np.random.Generator) -> Protocol:
-    """A protocol that covers both lungs of the body with 12 to 80 slices."""
+def random_protocol(body: Body, rng: np.random.Generator) -> Protocol:
+    """A random protocol that covers both lungs of the body with 12 to 80 slices."""
     manufacturer, model, kernel = SCANNERS[rng.integers(len(SCANNERS))]
     return Protocol(
         grid=_grid(body, rng),
@@ -53,8 +53,8 @@ def by_lot(body: Body, rng: np.random.Generator) -> Protocol:
 def scan(
     folder: Path, patient: str, body: Body, seed: int, transfer_syntax: str = ExplicitVRLittleEndian
 ) -> list[Path]:
-    """Draw the body by a protocol drawn by lot, and write the series; its files. The seed decides everything."""
-    protocol = by_lot(body, np.random.default_rng([seed, 2]))
+    """Write a series of the body by a random protocol; returns its files. The seed determines everything."""
+    protocol = random_protocol(body, np.random.default_rng([seed, 2]))
     hu = draw(body, protocol.grid, seed, protocol.noise_sd)
     series = replace(protocol.series, patient=patient)
     encoding = replace(protocol.encoding, transfer_syntax=transfer_syntax)
@@ -62,10 +62,10 @@ def scan(
 
 
 def _grid(body: Body, rng: np.random.Generator) -> Grid:
-    """From under the lower lung's base to over the apices, the whole width of the body; from the feet or the head."""
+    """A grid over both lungs and the whole width of the body, in order from the feet or the head."""
     surface = np.concatenate([lung.surface() for lung in body.lungs])
     lowest, highest = surface[:, 2].min() - MARGIN_MM, surface[:, 2].max() + MARGIN_MM
-    fitting = [mm for mm in SPACINGS_MM if LEAST_SLICES <= _slices(highest - lowest, mm) <= MOST_SLICES]
+    fitting = [mm for mm in SPACINGS_MM if MIN_SLICES <= _slices(highest - lowest, mm) <= MAX_SLICES]
     spacing_mm = float(rng.choice(fitting))
     rows, columns = MATRICES[rng.integers(len(MATRICES))]
     widest = 2 * body.skin.semi_axes_mm[0]

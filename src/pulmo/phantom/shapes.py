@@ -1,4 +1,4 @@
-"""Ellipsoids, and where a slice of voxels cuts them."""
+"""Ellipsoids, and their intersections with slices of voxels."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ AXES: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """A solid ellipsoid of one density, in patient millimetres.
+    """A homogeneous ellipsoid, in patient millimetres.
 
     `axes` are the orthonormal directions of `semi_axes_mm`. A semi-axis far longer than the scan makes a cylinder.
     """
@@ -31,28 +31,28 @@ class Ellipsoid:
 
     @property
     def to_unit(self) -> np.ndarray:
-        """The matrix (3, 3) that takes `point - centre_mm` into the unit ball."""
+        """The matrix (3, 3) that maps `point - centre_mm` into the unit ball."""
         return np.asarray(np.asarray(self.axes) / np.asarray(self.semi_axes_mm)[:, None])
 
     def radius(self, points: np.ndarray) -> np.ndarray:
-        """0 in the centre, 1 on the surface: points (..., 3) in mm → (...)."""
+        """Normalized radius, 0 in the centre and 1 on the surface: points (..., 3) in mm → (...)."""
         return np.asarray(np.linalg.norm((points - np.asarray(self.centre_mm)) @ self.to_unit.T, axis=-1))
 
     def surface(self) -> np.ndarray:
-        """Points all over the surface, (n, 3) in mm, the poles of the third axis among them."""
+        """Points distributed over the surface, (n, 3) in mm, including the poles of the third axis."""
         height = np.linspace(-1, 1, 41)[:, None]
-        turn = np.linspace(0, 2 * np.pi, 48)
+        angle = np.linspace(0, 2 * np.pi, 48)
         ring = np.sqrt(1 - height**2)
-        ball = np.stack([ring * np.cos(turn), ring * np.sin(turn), np.broadcast_to(height, (41, 48))], axis=-1)
+        ball = np.stack([ring * np.cos(angle), ring * np.sin(angle), np.broadcast_to(height, (41, 48))], axis=-1)
         return np.asarray((ball * self.semi_axes_mm) @ np.asarray(self.axes) + self.centre_mm).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What one slice sees of an ellipsoid: the pixels `rows` × `columns`.
+    """The intersection of a slice with an ellipsoid: the pixels `rows` × `columns`.
 
-    `coverage` (rows, columns) is the share of each pixel that is inside, by its distance in the plane to the
-    surface: a pixel whose centre lies on the surface has one half.
+    `coverage` (rows, columns) is the fraction of each pixel inside, by its in-plane distance to the surface: one half
+    for a pixel with its centre on the surface.
     """
 
     rows: slice
@@ -61,7 +61,7 @@ class Cut:
 
 
 def cuts(ellipsoid: Ellipsoid, grid: Grid) -> Iterator[tuple[int, Cut]]:
-    """Every slice that meets the ellipsoid, by its index in the grid.
+    """Every slice that intersects the ellipsoid, with its index in the grid.
 
     In the ellipsoid's own space, where it is the unit ball, pixel x = (row, column) lies at start + x · steps, and
     its squared radius f(x) = x·form·x + 2 x·linear + |start|² has an ellipse for its level set f = 1.
@@ -83,8 +83,8 @@ def cuts(ellipsoid: Ellipsoid, grid: Grid) -> Iterator[tuple[int, Cut]]:
 
 
 def _coverage(start: np.ndarray, steps: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Share of each pixel inside the unit ball, (rows, columns) float32: f's excess over its slope is a distance."""
-    # Plain floats leave the arrays in single precision.
+    """Fraction of each pixel inside the unit ball, (rows, columns) float32, by the distance f's excess / slope."""
+    # Python floats keep the arrays in single precision.
     (rr, rc), (_, cc) = (steps @ steps.T).tolist()
     (r0, c0), depth = (steps @ start).tolist(), 1 - float(start @ start)
     row, column = (np.arange(n, dtype=np.float32) for n in shape)
@@ -101,13 +101,13 @@ def _coverage(start: np.ndarray, steps: np.ndarray, shape: np.ndarray) -> np.nda
 
 
 def rod(start: Vector, end: Vector, radius_mm: float, hu: float) -> Ellipsoid:
-    """A spindle from `start` to `end`, a little longer than their distance so that chained rods touch."""
+    """A spindle from `start` to `end`, 24 % longer than their distance so that chained rods overlap."""
     a, b = np.asarray(start), np.asarray(end)
     length = math.dist(start, end)
-    # Mirroring the x axis onto the rod takes the y and z axes to two directions across it.
+    # The reflection that maps the x axis onto the rod maps the y and z axes to two directions across it.
     mirror = (b - a) / length - (1, 0, 0)
-    turned = np.eye(3) - np.outer(mirror, mirror) * (2 / max(mirror @ mirror, 1e-12))
-    axes = (vector(turned[0]), vector(turned[1]), vector(turned[2]))
+    reflected = np.eye(3) - np.outer(mirror, mirror) * (2 / max(mirror @ mirror, 1e-12))
+    axes = (vector(reflected[0]), vector(reflected[1]), vector(reflected[2]))
     return Ellipsoid(vector((a + b) / 2), (0.62 * length, radius_mm, radius_mm), hu, axes)
 
 

@@ -1,1 +1,1 @@
-"""One visual style, figures' building blocks, pictures of scans."""
+"""Figures and HTML pages: one visual style, building blocks of figures, figures of scans."""

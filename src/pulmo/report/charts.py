@@ -1,4 +1,4 @@
-"""Small charts of tables: histograms by group, bars of shares, estimates with their errors, a heat map of numbers."""
+"""Small charts of tables: histograms, bar charts, scatter plots, estimates with standard errors, heat maps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,18 +15,18 @@ OVER_POINTS: dict[str, Any] = {
     "framealpha": 0.8,
     "facecolor": PAPER,
     "edgecolor": "none",
-}  # a readable legend
+}  # legend style that stays readable over points
 
 
 class Groups(NamedTuple):
-    """A column that tells groups apart, and each group's colour, in the order of the legend."""
+    """A grouping column, and each group's colour in the order of the legend."""
 
     column: str
     colours: Mapping[str, str]
 
 
 def histogram(values: Any, label: str, counted: str, bins: int | Sequence[float] = 20) -> Drawing:
-    """How often which value; `label` names the value, `counted` what is counted. Missing values are left out."""
+    """A histogram; `label` names the values, `counted` what is counted. Missing values are left out."""
     known = np.asarray(values, np.float64)
     with panel(4, 2.6) as drawing:
         axes = drawing.subplots()
@@ -37,7 +37,7 @@ def histogram(values: Any, label: str, counted: str, bins: int | Sequence[float]
 
 
 def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Groups) -> Drawing:
-    """Each group's distribution, every group of area 1, so that small ones are seen beside large ones."""
+    """Each group's distribution, normalized to area 1, so that small groups are visible beside large ones."""
     known = table[table[column].notna()]
     edges = np.histogram_bin_edges(known[column], bins=24).tolist()
     with panel(2.9, 2.3) as drawing:
@@ -54,32 +54,32 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
     return drawing
 
 
-def bars(counts: pd.Series, of: str) -> Drawing:
-    """Lying bars, one an entry of `counts`, each with its number and its share of `of` (what all of them are)."""
+def bars(counts: pd.Series, counted: str) -> Drawing:
+    """Horizontal bars of counts, each with its number and percentage; `counted` names what is counted."""
     total = max(1, int(counts.sum()))
     with panel(4.2, 0.7 + 0.34 * len(counts)) as drawing:
         axes = drawing.subplots()
-        places = np.arange(len(counts))[::-1]
-        axes.barh(places, counts, color=BLUE, height=0.7)
-        for place, count in zip(places, counts, strict=True):
+        positions = np.arange(len(counts))[::-1]
+        axes.barh(positions, counts, color=BLUE, height=0.7)
+        for place, count in zip(positions, counts, strict=True):
             axes.annotate(
                 f"{count:,} ({count / total:.0%})", (count, place), (4, 0), textcoords="offset points", va="center"
             )
-        axes.set_yticks(places, [str(name) for name in counts.index], color=INK)
-        axes.set(xlabel=of, xlim=(0, 1.3 * max(1, counts.max())))
+        axes.set_yticks(positions, [str(name) for name in counts.index], color=INK)
+        axes.set(xlabel=counted, xlim=(0, 1.3 * max(1, counts.max())))
         axes.grid(visible=False)
     return drawing
 
 
-def lengths(values: Mapping[str, float], label: str) -> Drawing:
-    """Lying bars of values that are no counts, such as weights, from the first at the top."""
+def value_bars(values: Mapping[str, float], label: str) -> Drawing:
+    """Horizontal bars of values other than counts, such as weights, the first at the top."""
     with panel(4.2, 0.7 + 0.34 * len(values)) as drawing:
         axes = drawing.subplots()
-        places = np.arange(len(values))[::-1]
-        axes.barh(places, list(values.values()), color=BLUE, height=0.7)
-        for place, value in zip(places, values.values(), strict=True):
+        positions = np.arange(len(values))[::-1]
+        axes.barh(positions, list(values.values()), color=BLUE, height=0.7)
+        for place, value in zip(positions, values.values(), strict=True):
             axes.annotate(f"{value:.3g}", (value, place), (4, 0), textcoords="offset points", va="center")
-        axes.set_yticks(places, list(values), color=INK)
+        axes.set_yticks(positions, list(values), color=INK)
         axes.set(xlabel=label)
         axes.margins(x=0.15)
         axes.grid(visible=False)
@@ -87,14 +87,14 @@ def lengths(values: Mapping[str, float], label: str) -> Drawing:
 
 
 def draw_estimates(axes: Axes, names: Sequence[str], values: Any, errors: Any) -> None:
-    """A point for each value, with twice its standard error to either side; from the first at the top."""
-    places = np.arange(len(names))[::-1]
-    axes.errorbar(values, places, xerr=2 * np.asarray(errors), fmt="o", color=BLUE, ecolor=SKY, capsize=3)
-    axes.set_yticks(places, list(names), color=INK)
+    """Values with error bars of ± 2 standard errors, the first at the top."""
+    positions = np.arange(len(names))[::-1]
+    axes.errorbar(values, positions, xerr=2 * np.asarray(errors), fmt="o", color=BLUE, ecolor=SKY, capsize=3)
+    axes.set_yticks(positions, list(names), color=INK)
 
 
 def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], groups: Groups) -> Drawing:
-    """A point a row; `x` and `y` are (column, label). The points are drawn as an image, for there may be thousands."""
+    """A scatter plot; `x` and `y` are (column, label). Points are rasterized, as there may be thousands."""
     with panel(2.9, 2.5) as drawing:
         axes = drawing.subplots()
         for name, colour in groups.colours.items():
@@ -115,7 +115,7 @@ def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str]
 
 
 def heat_map(numbers: pd.DataFrame, limits: tuple[float, float], inches: float = 4.0) -> Drawing:
-    """A table of numbers as colours, from blue by white to red over `limits`, each number in its cell."""
+    """A heat map from blue over white to red between `limits`, each value printed in its cell."""
     (low, high), values = limits, numbers.to_numpy(np.float64)
     with panel(inches, inches * 0.85 * len(numbers) / len(numbers.columns) + 0.4) as drawing:
         axes = drawing.subplots()

@@ -1,4 +1,4 @@
-"""How networks learned: a number of every fold's epochs, on what they learn from and on what is held out."""
+"""Learning curves: loss and metrics of every fold by epoch, on training and validation data."""
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
@@ -6,20 +6,20 @@ from matplotlib.ticker import MaxNLocator
 
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 
-HELD_OUT = "held_out_"
+MONITORED = "monitored_"
 
 
 def draw_curves(history: pd.DataFrame, measure: str, title: str = "") -> Drawing:
-    """A line a fold; those of what is held out are of the averaged weights, which are the network in the end.
+    """Training and validation curves, one line per fold; validation is of the averaged weights, which are saved.
 
     Args:
-        history: see `training.fit.Trainer.fit`, with `fold`.
-        measure: `loss`, `dice` …: a column, and one of it HELD_OUT.
-        title: above it.
+        history: a row per epoch with `fold` and `epoch`, as the training loop writes it.
+        measure: a column, `loss`, `dice` …; the validation column has the prefix MONITORED.
+        title: of the figure.
     """
     with panel(3.6, 2.7) as drawing:
         axes = drawing.subplots()
-        for column, label, colour in ((measure, "learned from", ORANGE), (HELD_OUT + measure, "held out", BLUE)):
+        for column, label, colour in ((measure, "training", ORANGE), (MONITORED + measure, "validation", BLUE)):
             if column not in history or history[column].isna().all():
                 continue
             for number, (_, rows) in enumerate(history.groupby("fold")):
@@ -32,9 +32,9 @@ def draw_curves(history: pd.DataFrame, measure: str, title: str = "") -> Drawing
     return drawing
 
 
-def last_words(history: pd.DataFrame, measure: str) -> str:
-    """The last epochs' means over folds, in words: "0.123 of what they learn from, 0.234 of what is held out"."""
+def final_values(history: pd.DataFrame, measure: str) -> str:
+    """The last epochs' means over folds: "training 0.123, validation 0.234"."""
     last = history.loc[history.groupby("fold")["epoch"].idxmax()]
-    words = f"{last[measure].mean():.3f} of what they learn from"
-    held_out = last.get(HELD_OUT + measure, pd.Series(dtype=float)).mean()
-    return words if pd.isna(held_out) else f"{words}, {held_out:.3f} of what is held out"
+    training = f"training {last[measure].mean():.3f}"
+    validation = last.get(MONITORED + measure, pd.Series(dtype=float)).mean()
+    return training if pd.isna(validation) else f"{training}, validation {validation:.3f}"

@@ -1,4 +1,4 @@
-"""A figure's picture → the HTML that shows it: SVG in the page's colours, plotly's JSON, a table that sorts."""
+"""Renders a figure's content as HTML: SVG in the page's colours, plotly JSON, sortable tables."""
 
 import base64
 import gzip
@@ -16,28 +16,28 @@ from PIL import Image
 
 from pulmo.report.style import BLUE, GREY, INK, PALE, PAPER, styled
 
-PIXELS_PER_INCH = 96  # of a drawing at its natural size, as CSS has it
-GROWTH = 1.35  # a picture may be shown so much larger than it was drawn
-DOUBLE_INCHES, WIDE_INCHES = 5.0, 9.5  # wider pictures have two of the page's columns, or all, to themselves
+PIXELS_PER_INCH = 96  # CSS pixels
+MAX_SCALE = 1.35  # the largest magnification of a figure over its natural size
+DOUBLE_INCHES, WIDE_INCHES = 5.0, 9.5  # wider figures span two of the page's columns, or all
 PAGE_PIXELS, GAP_PIXELS = 1240, 12  # of a wide page
-FEWER = 0.6  # columns are widened to have at least so many of those that fit
-FEW_LETTERS = 20
+MIN_COLUMNS = 0.6  # the smallest number of columns, relative to those that fit
+SHORT_TEXT = 20
 IMAGE_DPI = 144
 WEBP_QUALITY = 82
-SMALL_IMAGE = 4096  # bytes: a heat map of a few cells is kept exactly
+SMALL_IMAGE = 4096  # bytes; smaller images, such as heat maps of a few cells, stay lossless
 
 _THEME = {INK: "var(--ink)", GREY: "var(--grey)", PALE: "var(--pale)", PAPER: "var(--paper)", BLUE: "var(--blue)"}
 
 
 class Link(NamedTuple):
-    """A table's cell that leads to another file, given relative to the page's own."""
+    """A table cell that links to another file, relative to the page."""
 
     text: str
     target: str
 
 
-class Shown(NamedTuple):
-    """A picture's HTML; how wide it would like to be, and whether plotly.js is needed."""
+class RenderedFigure(NamedTuple):
+    """A figure's HTML, its preferred width, and whether it needs plotly.js."""
 
     text: str
     inches: float
@@ -49,29 +49,29 @@ class Shown(NamedTuple):
         return "wide" if self.inches > WIDE_INCHES else "double" if self.inches > DOUBLE_INCHES else "single"
 
 
-def show(picture: Any, alternative: str, name: str) -> Shown:
-    """The HTML of a picture, of any kind that `page.Picture` names; `name` is unique in the page."""
-    if isinstance(picture, Drawing):
-        drawn = f'<div style="max-width: {_shown_pixels(picture)}px">{svg(picture)}</div>'
-        return Shown(_image(drawn, alternative), picture.get_figwidth())
-    if isinstance(picture, pd.DataFrame):
-        return Shown(table(picture, alternative), _table_inches(picture))
-    if isinstance(picture, Sequence):
-        return Shown(_image(_panels(picture), alternative), sum(drawing.get_figwidth() for drawing in picture))
-    return Shown(_plot(picture, alternative, name), _plot_inches(picture), plotly=True)
+def render(content: Any, alt_text: str, name: str) -> RenderedFigure:
+    """The HTML of content of any kind that `page.Content` lists; `name` is unique in the page."""
+    if isinstance(content, Drawing):
+        drawn = f'<div style="max-width: {_max_pixels(content)}px">{svg(content)}</div>'
+        return RenderedFigure(_image(drawn, alt_text), content.get_figwidth())
+    if isinstance(content, pd.DataFrame):
+        return RenderedFigure(table(content, alt_text), _table_inches(content))
+    if isinstance(content, Sequence):
+        return RenderedFigure(_image(_panels(content), alt_text), sum(drawing.get_figwidth() for drawing in content))
+    return RenderedFigure(_plot(content, alt_text, name), _plot_inches(content), plotly=True)
 
 
 def svg(drawing: Drawing) -> str:
-    """A matplotlib figure as an SVG element without size of its own, in the page's colours and letters.
+    """A matplotlib figure as an SVG element of relative size, in the page's colours and font.
 
-    Images in it become WebP where that is smaller. The same figure gives the same text.
+    Images in it are converted to WebP where that is smaller. Output is deterministic.
     """
     file = io.StringIO()
     with styled():
         drawing.set_dpi(IMAGE_DPI)
         for patch in (drawing.patch, *(axes.patch for axes in drawing.axes)):
             patch.set_visible(False)
-        # Not by `savefig`, which draws everything twice.
+        # `savefig` would draw everything twice.
         FigureCanvasSVG(drawing).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     text = file.getvalue()
     text = text[text.index("<svg") :]
@@ -87,7 +87,7 @@ def svg(drawing: Drawing) -> str:
 
 
 def table(rows: pd.DataFrame, label: str) -> str:
-    """A table whose columns sort; the index is not shown. Numbers are right-aligned, missing ones a dash."""
+    """A table with sortable columns, without the index. Numbers are right-aligned; missing values are dashes."""
     numeric = [pd.api.types.is_numeric_dtype(rows[name]) for name in rows.columns]
     heads = "".join(
         f'<th scope="col" aria-sort="none"{_class(number)}><button type="button">{html.escape(str(name))}</button></th>'
@@ -103,55 +103,55 @@ def table(rows: pd.DataFrame, label: str) -> str:
     )
 
 
-def packed(text: str) -> str:
-    """Text that `page.js` unpacks: gzip in base64, the same for the same text."""
+def compressed(text: str) -> str:
+    """Text compressed by gzip and encoded in base64, for `page.js`; deterministic."""
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 def _panels(drawings: Sequence[Drawing]) -> str:
-    least = _panel_pixels(min(drawing.get_figwidth() for drawing in drawings) * PIXELS_PER_INCH, len(drawings))
-    most = max(map(_shown_pixels, drawings))
-    cells = "\n".join(f'<div style="max-width: {most}px">{svg(drawing)}</div>' for drawing in drawings)
-    columns = f"repeat(auto-fill, minmax(min(100%, {least:.0f}px), 1fr))"
+    min_width = _panel_pixels(min(drawing.get_figwidth() for drawing in drawings) * PIXELS_PER_INCH, len(drawings))
+    max_width = max(map(_max_pixels, drawings))
+    cells = "\n".join(f'<div style="max-width: {max_width}px">{svg(drawing)}</div>' for drawing in drawings)
+    columns = f"repeat(auto-fill, minmax(min(100%, {min_width:.0f}px), 1fr))"
     return f'<div class="panels" style="grid-template-columns: {columns}">{cells}</div>'
 
 
-def _panel_pixels(least: float, count: int) -> float:
-    """How wide a panel must at least be, so that the last row on a wide page is as full as may be."""
-    fit = max(1, int((PAGE_PIXELS + GAP_PIXELS) // (least + GAP_PIXELS)))
-    columns = min(range(fit, round(FEWER * fit), -1) or [1], key=lambda columns: -count % columns)
-    return max(least, (PAGE_PIXELS - columns * GAP_PIXELS) / (columns + 1) + 1)
+def _panel_pixels(min_width: float, count: int) -> float:
+    """The minimum width of a panel that fills the last row of a wide page best."""
+    fit = max(1, int((PAGE_PIXELS + GAP_PIXELS) // (min_width + GAP_PIXELS)))
+    columns = min(range(fit, round(MIN_COLUMNS * fit), -1) or [1], key=lambda columns: -count % columns)
+    return max(min_width, (PAGE_PIXELS - columns * GAP_PIXELS) / (columns + 1) + 1)
 
 
-def _shown_pixels(drawing: Drawing) -> int:
-    return round(drawing.get_figwidth() * PIXELS_PER_INCH * GROWTH)
+def _max_pixels(drawing: Drawing) -> int:
+    return round(drawing.get_figwidth() * PIXELS_PER_INCH * MAX_SCALE)
 
 
 def _table_inches(rows: pd.DataFrame) -> float:
-    """About a twelfth of an inch a letter."""
+    """About a twelfth of an inch per character."""
     letters = [max([len(str(name)) + 3, *(len(str(value)) for value in rows[name])]) for name in rows.columns]
     return sum(min(count, 60) + 2 for count in letters) / 12
 
 
-def _plot_inches(picture: Any) -> float:
-    wanted = picture.layout.width
-    picture.update_layout(width=None)  # the page decides in the end
+def _plot_inches(content: Any) -> float:
+    wanted = content.layout.width
+    content.update_layout(width=None)  # the page sets it
     return WIDE_INCHES + 1 if wanted is None else wanted / PIXELS_PER_INCH
 
 
-def _image(content: str, alternative: str) -> str:
-    return f'<div role="img" aria-label="{html.escape(alternative)}">{content}</div>'
+def _image(inner: str, alt_text: str) -> str:
+    return f'<div role="img" aria-label="{html.escape(alt_text)}">{inner}</div>'
 
 
-def _plot(picture: Any, alternative: str, name: str) -> str:
-    height = picture.layout.height or 420
-    turns = bool(picture.layout.meta and picture.layout.meta.get("turns"))
-    button = '<button type="button" hidden>Turn</button>' if turns else ""
+def _plot(content: Any, alt_text: str, name: str) -> str:
+    height = content.layout.height or 420
+    rotates = bool(content.layout.meta and content.layout.meta.get("rotates"))
+    button = '<button type="button" hidden>Rotate</button>' if rotates else ""
     return (
-        f'<div><div class="plot" role="img" aria-label="{html.escape(alternative)}" data-figure="{name}-figure"'
-        f'{" data-turns" if turns else ""} style="height: {height:.0f}px"></div>{button}'
-        f'<script type="text/plain" id="{name}-figure">{packed(picture.to_json())}</script>'
-        f"<noscript>{html.escape(alternative)}</noscript></div>"
+        f'<div><div class="plot" role="img" aria-label="{html.escape(alt_text)}" data-figure="{name}-figure"'
+        f'{" data-rotates" if rotates else ""} style="height: {height:.0f}px"></div>{button}'
+        f'<script type="text/plain" id="{name}-figure">{compressed(content.to_json())}</script>'
+        f"<noscript>{html.escape(alt_text)}</noscript></div>"
     )
 
 
@@ -161,8 +161,8 @@ def _smaller_image(found: re.Match[str]) -> str:
         return found[0]
     file = io.BytesIO()
     Image.open(io.BytesIO(png)).save(file, "WEBP", quality=WEBP_QUALITY, method=4)
-    kind, content = min(("png", png), ("webp", file.getvalue()), key=lambda each: len(each[1]))
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    kind, smaller = min(("png", png), ("webp", file.getvalue()), key=lambda each: len(each[1]))
+    return f"data:image/{kind};base64,{base64.b64encode(smaller).decode()}"
 
 
 def _cell(value: Any, number: bool) -> str:
@@ -176,8 +176,8 @@ def _cell(value: Any, number: bool) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """A few words stay in one line."""
-    return text.replace(" ", "\u00a0") if len(text) <= FEW_LETTERS else text
+    """Short texts without line breaks."""
+    return text.replace(" ", "\u00a0") if len(text) <= SHORT_TEXT else text
 
 
 def _number(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Our own estimates against Kaggle's scores, one panel a competition."""
+"""Cross-validation estimates against Kaggle's scores, one panel per competition."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ _BOARDS = (("public_score", "public", BLUE), ("private_score", "private", VERMIL
 
 
 def draw_leaderboard(submissions: Sequence[Mapping[str, str]], path: Path) -> bool:
-    """Draw every submission that has an estimate and a score.
+    """Draw all submissions with an estimate and a score.
 
     Args:
         submissions: `competition`, `cv_mean`, `cv_error`, `public_score` and `private_score` as text; empty if unknown.
-        path: where the picture goes.
+        path: of the figure.
 
     Returns:
-        Whether there was anything to draw.
+        Whether there was any such submission.
     """
     scored = [one for one in submissions if one["cv_mean"] and (one["public_score"] or one["private_score"])]
     competitions = sorted({one["competition"] for one in scored})
@@ -36,7 +36,7 @@ def draw_leaderboard(submissions: Sequence[Mapping[str, str]], path: Path) -> bo
                     axes.errorbar(x, y, xerr=xerr, fmt="o", color=colour, ecolor=SKY, capsize=3, label=label)
             axes.axline((axes.get_xlim()[0], axes.get_xlim()[0]), slope=1, color=GREY, linewidth=1)
             axes.set_title(competition)
-            axes.set_xlabel("our estimate, ± its standard error")
-            axes.set_ylabel("Kaggle's score")
+            axes.set_xlabel("estimate ± standard error")
+            axes.set_ylabel("Kaggle score")
             axes.legend()
     return True

@@ -1,4 +1,4 @@
-// Everything the page does: its theme, sorting of tables, and plots drawn once they come near.
+// Behaviour of the page: theme, sortable tables, and plots that are drawn when they come into view.
 'use strict';
 const root = document.documentElement;
 const darkByDefault = matchMedia('(prefers-color-scheme: dark)');
@@ -11,7 +11,7 @@ function showTheme() {
   toggle.textContent = isDark() ? 'Light' : 'Dark';
   for (const plot of drawn) drawPlot(plot);
 }
-function remembered(theme) {  // some browsers keep nothing for a page opened from disk
+function remembered(theme) {  // some browsers have no storage for pages opened from disk
   try {
     if (theme) localStorage.setItem('pulmo-theme', theme);
     return localStorage.getItem('pulmo-theme');
@@ -39,11 +39,11 @@ for (const button of document.querySelectorAll('th button')) {
     const missing = (row) => row.cells[column].dataset.value === '';
     const rows = [...table.tBodies[0].rows];
     table.tBodies[0].append(
-      ...rows.filter((row) => !missing(row)).sort(compare), ...rows.filter(missing));  // what is missing stays last
+      ...rows.filter((row) => !missing(row)).sort(compare), ...rows.filter(missing));  // missing values stay last
   });
 }
 
-// Compressed text in the page itself: plotly.js is then a third of its size, and read only if a plot comes near.
+// Compressed text embedded in the page: plotly.js takes a third of its size, and is parsed only if a plot needs it.
 async function unpacked(id) {
   const bytes = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
@@ -68,31 +68,31 @@ function inTheme(text) {
 function drawPlot(plot) {
   const { data, layout } = JSON.parse(inTheme(specifications.get(plot)));
   layout.height = plot.clientHeight;
-  layout.uirevision = 'kept';  // the reader's view outlives a change of theme
+  layout.uirevision = 'kept';  // keeps the reader's view when the theme changes
   return Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
 }
 async function show(plot) {
   await plotly();
   specifications.set(plot, await unpacked(plot.dataset.figure));
-  if (plot.dataset.turns !== undefined) {  // a body in a higher than wide picture would be cut at its sides
+  if (plot.dataset.rotates !== undefined) {  // a scene higher than wide would be cropped at its sides
     plot.style.height = `${Math.min(plot.clientHeight, plot.clientWidth)}px`;
   }
   await drawPlot(plot);
   drawn.add(plot);
-  if (plot.dataset.turns !== undefined) turn(plot);
+  if (plot.dataset.rotates !== undefined) rotate(plot);
 }
 
-// A full turn in 24 seconds while it is in view; the button, or the first touch, leaves the model to the reader.
-function turn(plot) {
+// One rotation in 24 seconds while in view; the button or the first touch stops it.
+function rotate(plot) {
   const button = plot.parentElement.querySelector('button');
-  let turning = !still.matches;
+  let rotating = !still.matches;
   const { x, y, z } = plot.layout.scene.camera.eye;
   const distance = Math.hypot(x, y);
   let angle = Math.atan2(x, -y);
   let last = null;
-  const label = () => { button.textContent = turning ? 'Hold still' : 'Turn'; };
+  const label = () => { button.textContent = rotating ? 'Stop' : 'Rotate'; };
   const step = (time) => {
-    if (!turning) { last = null; return; }
+    if (!rotating) { last = null; return; }
     const box = plot.getBoundingClientRect();
     const visible = box.bottom > 0 && box.top < innerHeight;
     angle += last === null ? 0 : (Math.min(time - last, 100) / 24000) * 2 * Math.PI;
@@ -104,11 +104,11 @@ function turn(plot) {
       : new Promise((done) => setTimeout(done, 200));
     moved.then(() => requestAnimationFrame(step));
   };
-  const start = () => { if (turning) requestAnimationFrame(step); };
+  const start = () => { if (rotating) requestAnimationFrame(step); };
   button.hidden = false;
-  button.addEventListener('click', () => { turning = !turning; label(); start(); });
+  button.addEventListener('click', () => { rotating = !rotating; label(); start(); });
   for (const event of ['pointerdown', 'wheel']) {
-    plot.addEventListener(event, () => { turning = false; label(); }, { passive: true });
+    plot.addEventListener(event, () => { rotating = false; label(); }, { passive: true });
   }
   label();
   start();

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: sections of figures, each with a sentence that tells what to see."""
+"""Writes one self-contained HTML page: sections of figures with captions."""
 
 import html
 import re
@@ -9,56 +9,56 @@ from typing import Any, NamedTuple
 
 from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.pipeline.disk import atomically, writing_to
-from pulmo.report.figure_html import Shown, packed, show
+from pulmo.report.figure_html import RenderedFigure, compressed, render
 
-Picture = Any
-"""What a figure shows, each at home in light and dark, and on a phone:
+Content = Any
+"""The content of a figure, readable in light and dark themes and on a phone:
 
-- a matplotlib figure from `style.panel` (saved as SVG that takes the page's colours; its images become WebP; mark
-  scatters of more than some hundred points `rasterized=True`). On a phone it is as wide as the screen: 4 inches are
-  good there, 7 hard to read;
-- a list of such figures, small ones, flowing into as many columns as fit: the way to many X-rays or many panels;
-- a plotly `Figure` from `style.interactive` or `style.turning`, where a picture should be hovered or turn;
-- a small pandas table, whose columns sort; its index is not shown, a cell may be a `pictures.Link`.
+- a matplotlib figure from `style.panel`, saved as SVG in the page's colours with its images as WebP; scatter plots of
+  more than some hundred points should be `rasterized=True`. On a phone it is as wide as the screen: 4 inches are
+  readable there, 7 are hardly;
+- a list of such figures, small ones, laid out in as many columns as fit, for many X-rays or panels;
+- a plotly `Figure` from `style.interactive` or `style.rotating`, with hover labels or a rotating 3-D scene;
+- a small pandas table with sortable columns, without its index; a cell may be a `figure_html.Link`.
 """
 
 
 class Figure(NamedTuple):
-    """One figure: `caption` is a sentence on what to see, `alternative` stands for it where it is not seen."""
+    """One figure with its caption, and `alt_text`, a description for screen readers."""
 
     title: str
     caption: str
-    picture: Picture
-    alternative: str
+    content: Content
+    alt_text: str
 
 
-class Section(NamedTuple):
-    """A part of the page, under its heading; `remarks` are sentences, such as what is left out and why."""
+class PageSection(NamedTuple):
+    """A section of the page; `remarks` are sentences below the figures, such as those left out and why."""
 
     title: str
     figures: Sequence[Figure]
     remarks: Sequence[str] = ()
 
 
-def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> None:
-    """Write the page; it opens from disk and asks for nothing else.
+def write_page(path: Path, title: str, lead: str, sections: Sequence[PageSection]) -> None:
+    """Write the page, one file without external resources.
 
     Args:
-        path: the HTML file; its folder is made.
+        path: of the HTML file; its folder is created.
         title: the page's heading.
-        lead: a sentence or two below it.
-        sections: in order, each with a title of its own.
+        lead: one or two sentences below it.
+        sections: in order, with unique titles.
     """
-    shown = [(section, [_show(figure, section) for figure in section.figures]) for section in sections]
-    needs_plotly = any(figure.plotly for _, figures in shown for figure in figures)
+    rendered = [(section, [_render(figure, section) for figure in section.figures]) for section in sections]
+    needs_plotly = any(figure.plotly for _, figures in rendered for figure in figures)
     links = "".join(f'<a href="#{_slug(section.title)}">{html.escape(section.title)}</a>' for section in sections)
-    body = "\n".join(_section(section, figures) for section, figures in shown)
+    body = "\n".join(_section(section, figures) for section, figures in rendered)
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_NOTHING_FROM_OUTSIDE}">
+<meta http-equiv="Content-Security-Policy" content="{_CONTENT_SECURITY_POLICY}">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
 <style>
@@ -71,7 +71,7 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
 <main id="main" tabindex="-1">
 {body}
 </main>
-<footer>{html.escape(NOT_FOR_CLINICAL_USE)} Drawn by pulmo; nothing in this page comes from a network.</footer>
+<footer>{html.escape(NOT_FOR_CLINICAL_USE)} Drawn by pulmo; this page loads no external resources.</footer>
 {_plotly() if needs_plotly else ""}<script>
 {_asset("page.js")}</script>
 </body>
@@ -82,24 +82,24 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
         atomically(path, lambda started: started.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
-_NOTHING_FROM_OUTSIDE = (
+_CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'"
 )
-"""The browser itself refuses every request; plotly.js makes functions from text."""
+"""Blocks every request; plotly.js needs `unsafe-eval`."""
 
 
-def _show(figure: Figure, section: Section) -> Shown:
+def _render(figure: Figure, section: PageSection) -> RenderedFigure:
     name = _slug(f"{section.title} {figure.title}")
-    picture = show(figure.picture, figure.alternative, name)
+    rendered = render(figure.content, figure.alt_text, name)
     text = (
-        f'<figure id="{name}" class="{picture.width}">'
+        f'<figure id="{name}" class="{rendered.width}">'
         f"<figcaption><h3>{html.escape(figure.title)}</h3><p>{_prose(figure.caption)}</p></figcaption>\n"
-        f"{picture.text}</figure>"
+        f"{rendered.text}</figure>"
     )
-    return picture._replace(text=text)
+    return rendered._replace(text=text)
 
 
-def _section(section: Section, figures: Sequence[Shown]) -> str:
+def _section(section: PageSection, figures: Sequence[RenderedFigure]) -> str:
     name = _slug(section.title)
     remarks = "".join(f"<li>{_prose(remark)}</li>" for remark in section.remarks)
     return "\n".join(
@@ -114,9 +114,9 @@ def _section(section: Section, figures: Sequence[Shown]) -> str:
 
 
 def _plotly() -> str:
-    from plotly.offline import get_plotlyjs  # half a second, and only pages with plots need it
+    from plotly.offline import get_plotlyjs  # takes half a second; needed for pages with plots only
 
-    return f'<script type="text/plain" id="plotly">{packed(get_plotlyjs())}</script>\n'
+    return f'<script type="text/plain" id="plotly">{compressed(get_plotlyjs())}</script>\n'
 
 
 def _asset(name: str) -> str:
@@ -124,7 +124,7 @@ def _asset(name: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Sentences; what stands in `backticks` is code."""
+    """Escaped text, with `backticks` as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 

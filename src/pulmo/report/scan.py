@@ -1,4 +1,4 @@
-"""Pictures of one CT scan: slices with the lungs' outlines, their histogram, and a lung model that turns."""
+"""Figures of one CT scan: slices with lung outlines, the histogram of the lungs, and an interactive 3-D model."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lungs import LungMask
 from pulmo.imaging.statistics import BANDS_HU, lung_histogram
 from pulmo.imaging.volume import Volume
-from pulmo.report.page import Figure, Section, write_page
+from pulmo.report.page import Figure, PageSection, write_page
 from pulmo.report.style import (
     INK,
     LEFT_COLOUR,
@@ -21,9 +21,9 @@ from pulmo.report.style import (
     VERMILION,
     figure,
 )
-from pulmo.report.surface3d import Body, draw_surfaces
+from pulmo.report.surface3d import MaskSurface, draw_surfaces
 
-LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500, as radiologists look at lungs
+LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500: radiologists' lung window
 MONTAGE_ROWS, MONTAGE_COLUMNS = 3, 4
 
 _BANDS = (
@@ -35,7 +35,7 @@ _BANDS = (
 
 
 def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
-    """Twelve slices from the lungs' base to their top, outlined by side (the patient's left lung in orange)."""
+    """Twelve slices from base to apex with outlines of both lungs (the patient's left lung in orange)."""
     inside = np.flatnonzero(mask.labels.any(axis=(1, 2)))
     chosen = inside[np.linspace(0, len(inside) - 1, MONTAGE_ROWS * MONTAGE_COLUMNS + 2)[1:-1].round().astype(int)]
     aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
@@ -62,19 +62,19 @@ def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
 
 
 def _named(volume: Volume) -> str:
-    """The name of a scan's folder, also where it was given as `.`."""
+    """The name of the scan's folder, resolved where it was given as `.`."""
     return Path(volume.source).resolve().name
 
 
 def measured_window(planes: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns that hold anything but padding: some scans fill a third of their picture."""
+    """Rows and columns that are not padding: some scans fill a third of the image."""
     measured = (planes > PADDING_HU).any(axis=0)
     rows, columns = (np.flatnonzero(measured.any(axis=axis)) for axis in (1, 0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def draw_histogram(volume: Volume, mask: LungMask, path: Path) -> None:
-    """How many millilitres of lung there are at each density, over the bands that the statistics count."""
+    """The histogram of lung volume by density, with the bands of the lung statistics."""
     litres = lung_histogram(volume, mask.labels, LEFT) + lung_histogram(volume, mask.labels, RIGHT)
     width_hu = 10
     low, high = -1024, 200
@@ -95,19 +95,21 @@ def draw_histogram(volume: Volume, mask: LungMask, path: Path) -> None:
         axes.legend()
 
 
-def lungs_of(mask: LungMask) -> list[Body]:
-    """Both lungs, each in its colour, as far as they were found."""
+def lungs_of(mask: LungMask) -> list[MaskSurface]:
+    """The surfaces of both lungs; a lung that was not found is left out."""
     sides = ((LEFT, "left lung", LEFT_COLOUR), (RIGHT, "right lung", RIGHT_COLOUR))
-    return [Body(mask.labels == side, name, colour) for side, name, colour in sides if (mask.labels == side).any()]
+    return [
+        MaskSurface(mask.labels == side, name, colour) for side, name, colour in sides if (mask.labels == side).any()
+    ]
 
 
 def write_lung_surfaces(volume: Volume, mask: LungMask, path: Path) -> None:
-    """A page with both lungs as surfaces that turn until they are touched; it needs no network."""
+    """Write a self-contained page with a rotating 3-D model of both lungs."""
     name = _named(volume)
     lungs = Figure(
         "Lungs",
-        "Drag to turn them, scroll to come nearer; axes in mm, to the patient's left, back and head.",
+        "Drag to rotate, scroll to zoom; axes in mm, to the patient's left, back and head.",
         draw_surfaces(volume, lungs_of(mask), height_pixels=640),
-        f"The lungs of {name} as two turning surfaces",
+        f"The lungs of {name} as two rotating surfaces",
     )
-    write_page(path, f"Lungs of {name}", f"{mask.quality.litres:.2f} litres.", [Section("Lungs", [lungs])])
+    write_page(path, f"Lungs of {name}", f"{mask.quality.litres:.2f} litres.", [PageSection("Lungs", [lungs])])

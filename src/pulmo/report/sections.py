@@ -1,4 +1,4 @@
-"""The sections of a competition's page: every figure that can be drawn, and why the others cannot."""
+"""Draws the sections of a competition's page, with remarks on figures that cannot be drawn."""
 
 import json
 import warnings
@@ -11,13 +11,13 @@ from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.settings import Section as Settings
 from pulmo.pipeline.stage import load
-from pulmo.report.page import Figure, Section
+from pulmo.report.page import Figure, PageSection
 
 Draw = Callable[[Run], Figure]
-"""A function that draws one figure of a run: its `paths.data` are Kaggle's files, its outputs come from `read`.
+"""A function that draws one figure of a run: `paths.data` holds Kaggle's files, `read` returns stages' outputs.
 
-What it needs and is not there it says by a `UserError`: `read` raises one for stages that have not been run, the
-competition's readers for Kaggle's files, `CannotDrawError` for everything else.
+Missing input raises a `UserError`: `read` for stages that have not been run, the competition's readers for Kaggle's
+files, `CannotDrawError` for everything else.
 """
 
 SECTIONS = {
@@ -34,7 +34,7 @@ def read(run: Run, name: str) -> Any:
     """An output of a stage, `stage/output`: a table, an array (memory-mapped) or a JSON value.
 
     Raises:
-        UserError: the stage has not been run; or it is cross-validation, and of other settings than the run's.
+        UserError: the stage has not been run, or it is cross-validation with other settings than the run's.
     """
     path = output(run, name)
     if name.startswith(f"{run.competition.cv.name}/") and (differing := differing_from_cv(run)):
@@ -44,22 +44,22 @@ def read(run: Run, name: str) -> Any:
 
 
 def settings_of(run: Run, stage: str) -> Any:
-    """The settings that a stage was run with; where it was not, those of the run's preset."""
+    """The settings that a stage was run with; those of the run's preset if it was not run."""
     settings: Settings = getattr(run.settings, run.competition.stage(stage).section)
     manifest = load_manifest(run.paths.stage(stage))
     return settings if manifest is None else type(settings).model_validate_json(json.dumps(manifest.settings))
 
 
 class CannotDrawError(UserError):
-    """A figure lacks what it would show."""
+    """A figure's input is missing."""
 
     def __init__(self, where: str, what: str, remedy: str) -> None:
-        """In which file or folder, what is missing, and what to do."""
+        """The file or folder, what is missing there, and the remedy."""
         super().__init__(Fault(where, what, remedy))
 
 
-def draw_section(run: Run, module: str, figures: Sequence[Draw]) -> Section:
-    """Draw what can be drawn; of each of the others, the section says why it is not there."""
+def draw_section(run: Run, module: str, figures: Sequence[Draw]) -> PageSection:
+    """Draw all figures that can be drawn; remarks give the reason for each of the others."""
     drawn: list[Figure] = []
     reasons: dict[str, list[str]] = {}
     for draw in figures:
@@ -68,9 +68,9 @@ def draw_section(run: Run, module: str, figures: Sequence[Draw]) -> Section:
             continue
         except UserError as error:
             reason = str(error.faults[0])
-        except Exception as error:  # a page with one figure less is better than none; in the tests, warnings are errors
+        except Exception as error:  # a page without one figure is better than none; tests treat warnings as errors
             warnings.warn(f"{draw.__module__}.{draw.__name__} failed: {error!r}", FigureWarning, stacklevel=2)
             reason = f"It could not be drawn from these data ({error!r})."
         reasons.setdefault(reason, []).append(draw.__name__.replace("_", " "))
     remarks = [f"{', '.join(names).capitalize()}: left out. {reason}" for reason, names in reasons.items()]
-    return Section(SECTIONS[module], drawn, remarks)
+    return PageSection(SECTIONS[module], drawn, remarks)

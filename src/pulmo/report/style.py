@@ -1,4 +1,4 @@
-"""The look of every figure: colours that colour-blind readers tell apart, quiet axes, one line of provenance."""
+"""The style of all figures: a palette for colour-blind readers, light axes, and a footer."""
 
 import warnings
 from collections.abc import Iterator
@@ -45,20 +45,20 @@ STYLE: Any = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The house's style; characters that its letters lack are boxes without a warning: names come in every script."""
+    """Apply the common style, without warnings about characters missing from the font: names come in every script."""
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
 
 def plain_powers(axis: Axis) -> None:
-    """Label a logarithmic axis with plain numbers, 1,000, where matplotlib would write a formula, 10³."""
+    """Label a logarithmic axis with plain numbers, 1,000, instead of matplotlib's formulas, 10³."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_formatter(LogFormatter())
 
 
 def legend_label(name: str) -> str:
-    """A name that a legend shows even if it begins with `_`, by which matplotlib leaves names out."""
+    """A legend label for any name; matplotlib would leave out names that begin with `_`."""
     return f"\u200b{name}" if name.startswith("_") else name
 
 
@@ -66,7 +66,7 @@ def legend_label(name: str) -> str:
 def figure(
     width_inches: float, height_inches: float, path: Path, footer: str = NOT_FOR_CLINICAL_USE
 ) -> Iterator[Figure]:
-    """A figure in the house's style, saved to `path` when the block ends; no window, no global state."""
+    """A figure in the common style, saved to `path` when the block ends; no window, no global state."""
     with styled():
         drawing = Figure(figsize=(width_inches, height_inches), layout="constrained")
         yield drawing
@@ -78,19 +78,19 @@ def figure(
 
 @contextmanager
 def panel(width_inches: float, height_inches: float) -> Iterator[Figure]:
-    """A figure in the house's style for a page: small, without a footer, on the page's own ground.
+    """A small figure in the common style for a page, without a footer, on a transparent background.
 
-    INK, GREY, PALE and PAPER become the page's colours, light or dark; the others stay as they are on both.
+    INK, GREY, PALE, PAPER and BLUE are replaced by the theme's colours; the others are the same in both themes.
     """
     with styled():
         yield Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 
-def interactive(picture: Any, height_pixels: int = 420) -> Any:
-    """A plotly figure given the page's look: its letters, its colours in light and dark, a height, no ground."""
+def interactive(plot: Any, height_pixels: int = 420) -> Any:
+    """Apply the page's style to a plotly figure: font, theme colours, height, transparent background."""
     axis = {"gridcolor": PALE, "linecolor": GREY, "zerolinecolor": PALE, "tickfont": {"color": GREY}}
     scene_axis = {"gridcolor": PALE, "showbackground": False, "title": "", "color": GREY}
-    picture.update_layout(
+    plot.update_layout(
         template="none",
         height=height_pixels,
         font={"color": INK, "family": "system-ui, sans-serif", "size": 12},
@@ -100,19 +100,19 @@ def interactive(picture: Any, height_pixels: int = 420) -> Any:
         margin={"l": 50, "r": 10, "t": 30, "b": 45},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1},
     )
-    picture.update_xaxes(**axis, automargin=True, title_standoff=8)
-    picture.update_yaxes(**axis, automargin=True, title_standoff=8)
-    picture.update_scenes(aspectmode="data", **{f"{name}axis": scene_axis for name in "xyz"})
-    return picture
+    plot.update_xaxes(**axis, automargin=True, title_standoff=8)
+    plot.update_yaxes(**axis, automargin=True, title_standoff=8)
+    plot.update_scenes(aspectmode="data", **{f"{name}axis": scene_axis for name in "xyz"})
+    return plot
 
 
-FROM = {"x": 1.3, "y": -1.9, "z": 0.45}
-"""From where a body is seen at first; `page.js` turns it about its long axis from there."""
+CAMERA_EYE = {"x": 1.3, "y": -1.9, "z": 0.45}
+"""The initial camera position; `page.js` rotates it about the vertical axis."""
 
 
-def turning(picture: Any, height_pixels: int = 420) -> Any:
-    """`interactive`, for a three-dimensional plotly figure that turns until it is touched."""
-    interactive(picture, height_pixels).update_layout(
-        meta={"turns": True}, margin={"l": 0, "r": 0, "t": 0, "b": 0}, scene={"camera": {"eye": FROM}}
+def rotating(plot: Any, height_pixels: int = 420) -> Any:
+    """`interactive`, for a three-dimensional plotly figure that rotates until it is touched."""
+    interactive(plot, height_pixels).update_layout(
+        meta={"rotates": True}, margin={"l": 0, "r": 0, "t": 0, "b": 0}, scene={"camera": {"eye": CAMERA_EYE}}
     )
-    return picture
+    return plot

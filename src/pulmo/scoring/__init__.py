@@ -1,1 +1,1 @@
-"""What the cells mean, Kaggle's metrics, validation: NumPy and pandas only."""
+"""Submission formats, Kaggle's metrics and validation: NumPy and pandas only."""

@@ -1,8 +1,9 @@
-"""The RSNA metric: mean precision of boxes over thresholds of their overlap with the true ones.
+"""The RSNA metric: mean precision of boxes over IoU thresholds.
 
-An image's predictions, in falling confidence, each take the free true box of highest IoU if that is strictly greater
-than the threshold; the image scores TP / (TP + FP + FN), averaged over the thresholds 0.40, 0.45 … 0.75. An image
-without a true box scores 0 if anything is predicted, and is left out if nothing is. The score is the mean over images.
+An image's predictions, in order of decreasing confidence, are each matched to the unmatched true box of highest IoU if
+that is strictly greater than the threshold; the image scores TP / (TP + FP + FN), averaged over the thresholds 0.40,
+0.45 … 0.75. An image without a true box scores 0 if anything is predicted, and is excluded otherwise. The score is the
+mean over images.
 Source: the evaluation page of Kaggle's RSNA Pneumonia Detection Challenge.
 """
 
@@ -15,9 +16,9 @@ from pulmo.scoring.ids import SCORE_SUBSET, id_faults
 from pulmo.scoring.tables import name_of, require_columns, to_numbers
 
 THRESHOLDS = np.arange(8, 16)
-"""In twentieths: 0.40 to 0.75, so that an IoU can be compared with them in whole numbers."""
+"""In twentieths, 0.40 to 0.75, so that IoUs are compared in integers."""
 _TWENTIETHS = 20
-_GRID = 1000  # coordinates are compared exactly if they have up to three decimals
+_GRID = 1000  # coordinates with up to three decimals are compared exactly
 
 
 def box_precision(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
@@ -26,51 +27,51 @@ def box_precision(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
     Args:
         truth: the true boxes.
         predicted: the predicted ones; equal confidences keep their order.
-        images: how many there are; the `image` of every box is below.
+        images: number of images; the `image` of every box is smaller.
 
     Returns:
-        (images,) float64, 0 to 1; NaN for images without any box, which do not count.
+        (images,) float64, 0 to 1; NaN for images without any box, which are excluded.
     """
-    hittable, shares = _precisions(truth, predicted, images)
+    with_truth, precisions = _precisions(truth, predicted, images)
     scores = np.where(np.bincount(predicted.image, minlength=images), 0.0, np.nan)
-    scores[hittable] = shares.mean(axis=0)
+    scores[with_truth] = precisions.mean(axis=0)
     return scores
 
 
 def precision_by_threshold(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
-    """The same at each threshold, (THRESHOLDS, images): `box_precision` is their mean."""
-    hittable, shares = _precisions(truth, predicted, images)
+    """Each image's precision at each threshold, (thresholds, images); `box_precision` is the mean over thresholds."""
+    with_truth, precisions = _precisions(truth, predicted, images)
     scores = np.where(np.bincount(predicted.image, minlength=images), 0.0, np.nan)
     table = np.tile(scores, (len(THRESHOLDS), 1))
-    table[:, hittable] = shares
+    table[:, with_truth] = precisions
     return table
 
 
 def mean_precision(scores: np.ndarray) -> float:
-    """The competition's score from those of the images, (images,); NaN if none counts."""
+    """The competition's score from those of the images, (images,); NaN if all are excluded."""
     counted = scores[~np.isnan(scores)]
     return float(counted.mean()) if len(counted) else float("nan")
 
 
 def _precisions(truth: Boxes, predicted: Boxes, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which images have a true box; and their TP / (TP + FP + FN) at each threshold, (thresholds, these images)."""
+    """Indices of images with a true box, and their TP / (TP + FP + FN), (thresholds, these images)."""
     true_count, count = (np.bincount(boxes.image, minlength=images) for boxes in (truth, predicted))
-    # Where there is nothing to hit, nothing needs to be sorted or compared; small numbers are sorted fastest.
-    hittable = np.flatnonzero(true_count)
-    number = np.zeros(images, np.min_scalar_type(len(hittable)))
-    number[hittable] = np.arange(len(hittable))
+    # Images without a true box need no sorting or matching; small integers are sorted fastest.
+    with_truth = np.flatnonzero(true_count)
+    number = np.zeros(images, np.min_scalar_type(len(with_truth)))
+    number[with_truth] = np.arange(len(with_truth))
     comparable = predicted.take(np.flatnonzero(true_count[predicted.image]))
     ours, theirs = (boxes._replace(image=number[boxes.image]) for boxes in (comparable, truth))
     ours = ours.take(np.lexsort((-ours.confidence, ours.image)))
-    hits = _hits(theirs.take(np.argsort(theirs.image, kind="stable")), ours, len(hittable))
-    return hittable, hits / ((true_count + count)[hittable] - hits)
+    hits = _hits(theirs.take(np.argsort(theirs.image, kind="stable")), ours, len(with_truth))
+    return with_truth, hits / ((true_count + count)[with_truth] - hits)
 
 
 def _hits(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
     """True positives at each threshold of each image, (thresholds, images) int.
 
-    The boxes are in order of image, those predicted within it in falling confidence. Pairs of boxes are gone through in
-    the order in which they may be matched, all images at once: the first pair of each image, then the second of each.
+    Boxes are sorted by image, predicted ones also by decreasing confidence. Pairs of boxes are matched in order, for
+    all images at once: the first pair of each image, then the second of each.
     """
     box, true = _pairs(truth.image, predicted.image)
     intersection, union = _overlap(_exact(predicted.xywh)[box], _exact(truth.xywh)[true])
@@ -80,11 +81,11 @@ def _hits(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
     order = np.lexsort((true, -iou, box))
     box, true, passed = box[order], true[order], passed[order]
     image = predicted.image[box]
-    turn = np.arange(len(image)) - np.searchsorted(image, image)
-    by_turn = np.argsort(turn, kind="stable")
+    rank = np.arange(len(image)) - np.searchsorted(image, image)
+    by_rank = np.argsort(rank, kind="stable")
     free_box, free_true = (np.ones((len(boxes.image), len(THRESHOLDS)), bool) for boxes in (predicted, truth))
     hits = np.zeros((len(THRESHOLDS), images), np.int64)
-    for pairs in np.split(by_turn, np.flatnonzero(np.diff(turn[by_turn])) + 1):
+    for pairs in np.split(by_rank, np.flatnonzero(np.diff(rank[by_rank])) + 1):
         matched = passed[pairs] & free_box[box[pairs]] & free_true[true[pairs]]
         free_box[box[pairs]] &= ~matched
         free_true[true[pairs]] &= ~matched
@@ -93,7 +94,7 @@ def _hits(truth: Boxes, predicted: Boxes, images: int) -> np.ndarray:
 
 
 def _pairs(true_image: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every predicted with every true box of the same image, as indices; both are sorted by image."""
+    """Indices of all pairs of predicted and true boxes of the same image; both are sorted by image."""
     first = np.searchsorted(true_image, image, "left")
     count = np.searchsorted(true_image, image, "right") - first
     box = np.repeat(np.arange(len(image)), count)
@@ -102,7 +103,7 @@ def _pairs(true_image: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _exact(xywh: np.ndarray) -> np.ndarray:
-    """In thousandths of a pixel, whole numbers where the decimals are a thousandth's: then areas have no rounding."""
+    """Thousandths of a pixel, exact integers for up to three decimals, so that areas are not rounded."""
     thousandths = _GRID * xywh
     whole = np.rint(thousandths)
     return np.where(np.abs(thousandths - whole) < 1e-6 * _GRID, whole, thousandths)
@@ -110,7 +111,7 @@ def _exact(xywh: np.ndarray) -> np.ndarray:
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Areas of intersection and union of boxes (pairs, 4) and (pairs, 4)."""
-    # Column by column: a reduction over an axis of two or four takes several times as long.
+    # Column by column: a reduction over an axis of length two or four takes several times as long.
     (x, y, width, height), (other_x, other_y, other_width, other_height) = first.T, second.T
     across = np.minimum(x + width, other_x + other_width) - np.maximum(x, other_x)
     down = np.minimum(y + height, other_y + other_height) - np.maximum(y, other_y)
@@ -119,7 +120,7 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The IoU of every box of the first (n, 4) with every one of the second (m, 4): (n, m) float64."""
+    """The IoU of all pairs of boxes (n, 4) and (m, 4): (n, m) float64."""
     one, other = np.divmod(np.arange(len(first) * len(second)), max(1, len(second)))
     intersection, union = _overlap(first[one], second[other])
     return np.asarray(intersection / union).reshape(len(first), len(second))
@@ -129,41 +130,45 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
     """The score of a submission, called as Kaggle calls a metric.
 
     Args:
-        solution: columns `row_id_column_name`, `x`, `y`, `width` and `height`, a row a box; an image without a box
-            has one row, whose four cells are empty (NaN).
+        solution: columns `row_id_column_name`, `x`, `y`, `width` and `height`, one row per box; an image without a box
+            has one row with NaN in these columns.
         submission: columns `row_id_column_name` and `PredictionString`; neither frame is changed.
         row_id_column_name: the id column (`patientId`).
 
     Raises:
-        ParticipantVisibleError: a column, an id or a cell of the submission is wrong, every fault named; or neither
-            file has a box, so that there is nothing to score.
-        ValueError: the solution itself is wrong.
+        ParticipantVisibleError: a column, an id or a prediction string of the submission is invalid (lists all faults);
+            or neither file has a box, so that the score is undefined.
+        ValueError: the solution is invalid.
     """
     faults = require_columns(submission, (row_id_column_name, COLUMN), name_of(submission, "submission"))
     if not faults:
         faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET)
-        predicted, wrong_cells = parse_boxes(submission)
-        faults += wrong_cells
+        predicted, format_faults = parse_boxes(submission)
+        faults += format_faults
     if faults:
         raise ParticipantVisibleError(faults)
     truth = true_boxes(solution, pd.Index(submission[row_id_column_name].astype(str)), row_id_column_name)
     value = mean_precision(box_precision(truth, predicted, len(submission)))
     if np.isnan(value):
-        nothing = Fault(name_of(submission, "submission"), "has no box, nor has the solution", "Nothing can be scored")
+        nothing = Fault(
+            name_of(submission, "submission"),
+            "and the solution have no boxes, so the score is undefined",
+            "Submit boxes",
+        )
         raise ParticipantVisibleError(nothing)
     return value
 
 
 def true_boxes(solution: pd.DataFrame, ids: pd.Index, row_id: str) -> Boxes:
-    """A solution's boxes, `image` being the place of their id among `ids` (unique text, all of them known).
+    """A solution's boxes; `image` is the index of the id in `ids` (unique text, which contains all of them).
 
     Raises:
-        ValueError: a box is not four finite numbers, or has no size.
+        ValueError: a box is not four finite numbers, or is empty.
     """
     boxed = solution[solution[["x", "y", "width", "height"]].notna().any(axis=1)]
     columns = [to_numbers(boxed, column, "solution") for column in ("x", "y", "width", "height")]
     xywh = np.stack([values for values, _ in columns], axis=1)
     if any(faults for _, faults in columns) or (xywh[:, 2:] <= 0).any():
-        words = [str(fault) for _, faults in columns for fault in faults]
-        raise ValueError("\n".join(words) or "the solution has a box without size")
+        messages = [str(fault) for _, faults in columns for fault in faults]
+        raise ValueError("\n".join(messages) or "the solution has an empty box")
     return Boxes(ids.get_indexer(boxed[row_id].astype(str)).astype(np.int64), xywh, np.ones(len(xywh)))

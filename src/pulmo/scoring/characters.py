@@ -1,4 +1,4 @@
-"""Characters that look like others, or like nothing, and that a program reads differently than a person does."""
+"""Detects invisible and look-alike characters, which programs read differently than people do."""
 
 import unicodedata
 
@@ -18,7 +18,7 @@ INVISIBLE = "".join(_NAMES)
 
 
 def odd_character(text: str) -> str | None:
-    """The first character that is not printable ASCII, in words: "a no-break space"; None where there is none."""
+    """The name of the first character that is not printable ASCII, such as "a no-break space"; None without one."""
     if text.isascii() and text.isprintable():
         return None
     first = next(character for character in text if not " " <= character <= "~")
@@ -27,9 +27,9 @@ def odd_character(text: str) -> str | None:
 
 
 def odd_word(text: str) -> str | None:
-    """The first word, between spaces, that has an odd character, as a clause: "'1\\t' holds a tab"."""
+    """The first space-separated word with such a character, as a clause: "'1\\t' contains a tab"; None without one."""
     odd = ((word, odd_character(word)) for word in text.split(" "))
-    return next((f"{_short(word)!r} holds {name}" for word, name in odd if name), None)
+    return next((f"{_short(word)!r} contains {name}" for word, name in odd if name), None)
 
 
 def _short(word: str) -> str:

@@ -2,7 +2,7 @@
 
 σ = max(Confidence, 70), Δ = min(|FVC − prediction|, 1000), and each row scores −√2·Δ/σ − ln(√2·σ); the score is the
 mean, at most −ln(70·√2) = −4.595069. Source: the evaluation page of Kaggle's OSIC Pulmonary Fibrosis Progression (the
-report prints √(2Δ), which is a slip).
+report's √(2Δ) is a misprint).
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def laplace_log_likelihood(fvc_true_ml: np.ndarray, fvc_ml: np.ndarray, confiden
         confidence_ml: predicted standard deviations, likewise.
 
     Returns:
-        The score of each row, in the common shape; greater is better, −4.595069 is the best there is.
+        The score of each row, in the common shape; greater is better, the maximum is −4.595069.
     """
     sigma = np.maximum(confidence_ml, SMALLEST_CONFIDENCE_ML)
     error = np.minimum(np.abs(np.subtract(fvc_true_ml, fvc_ml)), LARGEST_ERROR_ML)
@@ -53,8 +53,8 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
         row_id_column_name: the id column (`Patient_Week`).
 
     Raises:
-        ParticipantVisibleError: a column, an id or a cell of the submission is wrong; every fault is named.
-        ValueError: the solution itself is wrong.
+        ParticipantVisibleError: a column, an id or a value of the submission is invalid; lists all faults.
+        ValueError: the solution is invalid.
     """
     faults = require_columns(submission, (row_id_column_name, "FVC", "Confidence"), name_of(submission, "submission"))
     if not faults:
@@ -64,7 +64,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
         raise ParticipantVisibleError(faults)
     fvc_true_ml, solution_faults = to_numbers(solution, "FVC", "solution")
     if solution_faults or not len(solution):
-        raise ValueError("\n".join(map(str, solution_faults)) or "the solution has no row")
+        raise ValueError("\n".join(map(str, solution_faults)) or "the solution has no rows")
     rows = pd.Index(submission[row_id_column_name].astype(str)).get_indexer(solution[row_id_column_name].astype(str))
     fvc_ml, confidence_ml = (to_numbers(submission, column, "submission")[0][rows] for column in ("FVC", "Confidence"))
     return float(laplace_log_likelihood(fvc_true_ml, fvc_ml, confidence_ml).mean())

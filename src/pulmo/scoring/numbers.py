@@ -1,7 +1,7 @@
-"""Words → numbers: the plain decimal numbers that pandas, Kaggle's metrics and people read alike, and no others.
+"""Parses plain decimal numbers, which pandas and Kaggle's metrics read alike, and explains why other text is rejected.
 
-Python's `float` also takes `1_0`, full-width digits and no-break spaces, of which pandas makes no number: a cell that
-only some programs read is a fault.
+Python's `float` also accepts `1_0`, full-width digits and no-break spaces, which pandas does not: a value that only
+some programs read is a fault.
 """
 
 import re
@@ -13,10 +13,10 @@ import numpy as np
 from pulmo.scoring.characters import odd_character
 
 LARGEST = 1e18
-"""Of longer whole numbers pandas makes no number; nothing that is predicted or measured comes near."""
+"""pandas does not parse longer integers; predictions and measurements are far smaller."""
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _PADDED = re.compile(r"[+-]?00[0-9.]{16}")
-"""Of long numbers pandas reads the first 17 digits alone, with the zeros at their start."""
+"""pandas reads only the first 17 digits of long numbers, leading zeros included."""
 _OF_PLAIN = b"0123456789+-.eE "
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?([0-9]+,[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
@@ -25,21 +25,21 @@ _WITH_UNDERSCORES = re.compile(r"[+-]?[0-9.]+(_[0-9.]+)+([eE][+-]?[0-9_]+)?")
 
 
 def only_of_numbers(text: str) -> bool:
-    """Whether a text has only characters of plain numbers and spaces, and no word that begins with two zeros."""
+    """Whether a text has only characters of plain numbers and spaces, and no word with two leading zeros."""
     padded = any(start in f" {text}" for start in (" 00", " +00", " -00"))
     return not padded and not text.encode(errors="replace").translate(None, _OF_PLAIN)
 
 
 def parse_numbers(words: Sequence[str], characters: bool | None = None) -> np.ndarray:
-    """Words as numbers.
+    """Words → numbers.
 
     Args:
         words: any text.
-        characters: whether they are `only_of_numbers`, where that is known already.
+        characters: `only_of_numbers` of the words, if already known.
 
     Returns:
-        float64 (words,); NaN where a word is no plain decimal number, infinite where one is too large. Spaces around a
-        number are left out, as pandas does.
+        float64 (words,); NaN where a word is not a plain decimal number, infinite where it is too large. Spaces around
+        a number are ignored, as by pandas.
     """
     values = _converted(words, only_of_numbers(" ".join(words)) if characters is None else characters)
     values[np.abs(values) > LARGEST] = np.inf
@@ -59,17 +59,17 @@ def _is_plain(word: str) -> bool:
 
 
 def explain(word: str) -> str:
-    """Why a word is no finite number, as the end of a sentence that begins with it."""
+    """Why a word is not a finite number, as the predicate of a sentence with the word as subject."""
     odd = odd_character(word)
     reasons = (
         (not word, "is empty"),
-        (odd, f"holds {odd}"),
-        (_PADDED.match(word), "has more zeros at its start than pandas reads past"),
-        (_PLAIN.fullmatch(word), "is too large for a number"),
-        (_THOUSANDS.fullmatch(word), "has a comma between thousands, or a decimal comma"),
+        (odd, f"contains {odd}"),
+        (_PADDED.match(word), "has too many leading zeros for pandas"),
+        (_PLAIN.fullmatch(word), "is too large"),
+        (_THOUSANDS.fullmatch(word), "has a thousands separator or a decimal comma"),
         (_DECIMAL_COMMA.fullmatch(word), "has a decimal comma"),
         (_HEXADECIMAL.fullmatch(word), "is hexadecimal"),
         (_WITH_UNDERSCORES.fullmatch(word), "has an underscore between digits"),
-        (";" in word, "has a semicolon in it"),
+        (";" in word, "has a semicolon"),
     )
     return next((reason for found, reason in reasons if found), "is not a finite number")

@@ -1,4 +1,4 @@
-"""Would Kaggle accept this file: its columns, its ids, and by the competition's own check its cells."""
+"""Checks a submission against Kaggle's format: columns, ids and values."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,19 +19,19 @@ def validate(
 
     Args:
         submission: as read from the file.
-        sample: Kaggle's sample; its ids, each once and no other, must be the submission's.
+        sample: Kaggle's sample submission; the submission must have the same ids, each once.
         columns: the submission's columns, the id first; no other is allowed.
-        check_cells: the competition's check of what stands in the cells.
+        check_cells: the competition's check of the values.
 
     Raises:
-        ParticipantVisibleError: with every fault there is.
+        ParticipantVisibleError: lists all faults.
     """
     file = name_of(submission, "submission")
     faults = require_columns(submission, columns, file)
     if not faults:
         extra = [column for column in submission.columns if column not in columns]
-        faults += [Fault(file, f"has a column {column!r} too many", "Remove it") for column in extra]
-        faults += id_faults(submission, sample, columns[0], f"{SAME_STAGE}: --sample names the sample")
+        faults += [Fault(file, f"has an unexpected column {column!r}", "Remove it") for column in extra]
+        faults += id_faults(submission, sample, columns[0], f"{SAME_STAGE}: --sample gives the sample submission")
         faults += check_cells(submission)
     if faults:
         raise ParticipantVisibleError(faults)

@@ -94,7 +94,7 @@ class Trainer:
 
         Returns:
             The history, one row an epoch: `epoch`, `loss` and the measures; `validation_loss` and, of the rows watched,
-            `monitored_loss` and `held_out_<measure>`, all of the averaged weights, NaN where there are no such rows;
+            `monitored_loss` and `monitored_<measure>`, all of the averaged weights, NaN where there are no such rows;
             `learning_rate` at its end, and `best`: whether it gave the weights.
 
         Raises:
@@ -142,7 +142,7 @@ class Trainer:
                 "epoch": epoch,
                 **fitted,
                 "validation_loss": loss,
-                **{f"held_out_{name}": value for name, value in seen.items()},
+                **{f"monitored_{name}": value for name, value in seen.items()},
                 "learning_rate": float(self._learner.optimizer.learning_rate),
             }
         )

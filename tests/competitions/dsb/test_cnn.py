@@ -13,7 +13,7 @@ from pulmo.training.device import computing_on
 from tests.competitions.dsb.support import settings_of
 
 FORMAT = VolumeFormat(
-    "CT", settings_of("features.channels=['compact']").features.lung_format()._replace(size=Size(4, 12, 12))
+    "CT", settings_of("features.channels=['nodule_enhanced']").features.lung_format()._replace(size=Size(4, 12, 12))
 )
 COUNT = 24
 LABEL = (np.arange(COUNT) % 3 == 0).astype(np.int64)

@@ -49,7 +49,7 @@ def test_kaggle_s_files_with_a_fault_are_refused(tmp_path: Path) -> None:
         find_scans(tmp_path)
     (tmp_path / "stage1_labels.csv").write_text("id,cancer\na,0\nb,1\n")
     (tmp_path / "stage1_sample_submission.csv").write_text("id,cancer\nc,0.5\nc,0.5\n")
-    with pytest.raises(UserError, match="'c' stands there again"):
+    with pytest.raises(UserError, match="'c' is repeated"):
         find_scans(tmp_path)
 
 

@@ -19,7 +19,7 @@ CHESTS, HEAD = ("chest_philips_5mm", "chest_siemens_8mm_30"), "head_ge_tilt"
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    settings = settings_of("features.size=[10,25,25]", "features.channels=['mean','compact']")
+    settings = settings_of("features.size=[10,25,25]", "features.channels=['mean','nodule_enhanced']")
     wanted = VolumeFormat("CT", settings.features.lung_format())
     (tmp_path / "models" / NETWORK).mkdir(parents=True)
     with computing_on("cpu"):
@@ -58,7 +58,7 @@ def test_chests_get_a_probability_and_a_head_the_base_rate(
         lungs = volume[..., 0] > -1000
         assert 0.2 < lungs.mean() < 0.9
         assert -900 < np.median(volume[..., 0][lungs]) < -500
-        compact = volume[..., 1]
-        assert (compact[compact > -1024] > NODULE_ENHANCED_HU).all()
-        assert 0 < (compact > -1024).mean() < 0.2
+        enhanced = volume[..., 1]
+        assert (enhanced[enhanced > -1024] > NODULE_ENHANCED_HU).all()
+        assert 0 < (enhanced > -1024).mean() < 0.2
     assert out.count("Picture ") == 2

@@ -54,7 +54,7 @@ def test_a_file_alone_comes_back_and_certainty_stays_finite() -> None:
 
 def test_a_solution_with_another_label_is_refused(files: Path) -> None:
     (files / "odd.csv").write_text("id,cancer\na,0.5\na,1\n")
-    with pytest.raises(UserError, match=r"row 2, cancer: '0\.5' is neither 0 nor 1\.?(.|\n)*'a' stands there again"):
+    with pytest.raises(UserError, match=r"row 2, cancer: '0\.5' is neither 0 nor 1\.?(.|\n)*'a' is repeated"):
         read_solution(files / "odd.csv")
 
 

@@ -70,7 +70,7 @@ def test_a_hidden_test_set_is_held_out_by_patient_and_predicted(whole: Whole) ->
 
 def test_training_and_test_are_told_apart_in_every_number(whole: Whole) -> None:
     metrics = pd.read_parquet(whole.work / "fit_ensemble/metrics.parquet").set_index("set")
-    assert metrics.index.tolist() == ["learned from", "out of fold"]
+    assert metrics.index.tolist() == ["training", "out of fold"]
     scores = json.loads((whole.out / "score.json").read_text())
     assert scores["estimate"]["score"] == pytest.approx(metrics.loc["out of fold", "log_loss"])
     assert 0 <= scores["estimate"]["auc_low"] <= scores["estimate"]["auc"] <= scores["estimate"]["auc_high"] <= 1
@@ -86,11 +86,11 @@ def test_every_figure_of_a_finished_run_is_drawn(whole: Whole, tmp_path: Path) -
     unseen = metrics.loc["out of fold"]
     assert f"AUC {unseen['auc']:.3f} out of fold" in figures["ROC"].caption
     found, missed = int(unseen["true_positive"]), int(unseen["false_negative"])
-    assert f"At one half, {found} of {found + missed}" in figures["Confusion matrix"].caption
-    assert figures["Seen and not seen"].picture["scans"].tolist() == ["learned from", "out of fold", "test"]
+    assert f"At a threshold of 0.5, {found} of {found + missed}" in figures["Confusion matrix"].caption
+    assert figures["Metrics"].content["scans"].tolist() == ["training", "out of fold", "test"]
     scans = pd.read_parquet(whole.work / "features/scans.parquet")
-    assert f"{len(scans)} volumes of 4 × 16 × 16 voxels" in figures["What the network sees"].caption
-    assert "0 of whom are in two folds" in figures["Folds"].caption
+    assert f"{len(scans)} volumes of 4 × 16 × 16 voxels" in figures["Network input"].caption
+    assert "0 of whom are in several folds" in figures["Folds"].caption
 
 
 def test_each_scan_is_judged_by_the_network_that_has_not_seen_it(whole: Whole) -> None:
@@ -106,8 +106,8 @@ def test_each_scan_is_judged_by_the_network_that_has_not_seen_it(whole: Whole) -
 
 def test_pictures_show_how_good_it_is_and_where_it_looked(whole: Whole) -> None:
     pictures = sorted(path.name for path in (whole.out / "figures").iterdir())
-    best = pd.read_parquet(whole.work / "predict/looked_at.parquet")
-    assert pictures == ["classification.png", f"looked_at_{best['id'].item().replace('/', '_')}.png"]
+    best = pd.read_parquet(whole.work / "predict/grad_cam_scans.parquet")
+    assert pictures == ["classification.png", f"grad_cam_{best['id'].item().replace('/', '_')}.png"]
     assert best["probability"].item() == whole.submission["cancer"].max().round(6) or len(best) == 1
     cams = np.load(whole.work / "predict/cams.npy")
     assert cams.shape == (1, 4, 16, 16)
@@ -191,8 +191,8 @@ def test_one_new_scan_from_anywhere(whole: Whole, tmp_path: Path, capsys: pytest
     submission = pd.read_csv(tmp_path / "o/submission.csv")
     assert submission["id"].tolist() == ["new rat"]
     assert submission["cancer"].item() == pytest.approx(probability, abs=1e-6)
-    assert (tmp_path / "o/figures/looked_at_new_rat.png").is_file()
-    assert "looked_at_new_rat.png" in out
+    assert (tmp_path / "o/figures/grad_cam_new_rat.png").is_file()
+    assert "grad_cam_new_rat.png" in out
 
 
 def test_a_scan_of_another_kind_or_none_is_said_and_gets_the_base_rate(

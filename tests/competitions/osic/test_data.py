@@ -78,7 +78,7 @@ def test_a_missing_column_and_an_empty_file_are_named(tmp_path: Path) -> None:
         read_visits(write(tmp_path, "Patient,Weeks,FVC,Percent,Age,Sex", "A,5,3000,80,70,Male"))
     with pytest.raises(UserError, match="has no visit"):
         read_visits(write(tmp_path, HEADER))
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="no such file"):
         read_visits(tmp_path / "absent.csv")
 
 

@@ -14,28 +14,28 @@ from tests.competitions.osic.support import run_of
 from tests.figures import check_page, figures_of, remarks_of, sections_of
 
 
-def test_a_run_without_scans_has_all_that_needs_none(finished: Run, tmp_path: Path) -> None:
+def test_a_run_without_scans_has_all_other_figures(finished: Run, tmp_path: Path) -> None:
     sections = sections_of(finished)
     check_page(sections, tmp_path / "page.html")
     left_out = {name for remark in remarks_of(sections) for name in remark.split(":")[0].lower().split(", ")}
     assert left_out == {
         *("files per patient", "raw and hounsfield", "header", "resampling", "montage", "without mask", "with mask"),
-        *("mask quality", "seen by the network", "losses", "gains"),
+        *("mask quality", "network input", "losses", "gains"),
     }
     figures = figures_of(sections)
-    assert figures["Scans set aside"].caption.startswith("Of 24 patients, 24 have no scan that can be used")
+    assert figures["Excluded scans"].caption.startswith("Of 24 patients, 24 have no usable scan")
     weights = load(output(finished, "fit_ensemble/model") / "ensemble.json")["weights"]
-    assert f"{max(weights, key=weights.get)} counts most" in figures["Weights of the models"].caption
+    assert f"{max(weights, key=weights.get)} has the largest weight" in figures["Ensemble weights"].caption
 
 
-def test_before_anything_is_trained_it_is_said_what_to_run(tables: Path, tmp_path: Path) -> None:
+def test_before_training_remarks_name_the_stage_to_run(tables: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(tables, tmp_path), "training", "results", "errors")
     assert figures_of(sections) == {}
     assert all("has not been made. Run `pulmo osic" in remark for remark in remarks_of(sections))
 
 
 def test_the_worst_patients_are_those_of_the_lowest_scores(finished: Run) -> None:
-    worst = figures_of(sections_of(finished, "errors"))["The 15 worst forecasts"].picture
+    worst = figures_of(sections_of(finished, "errors"))["The 15 worst predictions"].content
     rows = scored(load(output(finished, "fit_ensemble/out_of_fold")))
     assert worst["score"].is_monotonic_increasing
     assert worst["patient"].tolist() == score_of_patients(rows).index[:15].tolist()
@@ -45,13 +45,13 @@ def test_the_worst_patients_are_those_of_the_lowest_scores(finished: Run) -> Non
 def test_the_real_tables(osic_data: Path, tmp_path: Path) -> None:
     figures = figures_of(sections_of(run_of(osic_data, tmp_path), "data"))
     fvc = pd.read_csv(osic_data / "train.csv")["FVC"]
-    overview = figures["What the table holds"]
-    assert overview.caption.startswith("1,231 visits of 140 patients, 6 of them a second one in the same week")
+    overview = figures["Overview of the table"]
+    assert overview.caption.startswith("1,231 visits of 140 patients, 6 of them repeated in the same week")
     assert f"FVC from {fvc.min():,} to {fvc.max():,} ml, {fvc.mean():,.1f} ml on average" in overview.caption
-    row = overview.picture.set_index("of").loc["FVC, ml"]
-    assert (row["least"], row["greatest"]) == (837, 5045)
+    row = overview.content.set_index("variable").loc["FVC, ml"]
+    assert (row["min"], row["max"]) == (837, 5045)
     assert row["mean"] == pytest.approx(2692.6, abs=0.05)
-    assert {"Severity at the first visit", "Correlations", "Courses of FVC", "Distributions"} <= set(figures)
+    assert {"Severity at the first visit", "Correlations", "FVC trajectories", "Distributions"} <= set(figures)
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def test_severity(percent: float, band: str) -> None:
     assert band in BANDS
 
 
-def test_coverage_of_errors_just_as_promised() -> None:
-    promised = (np.arange(1000) + 0.5) / 1000
+def test_coverage_of_laplace_errors_is_nominal() -> None:
+    nominal = (np.arange(1000) + 0.5) / 1000
     confidence = np.linspace(100, 300, 1000)
-    error = -np.log(1 - promised) / np.sqrt(2) * confidence * np.where(np.arange(1000) % 2, 1, -1)
+    error = -np.log(1 - nominal) / np.sqrt(2) * confidence * np.where(np.arange(1000) % 2, 1, -1)
     rows = pd.DataFrame({"error_ml": error, "confidence_ml": confidence})
     expected = np.array([0.1, 0.5, 0.8, 0.95])
     np.testing.assert_allclose(coverage(rows, expected), expected, atol=1e-9)

@@ -110,10 +110,10 @@ def page(whole: Whole) -> Path:
     sections = sections_of(run)
     check_page(sections, whole.out / "report.html")
     assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["Gains"]  # its stage, cv, has not been run
-    said = {title: figure.caption for title, figure in figures_of(sections).items()}
-    assert said["Scans set aside"].startswith("Of 40 patients, 4 have no scan that can be used")
-    assert said["How good the masks are"].startswith("36 of 36 masks pass")
-    assert "files of 38 patients, from 0 to" in said["Files a patient, and their size"]
+    captions = {title: figure.caption for title, figure in figures_of(sections).items()}
+    assert captions["Excluded scans"].startswith("Of 40 patients, 4 have no usable scan")
+    assert captions["Mask quality"].startswith("36 of 36 masks are good")
+    assert "files of 38 patients, from 0 to" in captions["Files per patient, and matrix sizes"]
     return whole.out / "report.html"
 
 

@@ -7,39 +7,39 @@ import numpy as np
 
 from pulmo.competitions.rsna.data import read_labels
 from pulmo.competitions.rsna.figures.boxes import held_out
-from pulmo.competitions.rsna.figures.results import runs_beside
+from pulmo.competitions.rsna.figures.results import run_comparison
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load, save
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from tests.competitions.rsna.support import run_of
 from tests.figures import check_page, figures_of, remarks_of, sections_of
 
-UNSURE = ("False alarms", "Ways to boxes")  # there may be none; cv has not been run
+OPTIONAL = ("False positives", "Ablation")  # there may be none; cv has not been run
 
 
 def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) -> None:
     sections = sections_of(finished)
-    assert [remark for remark in remarks_of(sections) if not remark.startswith(UNSURE)] == []
+    assert [remark for remark in remarks_of(sections) if not remark.startswith(OPTIONAL)] == []
     check_page(sections, tmp_path / "page.html")
     figures = figures_of(sections)
     estimate = load(output(finished, "fit_ensemble/estimate"))
-    assert f"takes the mean, {estimate['score']:.4f}" in figures["Precision against overlap"].caption
-    runs = figures["Presets side by side"].picture.set_index("run")
+    assert f"the score is the mean, {estimate['score']:.4f}" in figures["Precision by IoU threshold"].caption
+    runs = figures["Comparison of runs"].content.set_index("run")
     pictures = load(output(finished, "train_segmenter/pictures"))
     assert runs.loc[finished.paths.work.name, "mean IoU"] == pictures["iou"].mean()
     classes = load(output(finished, "features/patients"))["class"].value_counts()
-    folds = figures["Folds"].picture
+    folds = figures["Folds"].content
     assert folds["opacity"].sum() == classes["Lung Opacity"]
 
 
-def test_held_out_boxes_score_what_the_stage_says(finished: Run) -> None:
+def test_held_out_boxes_have_the_stages_score(finished: Run) -> None:
     patients, truth, found = held_out(finished)
     scores = box_precision(truth, found, len(patients))
     np.testing.assert_allclose(scores, patients["score"])
     assert mean_precision(scores) == load(output(finished, "fit_ensemble/estimate"))["score"]
 
 
-def test_runs_beside_each_other_are_compared(finished: Run, tmp_path: Path) -> None:
+def test_runs_are_compared(finished: Run, tmp_path: Path) -> None:
     for name in ("one", "two"):
         for part in ("features", "train_segmenter", "fit_ensemble"):
             shutil.copytree(finished.paths.stage(part), tmp_path / name / part)
@@ -48,12 +48,12 @@ def test_runs_beside_each_other_are_compared(finished: Run, tmp_path: Path) -> N
     shutil.rmtree(tmp_path / "one/fit_ensemble")
     (tmp_path / "no run").mkdir()
     run = run_of(finished.paths.data, tmp_path / "one")
-    figure = runs_beside(run)
-    assert figure.picture["run"].tolist() == ["one", "two"]
-    assert figure.picture["pixel accuracy"].tolist() == [pictures["accuracy"].mean(), 0.999]
-    assert figure.picture["precision"].isna().tolist() == [True, False]
+    figure = run_comparison(run)
+    assert figure.content["run"].tolist() == ["one", "two"]
+    assert figure.content["pixel accuracy"].tolist() == [pictures["accuracy"].mean(), 0.999]
+    assert figure.content["precision"].isna().tolist() == [True, False]
     assert figure.caption.startswith("2 runs under")
-    assert "most accurate in 'two', 0.9990" in figure.caption
+    assert "'two' has the highest pixel accuracy, 0.9990" in figure.caption
 
 
 def test_before_a_run_headers_are_read_from_the_x_rays(drawn: Path, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_before_a_run_headers_are_read_from_the_x_rays(drawn: Path, tmp_path: Pa
     assert "From the headers of 24 of 24 X-rays" in figures["Age by class"].caption  # that of one cut short, too
 
 
-def test_the_real_labels_are_those_that_are_known(rsna_data: Path, tmp_path: Path) -> None:
+def test_captions_of_the_real_labels(rsna_data: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(rsna_data, tmp_path), "data")
     assert remarks_of(sections) == []
     figures = figures_of(sections)
@@ -74,5 +74,5 @@ def test_the_real_labels_are_those_that_are_known(rsna_data: Path, tmp_path: Pat
     assert "At most 4 boxes" in figures["Boxes per patient"].caption
     assert "Above 110 years: 5 (148, 150, 151, 153, 155; crosses)" in figures["Age by class"].caption
     assert "of 26,684 patients are women" in figures["Sex and view"].caption
-    assert figures["Where the boxes lie"].caption.startswith("9,555 boxes")
-    assert len(figures["X-rays of each class"].picture) == 15
+    assert figures["Box positions"].caption.startswith("9,555 boxes")
+    assert len(figures["X-rays of each class"].content) == 15

@@ -70,8 +70,8 @@ def test_a_file_as_kaggle_accepted_it_is_taken_with_a_note(pulmo: Pulmo, files: 
     (files / "odd.csv").write_text(text)
     code, out, err = pulmo("rsna", "score", files / "odd.csv", "--solution", files / "labels.csv")
     assert (code, out) == (0, "1.000000\n")
-    assert "column 'PatientId' is taken for 'patientId'" in err
-    assert "spaces around cells are ignored" in err
+    assert "column 'PatientId' is read as 'patientId'" in err
+    assert "spaces around values are ignored" in err
     assert "note" not in pulmo("rsna", "score", files / "mine.csv", "--solution", files / "labels.csv")[2]
 
 
@@ -79,7 +79,7 @@ def test_a_file_as_kaggle_accepted_it_is_taken_with_a_note(pulmo: Pulmo, files: 
     ("content", "words"),
     [
         (SUBMISSION.replace("0.5 5", "5"), "row 4, PredictionString: 4 numbers are not a multiple of five"),
-        (SUBMISSION + "c,\n", "row 5, patientId: 'c' stands there again"),
+        (SUBMISSION + "c,\n", "row 5, patientId: 'c' is repeated"),
         (SUBMISSION.replace("b,\n", ""), "has no row for patientId 'b'"),
         (SUBMISSION.replace("0.5 5 5 20", "0.5 1010 5 20"), "row 4, PredictionString: box 0.5 1010 5 20 20: it goes"),
     ],

@@ -12,7 +12,7 @@ from tests.figures import check_page, figures_of, remarks_of, sections_of
 
 def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) -> None:
     sections = sections_of(finished)
-    assert [remark for remark in remarks_of(sections) if not remark.startswith("False alarms")] == []
+    assert [remark for remark in remarks_of(sections) if not remark.startswith("False positives")] == []
     check_page(sections, tmp_path / "page.html")
     figures = figures_of(sections)
     estimate = load(output(finished, "fit_ensemble/estimate"))
@@ -20,7 +20,7 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     search = load(output(finished, "fit_ensemble/search"))
     assert f"{len(search):,} combinations" in figures["Threshold search"].caption
     assert f"the best scores {search['dice'].max():.4f}" in figures["Threshold search"].caption
-    assert "0 patients are in two folds" in figures["Folds"].caption
+    assert "0 of whom are in several folds" in figures["Folds"].caption
 
 
 def test_empty_images_and_those_of_several_rows_are_counted(tmp_path: Path) -> None:
@@ -28,26 +28,26 @@ def test_empty_images_and_those_of_several_rows_are_counted(tmp_path: Path) -> N
     pd.DataFrame(rows, columns=["ImageId", "EncodedPixels"]).to_csv(tmp_path / "stage_2_train.csv", index=False)
     sections = sections_of(run_of(tmp_path, tmp_path / "work"), "data")
     figures = figures_of(sections)
-    said = figures["Empty and multi-row images"].caption
-    assert said.startswith("6 rows tell of 4 images: 1 (25.0%) show no pneumothorax")
-    assert "2 have several masks, which are united, for in 1 of these they overlap" in said
-    bars = figures["Empty and multi-row images"].picture.axes[0].patches
+    caption = figures["Empty and multi-row images"].caption
+    assert caption.startswith("6 rows of 4 images: 1 (25.0%) have no pneumothorax")
+    assert "2 have several masks, which overlap in 1 images" in caption
+    bars = figures["Empty and multi-row images"].content.axes[0].patches
     assert [bar.get_height() for bar in bars] == [1, 1, 2]
-    assert "Of 3 images" in figures["Mask areas"].caption
-    assert "the middle one has 0.00%" in figures["Mask areas"].caption  # 20 pixels of a million
+    assert "3 images" in figures["Mask areas"].caption
+    assert "the median mask covers 0.00%" in figures["Mask areas"].caption  # 20 pixels of a million
     assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["With pneumothorax, without pneumothorax"]
 
 
-def test_before_anything_is_trained_it_is_said_what_to_run(drawn: Path, tmp_path: Path) -> None:
+def test_before_training_remarks_name_the_stage_to_run(drawn: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(drawn / "data", tmp_path), "training", "results")
     assert figures_of(sections) == {}
     assert all("has not been made. Run `pulmo siim" in remark for remark in remarks_of(sections))
 
 
-def test_the_real_masks_are_those_that_are_known(siim_data: Path, tmp_path: Path) -> None:
+def test_captions_of_the_real_masks(siim_data: Path, tmp_path: Path) -> None:
     figures = figures_of(sections_of(run_of(siim_data, tmp_path), "data"))
-    said = figures["Empty and multi-row images"].caption
-    for words in ("12,954 rows tell of 12,047 images", "9,378 (77.8%)", "624 have several masks", "183 of these"):
-        assert words in said
-    assert "Of 2,669 images" in figures["Mask areas"].caption
-    assert len(figures["With pneumothorax"].picture) == len(figures["Without pneumothorax"].picture) == 5
+    caption = figures["Empty and multi-row images"].caption
+    for words in ("12,954 rows of 12,047 images", "9,378 (77.8%)", "624 have several masks", "overlap in 183 images"):
+        assert words in caption
+    assert "2,669 images" in figures["Mask areas"].caption
+    assert len(figures["With pneumothorax"].content) == len(figures["Without pneumothorax"].content) == 5

@@ -46,7 +46,7 @@ def test_images_without_a_row_without_a_file_or_cut_short_are_left_out_and_named
     x_rays = load(output(finished, "features/x_rays")).set_index("image")
     assert len(x_rays) == 23  # one has no row
     broken = x_rays.loc[train[CUT_SHORT].image]
-    assert "cut short" in broken["error"]
+    assert "truncated" in broken["error"]
     assert broken["fold"] == -1
     notes = load(finished.paths.stage("features") / "manifest.json")["notes"]
     for words in ("1 rows have no image", "1 images have no row", "An X-ray is left out"):

@@ -40,7 +40,7 @@ COMPETITION = Competition(
             "a probability for every requested scan, and Grad-CAM volumes",
             data=_ALL_FILES,
             reads=("fit_ensemble/model",),
-            writes=("predictions", "submission", "metrics", "looked_at", "volumes", "cams"),
+            writes=("predictions", "submission", "metrics", "grad_cam_scans", "volumes", "cams"),
         ),
     ),
     cv=StageSpec(

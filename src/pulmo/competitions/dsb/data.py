@@ -204,14 +204,14 @@ def balanced_folds(scans: pd.DataFrame, count: int, seed: int, remedy: str = FEW
 def _volumes(folder: Path) -> tuple[list[SeriesFolder], list[str]]:
     """Series that may be volumes; the others in words."""
     found = [series for series in list_series(folder) if series.modality or _may_be_broken(series.folder)]
-    overviews = [series for series in found if series.overview]
+    excluded = [series for series in found if series.exclusion]
     notes = [
         f"{_listed([_id(folder, series.folder) for series in alike])} left out: {reason}"
         for reason, alike in groupby(
-            sorted(overviews, key=lambda series: series.overview), lambda series: series.overview
+            sorted(excluded, key=lambda series: series.exclusion), lambda series: series.exclusion
         )
     ]
-    return [series for series in found if not series.overview], notes
+    return [series for series in found if not series.exclusion], notes
 
 
 def _annotations(folder: Path, series: Sequence[SeriesFolder]) -> tuple[dict[str, Path], list[str]]:

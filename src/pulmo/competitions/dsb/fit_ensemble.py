@@ -11,7 +11,7 @@ from pulmo.models.calibration import fit_temperature
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.log_loss import log_loss
 
-OUT_OF_FOLD, LEARNED = "out of fold", "learned from"
+OUT_OF_FOLD, LEARNED = "out of fold", "training"
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:

@@ -17,7 +17,7 @@ from pulmo.phantom.chest import Body, chest
 from pulmo.phantom.dicom import Encoding, Series, write_series
 from pulmo.phantom.draw import draw
 from pulmo.phantom.geometry import Grid, axial, evenly
-from pulmo.phantom.mr import TumourKind, animal, scan_animal, write_survey
+from pulmo.phantom.mr import TumourKind, animal, scan_animal, write_localizer
 from pulmo.phantom.nodules import Nodule, place_nodules, with_nodules
 from pulmo.phantom.protocol import ENCODINGS
 from pulmo.pipeline.parallel import map_items
@@ -138,7 +138,7 @@ def write_scan(order: ScanOrder) -> int:
         place = order.folder / subject.name
         series = Series(subject.name.split("/")[1], description="T1_FFE")
         if subject.seed % 8 == 0:
-            write_survey(place.with_name("survey"), series)
+            write_localizer(place.with_name("survey"), series)
         return len(scan_animal(place, animal(CLASSES[subject.label], subject.seed), series, subject.seed))
     place = order.folder / (("stage2" if subject.test else "stage1") if layout == "kaggle" else "") / subject.name
     body, nodules = anatomy(subject)

@@ -24,7 +24,7 @@ FEW = 5
 
 def run(stage: Stage, settings: PredictSettings) -> None:
     """Write `predictions` (`id`, `label` where known, `logit`, `probability`) and the `submission`; the `metrics` where
-    labels are known; and of the most probable scans, `looked_at`, their `volumes`, means first, and
+    labels are known; and of the most probable scans, `grad_cam_scans`, their `volumes`, means first, and
     what speaks for it in these: `cams`."""
     model = read_model(stage.input("fit_ensemble/model"))
     scans = asked_scans(stage, model)
@@ -39,7 +39,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     stage.write("predictions", predictions)
     stage.write_csv("submission", to_submission(predictions))
     stage.write("metrics", _metrics(stage, predictions))
-    stage.write("looked_at", predictions.set_index("id").loc[whole["id"].iloc[chosen]].reset_index())
+    stage.write("grad_cam_scans", predictions.set_index("id").loc[whole["id"].iloc[chosen]].reset_index())
     stage.write("volumes", np.asarray(shown[chosen]))
     stage.write("cams", cams)
     if len(scans) <= FEW:

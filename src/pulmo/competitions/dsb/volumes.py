@@ -41,15 +41,15 @@ class VolumeFormat(NamedTuple):
 
     @property
     def scale(self) -> IntensityScale:
-        """What the stored values mean: HU as the tutorial has them; of the compact channel, from where it begins, so
+        """What the stored values mean: HU as the tutorial has them; of the enhanced channel, from where it begins, so
         that a nodule is the brightest thing there is; or intensities up to twice the body's."""
         if self.modality == "MR":
             return IntensityScale((0.0,), (2.0 * BODY,), (0.5,))
-        compact = [channel == "compact" for channel in self.lungs.channels]
+        enhanced = [channel == "nodule_enhanced" for channel in self.lungs.channels]
         return IntensityScale(
-            low=tuple(float(NODULE_ENHANCED_HU) if alone else LOWEST_HU for alone in compact),
-            high=(HIGHEST_HU,) * len(compact),
-            mean=tuple(0.0 if alone else MEAN for alone in compact),
+            low=tuple(float(NODULE_ENHANCED_HU) if alone else LOWEST_HU for alone in enhanced),
+            high=(HIGHEST_HU,) * len(enhanced),
+            mean=tuple(0.0 if alone else MEAN for alone in enhanced),
         )
 
     @property

@@ -168,7 +168,7 @@ def _otherwise_ill(
     makers = (
         distractors.nodules,
         distractors.effusion,
-        distractors.streaks,
+        distractors.atelectasis,
         distractors.pacemaker,
         distractors.bulla,
         None,

@@ -105,7 +105,7 @@ def _lung_masks(path: Path, x_rays: RadiographTable) -> tuple[np.ndarray, np.nda
     for row in np.flatnonzero(places >= 0):
         rows, columns = sides[places[row]].tolist()
         cell = [table["EncodedPixels"].iloc[row]]
-        mask, faults = rle.read_cells(cell, rows * columns)
+        mask, faults = rle.parse_checked(cell, rows * columns)
         if faults:
             raise UserError(Fault(place(str(path), row, "EncodedPixels"), faults[0].what, faults[0].remedy))
         picture = COVERED * rle.decode(mask, (rows, columns))[0]

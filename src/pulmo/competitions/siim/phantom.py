@@ -171,7 +171,7 @@ def _distractors(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...
         (distractors.bulla, 0.1),
         (distractors.pacemaker, 0.04),
         (distractors.nodules, 0.06),
-        (distractors.streaks, 0.1),
+        (distractors.atelectasis, 0.1),
         (distractors.effusion, 0.1),
     )
     found: list[Finding] = [*distractors.marker(rng)]

@@ -10,7 +10,7 @@ from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import CommandLineError, Fault, UserError
 from pulmo.scoring import dice
 from pulmo.scoring.patients import patients_of_images
-from pulmo.scoring.rle import Masks, find_faults, parse, to_text, vote
+from pulmo.scoring.rle import RunLengthMasks, find_faults, parse, to_text, vote
 from pulmo.scoring.tables import read_table
 
 IMAGE, CELLS = "ImageId", dice.CELLS
@@ -25,7 +25,7 @@ BLEND_PARAMETERS: Mapping[str, BlendParameter] = {
 submissions what it lost on the other."""
 
 
-def to_submission(images: Sequence[str], masks: Masks) -> pd.DataFrame:
+def to_submission(images: Sequence[str], masks: RunLengthMasks) -> pd.DataFrame:
     """The mask of each image as Kaggle's table, in the same order."""
     return pd.DataFrame({IMAGE: list(images), CELLS: to_text(masks)})
 

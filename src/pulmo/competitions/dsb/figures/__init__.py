@@ -1,4 +1,4 @@
-"""DSB's figures: those drawn beside a submission, and a module of FIGURES for each section of the report page."""
+"""DSB's figures: those drawn beside a submission, and one module of FIGURES per section of the report page."""
 
 from pulmo.competitions.dsb.figures.submission import draw
 

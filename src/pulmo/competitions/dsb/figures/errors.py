@@ -1,4 +1,4 @@
-"""The Data Science Bowl's report page, errors: where the networks looked, and the scans they were most wrong about."""
+"""The Data Science Bowl's report page, errors: Grad-CAM heat maps, and the held-out scans with the largest loss."""
 
 import matplotlib as mpl
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Shown, image_panels
+from pulmo.report.images import ImagePanel, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.scoring.log_loss import log_loss
@@ -18,7 +18,7 @@ HALF = 0.5
 
 
 def most_wrong(run: Run) -> Figure:
-    """Held-out scans of the greatest log loss."""
+    """The held-out scans with the largest log loss."""
     held, volumes = read(run, "fit_ensemble/out_of_fold"), read(run, "features/volumes")
     description = read(run, "features/description")
     scale = VolumeFormat.from_json(description["volumes"]).scale
@@ -28,45 +28,45 @@ def most_wrong(run: Run) -> Figure:
     for place in worst.tolist():
         row, volume = held.iloc[place], np.asarray(volumes[place])[..., -1]
         index = int(np.argmax(np.clip(volume, NODULE_ENHANCED_HU, None).sum(axis=(1, 2), dtype=np.int64)))
-        title = f"{description['classes'][int(row['label'])]}\nsaid {row['probability']:.2f}, slice {index + 1}"
-        shown.append(Shown(volume[index], title, window=(scale.low[-1], scale.high[-1])))
+        title = f"{description['classes'][int(row['label'])]}\npredicted {row['probability']:.2f}, slice {index + 1}"
+        shown.append(ImagePanel(volume[index], title, window=(scale.low[-1], scale.high[-1])))
     share = float(loss[worst].sum()) / float(loss.sum())
     return Figure(
-        "Most wrong",
-        f"The {len(worst)} held-out scans of the greatest log loss, which make up {share:.0%} of it all; of each the "
-        "slice with most that is dense, under what it is and the probability that was said.",
+        "Largest errors",
+        f"The {len(worst)} held-out scans with the largest log loss, {share:.0%} of the total; for each the densest "
+        "slice, with the true class and the predicted probability.",
         image_panels(shown, inches=1.6),
-        f"{len(shown)} slices of scans that were misjudged",
+        f"{len(shown)} slices of misclassified scans",
     )
 
 
 def grad_cam(run: Run) -> Figure:
-    """Where in the most probable scans the networks saw the class 1."""
-    rows = read(run, "predict/looked_at").head(SCANS)
+    """Regions of the most probable scans that contribute to class 1."""
+    rows = read(run, "predict/grad_cam_scans").head(SCANS)
     if rows.empty:
-        raise CannotDrawError("predict/looked_at", "has no scan", "Set predict.pictures higher")
+        raise CannotDrawError("predict/grad_cam_scans", "has no scan", "Set predict.pictures higher")
     volumes, cams = read(run, "predict/volumes"), read(run, "predict/cams")
-    shown, words = [], []
+    shown, fractions = [], []
     for number, row in enumerate(rows.itertuples()):
         grey, cam = np.asarray(volumes[number])[..., 0], np.asarray(cams[number])
         limits = np.quantile(grey, [0.01, 0.995])
         chosen = np.sort(np.argsort(-cam.sum(axis=(1, 2)), kind="stable")[:SLICES])
         for index in chosen.tolist():
-            title = f"scan {number + 1}, said {row.probability:.3f}\nslice {index + 1}{_side(cam[index])}"
-            shown.append(Shown(_overlaid(grey[index], cam[index], limits), title))
-        words.append(f"{(cam > HALF).mean():.1%}")
+            title = f"scan {number + 1}, predicted {row.probability:.3f}\nslice {index + 1}{_side(cam[index])}"
+            shown.append(ImagePanel(_overlaid(grey[index], cam[index], limits), title))
+        fractions.append(f"{(cam > HALF).mean():.1%}")
     return Figure(
-        "Where the networks looked (Grad-CAM)",
-        f"The {len(rows)} most probable scans that were asked about ({', '.join(rows['id'].str[:8])}), up to "
-        f"{SLICES} slices of each in which most spoke for the class; bright is what spoke loudest. More than half as "
-        f"loud is {', '.join(words)} of their voxels.",
+        "Grad-CAM",
+        f"The {len(rows)} test scans with the highest probability ({', '.join(rows['id'].str[:8])}), up to {SLICES} "
+        f"slices of each with the largest contribution to the class (bright). Above half of the maximum are "
+        f"{', '.join(fractions)} of their voxels.",
         image_panels(shown, inches=1.6),
-        f"{len(shown)} slices with a heat map of where the networks looked",
+        f"{len(shown)} slices with Grad-CAM heat maps",
     )
 
 
 def _side(cam: np.ndarray) -> str:
-    """In which half of the picture the heat is: columns run to the patient's left."""
+    """The side with most of the heat map, if one has at least 70 %: columns run to the patient's left."""
     half = cam.shape[1] // 2
     right, left = float(cam[:, :half].sum()), float(cam[:, half:].sum())
     if max(left, right) < 0.7 * (left + right):
@@ -75,7 +75,7 @@ def _side(cam: np.ndarray) -> str:
 
 
 def _overlaid(grey: np.ndarray, cam: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Grey with the heat over it: uint8 (rows, columns, 3)."""
+    """A grey image overlaid with the heat map: uint8 (rows, columns, 3)."""
     low, high = limits
     base = np.clip((grey - low) / max(high - low, 1), 0, 1)[..., None]
     heat = mpl.colormaps["inferno"](np.clip(cam, 0, 1))[..., :3]

@@ -1,4 +1,4 @@
-"""The Data Science Bowl's report page, preprocessing: the small volumes that the network sees, and the folds."""
+"""The Data Science Bowl's report page, preprocessing: the network's input volumes, and the folds."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import Groups, histogram_by_group
-from pulmo.report.images import Shown, image_panels
+from pulmo.report.images import ImagePanel, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import SKY, VERMILION
@@ -19,7 +19,7 @@ SEED = 0
 
 
 def network_volumes(run: Run) -> Figure:
-    """The brightest slice of some volumes of each class, channel by channel."""
+    """The densest slice of some volumes of each class, by channel."""
     scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
     wanted = VolumeFormat.from_json(description["volumes"])
     channels = wanted.lungs.channels if wanted.modality == "CT" else ("intensity",)
@@ -33,44 +33,44 @@ def network_volumes(run: Run) -> Figure:
             for channel, name in enumerate(channels):
                 title = f"{description['classes'][label]}, {name}"
                 window = wanted.scale.low[channel], wanted.scale.high[channel]
-                shown.append(Shown(np.asarray(volumes[place, index, ..., channel]), title, window=window))
+                shown.append(ImagePanel(np.asarray(volumes[place, index, ..., channel]), title, window=window))
     slices, rows, columns = volumes.shape[1:4]
     return Figure(
-        "What the network sees",
+        "Network input",
         f"{len(volumes):,} volumes of {slices} × {rows} × {columns} voxels, channels: {', '.join(channels)}; of "
-        f"{PER_CLASS} of each class, drawn at random (seed {SEED}), the slice with most that is dense.",
+        f"{PER_CLASS} of each class, drawn at random (seed {SEED}), the densest slice.",
         image_panels(shown, inches=1.3),
-        f"{len(shown)} slices of small volumes, of both classes",
+        f"{len(shown)} slices of input volumes of both classes",
     )
 
 
 def dense_voxels(run: Run) -> Figure:
-    """How much is dense in each volume: what can be told without a network."""
+    """The fraction of dense voxels as a predictor: a baseline without a network."""
     scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
     wanted = VolumeFormat.from_json(description["volumes"])
     if wanted.modality != "CT":
-        raise CannotDrawError("features/volumes", "are of MR, whose values have no unit", "Nothing to do")
+        raise CannotDrawError("features/volumes", "are of MR, whose values have no unit", "No action needed")
     channel = len(wanted.lungs.channels) - 1
     share = np.array([(volume[..., channel] > NODULE_ENHANCED_HU).mean() for volume in volumes])
     names = dict(enumerate(description["classes"]))
     table = scans.assign(share=100 * share, kind=scans["label"].map(names))
     value = auc(scans["label"].to_numpy(), share)
     return Figure(
-        "What is dense",
-        f"By the share of voxels above {in_hu(NODULE_ENHANCED_HU)} alone (channel {wanted.lungs.channels[channel]!r}), "
-        f"the classes are told apart with an AUC of {value:.3f}; a network has to do better than that.",
+        "Baseline: dense voxels",
+        f"The percentage of voxels above {in_hu(NODULE_ENHANCED_HU)} (channel {wanted.lungs.channels[channel]!r}) "
+        f"alone separates the classes with an AUC of {value:.3f}, the baseline for the networks.",
         histogram_by_group(
             table,
             "share",
             f"% of voxels above {in_hu(NODULE_ENHANCED_HU)}",
             Groups("kind", {names[0]: SKY, names[1]: VERMILION}),
         ),
-        "Histograms of the share of dense voxels, one a class",
+        "Histograms of the percentage of dense voxels, one per class",
     )
 
 
 def folds(run: Run) -> Figure:
-    """Scans and patients of each fold."""
+    """Scans and patients per fold."""
     scans, classes = read(run, "features/scans"), read(run, "features/description")["classes"]
     by_fold = scans.groupby("fold")
     table = pd.DataFrame(
@@ -84,9 +84,9 @@ def folds(run: Run) -> Figure:
     shared = len(scans[["patient", "fold"]].drop_duplicates()) - scans["patient"].nunique()
     return Figure(
         "Folds",
-        f"{len(scans):,} scans of {scans['patient'].nunique():,} patients, {shared} of whom are in two folds.",
+        f"{len(scans):,} scans of {scans['patient'].nunique():,} patients, {shared} of whom are in several folds.",
         table,
-        "A row a fold: scans, patients, scans of the class 1",
+        "Table of folds: scans, patients, scans of class 1",
     )
 
 

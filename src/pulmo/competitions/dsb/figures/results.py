@@ -1,4 +1,4 @@
-"""The Data Science Bowl's report page, results: how well classes are told apart, and what a probability is worth."""
+"""The Data Science Bowl's report page, results: metrics, ROC curve, calibration and confusion matrix."""
 
 import numpy as np
 import pandas as pd
@@ -10,38 +10,38 @@ from pulmo.report.sections import Draw, read
 from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, VERMILION, panel
 from pulmo.scoring.classification import auc, confusion, roc_curve, wilson_interval
 
-KINDS = (("out of fold", "probability", BLUE), ("learned from", "learned_probability", ORANGE))
+KINDS = (("out of fold", "probability", BLUE), ("training", "learned_probability", ORANGE))
 
 
 def metrics(run: Run) -> Figure:
-    """Log loss, AUC and accuracy of scans not seen, beside those of scans learned from."""
+    """Log loss, AUC and accuracy, out of fold and on training scans."""
     found = read(run, "fit_ensemble/metrics")
     tested = read(run, "predict/metrics")
     every = pd.concat([found, tested], ignore_index=True) if len(tested) else found
-    unseen, learned = (found.set_index("set").loc[name] for name in ("out of fold", "learned from"))
+    unseen, training = (found.set_index("set").loc[name] for name in ("out of fold", "training"))
     table = pd.DataFrame(
         {
             "scans": every["set"],
             "count": every["scans"],
             "log loss": every["log_loss"],
-            "± error": every["log_loss_error"],
+            "± standard error": every["log_loss_error"],
             "AUC": every["auc"],
             "AUC, 95 %": [f"{row.auc_low:.3f}–{row.auc_high:.3f}" for row in every.itertuples()],
             "accuracy": every["accuracy"],
         }
     )
     return Figure(
-        "Seen and not seen",
-        f"On scans of patients that no network has seen, accuracy is {unseen['accuracy']:.1%} (95 %: "
-        f"{unseen['accuracy_low']:.1%}–{unseen['accuracy_high']:.1%}); on those learned from, "
-        f"{learned['accuracy']:.1%}: only the first says how good it is.",
+        "Metrics",
+        f"Out-of-fold accuracy is {unseen['accuracy']:.1%} (95 % interval {unseen['accuracy_low']:.1%}–"
+        f"{unseen['accuracy_high']:.1%}), training accuracy {training['accuracy']:.1%}; only the former estimates "
+        "performance on new patients.",
         table,
-        "A row a set of scans: log loss with its error, AUC with its interval, accuracy",
+        "Table by set of scans: log loss with its standard error, AUC with its interval, accuracy",
     )
 
 
 def roc(run: Run) -> Figure:
-    """How many are found at what price."""
+    """ROC curves, out of fold and on training scans."""
     held = read(run, "fit_ensemble/out_of_fold")
     label = held["label"].to_numpy()
     with panel(3.3, 3.2) as drawing:
@@ -55,15 +55,15 @@ def roc(run: Run) -> Figure:
     false, true = roc_curve(label, held["probability"].to_numpy())
     return Figure(
         "ROC",
-        f"AUC {auc(label, held['probability'].to_numpy()):.3f} out of fold: of the positives, "
-        f"{true[false <= 0.1].max():.0%} are found where a tenth of the negatives is called positive.",
+        f"AUC {auc(label, held['probability'].to_numpy()):.3f} out of fold; sensitivity is "
+        f"{true[false <= 0.1].max():.0%} at a false positive rate of 10 %.",
         drawing,
-        "ROC curves of scans not seen and of scans learned from",
+        "ROC curves, out of fold and training",
     )
 
 
 def calibration(run: Run) -> Figure:
-    """How often a 1 is true, by what was said of it."""
+    """Observed frequency by predicted probability."""
     held = read(run, "fit_ensemble/out_of_fold").sort_values("probability")
     with panel(3.3, 3.2) as drawing:
         axes = drawing.subplots()
@@ -71,24 +71,31 @@ def calibration(run: Run) -> Figure:
         outside = 0
         for part in np.array_split(np.arange(len(held)), min(BINS, len(held))):
             rows = held.iloc[part]
-            said, share = rows["probability"].mean(), rows["label"].mean()
+            predicted, observed = rows["probability"].mean(), rows["label"].mean()
             low, high = wilson_interval(int(rows["label"].sum()), len(rows))
-            outside += not low <= said <= high
-            axes.errorbar(said, share, [[max(0, share - low)], [max(0, high - share)]], fmt="o", color=BLUE, capsize=3)
-        axes.set(xlabel="probability said", ylabel="share that is positive", aspect="equal", xlim=(0, 1), ylim=(0, 1))
+            outside += not low <= predicted <= high
+            axes.errorbar(
+                predicted,
+                observed,
+                [[max(0, observed - low)], [max(0, high - observed)]],
+                fmt="o",
+                color=BLUE,
+                capsize=3,
+            )
+        axes.set(xlabel="predicted probability", ylabel="observed frequency", aspect="equal", xlim=(0, 1), ylim=(0, 1))
     gap = held["probability"].mean() - held["label"].mean()
     return Figure(
         "Calibration",
-        f"Scans in order of probability, in {min(BINS, len(held))} equal parts, with 95 % intervals: {outside} of them "
-        f"miss the diagonal. On average {held['probability'].mean():.3f} is said, {held['label'].mean():.3f} is true "
-        f"({gap:+.3f}).",
+        f"Scans in {min(BINS, len(held))} bins of equal size by predicted probability, with 95 % intervals; {outside} "
+        f"intervals do not cover the diagonal. Mean predicted probability {held['probability'].mean():.3f}, observed "
+        f"{held['label'].mean():.3f} (difference {gap:+.3f}).",
         drawing,
-        "Calibration: share of positives against the probability said, with intervals",
+        "Calibration curve: observed frequency against predicted probability, with intervals",
     )
 
 
 def confusion_matrix(run: Run) -> Figure:
-    """What is called what, out of fold."""
+    """The confusion matrix, out of fold."""
     held, classes = read(run, "fit_ensemble/out_of_fold"), read(run, "features/description")["classes"]
     found = confusion(held["label"].to_numpy(), held["probability"].to_numpy())
     table = [[found.true_negative, found.false_positive], [found.false_negative, found.true_positive]]
@@ -109,7 +116,7 @@ def confusion_matrix(run: Run) -> Figure:
                     alpha=0.1 + 0.4 * share,
                     linewidth=0,
                 )
-        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xlabel="called", ylabel="is")
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xlabel="predicted", ylabel="true")
         axes.set_xticks([0, 1], classes, color=INK)
         axes.set_yticks([0, 1], classes, color=INK, rotation=90, va="center")
         axes.grid(visible=False)
@@ -117,8 +124,9 @@ def confusion_matrix(run: Run) -> Figure:
     positives, negatives = (sum(truth) for truth in (table[1], table[0]))
     return Figure(
         "Confusion matrix",
-        f"At one half, {found.true_positive} of {positives} {classes[1]!r} are called so (95 %: {low:.0%}–{high:.0%}), "
-        f"and {found.false_positive} of {negatives} {classes[0]!r} are called {classes[1]!r}.",
+        f"At a threshold of 0.5, {found.true_positive} of {positives} {classes[1]!r} are predicted correctly (95 % "
+        f"interval {low:.0%}–{high:.0%}), and {found.false_positive} of {negatives} {classes[0]!r} are false "
+        "positives.",
         drawing,
         f"Confusion matrix, {classes[0]} and {classes[1]}: {table[0]}, {table[1]}",
     )

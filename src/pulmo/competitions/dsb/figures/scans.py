@@ -1,4 +1,4 @@
-"""Scans of either class to look at, read from the data themselves; and what is dense in them."""
+"""Example scans of each class, read from the data, and their dense regions."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -21,95 +21,98 @@ from pulmo.imaging.volume import Volume
 from pulmo.pipeline.runner import Run
 from pulmo.report.sections import CannotDrawError
 from pulmo.report.style import ORANGE, SKY
-from pulmo.report.surface3d import Body
+from pulmo.report.surface3d import MaskSurface
 
 SEED = 0
-MOST_TRIED = 5
+MAX_ATTEMPTS = 5
 EDGE_MM = 2.0
 FAINT, BRIGHT = 0.3, 1.5  # of the body's median, in MR
 LUNG_WINDOW_HU = (-1350.0, 150.0)
 
 
-class Looked(NamedTuple):
-    """A scan as it is shown.
+class SelectedScan(NamedTuple):
+    """A scan and its display.
 
     Attributes:
-        id, kind: its name, and its class in words.
-        volume: in HU, or of MR in units of a thousandth of the body's median.
-        around, inside: what is shown see-through, such as the lungs, and the parts to be seen in it.
-        window: grey levels, from black to white.
-        hint: what to look for.
+        id, kind: its id and the name of its class.
+        volume: in HU; of MR in thousandths of the body's median.
+        around, inside: the transparent surface, such as the lungs, and the dense parts inside.
+        window: values of black and white.
+        hint: a sentence on its interpretation.
     """
 
     id: str
     kind: str
     volume: Volume
-    around: Body
-    inside: Body
+    around: MaskSurface
+    inside: MaskSurface
     window: tuple[float, float]
     hint: str
 
 
 def all_scans(run: Run) -> Scans:
-    """What lies in the data's folder, read as the stage `features` reads it."""
+    """All scans in the data folder, read as by the stage `features`."""
     settings = run.settings.features  # type: ignore[attr-defined]
     return _found(run.paths.data, settings.min_readers, settings.positive)
 
 
 @lru_cache(maxsize=1)
 def _found(folder: Path, min_readers: int, positive: str) -> Scans:
-    """Once for all figures of a page: LIDC-IDRI's annotations are a thousand files."""
+    """Cached for all figures of a page: LIDC-IDRI's annotations are a thousand files."""
     return find_scans(folder, min_readers, positive)
 
 
-def of_class(run: Run, label: int) -> Looked:
-    """A scan of a class, drawn at random from those that can be read.
+def of_class(run: Run, label: int) -> SelectedScan:
+    """A random readable scan of a class.
 
     Raises:
-        UserError: there is none among the first MOST_TRIED.
+        UserError: none of the first MAX_ATTEMPTS is readable.
     """
     scans = all_scans(run)
     rows = scans.table[scans.table["label"] == label]
     for row in _shuffled(rows):
         try:
-            return _look(row["id"], scans.classes[label], Path(row["folder"]))
+            return _select(row["id"], scans.classes[label], Path(row["folder"]))
         except (ScanError, OSError):
             continue
-    what = f"holds no scan of the class {scans.classes[label]!r} that can be read"
+    what = f"holds no readable scan of class {scans.classes[label]!r}"
     raise CannotDrawError(
         str(run.paths.data), what, "Give labelled scans: Kaggle's files, LIDC-IDRI, or a folder a class"
     )
 
 
 def _shuffled(rows: pd.DataFrame) -> Iterator[pd.Series]:
-    for place in np.random.default_rng(SEED).permutation(len(rows))[:MOST_TRIED].tolist():
+    for place in np.random.default_rng(SEED).permutation(len(rows))[:MAX_ATTEMPTS].tolist():
         yield rows.iloc[place]
 
 
-def _look(name: str, kind: str, folder: Path) -> Looked:
+def _select(name: str, kind: str, folder: Path) -> SelectedScan:
     if modality_of([folder]) == "MR":
-        return _look_at_mr(name, kind, folder)
+        return _select_mr(name, kind, folder)
     volume = read_volume(folder)
     lungs = segment_lungs(volume).labels > 0
     dense = _within(lungs, volume.pixel_spacing_mm) & (volume.hu > NODULE_ENHANCED_HU)
-    around, inside = Body(lungs, "lungs", SKY), Body(dense, f"denser than {in_hu(NODULE_ENHANCED_HU)}", ORANGE)
-    hint = "Vessels branch from the middle and thin out; what hangs alone may be a nodule."
-    return Looked(name, kind, volume, around, inside, LUNG_WINDOW_HU, hint)
+    around, inside = (
+        MaskSurface(lungs, "lungs", SKY),
+        MaskSurface(dense, f"denser than {in_hu(NODULE_ENHANCED_HU)}", ORANGE),
+    )
+    hint = "Vessels branch from the hilum; isolated dense parts may be nodules."
+    return SelectedScan(name, kind, volume, around, inside, LUNG_WINDOW_HU, hint)
 
 
 def in_hu(value: int) -> str:
-    """Hounsfield units, with a proper minus."""
+    """Text of a value in Hounsfield units, with a minus sign."""
     return f"{value} HU".replace("-", "−")
 
 
 def _within(lungs: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
-    """The lungs without their edge, on whose voxels the chest wall has a share."""
+    """The lungs without their border, whose voxels contain chest wall."""
     sides = [2 * max(1, round(EDGE_MM / side)) + 1 for side in spacing_mm]
-    nearby = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (sides[1], sides[0]))
-    return np.asarray(np.stack([cv2.erode(plane.astype(np.uint8), nearby) for plane in lungs]) > 0)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (sides[1], sides[0]))
+    return np.asarray(np.stack([cv2.erode(plane.astype(np.uint8), kernel) for plane in lungs]) > 0)
 
 
-def _look_at_mr(name: str, kind: str, folder: Path) -> Looked:
+def _select_mr(name: str, kind: str, folder: Path) -> SelectedScan:
     scan = read_mr(folder)
     relative = scan.intensity / body_median(scan.intensity)
     headers, _ = find_slices(folder, "MR")
@@ -123,6 +126,6 @@ def _look_at_mr(name: str, kind: str, folder: Path) -> Looked:
         repairs=scan.repairs,
         source=scan.source,
     )
-    bright = Body(relative > BRIGHT, f"brighter than {BRIGHT} of the body's median", ORANGE)
-    hint = "A tumour may be brighter than the body, and even, or dark in its middle."
-    return Looked(name, kind, volume, Body(relative > FAINT, "body", SKY), bright, (0.0, 3000.0), hint)
+    bright = MaskSurface(relative > BRIGHT, f"brighter than {BRIGHT} of the body's median", ORANGE)
+    hint = "A tumour may be bright and homogeneous, or dark in its centre."
+    return SelectedScan(name, kind, volume, MaskSurface(relative > FAINT, "body", SKY), bright, (0.0, 3000.0), hint)

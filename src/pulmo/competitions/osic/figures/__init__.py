@@ -1,4 +1,4 @@
-"""OSIC's figures: those drawn beside a submission, and a module of FIGURES for each section of the report page."""
+"""OSIC's figures: those drawn beside a submission, and one module of FIGURES per section of the report page."""
 
 from pulmo.competitions.osic.figures.submission import draw
 

@@ -1,4 +1,4 @@
-"""Forecasts of held-out patients: read once, scored row by row, and drawn as a course with its band."""
+"""Scores and plots of out-of-fold FVC predictions."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from pulmo.scoring.laplace import laplace_log_likelihood
 
 
 def scored(out_of_fold: pd.DataFrame) -> pd.DataFrame:
-    """The ensemble's `out_of_fold` with each row's `score`, the metric's log likelihood, and `error_ml`."""
+    """The ensemble's `out_of_fold` with `score`, the metric's log likelihood of each row, and `error_ml`."""
     columns = (out_of_fold[name].to_numpy() for name in ("fvc_true_ml", "fvc_ml", "confidence_ml"))
     error = out_of_fold["fvc_ml"] - out_of_fold["fvc_true_ml"]
     return out_of_fold.assign(score=laplace_log_likelihood(*columns), error_ml=error)
@@ -22,27 +22,27 @@ def score_of_patients(rows: pd.DataFrame) -> pd.Series:
 
 
 def spread(scores: pd.Series, count: int) -> list[str]:
-    """At most so many patients, evenly from the worst to the best."""
+    """At most `count` patients, evenly spaced from the worst score to the best."""
     ranks = np.unique(np.linspace(0, len(scores) - 1, count).round().astype(int))
     return [str(patient) for patient in scores.index[ranks]]
 
 
 def coverage(rows: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
-    """The share of measurements within the intervals that should hold a share `expected` of them, (shares,) each.
+    """Observed coverage of prediction intervals of nominal coverage `expected`, (intervals,) each.
 
-    A Laplace distribution of standard deviation σ, Confidence, lies within x of its middle with probability
+    A Laplace distribution of standard deviation σ, Confidence, is within x of its median with probability
     1 − exp(−√2·x/σ).
     """
     sigmas_away = (rows["error_ml"].abs() / rows["confidence_ml"]).to_numpy()
     return np.asarray((sigmas_away[:, None] <= -np.log(1 - expected) / np.sqrt(2)).mean(axis=0))
 
 
-def draw_course(axes: Axes, visits: pd.DataFrame) -> None:
-    """One patient's visits: measured, forecast, and the band of its Confidence."""
+def draw_trajectory(axes: Axes, visits: pd.DataFrame) -> None:
+    """One patient's visits: measured and predicted FVC, with the band of its Confidence."""
     visits = visits.sort_values("gap_weeks")
-    weeks, forecast, sigma = (visits[name].to_numpy() for name in ("gap_weeks", "fvc_ml", "confidence_ml"))
-    axes.fill_between(weeks, forecast - sigma, forecast + sigma, color=SKY, alpha=0.35, lw=0, label="± Confidence")
-    axes.plot(weeks, forecast, color=BLUE, label="forecast")
+    weeks, predicted, sigma = (visits[name].to_numpy() for name in ("gap_weeks", "fvc_ml", "confidence_ml"))
+    axes.fill_between(weeks, predicted - sigma, predicted + sigma, color=SKY, alpha=0.35, lw=0, label="± Confidence")
+    axes.plot(weeks, predicted, color=BLUE, label="predicted")
     last = visits["is_last_three"].to_numpy()
     measured = visits["fvc_true_ml"].to_numpy()
     axes.plot(weeks[~last], measured[~last], "o", color=INK, markersize=3.5, label="measured")

@@ -1,4 +1,4 @@
-"""The scans under `train/`: how many files each has, and the one that the page shows."""
+"""The scans under `train/`: an overview, and the example scan of the page."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +16,11 @@ from pulmo.imaging.volume import Volume
 from pulmo.pipeline.runner import Run
 from pulmo.report.sections import CannotDrawError
 
-MOST_TRIED = 5
+MAX_ATTEMPTS = 5
 
 
 class ShownScan(NamedTuple):
-    """A scan whose lungs were found."""
+    """A scan with its lung mask."""
 
     patient: str
     folder: Path
@@ -29,25 +29,25 @@ class ShownScan(NamedTuple):
 
 
 def folders_of(run: Run) -> dict[str, Path]:
-    """The scan's folder of each patient who has one. Raises UserError if nobody has."""
+    """The scan folder of each patient who has one. Raises UserError if none has."""
     folder = run.paths.data / "train"
     patients = read_visits(run.paths.data / "train.csv")["patient"].unique()
     folders = scan_folders(folder, patients)
     if not folders:
         raise CannotDrawError(
-            str(folder), "no patient has a scan there", "Download the DICOM files, a folder a patient"
+            str(folder), "no patient has a scan there", "Download the DICOM files, one folder per patient"
         )
     return folders
 
 
 def shown_scan(run: Run) -> ShownScan:
-    """The first scan with a good mask among the first few, or the first with any. Raises UserError if there is none."""
-    return _first_good(tuple(folders_of(run).items())[:MOST_TRIED])
+    """The first scan with a good mask among the first few, else the first with a mask. Raises UserError if none has."""
+    return _first_good(tuple(folders_of(run).items())[:MAX_ATTEMPTS])
 
 
 def overview(run: Run) -> pd.DataFrame:
-    """One row a patient with a scan: `patient`, `files`, and `rows` and `columns` of the first slice."""
-    return pd.DataFrame([{"patient": patient, **_glance(folder)} for patient, folder in folders_of(run).items()])
+    """One row per patient with a scan: `patient`, `files`, and `rows` and `columns` of the first slice."""
+    return pd.DataFrame([{"patient": patient, **_summary(folder)} for patient, folder in folders_of(run).items()])
 
 
 @lru_cache(maxsize=1)
@@ -64,12 +64,12 @@ def _first_good(folders: tuple[tuple[str, Path], ...]) -> ShownScan:
     if not found:
         names = ", ".join(patient for patient, _ in folders)
         raise CannotDrawError(
-            str(folders[0][1].parent), f"none of {names} can be read as a chest CT", "See `pulmo scan`"
+            str(folders[0][1].parent), f"none of {names} is a readable chest CT", "Run `pulmo scan` on one of them"
         )
     return found[0]
 
 
-def _glance(folder: Path) -> dict[str, float]:
+def _summary(folder: Path) -> dict[str, float]:
     files = files_below(folder)
     header = next(filter(None, map(_header, files)), None)
     if header is None:

@@ -1,11 +1,11 @@
-"""OSIC's pictures beside a submission: held-out forecasts against what was measured, and what each model gains."""
+"""OSIC's figures beside a submission: out-of-fold predictions against measurements, and gains of the models."""
 
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pulmo.competitions.osic.figures.forecasts import draw_course, score_of_patients, scored, spread
+from pulmo.competitions.osic.figures.forecasts import draw_trajectory, score_of_patients, scored, spread
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.stage import load
 from pulmo.report.charts import draw_estimates
@@ -15,36 +15,36 @@ ROWS, COLUMNS = 2, 4
 
 
 def draw(paths: RunPaths) -> list[Path]:
-    """Draw what the run has made so far into `figures/` beside its submission; the pictures' paths."""
-    pictures = []
+    """Draw the figures of all finished stages into `figures/` beside the submission; returns their paths."""
+    paths_drawn = []
     out_of_fold = paths.stage("fit_ensemble") / "out_of_fold.parquet"
     if out_of_fold.is_file():
-        pictures.append(paths.out / "figures" / "forecasts.png")
-        draw_forecasts(load(out_of_fold), pictures[-1])
+        paths_drawn.append(paths.out / "figures" / "forecasts.png")
+        draw_forecasts(load(out_of_fold), paths_drawn[-1])
     table = paths.stage("cv") / "table.parquet"
     if table.is_file():
-        pictures.append(paths.out / "figures" / "models.png")
+        paths_drawn.append(paths.out / "figures" / "models.png")
         rows = load(table)
-        with figure(8, 0.6 + 0.42 * len(rows), pictures[-1]) as drawing:
+        with figure(8, 0.6 + 0.42 * len(rows), paths_drawn[-1]) as drawing:
             draw_gains(drawing.subplots(), rows)
-    return pictures
+    return paths_drawn
 
 
 def draw_forecasts(out_of_fold: pd.DataFrame, path: Path) -> None:
-    """Eight patients, from the worst forecast to the best, each by models that have not seen the patient."""
+    """Out-of-fold predictions of eight patients, from the worst score to the best."""
     rows = scored(out_of_fold)
     scores = score_of_patients(rows)
     with figure(11, 5.4, path) as drawing:
         drawing.suptitle(
-            f"FVC of {ROWS * COLUMNS} of {len(scores)} patients, worst to best: measured, and forecast from the "
-            "first visit by models that have not seen the patient",
+            f"FVC of {ROWS * COLUMNS} of {len(scores)} patients, worst to best: measured, and out-of-fold predictions "
+            "from the first visit",
             x=0.01,
             ha="left",
             fontsize=10,
         )
         panels = drawing.subplots(ROWS, COLUMNS)
         for axes, patient in zip(panels.flat, spread(scores, ROWS * COLUMNS), strict=False):
-            draw_course(axes, rows[rows["patient"] == patient])
+            draw_trajectory(axes, rows[rows["patient"] == patient])
             axes.set_title(f"{patient[:7]}, score {scores[patient]:.2f}", fontsize=8)
         for axes in panels[-1]:
             axes.set_xlabel("weeks since the first visit")
@@ -54,10 +54,10 @@ def draw_forecasts(out_of_fold: pd.DataFrame, path: Path) -> None:
 
 
 def draw_gains(axes: Axes, table: pd.DataFrame) -> None:
-    """What each model gains on linear decay, with twice the paired standard error."""
+    """Gains of all models over linear decay, ± 2 paired standard errors."""
     rows = table.sort_values("B gain", ascending=False)
     names = [f"{model} ({score:.3f})" for model, score in zip(rows["model"], rows["B"], strict=True)]
     axes.axvline(0, color=GREY, linewidth=1)
     draw_estimates(axes, names, rows["B gain"], rows["B gain error"])
-    axes.set_title("Last three visits of held-out patients: gain on linear decay, ± 2 paired standard errors")
+    axes.set_title("Last three visits of held-out patients: gain over linear decay, ± 2 paired standard errors")
     axes.set_xlabel("modified Laplace log likelihood, gain")

@@ -1,15 +1,15 @@
-"""OSIC's report page, training: how the network learned, and what each model counts for."""
+"""OSIC's report page, training: learning curves, and the ensemble's weights."""
 
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
-from pulmo.report.charts import lengths
-from pulmo.report.curves import draw_curves, last_words
+from pulmo.report.charts import value_bars
+from pulmo.report.curves import draw_curves, final_values
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 
 
 def losses(run: Run) -> Figure:
-    """The network's loss over the epochs."""
+    """The network's loss by epoch."""
     history = read(run, "train_cnn/history")
     if history.empty:
         raise CannotDrawError(
@@ -17,22 +17,22 @@ def losses(run: Run) -> Figure:
         )
     return Figure(
         "Loss of the network on lung slices",
-        f"{history['fold'].nunique()} folds, {history['epoch'].max() + 1} epochs; in the end "
-        f"{last_words(history, 'loss')}.",
+        f"{history['fold'].nunique()} folds, {history['epoch'].max() + 1} epochs; final loss: "
+        f"{final_values(history, 'loss')}.",
         draw_curves(history, "loss"),
-        "Curves of the loss over the epochs, one a fold",
+        "Loss by epoch, training and validation, one line per fold",
     )
 
 
 def weights(run: Run) -> Figure:
-    """What each model counts for in the ensemble."""
+    """Weights of the models in the ensemble."""
     record = load(output(run, "fit_ensemble/model") / "ensemble.json")
     found = record["weights"]
-    most = max(found, key=found.get)
+    largest = max(found, key=found.get)
     return Figure(
-        "Weights of the models",
-        f"Fitted to forecasts of held-out patients by the metric; {most} counts most.",
-        lengths(found, "weight in the ensemble"),
+        "Ensemble weights",
+        f"Fitted to out-of-fold predictions by the metric; {largest} has the largest weight.",
+        value_bars(found, "weight in the ensemble"),
         f"Bars: the weight of {', '.join(found)}",
     )
 

@@ -1,4 +1,4 @@
-"""Held-out patients with their true boxes and those that networks found which had not seen them."""
+"""Held-out patients with their true boxes and out-of-fold predictions."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from pulmo.scoring.boxes import Boxes
 
 
 def held_out(run: Run) -> tuple[pd.DataFrame, Boxes, Boxes]:
-    """The patients (`fit_ensemble/pictures`), true boxes, found boxes; `image` is the patient's row."""
+    """The patients (`fit_ensemble/pictures`), true boxes, predicted boxes; `image` is the patient's row."""
     patients = read(run, "fit_ensemble/pictures")
     places = pd.Index(patients["patient"])
     truth, found = (_boxes(read(run, name), places) for name in ("features/boxes", "fit_ensemble/out_of_fold"))

@@ -1,4 +1,4 @@
-"""RSNA's report page, the data: patients by class, where their opacities lie, and some of their X-rays."""
+"""RSNA's report page, data: patients by class, box statistics, and example X-rays."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import bars
-from pulmo.report.images import Shown, boxes_on, image_panels
+from pulmo.report.images import ImagePanel, boxes_on, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.style import SKY, panel
@@ -30,8 +30,8 @@ def class_shares(run: Run) -> Figure:
     return Figure(
         "Classes",
         f"{len(labels.patients):,} patients, {positive:,} of them ({positive / len(labels.patients):.1%}) with "
-        f"{len(labels.boxes):,} boxes around opacities. Who has several boxes has several rows: counted by rows, "
-        f"opacities would seem to be {_share_of_rows(labels.patients):.1%}.",
+        f"{len(labels.boxes):,} boxes around opacities. Patients with several boxes have several rows: "
+        f"{_share_of_rows(labels.patients):.1%} of the rows have a box.",
         bars(counts.rename(index=SHORT), "patients"),
         "Bars: patients by class: " + ", ".join(f"{name} {count}" for name, count in counts.items()),
     )
@@ -42,7 +42,7 @@ def _share_of_rows(patients: pd.DataFrame) -> float:
 
 
 def boxes_per_patient(run: Run) -> Figure:
-    """How many boxes, and how large."""
+    """Number of boxes per patient, and their size."""
     labels = read_labels(run.paths.data)
     if labels.boxes.empty:
         raise CannotDrawError(str(run.paths.data / LABELS), "has no box", "Download the file again")
@@ -51,7 +51,7 @@ def boxes_per_patient(run: Run) -> Figure:
     taller = (labels.boxes["height"] > labels.boxes["width"]).mean()
     return Figure(
         "Boxes per patient",
-        f"At most {counts.index.max()} boxes a patient; the middle box covers {share.median():.1%} of the picture, and "
+        f"At most {counts.index.max()} boxes per patient; the median box covers {share.median():.1%} of the image, and "
         f"{taller:.0%} are taller than wide.",
         bars(counts.rename(index=lambda number: f"{number} box{'es' if number != 1 else ''}"), "patients"),
         "Bars: patients by number of boxes",
@@ -59,7 +59,7 @@ def boxes_per_patient(run: Run) -> Figure:
 
 
 def box_heat_map(run: Run) -> Figure:
-    """Where opacities lie: the share of boxes over each part of the picture."""
+    """Spatial distribution of opacities: the fraction of boxes that cover each part of the image."""
     boxes = read_labels(run.paths.data).boxes
     if boxes.empty:
         raise CannotDrawError(str(run.paths.data / LABELS), "has no box", "Download the file again")
@@ -76,19 +76,19 @@ def box_heat_map(run: Run) -> Figure:
         axes.set(xlabel="pixels across", ylabel="pixels down", xticks=range(0, SIDE + 1, 256))
         axes.set_yticks(range(0, SIDE + 1, 256))
         axes.grid(visible=False)
-        drawing.colorbar(image, label="share of boxes", fraction=0.05)
+        drawing.colorbar(image, label="fraction of boxes", fraction=0.05)
     return Figure(
-        "Where the boxes lie",
-        f"{len(boxes):,} boxes, {left_half:.0%} of them over the patient's right lung, on the left. Most often "
-        f"covered, by {np.max(share):.0%}, is the place {(column + 0.5) * SIDE / GRID:.0f} pixels across and "
-        f"{(row + 0.5) * SIDE / GRID:.0f} down; the picture's middle is by {share[GRID // 2, GRID // 2]:.0%}.",
+        "Box positions",
+        f"{len(boxes):,} boxes, {left_half:.0%} of them over the patient's right lung (left in the image). At most "
+        f"{np.max(share):.0%} cover one point, at x = {(column + 0.5) * SIDE / GRID:.0f}, y = "
+        f"{(row + 0.5) * SIDE / GRID:.0f}; {share[GRID // 2, GRID // 2]:.0%} cover the image's centre.",
         drawing,
-        "Heat map of where boxes lie: two spots, one over each lung",
+        "Heat map of box positions, with one maximum over each lung",
     )
 
 
 def samples_by_class(run: Run) -> Figure:
-    """Some X-rays of each class, boxes drawn in."""
+    """Example X-rays of each class with their boxes."""
     labels = read_labels(run.paths.data)
     files = image_files(run.paths.data / TRAIN_IMAGES, labels.patients["patient"])
     if not files:
@@ -103,16 +103,16 @@ def samples_by_class(run: Run) -> Figure:
                 continue
             boxes = labels.boxes.loc[labels.boxes["patient"] == patient, list(BOX_COLUMNS)]
             drawn = boxes_on(boxes.to_numpy(np.float64), SKY)
-            shown.append(Shown(x_ray.grey, SHORT[name].replace("\n", " "), boxes=drawn, window=(0, 255)))
+            shown.append(ImagePanel(x_ray.grey, SHORT[name].replace("\n", " "), boxes=drawn, window=(0, 255)))
             of_class += 1
             if of_class == PER_CLASS:
                 break
     return Figure(
         "X-rays of each class",
-        f"{len(shown)} of {len(files):,} X-rays, drawn at random (seed {SEED}), up to {PER_CLASS} of a class; the "
-        "doctors' boxes are blue.",
+        f"{len(shown)} of {len(files):,} X-rays, drawn at random (seed {SEED}), up to {PER_CLASS} per class; the "
+        "radiologists' boxes are blue.",
         image_panels(shown),
-        f"{len(shown)} chest X-rays under the names of their classes",
+        f"{len(shown)} chest X-rays with their classes",
     )
 
 

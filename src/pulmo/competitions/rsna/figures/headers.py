@@ -1,4 +1,4 @@
-"""What is known of RSNA's patients before a run: Kaggle's labels, and the headers of their X-rays."""
+"""Labels and X-ray headers of RSNA's patients, before or after a run."""
 
 from typing import NamedTuple
 
@@ -13,29 +13,29 @@ from pulmo.report.sections import CannotDrawError, read
 from pulmo.report.style import GREEN, ORANGE, VERMILION
 
 COLLECTED = "dicom_headers.csv.gz"
-"""All headers in one table (columns by DICOM's keywords), as others have published it: saves reading 26,684 files."""
-MOST_FILES = 1000
+"""A published table of all headers (columns are DICOM keywords), which saves reading 26,684 files."""
+MAX_FILES = 1000
 SEED = 0
 COLOURS = {NORMAL: GREEN, OTHER: ORANGE, OPACITY: VERMILION}
 SHORT = {NORMAL: "normal", OTHER: "not normal,\nno opacity", OPACITY: "opacity"}
 
 
 class Headers(NamedTuple):
-    """`table` has a row a patient: `patient`, `class`, `boxes`, `age_years`, `sex`, `view`, `pixel_spacing_mm` and
-    `impossible_age`; `origin` says in words where the headers are from."""
+    """`table` has one row per patient: `patient`, `class`, `boxes`, `age_years`, `sex`, `view`, `pixel_spacing_mm` and
+    `impossible_age`; `origin` describes the source of the headers."""
 
     table: pd.DataFrame
     origin: str
 
 
 def read_headers(run: Run) -> Headers:
-    """From the stage `features` if it has been run, else from COLLECTED, else from some of the X-rays themselves.
+    """Headers from the stage `features` if it has been run, else from COLLECTED, else from a sample of the X-rays.
 
     Raises:
-        UserError: there is neither.
+        UserError: none of them exists.
     """
     try:
-        return Headers(read(run, "features/patients"), "the headers of all X-rays that can be read")
+        return Headers(read(run, "features/patients"), "the headers of all readable X-rays")
     except UserError:
         patients = read_labels(run.paths.data).patients
     collected = run.paths.data / COLLECTED
@@ -57,7 +57,7 @@ def _collected(run: Run) -> pd.DataFrame:
     missing = [name for name in columns if name not in table]
     if missing:
         raise CannotDrawError(
-            str(path), f"has no column {missing[0]}", f"Remove it: then up to {MOST_FILES} X-rays are read"
+            str(path), f"has no column {missing[0]}", f"Remove it; up to {MAX_FILES} X-rays are then read"
         )
     return table.rename(columns=columns).drop_duplicates("patient")
 
@@ -67,7 +67,7 @@ def _sampled(run: Run, patients: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     files = image_files(folder, patients["patient"])
     if not files:
         raise CannotDrawError(str(folder), "holds no X-ray of a labelled patient", "Put Kaggle's files there")
-    names = np.random.default_rng(SEED).permutation(sorted(files))[:MOST_FILES].tolist()
+    names = np.random.default_rng(SEED).permutation(sorted(files))[:MAX_FILES].tolist()
     rows = []
     for name in names:
         try:
@@ -78,11 +78,11 @@ def _sampled(run: Run, patients: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         rows.append((name, header.age_years, header.sex, header.view, spacing_mm))
     table = pd.DataFrame(rows, columns=["patient", "age_years", "sex", "view", "pixel_spacing_mm"])
     origin = f"the headers of {len(table):,} of {len(files):,} X-rays"
-    return table, origin + (f" (drawn at random, seed {SEED})" if len(files) > MOST_FILES else "")
+    return table, origin + (f" (drawn at random, seed {SEED})" if len(files) > MAX_FILES else "")
 
 
 def classes_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The patients of each class there is, in the order of COLOURS; where no class is told, those with and without
-    boxes count as OPACITY and NORMAL."""
+    """The patients of each class present, in the order of COLOURS. Without a class, patients with boxes count as
+    OPACITY, others as NORMAL."""
     kind = table["class"].where(table["class"] != "", np.where(table["boxes"] > 0, OPACITY, NORMAL))
     return {name: table[kind == name] for name in COLOURS if (kind == name).any()}

@@ -1,4 +1,4 @@
-"""RSNA's report page, the data: what the headers say of patients, class by class."""
+"""RSNA's report page, data: sex, view, pixel spacing and age of patients by class."""
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,12 @@ NEARLY_ALL = 0.95
 
 
 def sex_and_view(run: Run) -> Figure:
-    """Women and men, and both directions, in each class."""
+    """Sex and view position by class."""
     headers = read_headers(run)
     classes = classes_of(headers.table)
     drawn = [
         _shares(classes, "sex", {"F": "women", "M": "men"}, (PURPLE, BLUE)),
-        _shares(classes, "view", {"PA": "PA, standing", "AP": "AP, often lying"}, (SKY, VERMILION)),
+        _shares(classes, "view", {"PA": "PA, upright", "AP": "AP, often supine"}, (SKY, VERMILION)),
     ]
     words = []
     for name in (OPACITY, NORMAL):
@@ -31,10 +31,10 @@ def sex_and_view(run: Run) -> Figure:
     women = (headers.table["sex"] == "F").mean()
     return Figure(
         "Sex and view",
-        f"{women:.0%} of {len(headers.table):,} patients are women. Taken from the front (AP), as of who cannot stand: "
-        f"{', '.join(words)}; a network may learn the view in the place of the illness. From {headers.origin}.",
+        f"{women:.0%} of {len(headers.table):,} patients are women. AP views, typical of bedside X-rays, are "
+        f"{', '.join(words)}: view position is a confounder. From {headers.origin}.",
         drawn,
-        "Stacked bars: shares of sex and of view position in each class",
+        "Stacked bars: sex and view position by class",
     )
 
 
@@ -51,18 +51,18 @@ def _shares(classes: dict[str, pd.DataFrame], column: str, names: dict[str, str]
                     axes.text(start + share / 2, place, f"{share:.0%}", ha="center", va="center", color="white")
                 start += share
             axes.text(-0.02, place, SHORT[name], ha="right", va="center", color=INK, fontsize=8)
-        axes.set(xlim=(0, 1), yticks=[], xlabel="share of the class")
+        axes.set(xlim=(0, 1), yticks=[], xlabel="fraction of the class")
         axes.grid(visible=False)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8)
     return drawing
 
 
 def pixel_spacing(run: Run) -> Figure:
-    """How large a pixel is, by view."""
+    """Pixel spacing by view position."""
     headers = read_headers(run)
     known = headers.table.dropna(subset="pixel_spacing_mm")
     if known.empty:
-        raise CannotDrawError(headers.origin, "say nothing of pixel spacing", "Nothing to do")
+        raise CannotDrawError(headers.origin, "have no pixel spacing", "No action needed")
     counts = pd.crosstab(known["pixel_spacing_mm"], known["view"])
     most = counts.sum(axis=1).nlargest(12).sort_index()
     with panel(3.6, 2.8) as drawing:
@@ -80,24 +80,26 @@ def pixel_spacing(run: Run) -> Figure:
     first = float(most.index[int(most.argmax())])
     of_one_view = int(counts[counts.max(axis=1) >= NEARLY_ALL * counts.sum(axis=1)].to_numpy().sum())
     side_cm = SIDE * first / 10
-    too_small = ", less than a chest: Kaggle's pictures were shrunk, their headers not changed" if side_cm < 25 else ""
+    too_small = (
+        ", smaller than a chest: the images were downsampled without updating the headers" if side_cm < 25 else ""
+    )
     return Figure(
         "Pixel spacing",
         f"{known['pixel_spacing_mm'].nunique()} spacings from {known['pixel_spacing_mm'].min():.3f} to "
-        f"{known['pixel_spacing_mm'].max():.3f} mm, {first:.3f} most often ({most.max() / len(known):.0%}): {SIDE} "
-        f"pixels of it are {side_cm:.0f} cm{too_small}. {of_one_view / len(known):.0%} of the patients have a spacing "
-        f"that tells their view. From {headers.origin}.",
+        f"{known['pixel_spacing_mm'].max():.3f} mm, most often {first:.3f} ({most.max() / len(known):.0%}): {SIDE} "
+        f"pixels span {side_cm:.0f} cm{too_small}. {of_one_view / len(known):.0%} of the patients have a spacing that "
+        f"occurs almost only in one view. From {headers.origin}.",
         drawing,
         "Stacked bars: patients by pixel spacing and view position",
     )
 
 
 def age_by_class(run: Run) -> Figure:
-    """Ages in boxes and whiskers; those that nobody has reached are marked."""
+    """Box plots of age by class, with implausible ages marked."""
     headers = read_headers(run)
     known = headers.table.dropna(subset="age_years")
     if known.empty:
-        raise CannotDrawError(headers.origin, "say nothing of age", "Nothing to do")
+        raise CannotDrawError(headers.origin, "have no age", "No action needed")
     impossible = known["impossible_age"].to_numpy(bool)
     classes = classes_of(known)
     with panel(3.8, 3.0) as drawing:
@@ -113,8 +115,8 @@ def age_by_class(run: Run) -> Figure:
             flierprops={"marker": ".", "markersize": 3, "markeredgecolor": GREY},
         )
         for place, rows in enumerate(classes.values(), 1):
-            unreached = rows.loc[rows["impossible_age"].astype(bool), "age_years"]
-            axes.plot([place] * len(unreached), unreached, "x", color=VERMILION)
+            implausible = rows.loc[rows["impossible_age"].astype(bool), "age_years"]
+            axes.plot([place] * len(implausible), implausible, "x", color=VERMILION)
         axes.set_xticks(range(1, len(classes) + 1), [SHORT[name] for name in classes], color=INK)
         axes.set_ylabel("age in years")
         axes.grid(visible=False, axis="x")
@@ -126,7 +128,7 @@ def age_by_class(run: Run) -> Figure:
         f"Median ages: {medians}. Above {OLDEST_YEARS} years: {len(strange)}{ages}; below three: "
         f"{int((known['age_years'] < 3).sum())}. From {headers.origin}.",
         drawing,
-        f"Box plots of age by class, with {len(strange)} impossible ages as outliers",
+        f"Box plots of age by class, with {len(strange)} implausible ages as outliers",
     )
 
 

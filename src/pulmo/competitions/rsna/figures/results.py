@@ -1,4 +1,4 @@
-"""RSNA's report page, results: precision against thresholds, the ways to boxes, the runs there are."""
+"""RSNA's report page, results: precision by IoU and confidence threshold, ablation, and a comparison of runs."""
 
 import json
 from pathlib import Path
@@ -20,28 +20,28 @@ from pulmo.training.model_folder import ENSEMBLE
 
 
 def precision_against_overlap(run: Run) -> Figure:
-    """What the boxes score where more and more overlap is asked for."""
+    """Mean precision by IoU threshold."""
     patients, truth, found = held_out(run)
     by_threshold = np.nanmean(precision_by_threshold(truth, found, len(patients)), axis=1)
     overlap = THRESHOLDS / 20
     with panel(3.6, 2.6) as drawing:
         axes = drawing.subplots()
         axes.plot(overlap, by_threshold, color=BLUE, marker="o", markersize=4)
-        axes.axhline(by_threshold.mean(), color=GREY, linewidth=1, linestyle="--", label="their mean, the score")
-        axes.set(xlabel="overlap asked for (IoU)", ylabel="mean precision", ylim=(0, None))
+        axes.axhline(by_threshold.mean(), color=GREY, linewidth=1, linestyle="--", label="mean, the score")
+        axes.set(xlabel="IoU threshold", ylabel="mean precision", ylim=(0, None))
         axes.legend(loc="lower left")
     return Figure(
-        "Precision against overlap",
-        f"From {by_threshold[0]:.3f} where boxes need to overlap by {overlap[0]:.2f} to {by_threshold[-1]:.3f} at "
-        f"{overlap[-1]:.2f}; the competition takes the mean, {by_threshold.mean():.4f}. Boxes in the right place, but "
-        "not of the right size, make it fall steeply.",
+        "Precision by IoU threshold",
+        f"From {by_threshold[0]:.3f} at an IoU threshold of {overlap[0]:.2f} to {by_threshold[-1]:.3f} at "
+        f"{overlap[-1]:.2f}; the score is the mean, {by_threshold.mean():.4f}. A steep decline indicates correctly "
+        "placed boxes of wrong size.",
         drawing,
-        "Line: mean precision of held-out boxes at IoU 0.40 to 0.75, falling",
+        "Line: mean precision of out-of-fold boxes at IoU thresholds 0.40 to 0.75",
     )
 
 
 def precision_against_confidence(run: Run) -> Figure:
-    """What would have been scored with more or fewer boxes."""
+    """Score by confidence threshold."""
     table = read(run, "fit_ensemble/thresholds")
     fitted = load(output(run, "fit_ensemble/model") / ENSEMBLE)["fitted"][THRESHOLD]
     chosen = table.iloc[(table["threshold"] - fitted).abs().argmin()]
@@ -49,21 +49,21 @@ def precision_against_confidence(run: Run) -> Figure:
         axes = drawing.subplots()
         axes.plot(table["threshold"], table["score"], color=BLUE)
         axes.plot([chosen["threshold"]], [chosen["score"]], "o", color=ORANGE, markersize=7)
-        axes.set(xlabel="least confidence of a box", ylabel="mean precision", ylim=(0, None))
+        axes.set(xlabel="confidence threshold", ylabel="mean precision", ylim=(0, None))
     lowest = table.iloc[0]
     return Figure(
-        "Precision against confidence",
-        f"Of {lowest['boxes']:.0f} boxes of patients whom the classifier does not clear, the {chosen['boxes']:.0f} of "
-        f"confidence {chosen['threshold']:.3f} or more are kept (orange), and score {chosen['score']:.4f}; all of them "
-        f"would score {lowest['score']:.4f}. A box where there is no opacity costs the whole image. This threshold has "
-        "seen the patients that it is scored on here; those of the estimate have not.",
+        "Precision by confidence threshold",
+        f"Of {lowest['boxes']:.0f} boxes of patients above the classifier's threshold, {chosen['boxes']:.0f} have a "
+        f"confidence of at least {chosen['threshold']:.3f} (orange) and score {chosen['score']:.4f}; all of them "
+        f"would score {lowest['score']:.4f}. A single false positive reduces an image's score to 0. Here the "
+        "threshold is fitted to the same patients; for the estimate it is cross-fitted.",
         drawing,
-        "Line: mean precision against the least confidence of a box, with the fitted one marked",
+        "Line: mean precision by confidence threshold, with the fitted threshold marked",
     )
 
 
-def ways_to_boxes(run: Run) -> Figure:
-    """What each route scores on patients held out."""
+def ablation(run: Run) -> Figure:
+    """Out-of-fold scores of all methods."""
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
@@ -71,38 +71,38 @@ def ways_to_boxes(run: Run) -> Figure:
         axes.set(xlabel="mean precision, ± 2 standard errors")
     first, last = table.iloc[0], table.iloc[-1]
     return Figure(
-        "Ways to boxes",
+        "Ablation",
         f"{first['way']}: {first['score']:.4f}; {last['way']}: {last['score']:.4f}, which is "
-        f"{last['gain']:+.4f} ± {last['gain_error']:.4f} on it, paired. All that is fitted is fitted on other folds.",
+        f"{last['gain']:+.4f} ± {last['gain_error']:.4f} over it, paired. All parameters are cross-fitted.",
         drawing,
-        "Mean precision of each way to boxes with its error",
+        "Mean precision of each method with its standard error",
     )
 
 
-def runs_beside(run: Run) -> Figure:
-    """The report's tries, and any other runs, side by side."""
+def run_comparison(run: Run) -> Figure:
+    """Comparison of runs, among them the report's experiments."""
     rows = [row for folder in sorted(run.paths.work.parent.glob("*/")) if (row := _row(folder))]
     if not rows:
         raise CannotDrawError(str(run.paths.work.parent), "holds no run with a segmenter", "Set train_segmenter.folds")
     table = pd.DataFrame(rows)
     best = table.loc[table["pixel accuracy"].idxmax()]
     return Figure(
-        "Presets side by side",
-        f"{len(table)} run{'s' if len(table) != 1 else ''} under {run.paths.work.parent}, those of the presets "
-        f"`report_…` being the report's tries. Pixels are most accurate in {best['run']!r}, "
-        f"{best['pixel accuracy']:.4f}, but saying that there is nothing has {best['saying nothing']:.4f}.",
+        "Comparison of runs",
+        f"{len(table)} run{'s' if len(table) != 1 else ''} under {run.paths.work.parent}; presets `report_…` are the "
+        f"report's experiments. {best['run']!r} has the highest pixel accuracy, {best['pixel accuracy']:.4f}; empty "
+        f"masks have {best['empty masks']:.4f}.",
         table,
-        "A row a run: network, picture size, epochs, pixel accuracy, accuracy of saying nothing, mean IoU, score",
+        "Table of runs: network, image size, epochs, pixel accuracy, that of empty masks, mean IoU, score",
     )
 
 
 def _row(work: Path) -> dict[str, Any] | None:
-    """What a run's segmenters did on pictures held out; None where there is none."""
-    pictures, manifest = work / "train_segmenter" / "pictures.parquet", work / "train_segmenter" / "manifest.json"
+    """Out-of-fold metrics of a run's segmenters; None without them."""
+    images, manifest = work / "train_segmenter" / "pictures.parquet", work / "train_segmenter" / "manifest.json"
     described = work / "features" / "description.json"
-    if not (pictures.is_file() and manifest.is_file() and described.is_file()):
+    if not (images.is_file() and manifest.is_file() and described.is_file()):
         return None
-    table, settings = load(pictures), json.loads(manifest.read_text())["settings"]
+    table, settings = load(images), json.loads(manifest.read_text())["settings"]
     estimate = work / "fit_ensemble" / "estimate.json"
     if table.empty:
         return None
@@ -114,10 +114,10 @@ def _row(work: Path) -> dict[str, Any] | None:
         "batch": settings["batch"],
         "epochs": settings["epochs"],
         "pixel accuracy": table["accuracy"].mean(),
-        "saying nothing": table["background_accuracy"].mean(),
+        "empty masks": table["background_accuracy"].mean(),
         "mean IoU": table["iou"].mean(),
         "precision": load(estimate)["score"] if estimate.is_file() else np.nan,
     }
 
 
-FIGURES: tuple[Draw, ...] = (precision_against_overlap, precision_against_confidence, ways_to_boxes, runs_beside)
+FIGURES: tuple[Draw, ...] = (precision_against_overlap, precision_against_confidence, ablation, run_comparison)

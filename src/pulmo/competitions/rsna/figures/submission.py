@@ -1,4 +1,4 @@
-"""RSNA in pictures: held-out X-rays with true and predicted boxes, and what each way to boxes scores."""
+"""RSNA's figures beside a submission: held-out X-rays with true and predicted boxes, and the ablation."""
 
 from pathlib import Path
 
@@ -18,20 +18,20 @@ ROWS, COLUMNS = 2, 5
 
 
 def draw(paths: RunPaths) -> list[Path]:
-    """Draw what the run has made so far into `figures/` beside its submission; the pictures' paths."""
-    pictures = []
+    """Draw the figures of all finished stages into `figures/` beside the submission; returns their paths."""
+    paths_drawn = []
     if (paths.stage("fit_ensemble") / "pictures.parquet").is_file():
-        pictures.append(paths.out / "figures" / "boxes.png")
-        draw_boxes(paths.stage("features"), paths.stage("fit_ensemble"), pictures[-1])
+        paths_drawn.append(paths.out / "figures" / "boxes.png")
+        draw_boxes(paths.stage("features"), paths.stage("fit_ensemble"), paths_drawn[-1])
     table = paths.stage("cv") / "table.parquet"
     if table.is_file():
-        pictures.append(paths.out / "figures" / "ways.png")
-        draw_ways(load(table), pictures[-1])
-    return pictures
+        paths_drawn.append(paths.out / "figures" / "ablation.png")
+        draw_ablation(load(table), paths_drawn[-1])
+    return paths_drawn
 
 
 def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
-    """Ten X-rays that count, from the worst scored to the best: boxes by networks that have not seen the patient."""
+    """Out-of-fold boxes on ten scored X-rays, from the worst to the best."""
     scores = load(ensemble / "pictures.parquet").dropna(subset="score").sort_values(["score", "patient"])
     chosen = scores.iloc[np.linspace(0, len(scores) - 1, ROWS * COLUMNS).round().astype(int)]
     patients = load(features / "patients.parquet").reset_index().set_index("patient")
@@ -39,8 +39,8 @@ def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
     found = load(ensemble / "out_of_fold.parquet")
     with figure(12, 5.6, path) as drawing:
         drawing.suptitle(
-            f"{ROWS * COLUMNS} of {len(scores)} held-out X-rays that count, worst to best: true boxes (blue) and "
-            "predicted ones (red, with their confidence)",
+            f"{ROWS * COLUMNS} of {len(scores)} scored held-out X-rays, worst to best: true boxes (blue) and "
+            "predicted boxes (red, with confidence)",
             x=0.01,
             ha="left",
             fontsize=10,
@@ -55,8 +55,8 @@ def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
             axes.set_axis_off()
 
 
-def draw_ways(table: pd.DataFrame, path: Path) -> None:
-    """What each way scores out of fold, with twice its standard error."""
+def draw_ablation(table: pd.DataFrame, path: Path) -> None:
+    """Out-of-fold scores of all methods, ± 2 standard errors."""
     with figure(8, 0.8 + 0.42 * len(table), path) as drawing:
         axes = drawing.subplots()
         draw_estimates(axes, table["way"].to_list(), table["score"], table["error"])

@@ -1,50 +1,50 @@
-"""RSNA's report page, training: how each family of networks learned."""
+"""RSNA's report page, training: learning curves of each family of networks."""
 
 from pulmo.pipeline.runner import Run
-from pulmo.report.curves import draw_curves, last_words
+from pulmo.report.curves import draw_curves, final_values
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 
 FAMILIES = {
-    "segmenter": "outline boxes as masks, the report's way",
-    "detector": "say where boxes are",
-    "classifier": "say whether there is pneumonia at all",
-    "lungs": "outline the lungs",
+    "segmenter": "segment box masks, the report's method",
+    "detector": "detect boxes",
+    "classifier": "classify images with and without pneumonia",
+    "lungs": "segment the lungs",
 }
 
 
 def segmenter(run: Run) -> Figure:
-    """The networks that outline."""
+    """Segmentation networks."""
     return _family(run, "segmenter")
 
 
 def detector(run: Run) -> Figure:
-    """The networks made for boxes."""
+    """Detection networks."""
     return _family(run, "detector")
 
 
 def classifier(run: Run) -> Figure:
-    """The networks that say whether there is anything."""
+    """Classification networks."""
     return _family(run, "classifier")
 
 
 def lungs(run: Run) -> Figure:
-    """The networks that outline lungs."""
+    """Lung segmentation networks."""
     return _family(run, "lungs")
 
 
 def _family(run: Run, name: str) -> Figure:
     history = read(run, f"train_{name}/history")
     if history.empty:
-        raise CannotDrawError(f"train_{name}", "has trained no network", f"Set train_{name}.folds")
+        raise CannotDrawError(f"train_{name}", "has no trained network", f"Set train_{name}.folds")
     measures = [measure for measure in ("loss", "dice") if measure in history]
-    words = "; ".join(f"{measure} {last_words(history, measure)}" for measure in measures)
+    words = "; ".join(f"{measure} {final_values(history, measure)}" for measure in measures)
     return Figure(
         f"{name.capitalize()}: {' and '.join(measures)}",
-        f"{history['fold'].nunique()} networks that {FAMILIES[name]}, {int(history['epoch'].max()) + 1} epochs; in the "
-        f"end {words}.",
+        f"{history['fold'].nunique()} networks that {FAMILIES[name]}, {int(history['epoch'].max()) + 1} epochs; final "
+        f"values: {words}.",
         [draw_curves(history, measure) for measure in measures],
-        f"{' and '.join(measures)} by epoch, a line a fold, of what is learned from and of what is held out",
+        f"{' and '.join(measures)} by epoch, training and validation, one line per fold",
     )
 
 

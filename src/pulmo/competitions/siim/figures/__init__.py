@@ -1,4 +1,4 @@
-"""SIIM's figures: those drawn beside a submission, and a module of FIGURES for each section of the report page."""
+"""SIIM's figures: those drawn beside a submission, and one module of FIGURES per section of the report page."""
 
 from pulmo.competitions.siim.figures.submission import draw
 

@@ -1,4 +1,4 @@
-"""SIIM's report page, the data: Kaggle's masks and some of the X-rays, before anything is made of them."""
+"""SIIM's report page, data: Kaggle's masks, and example X-rays."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,22 +11,22 @@ from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import Radiograph, read_radiograph
 from pulmo.pipeline.runner import Run
-from pulmo.report.images import Mask, Shown, image_panels
+from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
+from pulmo.report.percent_axis import log_percent_axis
 from pulmo.report.sections import CannotDrawError, Draw
-from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
-from pulmo.scoring.rle import Masks, area, decode, parse
+from pulmo.scoring.rle import RunLengthMasks, area, decode, parse
 from pulmo.training.image_files import image_files
 
-SHOWN = 5  # with air, and as many without
+SHOWN = 5  # with pneumothorax, and as many without
 SEED = 0
 GREYS = (0.0, 255.0)
 
 
 def masks_and_rows(run: Run) -> Figure:
-    """Images by the number of their rows: empty ones, one mask, several."""
+    """Images by number of masks."""
     rows = read_solution(train_table(run.paths.data))
     masks = parse(rows[CELLS].to_list())
     there = area(masks) > 0
@@ -40,22 +40,22 @@ def masks_and_rows(run: Run) -> Figure:
         names = ["none" if number == 0 else str(number) for number in counts.index]
         bars = axes.bar(names, counts, color=[GREY if number == 0 else BLUE for number in counts.index])
         axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
-        axes.set(xlabel="masks in an image's rows", ylabel="images", yscale="log", ylim=(0.7, 3 * counts.max()))
+        axes.set(xlabel="masks per image", ylabel="images", yscale="log", ylim=(0.7, 3 * counts.max()))
         plain_powers(axes.yaxis)
         axes.grid(visible=False, axis="x")
     share = empty / len(per_image)
     return Figure(
         "Empty and multi-row images",
-        f"{len(rows):,} rows tell of {len(per_image):,} images: {empty:,} ({share:.1%}) show no pneumothorax, so "
-        f"saying that of all scores {share:.4f}; {several:,} have several masks, which are united, for in "
-        f"{overlapping:,} of these they overlap. The scale is logarithmic.",
+        f"{len(rows):,} rows of {len(per_image):,} images: {empty:,} ({share:.1%}) have no pneumothorax, so "
+        f"predicting none everywhere scores {share:.4f}; {several:,} have several masks, which overlap in "
+        f"{overlapping:,} images and are united. The scale is logarithmic.",
         drawing,
         f"Bars: images by number of masks; none {empty}, one {int(counts.get(1, 0))}, several {several}",
     )
 
 
-def _overlapping(rows: pd.DataFrame, masks: Masks) -> int:
-    """How many images have rows that share pixels."""
+def _overlapping(rows: pd.DataFrame, masks: RunLengthMasks) -> int:
+    """Number of images with overlapping masks."""
     table = rows.assign(area=area(masks))
     several = table[table[IMAGE].duplicated(keep=False) & (table["area"] > 0)]
     owner = masks.owners
@@ -67,7 +67,7 @@ def _overlapping(rows: pd.DataFrame, masks: Masks) -> int:
 
 
 def mask_areas(run: Run) -> Figure:
-    """How large the free air is."""
+    """Distribution of mask areas."""
     masks = read_masks(train_table(run.paths.data))
     sizes = area(parse(masks["cell"].to_list()))
     shares = sizes[sizes > 0] / PIXELS
@@ -78,53 +78,53 @@ def mask_areas(run: Run) -> Figure:
         axes = drawing.subplots()
         axes.hist(shares, np.geomspace(np.min(shares) * 0.99, np.max(shares) * 1.01, 40).tolist(), color=SKY)
         axes.axvline(middle, color=ORANGE, linewidth=1.5, label=f"median {middle:.2%}")
-        axes.set(xlabel="mask's share of the picture", ylabel="images")
-        shares_across(axes)
+        axes.set(xlabel="mask area, fraction of the image", ylabel="images")
+        log_percent_axis(axes)
         axes.legend()
     return Figure(
-        "Mask areas",
-        f"Of {len(shares):,} images with a pneumothorax, the middle one has {middle:.2%} of its picture marked; nine "
-        f"in ten lie between {low:.2%} and {high:.2%}. The scale is logarithmic.",
+        "MaskOutline areas",
+        f"{len(shares):,} images with a pneumothorax: the median mask covers {middle:.2%} of the image, 90 % are "
+        f"between {low:.2%} and {high:.2%}. The scale is logarithmic.",
         drawing,
-        f"Histogram of mask areas, logarithmic, from {np.min(shares):.3%} to {np.max(shares):.1%} of the picture",
+        f"Histogram of mask areas, logarithmic, from {np.min(shares):.3%} to {np.max(shares):.1%} of the image",
     )
 
 
 def with_pneumothorax(run: Run) -> Figure:
-    """X-rays with their masks over them."""
+    """X-rays with pneumothorax, and their masks' outlines."""
     masks, files = _partners(run)
     marked = masks[masks["cell"] != "-1"]
     shown = []
     for row, x_ray in _readable(marked, files):
         rows, columns = x_ray.grey.shape
         mask = decode(parse([row["cell"]]), (rows, columns))[0] > 0
-        title = f"{mask.mean():.2%} of the picture"
-        shown.append(Shown(x_ray.grey, title, [Mask(mask, SKY)], window=GREYS))
+        title = f"{mask.mean():.2%} of the image"
+        shown.append(ImagePanel(x_ray.grey, title, [MaskOutline(mask, SKY)], window=GREYS))
     return Figure(
         "With pneumothorax",
-        f"{len(shown)} of {len(marked):,} X-rays with free air between lung and chest wall (drawn at random, seed "
-        f"{SEED}): the mask's outline in blue, inside of which no vessels are seen.",
+        f"{len(shown)} of {len(marked):,} X-rays with pneumothorax (drawn at random, seed {SEED}), the masks' outlines "
+        "in blue; no lung vessels are visible inside.",
         image_panels(shown),
         f"{len(shown)} chest X-rays, each with the outline of a pneumothorax",
     )
 
 
 def without_pneumothorax(run: Run) -> Figure:
-    """X-rays with nothing to be marked."""
+    """X-rays without pneumothorax."""
     masks, files = _partners(run)
     empty = masks[masks["cell"] == "-1"]
-    shown = [Shown(x_ray.grey, _of_patient(x_ray), window=GREYS) for _, x_ray in _readable(empty, files)]
+    shown = [ImagePanel(x_ray.grey, _of_patient(x_ray), window=GREYS) for _, x_ray in _readable(empty, files)]
     return Figure(
         "Without pneumothorax",
-        f"{len(shown)} of {len(empty):,} X-rays with an empty mask (drawn at random, seed {SEED}): any pixel marked on "
-        "one of these costs the whole image.",
+        f"{len(shown)} of {len(empty):,} X-rays with an empty mask (drawn at random, seed {SEED}): any predicted pixel "
+        "reduces the score of such an image to 0.",
         image_panels(shown),
         f"{len(shown)} chest X-rays without a pneumothorax",
     )
 
 
 def _partners(run: Run) -> tuple[pd.DataFrame, dict[str, Path]]:
-    """The masks that have an image, and the images' files."""
+    """Masks with an image file, and the files by id."""
     masks, files = read_masks(train_table(run.paths.data)), image_files(run.paths.data / TRAIN_IMAGES)
     masks = masks[masks["image"].isin(files)]
     if masks.empty:
@@ -135,7 +135,7 @@ def _partners(run: Run) -> tuple[pd.DataFrame, dict[str, Path]]:
 
 
 def _readable(masks: pd.DataFrame, files: dict[str, Path]) -> Iterator[tuple[pd.Series, Radiograph]]:
-    """Up to SHOWN of them, drawn at random; what cannot be read is passed over."""
+    """Up to SHOWN random images with their rows; unreadable images are skipped."""
     found = 0
     for place in np.random.default_rng(SEED).permutation(len(masks)).tolist():
         row = masks.iloc[place]
@@ -150,7 +150,7 @@ def _readable(masks: pd.DataFrame, files: dict[str, Path]) -> Iterator[tuple[pd.
 
 
 def _of_patient(x_ray: Radiograph) -> str:
-    """Sex, age and view, as far as they are known."""
+    """Sex, age and view, as far as known."""
     header = x_ray.header
     age = None if header.age_years is None else f"{header.age_years:.0f} years"
     parts: Sequence[str | None] = (header.sex, age, header.view)

@@ -1,4 +1,4 @@
-"""SIIM's report page, results: the search for thresholds, and what each step on the way scores."""
+"""SIIM's report page, results: the estimate, the threshold search, and the ablation."""
 
 import numpy as np
 import pandas as pd
@@ -11,27 +11,27 @@ from pulmo.report.sections import Draw, read
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 
 NAMES = {
-    "high": "high: a pixel that says there is air",
-    "least_share": "least share: of such pixels",
-    "low": "low: a pixel of the outline",
-    "gate": "gate: probability of any air",
+    "high": "high: pixel threshold for presence",
+    "least_share": "least share: minimum fraction of such pixels",
+    "low": "low: pixel threshold of the mask",
+    "gate": "gate: presence probability",
 }
 
 
 def threshold_search(run: Run) -> Figure:
-    """The best score for each value of each threshold, and for two of them together."""
+    """The best score by value of each threshold, and by pairs of two."""
     search = read(run, "fit_ensemble/search")
     best = search.loc[search["dice"].idxmax()]
-    settled = {name: search.groupby(name)["dice"].max() for name in NAMES}
-    most = max(settled, key=lambda name: settled[name].max() - settled[name].min())
-    spread = settled[most].max() - settled[most].min()
+    best_by_value = {name: search.groupby(name)["dice"].max() for name in NAMES}
+    most = max(best_by_value, key=lambda name: best_by_value[name].max() - best_by_value[name].min())
+    spread = best_by_value[most].max() - best_by_value[most].min()
     images = read(run, "fit_ensemble/estimate")["images"]
-    drawn = [_profile(settled[name], float(best[name]), label) for name, label in NAMES.items()]
+    drawn = [_profile(best_by_value[name], float(best[name]), label) for name, label in NAMES.items()]
     return Figure(
         "Threshold search",
-        f"{len(search):,} combinations, each on {images:,} held-out images: the best scores {best['dice']:.4f} (high "
+        f"{len(search):,} combinations on {images:,} held-out images: the best scores {best['dice']:.4f} (high "
         f"{best['high']:g}, least share {best['least_share']:g}, low {best['low']:g}, gate {best['gate']:g}; orange). "
-        f"Each line has the other three at their best; {most!r} matters most, by {spread:.4f}.",
+        f"Lines are maxima over the other three thresholds; {most!r} has the largest effect, {spread:.4f}.",
         [*drawn, _surface(search, best)],
         "Best mean Dice against each of four thresholds, and as a map over high and low",
     )
@@ -64,28 +64,28 @@ def _surface(search: pd.DataFrame, best: pd.Series) -> Drawing:
 
 
 def estimate(run: Run) -> Figure:
-    """The honest score beside that of saying nothing."""
-    told = read(run, "fit_ensemble/estimate")
-    without = told["images"] - told["images_with_air"]
-    empty = f" Of those without air, {told['right_without_air']:.1%} are left empty." if without else ""
+    """The cross-fitted score, and that of predicting no pneumothorax everywhere."""
+    found = read(run, "fit_ensemble/estimate")
+    without = found["images"] - found["images_with_air"]
+    empty = f" {found['right_without_air']:.1%} of those without pneumothorax have an empty mask." if without else ""
     rows = [
-        ("all images", told["images"], told["score"], told["score_of_saying_nothing"]),
-        ("with pneumothorax", told["images_with_air"], told["dice_with_air"], 0.0),
-        ("without", without, told["right_without_air"], 1.0),
+        ("all images", found["images"], found["score"], found["score_of_saying_nothing"]),
+        ("with pneumothorax", found["images_with_air"], found["dice_with_air"], 0.0),
+        ("without", without, found["right_without_air"], 1.0),
     ]
-    gain = told["score"] - told["score_of_saying_nothing"]
-    word = "more" if gain >= 0 else "less"
+    gain = found["score"] - found["score_of_saying_nothing"]
+    comparison = "above" if gain >= 0 else "below"
     return Figure(
         "Out of fold",
-        f"Mean Dice {told['score']:.4f} ± {told['standard_error']:.4f}, thresholds fitted on the other folds: "
-        f"{abs(gain):.4f} {word} than saying nothing of every image.{empty}",
-        pd.DataFrame(rows, columns=["images", "count", "mean Dice", "saying nothing"]),
-        "Mean Dice of all images, of those with and without pneumothorax, beside that of saying nothing",
+        f"Mean Dice {found['score']:.4f} ± {found['standard_error']:.4f} with cross-fitted thresholds, {abs(gain):.4f} "
+        f"{comparison} predicting no pneumothorax everywhere.{empty}",
+        pd.DataFrame(rows, columns=["images", "count", "mean Dice", "empty masks"]),
+        "Mean Dice of all images, with and without pneumothorax, and of empty masks",
     )
 
 
-def ways(run: Run) -> Figure:
-    """What each step gains on the one before it."""
+def ablation(run: Run) -> Figure:
+    """Scores of successive additions."""
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
@@ -94,12 +94,12 @@ def ways(run: Run) -> Figure:
         axes.tick_params(axis="x", colors=GREY)
     first, last = table.iloc[0], table.iloc[-1]
     return Figure(
-        "Step by step",
-        f"From {first['dice']:.4f} ({first['way']}) to {last['dice']:.4f} ({last['way']}); the last step gains "
-        f"{last['gain']:+.4f} ± {last['gain error']:.4f}, paired, on the one before it.",
+        "Ablation",
+        f"From {first['dice']:.4f} ({first['way']}) to {last['dice']:.4f} ({last['way']}); the last addition gains "
+        f"{last['gain']:+.4f} ± {last['gain error']:.4f}, paired.",
         drawing,
-        "Mean Dice of each way with its error, from saying nothing to all thresholds",
+        "Mean Dice of each variant with its standard error, from empty masks to all thresholds",
     )
 
 
-FIGURES: tuple[Draw, ...] = (estimate, threshold_search, ways)
+FIGURES: tuple[Draw, ...] = (estimate, threshold_search, ablation)

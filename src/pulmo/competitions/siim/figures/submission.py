@@ -1,4 +1,4 @@
-"""SIIM in pictures: outlines of held-out X-rays beside the truth, and how the networks learned."""
+"""SIIM's figures beside a submission: true and predicted outlines of held-out X-rays, and learning curves."""
 
 from pathlib import Path
 
@@ -15,57 +15,57 @@ ROWS, COLUMNS = 2, 5
 
 
 def draw(paths: RunPaths) -> list[Path]:
-    """Draw what the run has made so far into `figures/` beside its submission; the pictures' paths."""
-    pictures = []
+    """Draw the figures of all finished stages into `figures/` beside the submission; returns their paths."""
+    paths_drawn = []
     if (paths.stage("fit_ensemble") / "out_of_fold.parquet").is_file():
-        pictures.append(paths.out / "figures" / "outlines.png")
-        draw_outlines(paths, pictures[-1])
+        paths_drawn.append(paths.out / "figures" / "outlines.png")
+        draw_outlines(paths, paths_drawn[-1])
     history = paths.stage("train_segmenter") / "history.parquet"
     if history.is_file():
-        pictures.append(paths.out / "figures" / "learning.png")
-        draw_learning(load(history), pictures[-1])
-    return pictures
+        paths_drawn.append(paths.out / "figures" / "learning_curves.png")
+        draw_learning_curves(load(history), paths_drawn[-1])
+    return paths_drawn
 
 
 def draw_outlines(paths: RunPaths, path: Path) -> None:
-    """Ten X-rays with air, from the worst outline to the best, each by a network that has not seen the patient."""
+    """Out-of-fold masks of ten X-rays with pneumothorax, from the worst Dice to the best."""
     held = load(paths.stage("fit_ensemble") / "out_of_fold.parquet")
     by_fold = load(paths.stage("fit_ensemble") / "thresholds.parquet").set_index("fold")
     images, masks = (load(paths.stage("features") / f"{name}.npy") for name in ("images", "masks"))
     probability = load(paths.stage("train_segmenter") / "probability.npy")
-    with_air = held[held["area"] > 0].sort_values("dice", kind="stable")
-    chosen = with_air.iloc[np.linspace(0, len(with_air) - 1, ROWS * COLUMNS).round().astype(int)]
+    positive = held[held["area"] > 0].sort_values("dice", kind="stable")
+    chosen = positive.iloc[np.linspace(0, len(positive) - 1, ROWS * COLUMNS).round().astype(int)]
     with figure(11, 5.2, path) as drawing:
         drawing.suptitle(
-            f"{ROWS * COLUMNS} of {len(with_air)} X-rays with air, worst to best: its true outline, and what a network "
-            "says that has not seen the patient",
+            f"{ROWS * COLUMNS} of {len(positive)} X-rays with pneumothorax, worst to best: true masks (blue) and "
+            "out-of-fold predictions (red)",
             x=0.01,
             ha="left",
             fontsize=10,
         )
         for axes, (place, row) in zip(drawing.subplots(ROWS, COLUMNS).flat, chosen.iterrows(), strict=True):
-            said = mask_of(probability[place], row["any"], Thresholds(**by_fold.loc[row["fold"]]))
-            _draw_outline(axes, images[row["row"]], masks[row["row"]] > 127, said)
+            predicted = mask_of(probability[place], row["any"], Thresholds(**by_fold.loc[row["fold"]]))
+            _draw_outline(axes, images[row["row"]], masks[row["row"]] > 127, predicted)
             axes.set_title(f"Dice {row['dice']:.2f}", fontsize=8)
 
 
-def draw_learning(history: pd.DataFrame, path: Path) -> None:
-    """The loss of each fold, epoch by epoch."""
+def draw_learning_curves(history: pd.DataFrame, path: Path) -> None:
+    """Training and validation loss of each fold by epoch."""
     with figure(6, 3.2, path) as drawing:
         axes = drawing.subplots()
         for fold, rows in history.groupby("fold"):
-            for column, label, colour in (("loss", "learned from", ORANGE), ("monitored_loss", "held out", BLUE)):
+            for column, label, colour in (("loss", "training", ORANGE), ("monitored_loss", "validation", BLUE)):
                 name = label if fold == 0 else None
                 axes.plot(rows["epoch"] + 1, rows[column], color=colour, alpha=0.8, label=name)
         axes.legend()
-        axes.set_title("Loss of each fold's network")
+        axes.set_title("Loss by fold")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
 
 
-def _draw_outline(axes: Axes, image: np.ndarray, true: np.ndarray, said: np.ndarray) -> None:
+def _draw_outline(axes: Axes, image: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.set_axis_off()
-    for mask, colour in ((true, SKY), (said, VERMILION)):
+    for mask, colour in ((true, SKY), (predicted, VERMILION)):
         if mask.any():
             axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.1)

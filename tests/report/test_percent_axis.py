@@ -2,13 +2,13 @@
 
 from matplotlib.figure import Figure
 
-from pulmo.report.shares import shares_across
+from pulmo.report.percent_axis import log_percent_axis
 
 
 def test_ticks_are_round_percentages() -> None:
     axes = Figure().subplots()
     axes.plot([0.0004, 0.05], [0, 1])
-    shares_across(axes)
+    log_percent_axis(axes)
     low, high = axes.get_xlim()
     shown = [place for place in axes.get_xticks() if low <= place <= high]
     labels = axes.xaxis.get_major_formatter().format_ticks(shown)

@@ -1,4 +1,4 @@
-"""Lung masks spoiled on purpose, each in a way that segmentation goes wrong: does the verdict tell?"""
+"""Deliberately corrupted lung masks, each with a typical segmentation error, to test the quality verdict."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ from pulmo.imaging.volume import Volume
 _AIR_HU, _GAS_HU = -400, -900
 
 
-def damaged(volume: Volume, labels: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """(what was done, labels) for each damage that applies to this reference mask; `labels` as `LungMask.labels`."""
+def corrupted(volume: Volume, labels: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """(corruption, labels) for each corruption applicable to this reference mask; `labels` as `LungMask.labels`."""
     inside = np.flatnonzero((labels > 0).any(axis=(1, 2)))
     low, high = int(inside[0]), int(inside[-1])
     middle = (low + high) // 2
@@ -32,21 +32,21 @@ def damaged(volume: Volume, labels: np.ndarray) -> Iterator[tuple[str, np.ndarra
     yield "every second slice lost", _every_second(labels)
     yield "a slab in the middle lost", _without_slab(labels, middle, max(1, (high - low) // 10))
     yield "flat cut in front", _cut_in_front(labels)
-    yield "sides exchanged", np.where(labels > 0, 3 - labels, 0).astype(np.uint8)
-    yield "grown by 8 mm", _morphed(volume, labels, cv2.MORPH_DILATE)
-    yield "shrunk by 8 mm", _morphed(volume, labels, cv2.MORPH_ERODE)
-    windpipe = _windpipe(volume, labels)
-    if windpipe.any():
-        yield "windpipe kept", np.where(windpipe & (labels == 0), np.uint8(tallest), labels)
+    yield "left and right swapped", np.where(labels > 0, 3 - labels, 0).astype(np.uint8)
+    yield "dilated by 8 mm", _morphed(volume, labels, cv2.MORPH_DILATE)
+    yield "eroded by 8 mm", _morphed(volume, labels, cv2.MORPH_ERODE)
+    trachea = _trachea(volume, labels)
+    if trachea.any():
+        yield "trachea added", np.where(trachea & (labels == 0), np.uint8(tallest), labels)
     gut = _gut_gas(volume, labels, low)
     if gut.any():
         yield "gas of the gut added", np.where(gut & (labels == 0), np.uint8(LEFT), labels)
     yield "a stomach full of food added", _ball_below(volume, labels)
-    yield "air before the chest added", _air_in_front(volume, labels)
+    yield "air in front of the chest added", _air_in_front(volume, labels)
 
 
 def _fissure(labels: np.ndarray, side: int) -> np.ndarray:
-    """A slanting plane through the middle of a lung, as its height for every row: (rows,) slice numbers."""
+    """An oblique plane through the middle of a lung, as slice index by row, (rows,)."""
     z, y, _ = np.nonzero(labels == side)
     slope = 0.5 * (z.max() - z.min()) / max(1, y.max() - y.min())
     return np.asarray(np.median(z) + slope * (np.arange(labels.shape[1]) - np.median(y)))
@@ -89,7 +89,7 @@ def _morphed(volume: Volume, labels: np.ndarray, operation: int) -> np.ndarray:
 
 
 def _without_ball(volume: Volume, labels: np.ndarray, side: int) -> np.ndarray:
-    """A ball of 8 cm is cut out of the thickest place of a lung."""
+    """A ball of 8 cm diameter removed from the thickest part of a lung."""
     distance = np.stack([cv2.distanceTransform((plane == side).view(np.uint8), cv2.DIST_L2, 3) for plane in labels])
     ball = _ball(volume, np.unravel_index(np.argmax(distance), labels.shape), 40.0)
     return np.where(ball & (labels == side), 0, labels).astype(np.uint8)
@@ -104,7 +104,7 @@ def _ball(volume: Volume, centre: tuple[np.integer, ...], radius_mm: float) -> n
 
 
 def _inner_gas(volume: Volume, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gas outside the reference that the body surrounds, labelled; and its sizes in litres by label."""
+    """Labelled components of gas inside the body but outside the reference, and their volumes in litres by label."""
     gas = (volume.hu < _GAS_HU) & (volume.hu > PADDING_HU) & (labels == 0)
     found = cc3d.connected_components(gas, connectivity=6)
     litres = np.bincount(found.ravel()) * float(volume.voxel_litres.mean())
@@ -130,8 +130,8 @@ def _between_tissue(volume: Volume) -> np.ndarray:
     return result
 
 
-def _windpipe(volume: Volume, labels: np.ndarray) -> np.ndarray:
-    """The longest piece of gas between the lungs that reaches above their middle."""
+def _trachea(volume: Volume, labels: np.ndarray) -> np.ndarray:
+    """The longest component of gas between the lungs that reaches above their middle."""
     found, litres = _inner_gas(volume, labels)
     inside = np.flatnonzero((labels > 0).any(axis=(1, 2)))
     middle, top = (inside[0] + inside[-1]) / 2, inside[-1]
@@ -147,7 +147,7 @@ def _windpipe(volume: Volume, labels: np.ndarray) -> np.ndarray:
 
 
 def _gut_gas(volume: Volume, labels: np.ndarray, low: int) -> np.ndarray:
-    """All pockets of gas of 5 ml or more whose middle lies below the lungs' lower third."""
+    """All components of gas of 5 ml or more centred below the lungs' lower third."""
     found, litres = _inner_gas(volume, labels)
     inside = np.flatnonzero((labels > 0).any(axis=(1, 2)))
     limit = low + (inside[-1] - low) / 3
@@ -159,7 +159,7 @@ def _gut_gas(volume: Volume, labels: np.ndarray, low: int) -> np.ndarray:
 
 
 def _ball_below(volume: Volume, labels: np.ndarray) -> np.ndarray:
-    """A ball of 7 cm, 0.18 l, of whatever lies below the left lung's dome (below the right one's without a left)."""
+    """A ball of 7 cm diameter, 0.18 l, added below the left lung's dome (the right one's without a left lung)."""
     side = LEFT if (labels == LEFT).sum() > 0.1 * (labels > 0).sum() else RIGHT
     y, x = (int(np.median(part)) for part in np.nonzero(labels == side)[1:])
     column = np.flatnonzero(labels[:, y, x] == side)
@@ -169,7 +169,7 @@ def _ball_below(volume: Volume, labels: np.ndarray) -> np.ndarray:
 
 
 def _air_in_front(volume: Volume, labels: np.ndarray) -> np.ndarray:
-    """Air within 8 cm before the chest, over the middle third of the lungs, above their median column."""
+    """Air within 8 cm in front of the chest, over the middle third of the lungs."""
     inside = np.flatnonzero((labels > 0).any(axis=(1, 2)))
     result = labels.copy()
     reach = round(80 / volume.pixel_spacing_mm[0])

@@ -1,4 +1,4 @@
-"""What speaks against a lung mask, measured on the coarse grid: gas, missing lung, tissue, cuts, sides exchanged."""
+"""Defects of a lung mask, measured on the coarse grid: gas, missing lung, tissue, truncation, swapped sides."""
 
 from typing import NamedTuple
 
@@ -12,27 +12,27 @@ from pulmo.imaging.morphology import SQUARE, bounding_box, dilation, disk, erosi
 from pulmo.imaging.volume import Volume
 
 _THICK_MM = 4.5
-"""What a disk of this radius fits into counts; thinner things are blurred edges."""
+"""Radius of the opening that removes blurred edges."""
 _RING_MM = (3.0, 6.5)
 _LUNG_HU, _TISSUE_HU = -600, -300
 _SMALLEST_MISSING_LITRES = 0.002
 _NEARLY_AIR_HU, _LIGHTER_THAN_LUNG_HU = 60, 80
 
 
-class Evidence(NamedTuple):
-    """Litres, and shares from 0 to 1.
+class MaskDefects(NamedTuple):
+    """Measures of a lung mask's defects: litres, and fractions from 0 to 1.
 
     Attributes:
         gas_litres: of airways and gut in the mask.
         light_litres: in the lower half of the mask, as light as air and far lighter than this patient's lungs.
-        missing: air of lung's density that the body surrounds, beside the mask and at its height; as a share of both.
-        open_rim: of the mask's surroundings, where lung's density goes on instead of tissue.
-        dense: of the mask, tissue thicker than vessels.
-        outside: of the mask, not between tissue.
-        at_field: of the mask's border in the planes, where the field of view ends.
-        at_ends: area in the first or last slice, as a share of the largest.
-        gap: the widest gap between slices that other steps do not have, as a share of the lungs' height.
-        exchanged: the left lung lies on the right.
+        missing: lung-like air inside the body, beside the mask and at its height; as a fraction of it and the mask.
+        open_rim: fraction of the mask's surroundings with the density of lung instead of tissue.
+        dense: fraction of the mask that is tissue thicker than vessels.
+        outside: fraction of the mask that is not between tissue.
+        at_field: fraction of the mask's in-plane border at the edge of the field of view.
+        at_ends: area in the first or last slice, as a fraction of the largest.
+        gap: the widest gap between slices, as a fraction of the lungs' height; 0 without gaps.
+        swapped: the left lung is on the right.
     """
 
     gas_litres: float
@@ -44,11 +44,11 @@ class Evidence(NamedTuple):
     at_field: float
     at_ends: float
     gap: float
-    exchanged: bool
+    swapped: bool
 
 
-def measure_evidence(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest: ChestAir) -> Evidence:
-    """The evidence on a mask that is not empty; `labels` as `LungMask.labels`, `areas` (slices,) their voxels."""
+def measure_defects(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest: ChestAir) -> MaskDefects:
+    """The defects of a mask that is not empty; `labels` as `LungMask.labels`, `areas` (slices,) their voxels."""
     small = chest.grid.sampled(labels)
     lung_like = chest.surrounded & (chest.grid.hu < _LUNG_HU)
     rim = 2 + max(int(_RING_MM[1] / mm) for mm in chest.grid.spacing_mm[1:])
@@ -63,26 +63,26 @@ def measure_evidence(volume: Volume, labels: np.ndarray, areas: np.ndarray, ches
     ring = grid.hu[outer & ~inner & grid.measured & ~beside_gas]
     beside = lung_like & ~dilation(mask, SQUARE) & ~beside_gas & (grid.hu > chest.air_hu)
     missing = _missing(grid, opening(beside, thick), mask, outer) * grid.voxel_litres
-    return Evidence(
+    return MaskDefects(
         gas_litres=np.count_nonzero(mask & chest.gas) * grid.voxel_litres,
         light_litres=_light(chest, mask, thick) * grid.voxel_litres,
         missing=missing / (litres + missing) if missing else 0.0,
         open_rim=float((ring < _LUNG_HU).mean()) if ring.size else 0.0,
         dense=np.count_nonzero(opening(mask & (grid.hu > _TISSUE_HU), thick)) * grid.voxel_litres / litres,
         outside=np.count_nonzero(mask & ~chest.enclosed) * grid.voxel_litres / litres,
-        at_field=_share(border & ~erosion(grid.measured, SQUARE), border),
+        at_field=_fraction(border & ~erosion(grid.measured, SQUARE), border),
         at_ends=float(max(areas[0], areas[-1]) / areas.max()),
         gap=_gap(volume, areas),
-        exchanged=_exchanged(small, chest),
+        swapped=_swapped(small, chest),
     )
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> float:
+def _fraction(part: np.ndarray, whole: np.ndarray) -> float:
     return int(np.count_nonzero(part)) / max(1, int(np.count_nonzero(whole)))
 
 
 def _missing(grid: CoarseGrid, like_lung: np.ndarray, mask: np.ndarray, around: np.ndarray) -> int:
-    """Voxels of the parts that touch the mask or lie at its height."""
+    """Voxels of the components that touch the mask or are at its height."""
     heights = np.flatnonzero(mask.any(axis=(1, 2)))
     counted = 0
     for (z, y, x), part in components(like_lung, grid, _SMALLEST_MISSING_LITRES):
@@ -103,7 +103,7 @@ def _light(chest: ChestAir, mask: np.ndarray, thick: np.ndarray) -> int:
 
 
 def _gap(volume: Volume, areas: np.ndarray) -> float:
-    """The widest step between slices that show lung, if it is a gap."""
+    """The widest gap between slices that show lung, as a fraction of the lungs' height."""
     inside = np.flatnonzero(areas)
     positions = volume.positions_mm[inside[0] : inside[-1] + 1]
     if len(positions) < 2:
@@ -112,8 +112,8 @@ def _gap(volume: Volume, areas: np.ndarray) -> float:
     return widest / float(np.ptp(positions)) if widest > 1.5 * volume.spacing_mm[0] else 0.0
 
 
-def _exchanged(small: np.ndarray, chest: ChestAir) -> bool:
-    """By each other's place, or by the spine's where there is one lung; `small` are the labels on the grid."""
+def _swapped(small: np.ndarray, chest: ChestAir) -> bool:
+    """By the lungs' positions, or relative to the spine where there is one lung; `small` are the labels on the grid."""
     columns = np.arange(small.shape[2])
     left, right = ((small == side).sum(axis=(0, 1)) for side in (LEFT, RIGHT))
     if left.any() and right.any():

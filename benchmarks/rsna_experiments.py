@@ -1,10 +1,11 @@
-"""The report's six tries, each run as a preset, in a table like the report's with the competition's metric added.
+"""The report's six experiments, each run as a preset, in a table like the report's with the competition's metric.
 
-    .venv/bin/python benchmarks/rsna_tries.py --data data/rsna-pneumonia-detection-challenge
-    .venv/bin/python benchmarks/rsna_tries.py --data PHANTOM --set features.pixels=64 --set train_segmenter.start=4
+    .venv/bin/python benchmarks/rsna_experiments.py --data data/rsna-pneumonia-detection-challenge
+    .venv/bin/python benchmarks/rsna_experiments.py --data PHANTOM --set features.pixels=64 \\
+        --set train_segmenter.start=4
 
-One network a try, judged on a tenth of the patients; thresholds are cross-fitted among these. The report's own numbers
-stand beside ours: its best validation accuracy, and images a second on its hosted GPU.
+One network per experiment, validated on a tenth of the patients; thresholds are cross-fitted on these. The report's
+values are in brackets: best validation accuracy, and images per second on a hosted GPU.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pulmo.competition import find_competition
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
 
-WORK = Path("work") / "benchmarks" / "rsna_tries"
+WORK = Path("work") / "benchmarks" / "rsna_experiments"
 REPORTED = {
     "report_resnet_base": (0.9739, 10.3),
     "report_resnet_short_head": (0.9451, 10.7),
@@ -58,23 +59,23 @@ def row_of(name: str, run: Run) -> dict[str, str]:
     import keras
 
     settings: Any = run.settings
-    pictures = load(output(run, "train_segmenter/pictures"))
+    validated = load(output(run, "train_segmenter/pictures"))
     history = load(output(run, "train_segmenter/history"))
     estimate = load(output(run, "fit_ensemble/estimate"))
     network = keras.models.load_model(output(run, "train_segmenter/models") / "fold0.keras", compile=False)
     seconds = json.loads((run.paths.stage("train_segmenter") / "manifest.json").read_text())["seconds"]
-    learned = len(load(output(run, "features/patients"))) - len(pictures)
+    trained_on = len(load(output(run, "features/patients"))) - len(validated)
     accuracy, speed = REPORTED[name]
     return {
-        "try": name.removeprefix("report_"),
+        "experiment": name.removeprefix("report_"),
         "image, batch, epochs": f"{settings.features.pixels}², {settings.train_segmenter.batch}, {len(history)}",
         "parameters": f"{network.count_params():,}",
         "last loss": f"{history['loss'].iloc[-1]:.4f}",
-        "pixel accuracy (report)": f"{pictures['accuracy'].mean():.4f} ({accuracy:.4f})",
-        "of saying nothing": f"{pictures['background_accuracy'].mean():.4f}",
-        "mean IoU": f"{pictures['iou'].mean():.4f}",
+        "pixel accuracy (report)": f"{validated['accuracy'].mean():.4f} ({accuracy:.4f})",
+        "of empty masks": f"{validated['background_accuracy'].mean():.4f}",
+        "mean IoU": f"{validated['iou'].mean():.4f}",
         "metric": f"{estimate['score']:.4f} ± {estimate['standard_error']:.4f}",
-        "images a second, all in (report)": f"{learned * len(history) / seconds:.1f} ({speed})",
+        "images per second, everything included (report)": f"{trained_on * len(history) / seconds:.1f} ({speed})",
     }
 
 
