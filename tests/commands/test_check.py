@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pulmo.blending.holdout_fit import holdout_half
 from pulmo.cli import app, build_app
 from tests.competitions.small import PHANTOM, Small, small
 from tests.support import run_pulmo
@@ -159,12 +160,17 @@ def test_parts_of_a_score(pulmo: Pulmo, small: Small, tmp_path: Path) -> None:
 def test_halves_of_a_blend_hold_whole_patients(pulmo: Pulmo, small: Small, tmp_path: Path) -> None:
     small.make()
     ids = [f"{patient}{row}" for patient in "abcdefgh" for row in range(3)]
-    for name in ("one", "two", "solution"):
-        (tmp_path / f"{name}.csv").write_text("id,value\n" + "".join(f"{id_},1\n" for id_ in ids))
+    halves = {id_: holdout_half(id_[0]) for id_ in ids}
+    right_in_half = {
+        name: {id_: 1 if halves[id_] == half else 3 for id_ in ids} for half, name in enumerate(("one", "two"))
+    }
+    for name, values in {**right_in_half, "solution": dict.fromkeys(ids, 1)}.items():
+        (tmp_path / f"{name}.csv").write_text("id,value\n" + "".join(f"{id_},{values[id_]}\n" for id_ in ids))
     words = ("small", "blend", tmp_path / "one.csv", tmp_path / "two.csv", "--out", tmp_path / "out.csv")
-    code, _, err = pulmo(*words, "--solution", tmp_path / "solution.csv")
+    code, out, err = pulmo(*words, "--solution", tmp_path / "solution.csv")
     assert code == 0
     assert "note: the first letter is the patient" in err
+    assert [row.split()[2:] for row in rows_of(out)[1:3]] == [["0.000000", "4.000000"], ["4.000000", "0.000000"]]
     code, _, err = pulmo(*words, "--solution", tmp_path / "solution.csv", "--data", "nowhere")
     assert (code, "nowhere: there is no such folder" in err) == (1, True)
 

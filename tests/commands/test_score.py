@@ -159,18 +159,18 @@ def test_what_is_no_weight_is_refused_in_every_competition(
 
 
 @pytest.mark.parametrize(
-    ("name", "knob"),
+    ("name", "setting"),
     [("siim", "threshold=nan"), ("siim", "threshold=inf"), ("siim", "threshold=0"), ("rsna", "shrink=nan")]
-    + [("rsna", f"{knob}") for knob in ("shrink=-1", "iou=inf", "threshold=nan", "threshold=-0.1", "solo=2")],
+    + [("rsna", f"{setting}") for setting in ("shrink=-1", "iou=inf", "threshold=nan", "threshold=-0.1", "solo=2")],
 )
 def test_a_parameter_of_a_blend_that_is_out_of_range_is_refused(
-    pulmo: Pulmo, tmp_path: Path, name: str, knob: str
+    pulmo: Pulmo, tmp_path: Path, name: str, setting: str
 ) -> None:
     cells = {"siim": "a,-1", "rsna": "a,"}[name]
     (tmp_path / "a.csv").write_text(f"{','.join(find_competition(name).submission_columns)}\n{cells}\n")
-    code, _, err = pulmo(name, "blend", tmp_path / "a.csv", "--out", tmp_path / "out.csv", "--set", knob)
+    code, _, err = pulmo(name, "blend", tmp_path / "a.csv", "--out", tmp_path / "out.csv", "--set", setting)
     assert code == 2
-    assert knob.partition("=")[0] in err
+    assert setting.partition("=")[0] in err
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -277,11 +277,11 @@ def test_blend_of_what_all_files_share(pulmo: Pulmo, files: Path) -> None:
     assert pd.read_csv(files / "blend.csv").to_numpy().tolist() == [["a_9", 1450.0, 70.0]]
 
 
-def test_a_knob_that_is_not_there_is_refused(pulmo: Pulmo, files: Path) -> None:
+def test_an_unknown_blend_parameter_is_refused(pulmo: Pulmo, files: Path) -> None:
     words = ("osic", "blend", files / "good.csv", "--out", files / "blend.csv", "--set", "threshold=0.3")
     code, _, err = pulmo(*words)
     assert code == 2
-    assert "no knob 'threshold'" in err
+    assert "there is no parameter 'threshold'" in err
     code, _, err = pulmo(*words, "--solution", files / "solution.csv")
     assert code == 2
     assert "both given" in err

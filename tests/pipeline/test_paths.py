@@ -20,5 +20,5 @@ def test_plain_names_name_a_runs_folders(name: str) -> None:
     ],
 )
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(CommandLineError, match="no plain name"):
+    with pytest.raises(CommandLineError, match="not a plain folder name"):
         RunPaths.of("osic", name, Path("data"))

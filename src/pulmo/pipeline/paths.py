@@ -20,7 +20,7 @@ def checked_run(name: str) -> str:
     plain = _PLAIN_NAME.fullmatch(name) and not name.endswith(".") and not _RESERVED.fullmatch(name)
     if not plain or len(name) > LONGEST_NAME:
         what = f"{name!r} is not a plain folder name"
-        remedy = f"Use letters, digits, dots, _ and -, {LONGEST_NAME} at most, and no dot at either end"
+        remedy = f"Use up to {LONGEST_NAME} letters, digits, dots, _ and -, no dot or - at the start, no dot at the end"
         raise CommandLineError(Fault("--run", what, remedy))
     return name
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.siim.submission import blend, read_solution, score
+from pulmo.competitions.siim.submission import blend, read_solution, score, score_parts
 from pulmo.errors import UserError
 from tests.support import run_pulmo
 
@@ -134,4 +135,29 @@ def test_knobs_by_hand(pulmo: Pulmo, tmp_path: Path) -> None:
     assert "threshold 0: is not above 0" in err
     code, _, err = pulmo(*words, "--set", "threshold=low")
     assert code == 2
-    assert "'low' is no finite number" in err
+    assert "'low' is not a finite number" in err
+
+
+def test_images_with_and_without_a_pneumothorax_are_scored_apart() -> None:
+    solution = pd.DataFrame({"ImageId": ["a", "a", "b", "c"], "EncodedPixels": ["5 2", "1 2", "-1", "-1"]})
+    mine = pd.DataFrame({"ImageId": ["a", "b", "c"], "EncodedPixels": ["5 2", "-1", "1 1"]})
+    parts = score_parts(solution, mine, "ImageId")
+    assert parts == {"with pneumothorax": pytest.approx(2 * 2 / (4 + 2)), "without pneumothorax": 0.5}
+    assert score(solution, mine, "ImageId") == pytest.approx((2 / 3 + 1 + 0) / 3)
+    none = score_parts(solution[2:], mine[1:], "ImageId")
+    assert np.isnan(none["with pneumothorax"])
+    assert none["without pneumothorax"] == 0.5
+
+
+def test_people_of_the_images_keep_together_in_a_blend(pulmo: Pulmo, tmp_path: Path) -> None:
+    images = [f"i{number}" for number in range(40)]
+    (tmp_path / "people").mkdir()
+    people = pd.DataFrame({"ImageId": images, "nih_patient": [str(number // 8) for number in range(40)]})
+    people.to_csv(tmp_path / "people/nih_patients.csv", index=False)
+    path = tmp_path / "a.csv"
+    pd.DataFrame({"ImageId": images, "EncodedPixels": "-1"}).to_csv(path, index=False)
+    words = ("siim", "blend", path, "--out", tmp_path / "out.csv", "--solution", path)
+    code, _, err = pulmo(*words, "--data", tmp_path)
+    assert (code, "Each image counts as a patient of its own: there is no nih_patients.csv" in err) == (0, True)
+    code, _, err = pulmo(*words, "--data", tmp_path / "people")
+    assert (code, "note" in err) == (0, False)

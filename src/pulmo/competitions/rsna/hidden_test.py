@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 from pulmo.competitions.rsna.data import (
     CLASSES,
     LABELS,
@@ -15,6 +17,7 @@ from pulmo.competitions.rsna.data import (
     read_sample,
 )
 from pulmo.pipeline.holdout import choose_hidden, place_images
+from pulmo.scoring.patients import NIH_PATIENTS, patients_of_images
 
 LUNGS = "lung_rle.csv"
 
@@ -32,8 +35,10 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
     Raises:
         UserError: the training data have faults, or too few patients.
     """
-    patients = read_labels(data).patients["patient"].to_list()
-    hidden = choose_hidden(patients, len(read_sample(data / SAMPLE)), seed, data / LABELS)
+    patients = read_labels(data).patients["patient"].to_list()  # as Kaggle calls them; they are images
+    people = patients_of_images(pd.Series(patients, name="patientId"), data).of_row
+    patient_of = dict(zip(patients, people, strict=True))
+    hidden = choose_hidden(patients, len(read_sample(data / SAMPLE)), seed, data / LABELS, patient_of)
     cut = cut_hidden_test(data, hidden)
     images = image_files(data / TRAIN_IMAGES, patients)
     place_images(images, hidden, folder / TRAIN_IMAGES, folder / TEST_IMAGES)
@@ -44,5 +49,6 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
         (solution, cut.solution),
     ):
         table.to_csv(path, index=False, lineterminator="\n")
-    if (data / LUNGS).is_file():
-        shutil.copyfile(data / LUNGS, folder / LUNGS)
+    for name in (LUNGS, NIH_PATIENTS):
+        if (data / name).is_file():
+            shutil.copyfile(data / name, folder / name)

@@ -1,5 +1,6 @@
 """The competition's files as Kaggle's scorer has them: with another test set, cut from the training data."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from pulmo.competitions.siim.data import (
     sample,
     train_table,
 )
+from pulmo.competitions.siim.submission import IMAGE
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph_header
 from pulmo.pipeline.holdout import choose_hidden, place_images
+from pulmo.scoring.patients import NIH_PATIENTS, read_nih_patients
 from pulmo.training.folds import patients_of
 from pulmo.training.image_files import image_files
 
@@ -37,7 +40,8 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
     table, files = train_table(data), image_files(data / TRAIN_IMAGES)
     public = len(read_sample(sample(data)))
     images = read_masks(table)["image"].to_list()
-    hidden = choose_hidden(images, public, seed, table, _patient_of(images, files))
+    patient_of = {**_patient_of(images, files), **read_nih_patients(data, IMAGE)}
+    hidden = choose_hidden(images, public, seed, table, patient_of)
     cut = cut_hidden_test(table, hidden)
     place_images(files, hidden, folder / TRAIN_IMAGES, folder / TEST_IMAGES[0])
     for path, rows in (
@@ -46,10 +50,12 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
         (solution, cut.solution),
     ):
         rows.to_csv(path, index=False, lineterminator="\n")
+    if (data / NIH_PATIENTS).is_file():
+        shutil.copyfile(data / NIH_PATIENTS, folder / NIH_PATIENTS)
 
 
 def _patient_of(images: Sequence[str], files: Mapping[str, Path]) -> dict[str, str]:
-    """Whose each image is, as its header says; one without a readable file is of a patient of its own."""
+    """The patient of each image by its header; one without a readable file counts as a patient of its own."""
     names = [_name(files.get(image)) for image in images]
     return dict(zip(images, patients_of(images, names, "X-rays")[0], strict=True))
 

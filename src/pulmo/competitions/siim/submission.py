@@ -9,8 +9,9 @@ from pulmo.blending.parameters import shares_of
 from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import CommandLineError, Fault, UserError
 from pulmo.scoring import dice
+from pulmo.scoring.ids import shared_rows
 from pulmo.scoring.patients import patients_of_images
-from pulmo.scoring.rle import RunLengthMasks, find_faults, parse, to_text, vote
+from pulmo.scoring.rle import RunLengthMasks, area, find_faults, parse, to_text, vote
 from pulmo.scoring.tables import read_table
 
 IMAGE, CELLS = "ImageId", dice.CELLS
@@ -33,6 +34,17 @@ def to_submission(images: Sequence[str], masks: RunLengthMasks) -> pd.DataFrame:
 def patients(table: pd.DataFrame, data: Path | None) -> Patients:
     """The patient of each row, by the data folder's table of patients: Kaggle's files name images alone."""
     return patients_of_images(table[IMAGE], data)
+
+
+def score_parts(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> dict[str, float]:
+    """The mean Dice of images with and without a pneumothorax; NaN where there is none of them."""
+    ids = solution[row_id_column_name]
+    positive = ids.isin(ids[area(parse(solution[CELLS].astype(str).to_list())) > 0])
+    parts = {}
+    for name, rows in (("with pneumothorax", positive), ("without pneumothorax", ~positive)):
+        truth, predicted = shared_rows(solution[rows], submission, row_id_column_name)
+        parts[name] = score(truth, predicted, row_id_column_name) if len(truth) else float("nan")
+    return parts
 
 
 def read_solution(path: Path) -> pd.DataFrame:
