@@ -17,10 +17,10 @@ from pulmo.competitions.dsb.submission import read_solution
 from pulmo.errors import Fault, ScanError, UserError
 from pulmo.files import files_below, folders_below, folders_of, printable
 from pulmo.imaging.listing import SeriesFolder, list_series
+from pulmo.imaging.patient_ids import patients_of
 from pulmo.imaging.slices import NotASliceError, read_slice_header
-from pulmo.scoring.ids import repeated_ids
-from pulmo.scoring.tables import read_table
-from pulmo.training.folds import patients_of, stratified_folds
+from pulmo.scoring.sample import read_sample_ids
+from pulmo.training.folds import stratified_folds
 
 SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
 """What Kaggle asks for, the later first, and where those scans lie."""
@@ -84,7 +84,7 @@ def read_kaggle(folder: Path) -> Scans:
     Once stage 2 is asked for, `stage1_solution.csv`, where it is, tells of more scans to learn from.
     """
     sample = next((name for name in SAMPLES if (folder / name).is_file()), None)
-    asked = _asked(folder / sample) if sample else []
+    asked = read_sample_ids(folder / sample, "id") if sample else []
     later = (folder / LATER_LABELS).is_file() and sample is not None and SAMPLES[sample] == "stage2"
     files = [folder / name for name in (LABELS, *([LATER_LABELS] if later else [])) if (folder / name).is_file()]
     labels = dict[str, float]()
@@ -268,13 +268,6 @@ def _pixel_mm(folder: Path) -> tuple[float, float]:
         if header.pixel_spacing_mm:
             return header.pixel_spacing_mm[0], header.pixel_spacing_mm[1]
     raise ScanError(Fault(str(folder), "no slice says its PixelSpacing", "Export the series again"))
-
-
-def _asked(path: Path) -> list[str]:
-    table = read_table(path, ("id",))
-    if faults := repeated_ids(table, "id"):
-        raise UserError(faults)
-    return list(table["id"])
 
 
 def _table(rows: Sequence[tuple[str, str, str, float]]) -> pd.DataFrame:

@@ -23,7 +23,12 @@ COMPETITION = Competition(
         StageSpec(
             "features",
             "X-rays at network size, boxes painted on them, folds by patient",
-            data=("stage_2_train_labels.csv", "stage_2_detailed_class_info.csv", "stage_2_train_images"),
+            data=(
+                "stage_2_train_labels.csv",
+                "stage_2_detailed_class_info.csv",
+                "stage_2_train_images",
+                "nih_patients.csv",
+            ),
             writes=("patients", "boxes", "images", "masks", "description"),
         ),
         StageSpec(

@@ -16,7 +16,7 @@ COMPETITION = Competition(
         StageSpec(
             "features",
             "X-rays and masks at network size, headers, folds by patient",
-            data=("stage_2_train.csv", "train-rle.csv", "dicom-images-train"),
+            data=("stage_2_train.csv", "train-rle.csv", "dicom-images-train", "nih_patients.csv"),
             writes=("x_rays", "images", "masks", "description"),
         ),
         StageSpec(

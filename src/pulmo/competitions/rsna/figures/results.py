@@ -9,6 +9,7 @@ import pandas as pd
 
 from pulmo.competitions.rsna.ensemble import THRESHOLD
 from pulmo.competitions.rsna.figures.boxes import held_out
+from pulmo.pipeline.model_folder import ENSEMBLE
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
 from pulmo.report.charts import draw_estimates
@@ -16,7 +17,6 @@ from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 from pulmo.scoring.box_precision import THRESHOLDS, precision_by_threshold
-from pulmo.training.model_folder import ENSEMBLE
 
 
 def precision_against_overlap(run: Run) -> Figure:

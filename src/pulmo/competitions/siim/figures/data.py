@@ -11,6 +11,7 @@ from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import Radiograph, read_radiograph
 from pulmo.pipeline.runner import Run
+from pulmo.radiographs.files import ImageFolder, image_files
 from pulmo.report.images import Mask, Shown, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw
@@ -18,7 +19,6 @@ from pulmo.report.shares import shares_across
 from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
 from pulmo.scoring.rle import Masks, area, decode, parse
-from pulmo.training.image_files import image_files
 
 SHOWN = 5  # with air, and as many without
 SEED = 0
@@ -125,7 +125,7 @@ def without_pneumothorax(run: Run) -> Figure:
 
 def _partners(run: Run) -> tuple[pd.DataFrame, dict[str, Path]]:
     """The masks that have an image, and the images' files."""
-    masks, files = read_masks(train_table(run.paths.data)), image_files(run.paths.data / TRAIN_IMAGES)
+    masks, files = read_masks(train_table(run.paths.data)), image_files(ImageFolder(run.paths.data / TRAIN_IMAGES))
     masks = masks[masks["image"].isin(files)]
     if masks.empty:
         raise CannotDrawError(
