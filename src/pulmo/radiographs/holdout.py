@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from pulmo.pipeline.holdout import choose_hidden, place_images
 from pulmo.radiographs.files import ImageFolder, image_files
-from pulmo.radiographs.patients import NIH_PATIENTS, patients_by_file, read_nih_patients
+from pulmo.radiographs.patients import patients_by_file
+from pulmo.scoring.patients import NIH_PATIENTS, read_nih_patients
 
 
 class TrainingSet(NamedTuple):

@@ -11,23 +11,7 @@ from pulmo.errors import ScanError
 from pulmo.imaging.patient_ids import patients_of
 from pulmo.imaging.radiograph import read_radiograph_header
 from pulmo.radiographs.reading import DICOM
-from pulmo.scoring.tables import read_table
-
-NIH_PATIENTS = "nih_patients.csv"
-"""In Kaggle's folder: the competition's id column, and `nih_patient`."""
-
-
-def read_nih_patients(data: Path, row_id: str) -> dict[str, str]:
-    """The NIH patient of each image by NIH_PATIENTS in the folder `data`; empty where it is not there.
-
-    Raises:
-        UserError: the table has no column `row_id` or `nih_patient`.
-    """
-    path = data / NIH_PATIENTS
-    if not path.is_file():
-        return {}
-    table = read_table(path, (row_id, "nih_patient"))
-    return dict(zip(table[row_id], table["nih_patient"], strict=True))
+from pulmo.scoring.patients import NIH_PATIENTS
 
 
 def image_patients(
@@ -38,7 +22,7 @@ def image_patients(
     Args:
         images: their ids, each once.
         names: the PatientID in each one's header; empty where there is none.
-        nih_patients: see `read_nih_patients`; it overrides the headers.
+        nih_patients: by image, see `scoring.patients`; they override the headers.
 
     Returns:
         The patient of each image, and notes.
@@ -50,8 +34,7 @@ def image_patients(
         notes.append(
             f"{len(others)} of {len(images)} X-rays are not in {NIH_PATIENTS}: their headers name the patients"
         )
-    # Numbers of the NIH's patients must not meet names from headers.
-    return [f"NIH {nih_patients[image]}" if image in nih_patients else of_others[image] for image in images], notes
+    return [nih_patients.get(image) or of_others[image] for image in images], notes
 
 
 def patients_by_file(

@@ -236,11 +236,11 @@ def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, 
         list(run_stages(wrong, [wrong.competition.stage("train_lungs")]))
 
 
-def test_cv_tells_every_way(finished: Run) -> None:
+def test_cv_scores_every_variant(finished: Run) -> None:
     list(run_stages(finished, [finished.competition.cv]))
-    table = load(output(finished, "cv/table")).set_index("way")
+    table = load(output(finished, "cv/table")).set_index("variant")
     scores = load(output(finished, "cv/scores"))
-    assert table.index[0] == "1 outlines, the report's"
+    assert table.index[0] == "1 segmenter, the report's"
     assert table["gain"].iloc[0] == 0
     assert scores["score"] == table.loc["ensemble", "score"]
     both = load(output(finished, "fit_ensemble/estimate"))["score"]

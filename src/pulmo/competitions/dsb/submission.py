@@ -1,22 +1,30 @@
 """The cells of the Data Science Bowl's files ↔ numbers: `id,cancer`, what the solution is, how files are combined."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pulmo.blending.parameters import BlendParameter, shares_of
-from pulmo.errors import UserError
+from pulmo.errors import Fault, UserError
 from pulmo.models.logits import logit, sigmoid
 from pulmo.scoring import log_loss
 from pulmo.scoring.ids import repeated_ids
+from pulmo.scoring.probabilities import to_labels, to_probabilities
 from pulmo.scoring.tables import read_table
 
-score = log_loss.score
-check_cells = log_loss.check_cells
+COLUMN = "cancer"
+
+score = partial(log_loss.score, column=COLUMN)
 
 BLEND_PARAMETERS: Mapping[str, BlendParameter] = {}  # weights are all that a blend of probabilities needs
+
+
+def check_cells(submission: pd.DataFrame) -> list[Fault]:
+    """A fault for each cell that is no probability."""
+    return to_probabilities(submission, [COLUMN])[1]
 
 
 def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -42,12 +50,12 @@ def read_solution(path: Path) -> pd.DataFrame:
     Raises:
         UserError: no such file, a missing column, a label that is neither 0 nor 1, or an id twice.
     """
-    table = read_table(path, ("id", "cancer"))
-    label, faults = log_loss.to_labels(table, str(path))
+    table = read_table(path, ("id", COLUMN))
+    label, faults = to_labels(table, [COLUMN], str(path))
     faults += repeated_ids(table, "id")
     if faults:
         raise UserError(faults)
-    return table[["id"]].assign(cancer=label.astype(np.int64))
+    return table[["id"]].assign(cancer=label[:, 0].astype(np.int64))
 
 
 def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
@@ -64,6 +72,6 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFr
     """
     ids = tables[0]["id"]
     share = shares_of(weights)
-    cells = np.stack([pd.to_numeric(table.set_index("id")["cancer"].loc[ids]).to_numpy(np.float64) for table in tables])
+    cells = np.stack([pd.to_numeric(table.set_index("id")[COLUMN].loc[ids]).to_numpy(np.float64) for table in tables])
     blended = pd.DataFrame({"id": ids.to_numpy(), "probability": sigmoid(share @ logit(cells, log_loss.CLIP))})
     return to_submission(blended)

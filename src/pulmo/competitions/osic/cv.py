@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.bootstrap import compare_means
 from pulmo.competitions.osic import train_gbm, train_linear
 from pulmo.competitions.osic.ensemble import Forecast, filled, fit_weights_and_confidence, forecast_fvc
 from pulmo.competitions.osic.features import read_examples
@@ -139,16 +139,17 @@ def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def _compare(rows: pd.DataFrame, model: str, name: str) -> dict[str, float]:
     patients = rows.index.get_level_values("patient").to_numpy()
-    score = bootstrap_mean(rows[model].to_numpy(), patients)
-    gain = bootstrap_mean((rows[model] - rows[LINEAR_DECAY]).to_numpy(), patients)
-    return {name: score.mean, f"{name} error": score.standard_error} | {
-        f"{name} gain": gain.mean,
+    score, gain = compare_means(rows[model].to_numpy(), rows[LINEAR_DECAY].to_numpy(), patients)
+    return {
+        name: score.value,
+        f"{name} error": score.standard_error,
+        f"{name} gain": gain.value,
         f"{name} gain error": gain.standard_error,
     }
 
 
 def _references(learned: pd.DataFrame, asked: pd.DataFrame) -> dict[str, Forecast]:
-    """Two lines that know nothing of a patient but the first FVC; the slope is that of the patients learned from."""
+    """Two lines from the first FVC alone; the slope is that of the training patients."""
     gap, change = learned["gap_weeks"], learned["change_ml"]
     ml_per_week = float((gap * change).sum() / (gap**2).sum())
     confidence_ml = np.full(len(asked), REFERENCE_CONFIDENCE_ML)

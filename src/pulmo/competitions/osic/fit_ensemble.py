@@ -67,9 +67,9 @@ def _estimate(out_of_fold: pd.DataFrame, fold: np.ndarray) -> dict[str, Any]:
     patient, last = out_of_fold["patient"].to_numpy(), out_of_fold["is_last_three"].to_numpy()
     scored, every = bootstrap_mean(likelihood[last], patient[last]), bootstrap_mean(likelihood, patient)
     return {
-        "score": scored.mean,
+        "score": scored.value,
         "standard_error": scored.standard_error,
-        "score_all_later_visits": every.mean,
+        "score_all_later_visits": every.value,
         "standard_error_all_later_visits": every.standard_error,
         "patients": int(out_of_fold["patient"].nunique()),
         "visits_scored": int(last.sum()),

@@ -19,8 +19,8 @@ from pulmo.pipeline.stage import Stage
 from pulmo.radiographs.cache import ImageFormat
 from pulmo.radiographs.dataset import LabelSource, patient_folds, read_labelled_images, require_positives
 from pulmo.radiographs.files import ImageFolder
-from pulmo.radiographs.patients import read_nih_patients
 from pulmo.scoring.boxes import SIDE
+from pulmo.scoring.patients import read_nih_patients
 
 
 def run(stage: Stage, settings: FeatureSettings) -> None:

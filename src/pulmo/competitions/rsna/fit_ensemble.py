@@ -48,7 +48,7 @@ def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | in
     counted = ~np.isnan(scores)
     mean = bootstrap_mean(scores[counted], patients[counted].to_numpy())
     return {
-        "score": mean.mean,
+        "score": mean.value,
         "standard_error": mean.standard_error,
         "patients": len(scores),
         "patients_counted": int(counted.sum()),

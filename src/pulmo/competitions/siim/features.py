@@ -19,7 +19,7 @@ from pulmo.radiographs.dataset import (
     resized_mask,
 )
 from pulmo.radiographs.files import ImageFolder
-from pulmo.radiographs.patients import read_nih_patients
+from pulmo.scoring.patients import read_nih_patients
 from pulmo.scoring.rle import area, decode, parse
 
 

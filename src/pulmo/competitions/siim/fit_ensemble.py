@@ -101,7 +101,7 @@ def estimate_of(scores: np.ndarray, held: pd.DataFrame) -> dict[str, Any]:
     every = bootstrap_mean(scores, patients)
     ranked = None if held["any"].isna().any() else Ranked(positive, held["any"].to_numpy())
     return {
-        "score": every.mean,
+        "score": every.value,
         "standard_error": every.standard_error,
         "dice_with_air": mean_of(scores[positive]),
         "right_without_air": mean_of(scores[~positive]),

@@ -67,12 +67,12 @@ def ways_to_boxes(run: Run) -> Figure:
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
-        draw_estimates(axes, table["way"].to_list(), table["score"], table["error"])
+        draw_estimates(axes, table["variant"].to_list(), table["score"], table["error"])
         axes.set(xlabel="mean precision, ± 2 standard errors")
     first, last = table.iloc[0], table.iloc[-1]
     return Figure(
         "Ways to boxes",
-        f"{first['way']}: {first['score']:.4f}; {last['way']}: {last['score']:.4f}, which is "
+        f"{first['variant']}: {first['score']:.4f}; {last['variant']}: {last['score']:.4f}, which is "
         f"{last['gain']:+.4f} ± {last['gain_error']:.4f} on it, paired. All that is fitted is fitted on other folds.",
         drawing,
         "Mean precision of each way to boxes with its error",

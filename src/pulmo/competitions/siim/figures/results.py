@@ -89,13 +89,13 @@ def ways(run: Run) -> Figure:
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
-        draw_estimates(axes, table["way"].to_list(), table["dice"], table["error"])
+        draw_estimates(axes, table["variant"].to_list(), table["dice"], table["error"])
         axes.set(xlabel="mean Dice, ± 2 standard errors")
         axes.tick_params(axis="x", colors=GREY)
     first, last = table.iloc[0], table.iloc[-1]
     return Figure(
         "Step by step",
-        f"From {first['dice']:.4f} ({first['way']}) to {last['dice']:.4f} ({last['way']}); the last step gains "
+        f"From {first['dice']:.4f} ({first['variant']}) to {last['dice']:.4f} ({last['variant']}); the last step gains "
         f"{last['gain']:+.4f} ± {last['gain error']:.4f}, paired, on the one before it.",
         drawing,
         "Mean Dice of each way with its error, from saying nothing to all thresholds",
