@@ -78,7 +78,7 @@ def boxes_of(variant: Variant, oof: OutOfFold) -> Boxes:
 
 
 def score_table(oof: OutOfFold, found: dict[str, Boxes]) -> pd.DataFrame:
-    """One row a variant: `variant`, `score`, `error`, `gain` on the first, `gain_error`, `boxes`, `patients_counted`."""
+    """A row a variant: `variant`, `score`, `error`, `gain` on the first, its error, `boxes` and `patients_counted`."""
     count = oof.evidence.patients
     scores = {name: box_precision(oof.truth, boxes, count) for name, boxes in found.items()}
     first = next(iter(scores.values()))
