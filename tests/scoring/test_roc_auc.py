@@ -25,8 +25,9 @@ def test_the_mean_of_the_labels_areas_by_hand() -> None:
 def test_scikit_learn_s_mean_over_labels() -> None:
     rng = np.random.default_rng(0)
     label, probability = rng.integers(0, 2, (50, 2)), rng.random((50, 2)).round(1)
-    tables = [pd.DataFrame(values, columns=list(COLUMNS)).assign(id=range(50)) for values in (label, probability)]
-    assert score(*tables, "id") == pytest.approx(roc_auc_score(label, probability, average="macro"))
+    ids = np.arange(50)
+    solution, submission = (pd.DataFrame(x, columns=list(COLUMNS)).assign(id=ids) for x in (label, probability))
+    assert score(solution, submission, "id") == pytest.approx(roc_auc_score(label, probability, average="macro"))
 
 
 def test_a_label_of_one_class_has_no_area_and_the_mean_none() -> None:

@@ -183,7 +183,7 @@ def test_labels_mean_what_they_mean_to_the_model(rats: Path) -> None:
     others, notes = labels_of_classes(found, ("no cancer", "cancer"))
     assert others["label"].isna().all()
     assert notes == [
-        "The labels are not looked at: the classes here are 'BN-175' and 'R1', the model's 'no cancer' and 'cancer'"
+        "The labels are ignored: the classes here are 'BN-175' and 'R1', the model's 'no cancer' and 'cancer'"
     ]
 
 

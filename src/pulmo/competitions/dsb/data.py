@@ -1,7 +1,7 @@
-"""Three kinds of sources, one reader each → one table: which scans there are, where, and what is true of them.
+"""Several kinds of sources, one reader each → one table: which scans there are, where they lie, and their labels.
 
 Kaggle's files (`stage1_labels.csv` and a folder a patient), LIDC-IDRI (series folders and annotations in XML), a folder
-a class (MR of two tumour models, say), or scans of which nothing is known.
+a class (MR of two tumour models, say), or scans without labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from pulmo.scoring.sample import read_sample_ids
 from pulmo.training.folds import stratified_folds
 
 SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
-"""What Kaggle asks for, the later first, and where those scans lie."""
+"""Sample submissions, the later stage first, and the folder of their scans."""
 LABELS, LATER_LABELS = "stage1_labels.csv", "stage1_solution.csv"
 MOST_NAMES = 5
 FEWER_FOLDS = "Give more of them, or set features.folds lower"
@@ -34,7 +34,7 @@ class Scans(NamedTuple):
 
     Attributes:
         table: one row a scan: `id`, `patient`, `folder` (text; there may be none at that place), `label` (0, 1 or NaN
-            where it is not known) and `asked`: whether Kaggle's sample asks for it.
+            where it is not known) and `asked`: whether Kaggle's sample has it.
         classes: what 0 and 1 mean.
         notes: what was left out, in words.
     """
@@ -45,7 +45,7 @@ class Scans(NamedTuple):
 
 
 def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
-    """The scans below a folder, by whichever reader its files ask for; see `FeatureSettings`.
+    """The scans below a folder, by the reader that its files call for; see `FeatureSettings`.
 
     Raises:
         UserError: the files contradict each other, or there is no scan.
@@ -79,9 +79,9 @@ def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
 
 
 def read_kaggle(folder: Path) -> Scans:
-    """Kaggle's labels, and the ids that its sample asks for; a patient is a folder of `stage1/` or `stage2/`.
+    """Kaggle's labels, and the ids of its sample; a patient is a folder of `stage1/` or `stage2/`.
 
-    Once stage 2 is asked for, `stage1_solution.csv`, where it is, tells of more scans to learn from.
+    With the sample of stage 2, `stage1_solution.csv`, where it is there, has the labels of more training scans.
     """
     sample = next((name for name in SAMPLES if (folder / name).is_file()), None)
     asked = read_sample_ids(folder / sample, "id") if sample else []
@@ -165,9 +165,7 @@ def labels_of_classes(found: Scans, classes: tuple[str, str]) -> tuple[pd.DataFr
         return found.table, []
     if found.classes[::-1] == classes:
         return found.table.assign(label=1 - found.table["label"]), []
-    note = (
-        f"The labels are not looked at: the classes here are {_either(found.classes)}, the model's {_either(classes)}"
-    )
+    note = f"The labels are ignored: the classes here are {_either(found.classes)}, the model's {_either(classes)}"
     return found.table.assign(label=np.nan), [note]
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from pulmo.competitions.dsb.data import LABELS, SAMPLES, find_scans, labels_of_classes
 from pulmo.competitions.dsb.trained_model import read_model
+from pulmo.pipeline.csv_files import write_tables
 from pulmo.pipeline.holdout import choose_hidden, place_images
 
 SAMPLE, TEST = next(iter(SAMPLES.items()))
@@ -13,14 +14,14 @@ TRAIN = "stage1"
 
 
 def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:
-    """Write the files as Kaggle's second stage names them, and what only Kaggle would know.
+    """Write the files as Kaggle's second stage names them, and the solution that only Kaggle would have.
 
     Args:
         data: labelled scans of any source, or demo data; only read.
         folder: where the files go; not there yet.
         solution: the file for the test scans' labels.
         seed: chooses them.
-        model: the trained model that will predict them: labels mean what they mean to it, see `FeatureSettings`.
+        model: the trained model that will predict them; labels are coded as its classes, see `FeatureSettings`.
 
     Raises:
         UserError: the files contradict each other, or there are too few labelled scans.
@@ -34,12 +35,13 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
     place_images(there, hidden, folder / TRAIN, folder / TEST)
     labels = known[["id", "label"]].rename(columns={"label": "cancer"})
     is_hidden = labels["id"].isin(hidden)
-    for path, table in (
-        (folder / LABELS, labels[~is_hidden]),
-        (folder / SAMPLE, labels[is_hidden].assign(cancer=0.5)),
-        (solution, labels[is_hidden]),
-    ):
-        table.to_csv(path, index=False, lineterminator="\n")
+    write_tables(
+        {
+            folder / LABELS: labels[~is_hidden],
+            folder / SAMPLE: labels[is_hidden].assign(cancer=0.5),
+            solution: labels[is_hidden],
+        }
+    )
 
 
 def _labelled(data: Path, model: Path | None) -> pd.DataFrame:

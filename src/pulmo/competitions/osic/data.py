@@ -10,7 +10,7 @@ import pandas as pd
 from pulmo.competitions.osic.submission import group_of, read_solution, row_ids
 from pulmo.errors import Fault, UserError
 from pulmo.files import folders_of
-from pulmo.scoring.ids import repeated_ids
+from pulmo.scoring.sample import sample_faults
 from pulmo.scoring.tables import place, read_table, to_numbers
 
 VISIT_COLUMNS = ("Patient", "Weeks", "FVC", "Percent", "Age", "Sex", "SmokingStatus")
@@ -82,16 +82,14 @@ def read_sample(path: Path) -> pd.DataFrame:
         Fault(place(str(path), row, "Patient_Week"), f"{ids[row]!r} is no id", "Write <Patient>_<week>, a whole week")
         for row in np.flatnonzero(~good)
     ]
-    faults += repeated_ids(table, "Patient_Week")
-    if table.empty:
-        faults.append(Fault(str(path), "asks for nothing", "Download the file again"))
+    faults += sample_faults(table, "Patient_Week", path)
     if faults:
         raise UserError(faults)
     return pd.DataFrame({"patient": patients, "week": weeks.astype(np.int64)})
 
 
 def every_week(patients: Iterable[str]) -> pd.DataFrame:
-    """What Kaggle's sample would ask for these patients: weeks −12 to 133, week by week."""
+    """The rows of Kaggle's sample for these patients: weeks −12 to 133, week by week."""
     weeks = range(FIRST_WEEK, LAST_WEEK + 1)
     rows = [(patient, week) for week in weeks for patient in patients]
     return pd.DataFrame(rows, columns=["patient", "week"])
@@ -103,7 +101,7 @@ def scan_folders(folder: Path, patients: Iterable[str]) -> dict[str, Path]:
 
 
 class HiddenTest(NamedTuple):
-    """Training data cut in two, in Kaggle's columns; `solution` is what only Kaggle would know."""
+    """Training data cut in two, in Kaggle's columns; only Kaggle would have the `solution`."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -115,7 +113,7 @@ def cut_hidden_test(train_csv: Path, patients: Sequence[str]) -> HiddenTest:
     """Hide all but the first visit of some patients of a `train.csv`.
 
     Returns:
-        `train` without them; `test`, their first visits; `sample`, asking for weeks −12 to 133 (and beyond where they
+        `train` without them; `test`, their first visits; `sample` with weeks −12 to 133 (and beyond where they
         were seen); `solution`, their last three visits.
 
     Raises:
@@ -190,7 +188,7 @@ def _unknown_choices(table: pd.DataFrame, column: str, choices: Sequence[str]) -
 
 
 def _contradictions(table: pd.DataFrame, column: str) -> list[Fault]:
-    """Rows that say otherwise than their patient's first row."""
+    """Rows that contradict their patient's first row."""
     file = table.attrs["file"]
     first = table.groupby("Patient")[column].transform("first")
     return [
