@@ -36,7 +36,7 @@ def test_without_a_class_table_classes_are_unknown(files: Path) -> None:
     ("before", "after", "words"),
     [
         ("b,Normal", "b,Well", "row 4, class: 'Well' is not known"),
-        ("b,Normal", "b,Lung Opacity", "row 4, class: 'Lung Opacity', but stage_2_train_labels.csv says otherwise"),
+        ("b,Normal", "b,Lung Opacity", "row 4, class: 'Lung Opacity', but stage_2_train_labels.csv contradicts it"),
         ("a,Lung Opacity\nb", "a,Normal\nb", "row 3, class: 'Normal', but another in the patient's first row"),
         ("b,Normal\n", "", "has no row for patientId 'b'"),
     ],

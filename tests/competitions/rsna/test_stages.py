@@ -251,3 +251,17 @@ def test_figures_are_drawn(finished: Run) -> None:
     drawn = finished.competition.module("figures").draw(finished.paths)
     assert drawn[0].name == "boxes.png"
     assert all(path.stat().st_size > 10_000 for path in drawn)
+
+
+def test_real_images_of_one_person_are_in_one_fold(rsna_data: Path, tmp_path: Path) -> None:
+    run = run_of(rsna_data, tmp_path, "features.folds=5")
+    list(run_stages(run, [run.competition.stage("features")]))
+    patients = load(output(run, "features/patients"))
+    known = pd.read_csv(rsna_data / "nih_patients.csv", dtype=str).set_index("patientId")["nih_patient"]
+    persons = patients["patient"].map(known)
+    assert (persons.isna() | (persons == patients["person"])).all()
+    folds = patients.groupby("person")["fold"]
+    assert (folds.min() == folds.max()).all()
+    assert patients["person"].nunique() < len(patients)
+    with_opacity = patients[patients["boxes"] > 0].groupby("person")["fold"].first()
+    assert np.ptp(np.bincount(with_opacity, minlength=5)) <= 2

@@ -27,9 +27,9 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
         UserError: the files contradict each other, or there are too few labelled scans.
     """
     scans = _labelled(data, model)
-    known = scans[scans["label"].notna() & ~scans["asked"]].astype({"label": int})
+    known = scans[scans["label"].notna() & ~scans["requested"]].astype({"label": int})
     patient_of = dict(zip(known["id"], known["patient"], strict=True))
-    hidden = choose_hidden(known["id"].to_list(), int(scans["asked"].sum()), seed, data, patient_of)
+    hidden = choose_hidden(known["id"].to_list(), int(scans["requested"].sum()), seed, data, patient_of)
     folders = {name: Path(path) for name, path in zip(known["id"], known["folder"], strict=True)}
     there = {name: path for name, path in folders.items() if path.is_dir()}
     place_images(there, hidden, folder / TRAIN, folder / TEST)

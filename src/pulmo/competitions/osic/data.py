@@ -25,7 +25,7 @@ RANGES = {
     "Age": (1, 120, "an age in years"),
 }
 SAME_FOR_A_PATIENT = ("Age", "Sex", "SmokingStatus")
-FIRST_WEEK, LAST_WEEK = -12, 133  # what Kaggle's sample submission asks for
+FIRST_WEEK, LAST_WEEK = -12, 133  # of Kaggle's sample submission
 
 
 def read_visits(path: Path) -> pd.DataFrame:
@@ -128,14 +128,14 @@ def cut_hidden_test(train_csv: Path, patients: Sequence[str]) -> HiddenTest:
     hidden = visits["patient"].isin(patients)
     test = visits[hidden & (visits["visit"] == 0)]
     weeks = range(min(FIRST_WEEK, visits["week"].min()), max(LAST_WEEK, visits["week"].max()) + 1)
-    asked = pd.DataFrame(
+    requested = pd.DataFrame(
         [(patient, week) for week in weeks for patient in test["patient"]], columns=["Patient", "Weeks"]
     )
     solution = read_solution(train_csv)
     return HiddenTest(
         train=_as_kaggle(visits[~hidden]),
         test=_as_kaggle(test),
-        sample=pd.DataFrame({"Patient_Week": row_ids(asked), "FVC": 2000, "Confidence": 100}),
+        sample=pd.DataFrame({"Patient_Week": row_ids(requested), "FVC": 2000, "Confidence": 100}),
         solution=solution[solution["Patient_Week"].map(group_of).isin(patients)].reset_index(drop=True),
     )
 

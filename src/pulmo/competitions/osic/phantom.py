@@ -206,7 +206,7 @@ def write_scan(order: ScanOrder) -> int:
 
 
 def anatomy(patient: Patient) -> Body:
-    """The patient's body: its size tells the healthy FVC, its lungs are the smaller and denser the more fibrosis."""
+    """The patient's body: its size follows from the healthy FVC; more fibrosis makes its lungs smaller and denser."""
     rng = np.random.default_rng([patient.seed, 3])
     size = float(np.clip((patient.typical_ml / 3800) ** (1 / 3) + rng.normal(0, 0.02), 0.78, 1.12))
     expected = 1.1 * patient.typical_ml / 1000

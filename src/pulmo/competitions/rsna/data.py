@@ -70,7 +70,7 @@ def _read_classes(path: Path, solution: pd.DataFrame) -> dict[str, str]:
         Fault(place(str(path), row, "class"), f"{table['class'].iloc[row]!r}, but {why}", "Make them agree")
         for why, wrong in (
             ("another in the patient's first row", table["class"] != expected),
-            (f"{LABELS} says otherwise", labelled & ((table["class"] == OPACITY) != table[PATIENT].isin(boxed))),
+            (f"{LABELS} contradicts it", labelled & ((table["class"] == OPACITY) != table[PATIENT].isin(boxed))),
         )
         for row in np.flatnonzero(wrong)
     ]
