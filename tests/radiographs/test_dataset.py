@@ -12,6 +12,7 @@ from pulmo.pipeline.stage import Stage
 from pulmo.radiographs.cache import ImageFormat, cache_images
 from pulmo.radiographs.dataset import (
     LabelSource,
+    kinds_of_labels,
     patient_folds,
     read_labelled_images,
     require_positives,
@@ -122,3 +123,8 @@ def test_a_mask_keeps_the_share_of_each_pixel() -> None:
     mask = np.zeros((4, 4), np.uint8)
     mask[:2, :2] = mask[2, 2] = 1
     assert resized_mask(mask, 2).tolist() == [[255, 0], [0, 64]]
+
+
+def test_the_stratum_of_several_labels_is_the_rarest() -> None:
+    label = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 1], [1, 1, 0]])  # 4, 2 and 1 images
+    assert kinds_of_labels(label).tolist() == [1, 2, 0, 3, 2]

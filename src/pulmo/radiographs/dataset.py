@@ -95,6 +95,17 @@ def patient_folds(stage: Stage, images: pd.DataFrame, kinds: np.ndarray, count: 
     return fold
 
 
+def kinds_of_labels(label: np.ndarray) -> np.ndarray:
+    """A stratum for each image of several labels, (images,) int: the rank of its rarest label, 0 without any.
+
+    Args:
+        label: 0 or 1, (images, labels). The commonest has rank 1.
+    """
+    rank = np.empty(label.shape[1], np.int64)
+    rank[np.argsort(-label.sum(axis=0), kind="stable")] = 1 + np.arange(label.shape[1])
+    return np.asarray((label * rank).max(axis=1))
+
+
 def resized_mask(mask: np.ndarray, pixels: int) -> np.ndarray:
     """A mask of 0 and 1 (rows, columns) → uint8 (pixels, pixels): COVERED times the share of each pixel it covers."""
     return resized(np.ascontiguousarray(COVERED * mask), pixels)

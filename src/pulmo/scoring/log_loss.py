@@ -11,9 +11,7 @@ import pandas as pd
 
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.metric import checked_predictions, refuse_solution, rows_of
-from pulmo.scoring.probabilities import to_labels, to_probabilities
-
-CLIP = 1e-15
+from pulmo.scoring.probabilities import CLIP, to_labels, to_probabilities
 
 
 def log_loss(label: np.ndarray, probability: np.ndarray) -> np.ndarray:

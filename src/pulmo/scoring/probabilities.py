@@ -1,12 +1,17 @@
-"""Columns of probabilities and of labels, as metrics of classification read them."""
+"""Files of probabilities and of labels, one column a label: read, checked, written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pulmo.errors import Fault
-from pulmo.scoring.tables import name_of, place, to_numbers
+from pulmo.errors import Fault, UserError
+from pulmo.scoring.ids import repeated_ids
+from pulmo.scoring.tables import name_of, place, read_table, to_numbers
+
+CLIP = 1e-15
+"""Metrics clip probabilities to CLIP … 1 − CLIP."""
 
 
 def to_probabilities(submission: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, list[Fault]]:
@@ -35,6 +40,46 @@ def to_labels(table: pd.DataFrame, columns: Sequence[str], file: str) -> tuple[n
         cell = str(table[columns[column]].iloc[row])
         faults.append(Fault(place(file, row, columns[column]), f"{cell!r} is neither 0 nor 1", "Write 0 or 1"))
     return values, faults
+
+
+def read_labels(
+    path: Path, row_id: str, columns: Sequence[str], column_aliases: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """A solution or a table of training labels.
+
+    Args:
+        path: the file.
+        row_id: its id column, each id once.
+        columns: of labels.
+        column_aliases: other names that some of the columns go by, name → column.
+
+    Returns:
+        `row_id` (text) and `columns` (int64, 0 or 1).
+
+    Raises:
+        UserError: no such file, a missing column, a label that is neither 0 nor 1, or an id twice.
+    """
+    table = read_table(path, (row_id, *columns), column_aliases)
+    label, faults = to_labels(table, columns, str(path))
+    faults += repeated_ids(table, row_id)
+    if faults:
+        raise UserError(faults)
+    return table[[row_id]].assign(**dict(zip(columns, label.astype(np.int64).T, strict=True)))
+
+
+def probability_table(ids: Sequence[str], probability: np.ndarray, row_id: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Probabilities as Kaggle's table, in the same order, with all their digits and away from 0 and 1 by CLIP.
+
+    Rounded to 0 or 1, a probability would cost 34.5 of log loss where it is wrong, whatever it was.
+
+    Args:
+        ids: of the rows.
+        probability: (rows, columns).
+        row_id: the id column.
+        columns: one a label.
+    """
+    clipped = np.clip(np.asarray(probability, np.float64), CLIP, 1 - CLIP)
+    return pd.DataFrame({row_id: list(ids), **dict(zip(columns, clipped.T, strict=True))})
 
 
 def _columns(table: pd.DataFrame, columns: Sequence[str], file: str) -> tuple[np.ndarray, list[Fault]]:

@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from pulmo.blending.parameters import BlendParameter, shares_of
-from pulmo.errors import Fault, UserError
-from pulmo.models.logits import logit, sigmoid
+from pulmo.blending.parameters import BlendParameter
+from pulmo.blending.probabilities import blend_probabilities
+from pulmo.errors import Fault
 from pulmo.scoring import log_loss
-from pulmo.scoring.ids import repeated_ids
-from pulmo.scoring.probabilities import to_labels, to_probabilities
-from pulmo.scoring.tables import read_table
+from pulmo.scoring.probabilities import probability_table, read_labels, to_probabilities
 
-COLUMN = "cancer"
+ID, COLUMN = "id", "cancer"
 
 score = partial(log_loss.score, column=COLUMN)
 
@@ -28,12 +25,8 @@ def check_cells(submission: pd.DataFrame) -> list[Fault]:
 
 
 def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Predictions (`id` and `probability`) as Kaggle's table, in the same order.
-
-    With all their digits: a probability rounded to 0 or 1 would cost 34.5 where it is wrong, whatever it was.
-    """
-    probability = np.clip(predictions["probability"].to_numpy(np.float64), log_loss.CLIP, 1 - log_loss.CLIP)
-    return pd.DataFrame({"id": predictions["id"], "cancer": probability})
+    """Predictions (`id` and `probability`) as Kaggle's table, in the same order; see `probability_table`."""
+    return probability_table(predictions["id"].to_list(), predictions[["probability"]].to_numpy(), ID, [COLUMN])
 
 
 def group_of(row_id: str) -> str:
@@ -50,28 +43,9 @@ def read_solution(path: Path) -> pd.DataFrame:
     Raises:
         UserError: no such file, a missing column, a label that is neither 0 nor 1, or an id twice.
     """
-    table = read_table(path, ("id", COLUMN))
-    label, faults = to_labels(table, [COLUMN], str(path))
-    faults += repeated_ids(table, "id")
-    if faults:
-        raise UserError(faults)
-    return table[["id"]].assign(cancer=label[:, 0].astype(np.int64))
+    return read_labels(path, ID, [COLUMN])
 
 
 def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
-    """Weighted means of the logits of several submissions with the same ids.
-
-    Logits, because evidence adds up there: a mean of probabilities would draw a sure file to one half.
-
-    Args:
-        tables: submissions, whose cells have been checked; ids in any order.
-        weights: one a table, not negative; they are divided by their sum.
-
-    Returns:
-        A submission in the order of the first table.
-    """
-    ids = tables[0]["id"]
-    share = shares_of(weights)
-    cells = np.stack([pd.to_numeric(table.set_index("id")[COLUMN].loc[ids]).to_numpy(np.float64) for table in tables])
-    blended = pd.DataFrame({"id": ids.to_numpy(), "probability": sigmoid(share @ logit(cells, log_loss.CLIP))})
-    return to_submission(blended)
+    """Weighted means of logits; see `blend_probabilities`."""
+    return blend_probabilities(tables, weights, ID, [COLUMN])
