@@ -111,7 +111,7 @@ def _lead(scores: pd.DataFrame, model: str) -> str:
     lead = bootstrap_mean(
         (scores[OURS] - scores[model]).to_numpy(), scores.index.get_level_values("patient").to_numpy()
     )
-    return f"{lead.mean:+.4f} ({lead.low:+.4f} to {lead.high:+.4f})"
+    return f"{lead.value:+.4f} ({lead.low:+.4f} to {lead.high:+.4f})"
 
 
 def _scored(test: pd.DataFrame, forecast: Forecast, model: str) -> pd.DataFrame:

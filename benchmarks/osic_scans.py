@@ -50,7 +50,7 @@ def main() -> None:
             row[f"B, {name}"] = "" if now is None else f"{now.mean():.4f}"
             if before is not None and now is not None:
                 gain = bootstrap_mean((now - before).to_numpy(), now.index.get_level_values("patient").to_numpy())
-                row[f"gain of {name[2:]}"] = f"{gain.mean:+.4f} ± {gain.standard_error:.4f}"
+                row[f"gain of {name[2:]}"] = f"{gain.value:+.4f} ± {gain.standard_error:.4f}"
             before = now
         rows.append({title: row.get(title, "") for title in _titles()})
     show_table(rows)

@@ -21,7 +21,7 @@ import pandas as pd
 from pulmo.commands.console import show_table
 from pulmo.commands.run import Request, prepare
 from pulmo.competition import find_competition
-from pulmo.competitions.rsna.cv import WAYS, boxes_of
+from pulmo.competitions.rsna.cv import VARIANTS, boxes_of
 from pulmo.competitions.rsna.oof_predictions import read_out_of_fold
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import Stage, load
@@ -95,23 +95,23 @@ def _train(run: Run) -> None:
     show_table(
         [
             {
-                "way": row["way"],
+                "variant": row["variant"],
                 "score": f"{row['score']:.4f} ± {row['error']:.4f}",
                 "gain": f"{row['gain']:+.4f} ± {row['gain_error']:.4f}",
                 "X-rays that count": str(row["patients_counted"]),
-                **_by_fold(run, str(row["way"])),
+                **_by_fold(run, str(row["variant"])),
             }
             for row in table.to_dict("records")
         ]
     )
 
 
-def _by_fold(run: Run, way: str) -> dict[str, str]:
+def _by_fold(run: Run, variant: str) -> dict[str, str]:
     """The score of each fold's X-rays."""
     inputs = {name: output(run, name) for name in RSNA.cv.reads}
     with tempfile.TemporaryDirectory() as folder:
         said = read_out_of_fold(Stage(RSNA.cv, run.seed, run.paths.data, inputs, Path(folder), None, run.device))
-    boxes = boxes_of(next(known for known in WAYS if known.name == way), said)
+    boxes = boxes_of(next(known for known in VARIANTS if known.name == variant), said)
     scores = box_precision(said.truth, boxes, said.evidence.patients)
     return {f"fold {fold}": f"{np.nanmean(scores[said.fold == fold]):.3f}" for fold in np.unique(said.fold)}
 

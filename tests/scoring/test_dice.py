@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulmo.errors import ParticipantVisibleError
-from pulmo.scoring.dice import dice, score
+from pulmo.scoring.dice import check_cells, dice, score
 from pulmo.scoring.rle import encode, parse
 
 
@@ -65,3 +65,12 @@ def test_a_wrong_solution_is_our_mistake() -> None:
         score(table(), table(), "ImageId")
     with pytest.raises(ValueError, match="encoding 0"):
         score(table(a="7"), table(a="-1"), "ImageId")
+
+
+def test_another_column_and_another_size_of_image() -> None:
+    solution = pd.DataFrame({"id": ["a", "b"], "rle": ["0 2", "-1"]})
+    submission = pd.DataFrame({"id": ["b", "a"], "rle": ["-1", "1 2"]})
+    assert score(solution, submission, "id", column="rle", pixels=4) == pytest.approx((0.5 + 1) / 2)
+    assert not check_cells(submission, "rle", 4)
+    (fault,) = check_cells(submission, "rle", 2)
+    assert fault.where.endswith("row 3, rle")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pulmo.training.folds import folds_by_group, patients_of, stratified_folds, validation_part
+from pulmo.training.folds import folds_by_group, stratified_folds, validation_part
 
 GROUPS = np.repeat([f"patient {number}" for number in range(23)], 4)
 
@@ -56,26 +56,3 @@ def test_a_validation_part_has_a_group_and_leaves_some() -> None:
         assert checked.sum() == 2 * patients
     assert not validation_part(groups, 0.0, seed=0).any()
     assert not validation_part(["p"] * 3, 0.5, seed=0).any()
-
-
-@pytest.mark.parametrize(
-    ("names", "patients", "words"),
-    [
-        (["A", "B", "A"], ["A", "B", "A"], None),
-        (["A", "A", "A"], ["1", "2", "3"], "Of 3 scans, all have the same PatientID 'A': each of these counts"),
-        (["ANONYMOUS", "B", "ANONYMOUS"], ["1", "B", "3"], "2 have the same PatientID 'ANONYMOUS'"),
-        (["", "B", ""], ["1", "B", "3"], "2 have no PatientID"),
-        (["0", "0", "00"], ["1", "2", "3"], "2 have the same PatientID '0'"),
-        (["anonymized", "", "B"], ["1", "2", "B"], None),  # one each: nothing is lost
-        (["10", "10", "01"], ["10", "10", "01"], None),
-    ],
-)
-def test_a_patient_id_that_says_nothing_is_nobody_s(names: list[str], patients: list[str], words: str | None) -> None:
-    found, notes = patients_of(["1", "2", "3"], names, "scans")
-    assert found == patients
-    assert len(notes) == (words is not None)
-    assert all(words and words in note for note in notes)
-
-
-def test_one_scan_alone_keeps_its_patient() -> None:
-    assert patients_of(["scan"], ["P7"], "scans") == (["P7"], [])

@@ -47,7 +47,7 @@ def score_folds(
         row: dict[str, Any] = {"fold": number, "rows": int(counted.sum()), "score": None, "standard_error": None}
         if counted.any():
             mean = bootstrap_mean(values[counted], groups[counted])
-            row["score"] = mean.mean
+            row["score"] = mean.value
             row["standard_error"] = mean.standard_error if len(np.unique(groups[counted])) > 1 else None
         if ranked is not None:
             label, probability = (part[inside] for part in ranked)

@@ -97,6 +97,19 @@ def equalize_clahe(grey: np.ndarray, clip_limit: float) -> np.ndarray:
     return equalized
 
 
+def robust_limits(values: np.ndarray) -> tuple[float, float]:
+    """The darkest and the brightest half per cent of pixel values, of any shape; 0 and 1 where there are none."""
+    darkest, brightest = np.percentile(values, _PERCENTILES) if values.size else (0.0, 1.0)
+    return float(darkest), float(brightest)
+
+
+def to_uint8(values: np.ndarray, darkest: float, brightest: float) -> np.ndarray:
+    """float32 values of any shape → uint8, linear from `darkest` (0) to `brightest` (255), rounded and clipped."""
+    scaled = (values - np.float32(darkest)) * np.float32(255 / max(brightest - darkest, 1e-6))
+    grey: np.ndarray = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return grey
+
+
 def _read(path: Path) -> tuple[Values, SliceHeader]:
     try:
         elements = read_elements(path, _WANTED)
@@ -145,10 +158,8 @@ def _windowed(stored: np.ndarray, layout: SliceHeader, values: Values) -> np.nda
         sample = sample[~_within(stored[::_SAMPLED, ::_SAMPLED], low, high)]
     limits = _window(values)
     if limits is None or _saturated(sample, *limits) > 0.5:
-        limits = _percentile_limits(sample)
-    darkest, brightest = limits
-    scaled = (measured - np.float32(darkest)) * np.float32(255 / max(brightest - darkest, 1e-6))
-    grey: np.ndarray = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        limits = robust_limits(sample)
+    grey = to_uint8(measured, *limits)
     if layout.padding is not None:
         black = 255 if values.text("PhotometricInterpretation") == _BONES_DARK else 0
         grey[_within(stored, *layout.padding)] = black
@@ -162,11 +173,6 @@ def _window(values: Values) -> tuple[float, float] | None:
         return None
     half = (width[0] - 1) / 2
     return centre[0] - 0.5 - half, centre[0] - 0.5 + half
-
-
-def _percentile_limits(sample: np.ndarray) -> tuple[float, float]:
-    darkest, brightest = np.percentile(sample, _PERCENTILES) if sample.size else (0.0, 1.0)
-    return float(darkest), float(brightest)
 
 
 def _saturated(sample: np.ndarray, darkest: float, brightest: float) -> float:

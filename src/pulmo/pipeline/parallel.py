@@ -42,6 +42,32 @@ def map_items(
     yield from _on_cluster(function, items, cluster) if cluster else _on_this_machine(function, items)
 
 
+def map_all(
+    function: Callable[[T], R], items: Mapping[str, T], progress: Callable[[int, int], None] | None = None
+) -> dict[str, R]:
+    """Apply `function` to every item on this machine's cores, where none may fail.
+
+    Args:
+        function: a module's function.
+        items: what to apply it to, by key.
+        progress: called with (done, total) after each item.
+
+    Returns:
+        The results by key, in the order in which they were done.
+
+    Raises:
+        ScanError: of the first item that failed.
+    """
+    results: dict[str, R] = {}
+    for key, result in map_items(function, items):
+        if isinstance(result, ScanError):
+            raise result
+        results[key] = result
+        if progress:
+            progress(len(results), len(items))
+    return results
+
+
 def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tuple[str, R | ScanError]]:
     waiting = dict(items)
     workers = min(len(waiting), cores())

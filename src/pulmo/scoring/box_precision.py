@@ -12,8 +12,8 @@ import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
 from pulmo.scoring.boxes import COLUMN, Boxes, parse_boxes
-from pulmo.scoring.ids import SCORE_SUBSET, id_faults
-from pulmo.scoring.tables import name_of, require_columns, to_numbers
+from pulmo.scoring.metric import checked_predictions
+from pulmo.scoring.tables import name_of, to_numbers
 
 THRESHOLDS = np.arange(8, 16)
 """In twentieths, 0.40 to 0.75, so that IoUs are compared in integers."""
@@ -140,13 +140,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
             or neither file has a box, so that the score is undefined.
         ValueError: the solution is invalid.
     """
-    faults = require_columns(submission, (row_id_column_name, COLUMN), name_of(submission, "submission"))
-    if not faults:
-        faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET)
-        predicted, format_faults = parse_boxes(submission)
-        faults += format_faults
-    if faults:
-        raise ParticipantVisibleError(faults)
+    predicted = checked_predictions(submission, solution, (row_id_column_name, COLUMN), parse_boxes)
     truth = true_boxes(solution, pd.Index(submission[row_id_column_name].astype(str)), row_id_column_name)
     value = mean_precision(box_precision(truth, predicted, len(submission)))
     if np.isnan(value):

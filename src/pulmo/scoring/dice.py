@@ -3,13 +3,15 @@
 Computed from run lengths, without decoding. Source: the evaluation page of Kaggle's SIIM-ACR Pneumothorax Segmentation.
 """
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
-from pulmo.errors import Fault, ParticipantVisibleError
-from pulmo.scoring.ids import SCORE_SUBSET, id_faults
+from pulmo.errors import Fault
+from pulmo.scoring.metric import checked_predictions, refuse_solution
 from pulmo.scoring.rle import RunLengthMasks, area, intersection, parse, parse_checked, union
-from pulmo.scoring.tables import name_of, place, require_columns
+from pulmo.scoring.tables import name_of, place
 
 CELLS = "EncodedPixels"
 PIXELS = 1024 * 1024
@@ -27,45 +29,46 @@ def dice_from_areas(shared: np.ndarray, first: np.ndarray, second: np.ndarray) -
     return np.asarray(np.where(both > 0, 2 * shared / np.maximum(both, 1), 1.0))
 
 
-def check_cells(submission: pd.DataFrame) -> list[Fault]:
-    """A fault for each value that is not the run-length encoding of a mask of 1024 × 1024 pixels."""
-    return _masks_of(submission)[1]
+def check_cells(submission: pd.DataFrame, column: str = CELLS, pixels: int = PIXELS) -> list[Fault]:
+    """A fault for each value of `column` that is not the run-length encoding of a mask of so many pixels."""
+    return _masks_of(column, pixels, submission)[1]
 
 
-def _masks_of(submission: pd.DataFrame) -> tuple[RunLengthMasks, list[Fault]]:
+def _masks_of(column: str, pixels: int, submission: pd.DataFrame) -> tuple[RunLengthMasks, list[Fault]]:
     file = name_of(submission, "submission")
-    masks, found = parse_checked(list(map(str, submission[CELLS])), PIXELS)
-    return masks, [Fault(place(file, fault.row, CELLS), fault.what, fault.remedy) for fault in found]
+    masks, found = parse_checked(list(map(str, submission[column])), pixels)
+    return masks, [Fault(place(file, fault.row, column), fault.what, fault.remedy) for fault in found]
 
 
-def united(rows: pd.DataFrame, row_id: str) -> tuple[list[str], RunLengthMasks]:
+def united(rows: pd.DataFrame, row_id: str, column: str = CELLS) -> tuple[list[str], RunLengthMasks]:
     """Unique ids of a table of masks, and the mask of each, the union of its rows."""
     group, ids = pd.factorize(rows[row_id].astype(str))
-    masks = parse(list(map(str, rows[CELLS])))
+    masks = parse(list(map(str, rows[column])))
     return ids.to_list(), masks if len(ids) == len(rows) else union(masks, group, len(ids))
 
 
-def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> float:
+def score(
+    solution: pd.DataFrame,
+    submission: pd.DataFrame,
+    row_id_column_name: str,
+    column: str = CELLS,
+    pixels: int = PIXELS,
+) -> float:
     """The score of a submission, called as Kaggle calls a metric.
 
     Args:
-        solution: columns `row_id_column_name` and `EncodedPixels`; several rows of one image are united.
+        solution: columns `row_id_column_name` and `column`; several rows of one image are united.
         submission: the same columns, each image once; neither frame is changed.
-        row_id_column_name: the id column (`ImageId`).
+        row_id_column_name: the id column.
+        column: of run-length codes; by default SIIM's.
+        pixels: of every image; by default SIIM's.
 
     Raises:
         ParticipantVisibleError: a column, an id or an encoding of the submission is invalid; lists all faults.
         ValueError: the solution is invalid.
     """
-    faults = require_columns(submission, (row_id_column_name, CELLS), name_of(submission, "submission"))
-    if not faults:
-        faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET)
-        masks, format_faults = _masks_of(submission)
-        faults += format_faults
-    if faults:
-        raise ParticipantVisibleError(faults)
-    ids, truth = united(solution, row_id_column_name)
-    if not ids:
-        raise ValueError("the solution has no rows")
+    masks = checked_predictions(submission, solution, (row_id_column_name, column), partial(_masks_of, column, pixels))
+    refuse_solution(solution, [])
+    ids, truth = united(solution, row_id_column_name, column)
     row_of = {identity: row for row, identity in enumerate(submission[row_id_column_name].astype(str))}
     return float(dice(masks.take([row_of[identity] for identity in ids]), truth).mean())

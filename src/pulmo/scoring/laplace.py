@@ -8,9 +8,9 @@ report's √(2Δ) is a misprint).
 import numpy as np
 import pandas as pd
 
-from pulmo.errors import Fault, ParticipantVisibleError
-from pulmo.scoring.ids import SCORE_SUBSET, id_faults
-from pulmo.scoring.tables import name_of, place, require_columns, to_numbers
+from pulmo.errors import Fault
+from pulmo.scoring.metric import checked_predictions, refuse_solution, rows_of
+from pulmo.scoring.tables import name_of, place, to_numbers
 
 SMALLEST_CONFIDENCE_ML = 70.0
 LARGEST_ERROR_ML = 1000.0
@@ -34,14 +34,18 @@ def laplace_log_likelihood(fvc_true_ml: np.ndarray, fvc_ml: np.ndarray, confiden
 
 def check_cells(submission: pd.DataFrame) -> list[Fault]:
     """A fault for each FVC that is not a finite number and each Confidence that is not a positive one."""
+    return _forecasts_of(submission)[1]
+
+
+def _forecasts_of(submission: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray], list[Fault]]:
     file = name_of(submission, "submission")
-    _, faults = to_numbers(submission, "FVC", file)
+    fvc_ml, faults = to_numbers(submission, "FVC", file)
     confidence, not_numbers = to_numbers(submission, "Confidence", file)
     not_positive = [
         Fault(place(file, row, "Confidence"), f"{confidence[row]:g} is not positive", "Give a standard deviation in ml")
         for row in np.flatnonzero(confidence <= 0)
     ]
-    return faults + not_numbers + not_positive
+    return (fvc_ml, confidence), faults + not_numbers + not_positive
 
 
 def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> float:
@@ -56,15 +60,9 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
         ParticipantVisibleError: a column, an id or a value of the submission is invalid; lists all faults.
         ValueError: the solution is invalid.
     """
-    faults = require_columns(submission, (row_id_column_name, "FVC", "Confidence"), name_of(submission, "submission"))
-    if not faults:
-        faults += id_faults(submission, solution, row_id_column_name, SCORE_SUBSET, others=True)
-        faults += check_cells(submission)
-    if faults:
-        raise ParticipantVisibleError(faults)
-    fvc_true_ml, solution_faults = to_numbers(solution, "FVC", "solution")
-    if solution_faults or not len(solution):
-        raise ValueError("\n".join(map(str, solution_faults)) or "the solution has no rows")
-    rows = pd.Index(submission[row_id_column_name].astype(str)).get_indexer(solution[row_id_column_name].astype(str))
-    fvc_ml, confidence_ml = (to_numbers(submission, column, "submission")[0][rows] for column in ("FVC", "Confidence"))
-    return float(laplace_log_likelihood(fvc_true_ml, fvc_ml, confidence_ml).mean())
+    columns = (row_id_column_name, "FVC", "Confidence")
+    fvc_ml, confidence_ml = checked_predictions(submission, solution, columns, _forecasts_of, others=True)
+    fvc_true_ml, faults = to_numbers(solution, "FVC", "solution")
+    refuse_solution(solution, faults)
+    rows = rows_of(solution, submission, row_id_column_name)
+    return float(laplace_log_likelihood(fvc_true_ml, fvc_ml[rows], confidence_ml[rows]).mean())

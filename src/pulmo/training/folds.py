@@ -1,46 +1,8 @@
 """Which fold does a row belong to? Folds are by group (the patient), so that nobody stands on both sides."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-
-NAMELESS = frozenset(
-    ("", "ANON", "ANONYM", "ANONYMOUS", "ANONYMIZED", "ANONYMISED", "NONE", "NULL", "NA", "N/A", "UNKNOWN", "XXX")
-)
-"""What stands in PatientID where somebody took the person's name out, in capitals and without leading zeros."""
-
-
-def patients_of(ids: Sequence[str], names: Sequence[str], things: str) -> tuple[list[str], list[str]]:
-    """Whose each scan or X-ray is, where its header may not tell.
-
-    A PatientID that many anonymised files share says nothing about whose they are: of those, and where all have one and
-    the same, each counts as of a patient of its own.
-
-    Args:
-        ids: of the scans, each once.
-        names: the PatientID of each; empty where there is none.
-        things: what they are, in words, plural.
-
-    Returns:
-        The patient of each; and a note, where PatientIDs say nothing of two or more.
-    """
-    same = len(ids) > 1 and len(set(names)) == 1
-    nameless = [same or name.strip().strip("_^").upper().lstrip("0") in NAMELESS for name in names]
-    patients = [id_ if unknown else name for id_, name, unknown in zip(ids, names, nameless, strict=True)]
-    shared = Counter(name for name, unknown in zip(names, nameless, strict=True) if unknown)
-    many = {name: count for name, count in shared.items() if count > 1}
-    if not many:
-        return patients, []
-    told = ", ".join(
-        f"{'all' if count == len(ids) else count} have " + (f"the same PatientID {name!r}" if name else "no PatientID")
-        for name, count in many.items()
-    )
-    note = (
-        f"Of {len(ids)} {things}, {told}: each of these counts as of a patient of its own. If one person has several, "
-        "nothing keeps them together, and estimates are too good"
-    )
-    return patients, [note]
 
 
 def folds_by_group(groups: Sequence[str] | np.ndarray, count: int, seed: int) -> np.ndarray:

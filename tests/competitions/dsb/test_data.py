@@ -25,7 +25,7 @@ def test_kaggle_s_labels_and_what_its_sample_asks_for(kaggle: Path) -> None:
     labels, sample = (pd.read_csv(kaggle / name) for name in ("stage1_labels.csv", "stage2_sample_submission.csv"))
     assert table["id"].tolist() == [*labels["id"], *sample["id"]]
     assert table["label"].tolist()[:8] == labels["cancer"].tolist()
-    assert table["label"].isna().sum() == table["asked"].sum() == 2
+    assert table["label"].isna().sum() == table["requested"].sum() == 2
     assert all(Path(folder).is_dir() for folder in table["folder"])
 
 
@@ -35,7 +35,7 @@ def test_once_stage_2_is_asked_for_the_solution_of_stage_1_teaches_too(tmp_path:
     (tmp_path / "stage1_solution.csv").write_text("id,cancer,Usage\nc,1,Public\n")
     first = find_scans(tmp_path).table
     assert first["id"].tolist() == ["a", "b", "c"]
-    assert first["asked"].tolist() == [False, False, True]
+    assert first["requested"].tolist() == [False, False, True]
     assert first["folder"].tolist()[2] == str(tmp_path / "stage1" / "c")
     (tmp_path / "stage2_sample_submission.csv").write_text("id,cancer\nd,0.5\n")
     second = find_scans(tmp_path).table
@@ -183,7 +183,7 @@ def test_labels_mean_what_they_mean_to_the_model(rats: Path) -> None:
     others, notes = labels_of_classes(found, ("no cancer", "cancer"))
     assert others["label"].isna().all()
     assert notes == [
-        "The labels are not looked at: the classes here are 'BN-175' and 'R1', the model's 'no cancer' and 'cancer'"
+        "The labels are ignored: the classes here are 'BN-175' and 'R1', the model's 'no cancer' and 'cancer'"
     ]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pulmo.competitions.dsb.evaluation import evaluate, in_words
+from pulmo.competitions.dsb.evaluation import Confusion, confusion, evaluate, in_words
 from pulmo.competitions.dsb.fit_ensemble import calibrate, cross_calibrate
 from pulmo.competitions.dsb.trained_model import Calibration
 
@@ -46,3 +46,9 @@ def test_the_base_rate_is_what_is_said_of_a_scan_that_cannot_be_read() -> None:
     assert calibrate(np.zeros(8), np.array([1, 0, 0, 0, 0, 0, 0, 0])).base_rate == pytest.approx(2 / 10)
     said = Calibration(2.0, np.log(0.25), 0.2).probability(np.array([np.nan, 0.0, np.log(16)]))
     assert said == pytest.approx([0.2, 0.2, 0.5])  # log 16 at temperature 2 is log 4
+
+
+def test_the_four_cells_at_one_half() -> None:
+    label, probability = np.array([1, 1, 1, 0, 0]), np.array([0.9, 0.5, 0.2, 0.6, 0.1])
+    assert confusion(label, probability) == Confusion(2, 1, 1, 1)
+    assert confusion(np.zeros(2), np.array([0.1, 0.2])) == Confusion(0, 0, 0, 2)

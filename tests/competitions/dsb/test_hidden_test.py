@@ -4,7 +4,7 @@ import pandas as pd
 
 from pulmo.competitions.dsb.data import find_scans
 from pulmo.competitions.dsb.hidden_test import write_hidden_test
-from pulmo.competitions.dsb.trained_model import NETWORK, Calibration, write_model
+from pulmo.competitions.dsb.trained_model import Calibration, write_model
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from tests.competitions.dsb.support import settings_of
 from tests.competitions.hidden import check_hidden_test
@@ -17,8 +17,8 @@ def test_other_scans_another_number_one_missing_and_one_broken(kaggle: Path, tmp
 
 
 def test_labels_mean_what_they_mean_to_the_model_that_is_rehearsed(rats: Path, tmp_path: Path) -> None:
-    (tmp_path / "networks" / NETWORK).mkdir(parents=True)
-    (tmp_path / "networks" / NETWORK / "fold0.keras").touch()
+    (tmp_path / "networks").mkdir()
+    (tmp_path / "networks" / "fold0.keras").touch()
     (tmp_path / "model").mkdir()
     record = {
         "calibration": Calibration(1.0, 0.0, 0.5)._asdict(),

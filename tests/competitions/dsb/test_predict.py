@@ -39,4 +39,4 @@ def test_labels_follow_the_model_s_classes(rats: Path, tmp_path: Path) -> None:
     assert (usual == 1 - swapped).all()
     stage = stage_of(rats, tmp_path / "other")
     assert asked_scans(stage, model_of(("no cancer", "cancer"), []))["label"].isna().all()
-    assert any("The labels are not looked at" in note for note in stage.notes)
+    assert any("The labels are ignored" in note for note in stage.notes)

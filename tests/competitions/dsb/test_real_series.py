@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pulmo.competitions.dsb.cnn import network_of
-from pulmo.competitions.dsb.trained_model import NETWORK, Calibration, write_model
+from pulmo.competitions.dsb.trained_model import Calibration, write_model
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
 from pulmo.training.device import computing_on
@@ -21,11 +21,11 @@ CHESTS, HEAD = ("chest_philips_5mm", "chest_siemens_8mm_30"), "head_ge_tilt"
 def model(tmp_path: Path) -> Path:
     settings = settings_of("features.size=[10,25,25]", "features.channels=['mean','nodule_enhanced']")
     wanted = VolumeFormat("CT", settings.features.lung_format())
-    (tmp_path / "models" / NETWORK).mkdir(parents=True)
+    (tmp_path / "models").mkdir()
     with computing_on("cpu"):
         network = network_of(settings.train_cnn, wanted)
         network.set_weights([np.full(weight.shape, 0.01) for weight in network.get_weights()])
-        network.save(tmp_path / "models" / NETWORK / "fold0.keras")
+        network.save(tmp_path / "models" / "fold0.keras")
     (tmp_path / "model").mkdir()
     record = {
         "calibration": Calibration(1.0, 0.0, 0.3)._asdict(),

@@ -98,7 +98,7 @@ def test_each_scan_is_judged_by_the_network_that_has_not_seen_it(whole: Whole) -
     volumes = np.load(whole.work / "features/volumes.npy")
     assert volumes.shape == (len(table), 4, 16, 16, 1)
     for number in (0, 1):
-        network = keras.models.load_model(whole.work / f"train_cnn/models/cnn/fold{number}.keras", compile=False)
+        network = keras.models.load_model(whole.work / f"train_cnn/models/fold{number}.keras", compile=False)
         scores = network.predict_on_batch({"image": volumes})
         inside = table["fold"] == number
         assert table["logit"][inside].to_numpy() == pytest.approx((scores[:, 1] - scores[:, 0])[inside], abs=1e-4)

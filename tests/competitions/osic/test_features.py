@@ -77,7 +77,7 @@ def test_published_statistics_replace_ours_and_are_recorded(tables: Path, tmp_pa
     assert len(description["ct_source"]["sha256"]) == 64
     assert description["ct_columns"] == ["lung_litres"]
     assert description["patients_with_ct"] == 23
-    assert result.manifest.notes == ("published.csv says nothing about 1 of 24 patients",)
+    assert result.manifest.notes == ("published.csv lacks 1 of 24 patients",)
 
 
 def test_a_statistic_that_is_not_measured_is_refused(

@@ -205,7 +205,7 @@ def test_a_few_patients_have_no_readable_scan(tmp_path: Path, monkeypatch: pytes
         drawn.update(orders)
         return [(name, 1) for name in orders]
 
-    monkeypatch.setattr("pulmo.competitions.osic.phantom.map_items", no_drawing)
+    monkeypatch.setattr("pulmo.pipeline.parallel.map_items", no_drawing)
     write_phantom(tmp_path / "data", tmp_path / "solution.csv", PhantomSettings(25, 2, seed=4))
     names = pd.read_csv(tmp_path / "data" / "train.csv")["Patient"].unique()
     assert len(drawn) == 27 - 4

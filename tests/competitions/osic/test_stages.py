@@ -96,6 +96,6 @@ def test_another_seed_gives_other_folds(finished: Run, tables: Path, tmp_path: P
 def test_a_model_with_a_part_missing_is_refused_by_name(finished: Run, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(output(finished, "fit_ensemble/model"), folder)
-    (folder / "models/gbm/q50.txt").unlink()
+    (folder / "gbm/q50.txt").unlink()
     with pytest.raises(UserError, match=r"q50\.txt: is missing from the model"):
         read_model(folder)

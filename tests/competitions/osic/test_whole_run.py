@@ -320,4 +320,4 @@ def test_ct_statistics_help_where_fibrosis_drives_the_decline(whole: Whole) -> N
         sigma = fit_confidence(Errors(error_ml, gap_weeks, male), ConfidencePrior(0, 0)).at(gap_weeks, male)
         scores.append(laplace_log_likelihood(error_ml, np.zeros_like(error_ml), sigma))
     gain = bootstrap_mean(scores[1] - scores[0], pairs.loc[scored, "patient"].to_numpy())
-    assert gain.mean > 2 * gain.standard_error > 0
+    assert gain.value > 2 * gain.standard_error > 0

@@ -3,12 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pulmo.competitions.rsna.data import (
-    cut_hidden_test,
-    impossible_ages,
-    read_labels,
-    read_sample,
-)
+from pulmo.competitions.rsna.data import impossible_ages, read_labels
 from pulmo.errors import UserError
 
 LABELS = "patientId,x,y,width,height,Target\na,1,2,30,40,1\na,50,60,7,8,1\nb,,,,,0\nc,,,,,0\n"
@@ -41,7 +36,7 @@ def test_without_a_class_table_classes_are_unknown(files: Path) -> None:
     ("before", "after", "words"),
     [
         ("b,Normal", "b,Well", "row 4, class: 'Well' is not known"),
-        ("b,Normal", "b,Lung Opacity", "row 4, class: 'Lung Opacity', but stage_2_train_labels.csv says otherwise"),
+        ("b,Normal", "b,Lung Opacity", "row 4, class: 'Lung Opacity', but stage_2_train_labels.csv contradicts it"),
         ("a,Lung Opacity\nb", "a,Normal\nb", "row 3, class: 'Normal', but another in the patient's first row"),
         ("b,Normal\n", "", "has no row for patientId 'b'"),
     ],
@@ -51,22 +46,6 @@ def test_classes_that_contradict_are_named(files: Path, before: str, after: str,
     with pytest.raises(UserError) as error:
         read_labels(files)
     assert words in str(error.value)
-
-
-def test_a_sample_that_repeats_itself_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "sample.csv").write_text("patientId,PredictionString\na,\nb,\na,\n")
-    with pytest.raises(UserError, match="row 4, patientId: 'a' is repeated"):
-        read_sample(tmp_path / "sample.csv")
-
-
-def test_some_patients_are_hidden(files: Path) -> None:
-    cut = cut_hidden_test(files, ["a"])
-    assert cut.labels["patientId"].tolist() == ["b", "c"]
-    assert cut.classes["class"].tolist() == ["Normal", "No Lung Opacity / Not Normal"]
-    assert cut.sample["patientId"].tolist() == ["a"]
-    assert cut.solution["width"].tolist() == [30, 7]
-    with pytest.raises(UserError, match="has no patient 'z'"):
-        cut_hidden_test(files, ["z"])
 
 
 def test_the_real_labels_and_classes(rsna_data: Path) -> None:

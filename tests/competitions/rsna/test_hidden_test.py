@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pulmo.competitions.rsna.data import read_labels
 from pulmo.competitions.rsna.hidden_test import write_hidden_test
 from tests.competitions.hidden import check_hidden_test
 
@@ -12,14 +13,18 @@ def test_other_images_another_number_one_missing_and_one_broken(drawn: Path, tmp
     assert [path.split("/")[0] for path in broken] == ["stage_2_test_images"]
 
 
-def test_nobody_has_x_rays_on_both_sides(drawn: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_nobody_has_images_on_both_sides_and_labels_stay(drawn: Path, tmp_path: Path) -> None:
+    data, hidden = tmp_path / "data", tmp_path / "hidden"
     shutil.copytree(drawn / "data", data)
-    images = sorted(path.stem for path in (data / "stage_2_train_images").glob("*.dcm"))
-    people = pd.DataFrame({"patientId": images, "nih_patient": [f"p{number // 3}" for number in range(len(images))]})
-    people.to_csv(data / "nih_patients.csv", index=False)
-    write_hidden_test(data, tmp_path / "hidden", tmp_path / "solution.csv")
-    hidden = people["patientId"].isin(pd.read_csv(tmp_path / "solution.csv")["patientId"])
-    assert hidden.sum() >= 3
-    assert not set(people.loc[hidden, "nih_patient"]) & set(people.loc[~hidden, "nih_patient"])
-    assert (tmp_path / "hidden/nih_patients.csv").read_bytes() == (data / "nih_patients.csv").read_bytes()
+    before = read_labels(data).patients
+    patient_of = dict(zip(before["patient"], (f"{number // 3:08d}" for number in range(len(before))), strict=True))
+    rows = [f"{image},{patient}" for image, patient in patient_of.items()]
+    (data / "nih_patients.csv").write_text("\n".join(["patientId,nih_patient", *rows]))
+    write_hidden_test(data, hidden, tmp_path / "solution.csv")
+    shown, asked = read_labels(hidden).patients, pd.read_csv(tmp_path / "solution.csv")["patientId"].unique()
+    assert len(asked) >= 3
+    assert not {patient_of[image] for image in shown["patient"]} & {patient_of[image] for image in asked}
+    assert shown.to_numpy().tolist() == before[~before["patient"].isin(asked)].to_numpy().tolist()
+    sample = pd.read_csv(hidden / "stage_2_sample_submission.csv")
+    assert sample["patientId"].tolist() == sorted(asked)
+    assert set(sample["PredictionString"]) == {"0.5 0 0 100 100"}

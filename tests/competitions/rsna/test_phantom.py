@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulmo.competitions.rsna.data import NORMAL, OPACITY, OTHER
 from pulmo.competitions.rsna.phantom import (
     IMPOSSIBLE_AGE,
-    NORMAL,
-    OPACITY,
-    OTHER,
     PhantomSettings,
     cohort,
     write_phantom,
@@ -34,7 +32,7 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Phantom:
 def write(folder: Path, settings: PhantomSettings) -> Phantom:
     heard: list[tuple[int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pulmo.competitions.rsna.phantom.map_items", map_here)
+        patch.setattr("pulmo.pipeline.parallel.map_items", map_here)
         truth = write_phantom(folder / "data", folder / "solution.csv", settings, lambda *n: heard.append(n))
     return folder / "data", folder / "solution.csv", truth, heard
 

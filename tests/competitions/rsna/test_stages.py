@@ -66,8 +66,9 @@ def test_an_x_ray_that_cannot_be_read_is_named_and_stops_nothing(finished: Run) 
     assert patients["patient"][BROKEN] not in set(found["patient"])
 
 
-def test_every_patient_is_asked_about_once_out_of_fold(finished: Run) -> None:
+def test_every_readable_image_is_predicted_once_out_of_fold(finished: Run) -> None:
     patients = load(output(finished, "features/patients"))
+    patients = patients[patients["error"].isna()]
     for table in ("train_segmenter/pictures", "train_classifier/out_of_fold"):
         asked = load(output(finished, table)).merge(patients, on="patient", suffixes=("", "_dealt"))
         assert sorted(asked["patient"]) == sorted(patients["patient"])
@@ -151,10 +152,10 @@ def test_interrupted_among_the_x_rays_none_is_read_twice(
     finished: Run, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pulmo.pipeline import stage as stages
-    from pulmo.training import image_cache
+    from pulmo.radiographs import cache as image_cache
     from tests.support import map_here
 
-    read, calls = image_cache.read_image, []
+    read, calls = image_cache.read_into_cache, []
 
     def read_or_stop(task: image_cache.ImageTask) -> dict[str, Any]:
         calls.append(task.path)
@@ -163,7 +164,7 @@ def test_interrupted_among_the_x_rays_none_is_read_twice(
         return read(task)
 
     monkeypatch.setattr(stages, "map_items", map_here)
-    monkeypatch.setattr(image_cache, "read_image", read_or_stop)
+    monkeypatch.setattr(image_cache, "read_into_cache", read_or_stop)
     run = run_of(drawn / "data", tmp_path / "work")
     with pytest.raises(KeyboardInterrupt):
         list(run_stages(run, [run.competition.stage("features")]))
@@ -190,7 +191,10 @@ def test_a_model_predicts_from_anywhere_and_broken_x_rays_get_no_box(
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == str(tmp_path / "o/submission.csv")
     assert f"{names[0]}.dcm" in ran.stderr
-    assert f"{names[1]} has no X-ray" in ran.stderr
+    assert (
+        f"1 of 4 test images have no file in stage_2_test_images and are submitted without a finding: {names[1]}"
+        in ran.stderr
+    )
     submission = pd.read_csv(tmp_path / "o/submission.csv", keep_default_na=False)
     expected = pd.read_csv(output(finished, "predict/submission"), keep_default_na=False)
     assert submission["patientId"].tolist() == names
@@ -232,11 +236,11 @@ def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, 
         list(run_stages(wrong, [wrong.competition.stage("train_lungs")]))
 
 
-def test_cv_tells_every_way(finished: Run) -> None:
+def test_cv_scores_every_variant(finished: Run) -> None:
     list(run_stages(finished, [finished.competition.cv]))
-    table = load(output(finished, "cv/table")).set_index("way")
+    table = load(output(finished, "cv/table")).set_index("variant")
     scores = load(output(finished, "cv/scores"))
-    assert table.index[0] == "1 outlines, the report's"
+    assert table.index[0] == "1 segmenter, the report's"
     assert table["gain"].iloc[0] == 0
     assert scores["score"] == table.loc["ensemble", "score"]
     both = load(output(finished, "fit_ensemble/estimate"))["score"]
@@ -248,3 +252,17 @@ def test_figures_are_drawn(finished: Run) -> None:
     drawn = finished.competition.figures.draw(finished.paths)
     assert drawn[0].name == "boxes.png"
     assert all(path.stat().st_size > 10_000 for path in drawn)
+
+
+def test_real_images_of_one_person_are_in_one_fold(rsna_data: Path, tmp_path: Path) -> None:
+    run = run_of(rsna_data, tmp_path, "features.folds=5")
+    list(run_stages(run, [run.competition.stage("features")]))
+    patients = load(output(run, "features/patients"))
+    known = pd.read_csv(rsna_data / "nih_patients.csv", dtype=str).set_index("patientId")["nih_patient"]
+    persons = patients["patient"].map(known)
+    assert (persons.isna() | (persons == patients["person"])).all()
+    folds = patients.groupby("person")["fold"]
+    assert (folds.min() == folds.max()).all()
+    assert patients["person"].nunique() < len(patients)
+    with_opacity = patients[patients["boxes"] > 0].groupby("person")["fold"].first()
+    assert np.ptp(np.bincount(with_opacity, minlength=5)) <= 2

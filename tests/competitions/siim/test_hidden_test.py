@@ -1,11 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from pulmo.competitions.siim.hidden_test import write_hidden_test
-from pulmo.imaging.radiograph import RadiographHeader, read_radiograph_header
-from pulmo.training.image_files import image_files
+from pulmo.competitions.siim.submission import read_solution
+from pulmo.radiographs.files import ImageFolder, image_files
 from tests.competitions.hidden import check_hidden_test
 
 
@@ -14,16 +14,26 @@ def test_other_images_another_number_one_missing_and_one_broken(drawn: Path, tmp
     assert [path.split("/")[0] for path in broken] == ["stage_2_images"]
 
 
-def test_nobody_has_x_rays_on_both_sides(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    images = sorted(image_files(drawn / "data/dicom-images-train"))
-    patient_of = {image: f"p{number // 3}" for number, image in enumerate(images)}
-
-    def header(path: Path) -> RadiographHeader:
-        return read_radiograph_header(path)._replace(patient=patient_of[path.stem])
-
-    monkeypatch.setattr("pulmo.competitions.siim.hidden_test.read_radiograph_header", header)
-    write_hidden_test(drawn / "data", tmp_path / "hidden", tmp_path / "solution.csv")
+def test_nobody_has_x_rays_on_both_sides(drawn: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(drawn / "data", data)
+    images = sorted(image_files(ImageFolder(data / "dicom-images-train")))
+    patient_of = {image: f"{number // 3:08d}" for number, image in enumerate(images)}
+    rows = [f"{image},{patient}" for image, patient in patient_of.items()]
+    (data / "nih_patients.csv").write_text("\n".join(["ImageId,nih_patient", *rows]))
+    write_hidden_test(data, tmp_path / "hidden", tmp_path / "solution.csv")
     hidden = set(pd.read_csv(tmp_path / "solution.csv")["ImageId"])
     assert len(hidden) >= 3
     known = hidden & set(images)
     assert not {patient_of[image] for image in known} & {patient_of[image] for image in set(images) - hidden}
+    assert (tmp_path / "hidden/nih_patients.csv").read_text() == (data / "nih_patients.csv").read_text()
+
+
+def test_a_cut_keeps_rows_as_they_stand(drawn: Path, tmp_path: Path) -> None:
+    write_hidden_test(drawn / "data", tmp_path / "hidden", tmp_path / "solution.csv")
+    parts = [read_solution(path) for path in (tmp_path / "hidden/stage_2_train.csv", tmp_path / "solution.csv")]
+    whole = read_solution(drawn / "data/stage_2_train.csv")
+    assert sorted(pd.concat(parts).to_numpy().tolist()) == sorted(whole.to_numpy().tolist())
+    sample = pd.read_csv(tmp_path / "hidden/stage_2_sample_submission.csv")
+    assert sample["ImageId"].tolist() == sorted(parts[1]["ImageId"].unique())
+    assert set(sample["EncodedPixels"]) == {-1}

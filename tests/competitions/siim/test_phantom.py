@@ -35,7 +35,7 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Phantom:
 def write(folder: Path, settings: PhantomSettings) -> Phantom:
     heard: list[tuple[int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pulmo.competitions.siim.phantom.map_items", map_here)
+        patch.setattr("pulmo.pipeline.parallel.map_items", map_here)
         truth = write_phantom(folder / "data", folder / "solution.csv", settings, lambda *n: heard.append(n))
     return folder / "data", folder / "solution.csv", truth, heard
 

@@ -16,8 +16,8 @@ from pulmo.errors import UserError
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import load
+from pulmo.radiographs.files import ImageFolder, image_files
 from pulmo.scoring.rle import area, decode, parse
-from pulmo.training.image_files import image_files
 from tests.competitions.siim.support import CONFIG, run_of
 
 
@@ -49,7 +49,11 @@ def test_images_without_a_row_without_a_file_or_cut_short_are_left_out_and_named
     assert "truncated" in broken["error"]
     assert broken["fold"] == -1
     notes = load(finished.paths.stage("features") / "manifest.json")["notes"]
-    for words in ("1 rows have no image", "1 images have no row", "An X-ray is left out"):
+    for words in (
+        "1 images of stage_2_train.csv have no file",
+        "1 files in dicom-images-train have no row",
+        "An image is left out",
+    ):
         assert any(note.startswith(words) for note in notes)
 
 
@@ -79,7 +83,7 @@ def test_the_model_records_what_it_is(finished: Run) -> None:
     assert record["estimate"] == load(output(finished, "fit_ensemble/estimate"))
     scored = load(output(finished, "fit_ensemble/out_of_fold"))
     assert record["estimate"]["score"] == pytest.approx(scored["dice"].mean())
-    assert len(model.networks) == 2
+    assert len(model.segmenter.files) == 2
     assert model.pixels == 32
 
 
@@ -94,7 +98,7 @@ def test_cv_tells_what_each_step_gains(finished: Run) -> None:
 def test_a_model_with_a_part_missing_is_refused_by_name(finished: Run, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(output(finished, "fit_ensemble/model"), folder)
-    (folder / "networks/fold1.keras").unlink()
+    (folder / "segmenter/fold1.keras").unlink()
     with pytest.raises(UserError, match=r"fold1\.keras: is missing from the model"):
         read_model(folder)
     (folder / "ensemble.json").unlink()
@@ -109,7 +113,7 @@ def features_of(data: Path, work: Path, *overrides: str) -> Run:
 
 
 def test_too_few_patients_with_a_mask_are_told(drawn: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"patients with a mask have a readable X-ray .* Give at least 24"):
+    with pytest.raises(UserError, match=r"patients with a finding have a readable image.* Give at least 24"):
         features_of(drawn / "data", tmp_path, "features.folds=12")
 
 
@@ -124,13 +128,13 @@ def test_a_mask_larger_than_its_picture_is_named(drawn: Path, tmp_path: Path) ->
 
 
 def test_real_x_rays_are_cached(siim_data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"(\d+) patients with a mask have a readable X-ray") as told:
+    with pytest.raises(UserError, match=r"(\d+) patients with a finding have a readable image") as told:
         features_of(siim_data, tmp_path, "features.folds=10")
     ill = int(str(told.value).split(": ")[-1].split()[0])
     run = features_of(siim_data, tmp_path, f"features.folds={max(2, ill // 2)}")
     x_rays, images = (load(output(run, f"features/{name}")) for name in ("x_rays", "images"))
     labelled = set(read_masks(train_table(siim_data))["image"])
-    assert set(x_rays["image"]) == labelled & set(image_files(siim_data / "dicom-images-train"))
+    assert set(x_rays["image"]) == labelled & set(image_files(ImageFolder(siim_data / "dicom-images-train")))
     assert x_rays["error"].isna().all()
     assert (x_rays[["rows", "columns"]] == 1024).all(axis=None)
     assert (images.std(axis=(1, 2)) > 20).all()

@@ -116,7 +116,7 @@ def test_every_mask_is_drawn_at_full_size_when_thresholds_let_it(
     assert area(parse(sent["EncodedPixels"].tolist())).tolist() == [128 * 128] * len(sent)
 
 
-def test_images_missing_or_broken_are_said_to_show_nothing(
+def test_missing_and_unreadable_images_get_an_empty_mask(
     finished: Run, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
@@ -127,8 +127,10 @@ def test_images_missing_or_broken_are_said_to_show_nothing(
     shutil.copy(drawn / "data" / SAMPLE, data)
     code, err = predict(capsys, data, output(finished, "fit_ensemble/model"), tmp_path)
     assert code == 0
-    assert f"1 of 4 images are not in stage_2_images, such as {files[0].stem}" in err
-    assert "An X-ray is left out" in err
+    assert (
+        f"1 of 4 test images have no file in stage_2_images and are submitted without a finding: {files[0].stem}" in err
+    )
+    assert "An image is left out" in err
     said = pd.read_parquet(tmp_path / "w/predict/predictions.parquet").set_index("image")
     assert said.loc[[files[0].stem, files[1].stem], "cell"].tolist() == ["-1", "-1"]
     whole = load(output(finished, "predict/predictions")).set_index("image")

@@ -1,6 +1,6 @@
-"""Cross-validation: networks that have not seen a scan's patient, and a temperature that has not seen its fold.
+"""Cross-validation: networks trained on other patients, calibrated by a temperature fitted on the other folds.
 
-Beside the network stands what needs none: the share of positives among the scans learned from, for every scan.
+The reference is the base rate: the share of positives among the training scans, predicted for every scan.
 """
 
 from typing import Any
@@ -53,16 +53,15 @@ def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
     means = predictions.groupby(["model", "patient", "id"], sort=False)[["label", "probability"]].mean().reset_index()
     rows = []
     for model in predictions["model"].unique():
-        loss, gain = (
-            bootstrap_mean(values.to_numpy(), patient)
-            for values in (by_scan[model], by_scan[BASE_RATE] - by_scan[model])
-        )
+        # Losses: the smaller is the better, so the gain is the base rate's loss minus the model's.
+        loss = bootstrap_mean(by_scan[model].to_numpy(), patient)
+        gain = bootstrap_mean((by_scan[BASE_RATE] - by_scan[model]).to_numpy(), patient)
         mean = means[means["model"] == model]
         found = evaluate(*(mean[name].to_numpy() for name in ("label", "probability", "patient")))
-        row = {"model": model, "log loss": loss.mean, "error": loss.standard_error}
-        row |= {"gain": gain.mean, "gain error": gain.standard_error}
-        rows.append(row | {"AUC": found["auc"], "AUC low": found["auc_low"], "AUC high": found["auc_high"]})
-        rows[-1]["accuracy"] = found["accuracy"]
+        row = {"model": model, "log loss": loss.value, "error": loss.standard_error}
+        row |= {"gain": gain.value, "gain error": gain.standard_error}
+        row |= {"AUC": found["auc"], "AUC low": found["auc_low"], "AUC high": found["auc_high"]}
+        rows.append(row | {"accuracy": found["accuracy"]})
     return pd.DataFrame(rows)
 
 
@@ -71,9 +70,9 @@ def _predictions(scans: pd.DataFrame, logit: np.ndarray, fold: np.ndarray) -> pd
     base = np.empty(len(label))
     for number in np.unique(fold):
         base[fold == number] = calibrate(logit[fold != number], label[fold != number]).base_rate
-    said = {BASE_RATE: base, PLAIN: sigmoid(logit), CALIBRATED: cross_calibrate(logit, label, fold)}
-    about = scans[["id", "patient", "label"]].assign(fold=fold)
-    return pd.concat([about.assign(model=name, probability=values) for name, values in said.items()])
+    predicted = {BASE_RATE: base, PLAIN: sigmoid(logit), CALIBRATED: cross_calibrate(logit, label, fold)}
+    rows = scans[["id", "patient", "label"]].assign(fold=fold)
+    return pd.concat([rows.assign(model=name, probability=values) for name, values in predicted.items()])
 
 
 def _scores(settings: Settings, seed: int, table: pd.DataFrame) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Three kinds of sources, one reader each → one table: which scans there are, where, and what is true of them.
+"""Several kinds of sources, one reader each → one table: which scans there are, where they lie, and their labels.
 
 Kaggle's files (`stage1_labels.csv` and a folder a patient), LIDC-IDRI (series folders and annotations in XML), a folder
-a class (MR of two tumour models, say), or scans of which nothing is known.
+a class (such as MR of two tumour models), or scans without labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from pulmo.competitions.dsb.submission import read_solution
 from pulmo.errors import Fault, ScanError, UserError
 from pulmo.files import files_below, folders_below, folders_of, printable
 from pulmo.imaging.listing import SeriesFolder, list_series
+from pulmo.imaging.patient_ids import patients_of
 from pulmo.imaging.slices import NotASliceError, read_slice_header
-from pulmo.scoring.ids import repeated_ids
-from pulmo.scoring.tables import read_table
-from pulmo.training.folds import patients_of, stratified_folds
+from pulmo.scoring.sample import read_sample_ids
+from pulmo.training.folds import stratified_folds
 
 SAMPLES = {"stage2_sample_submission.csv": "stage2", "stage1_sample_submission.csv": "stage1"}
-"""What Kaggle asks for, the later first, and where those scans lie."""
+"""Sample submissions, the later stage first, and the folder of their scans."""
 LABELS, LATER_LABELS = "stage1_labels.csv", "stage1_solution.csv"
 MOST_NAMES = 5
 FEWER_FOLDS = "Give more of them, or set features.folds lower"
@@ -34,7 +34,7 @@ class Scans(NamedTuple):
 
     Attributes:
         table: one row a scan: `id`, `patient`, `folder` (text; there may be none at that place), `label` (0, 1 or NaN
-            where it is not known) and `asked`: whether Kaggle's sample asks for it.
+            where it is not known) and `requested`: whether Kaggle's sample has it.
         classes: what 0 and 1 mean.
         notes: what was left out, in words.
     """
@@ -45,7 +45,7 @@ class Scans(NamedTuple):
 
 
 def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
-    """The scans below a folder, by whichever reader its files ask for; see `FeatureSettings`.
+    """The scans below a folder, by the reader that its files call for; see `FeatureSettings`.
 
     Raises:
         UserError: the files contradict each other, or there is no scan.
@@ -79,20 +79,20 @@ def find_scans(folder: Path, min_readers: int = 1, positive: str = "") -> Scans:
 
 
 def read_kaggle(folder: Path) -> Scans:
-    """Kaggle's labels, and the ids that its sample asks for; a patient is a folder of `stage1/` or `stage2/`.
+    """Kaggle's labels, and the ids of its sample; a patient is a folder of `stage1/` or `stage2/`.
 
-    Once stage 2 is asked for, `stage1_solution.csv`, where it is, tells of more scans to learn from.
+    With the sample of stage 2, `stage1_solution.csv`, where it is there, has the labels of more training scans.
     """
     sample = next((name for name in SAMPLES if (folder / name).is_file()), None)
-    asked = _asked(folder / sample) if sample else []
+    requested = read_sample_ids(folder / sample, "id") if sample else []
     later = (folder / LATER_LABELS).is_file() and sample is not None and SAMPLES[sample] == "stage2"
     files = [folder / name for name in (LABELS, *([LATER_LABELS] if later else [])) if (folder / name).is_file()]
     labels = dict[str, float]()
     for file in files:
         labels |= read_solution(file).set_index("id")["cancer"].astype(float).to_dict()
-    rows = [(scan, "stage1", label, False) for scan, label in labels.items() if scan not in set(asked)]
-    rows += [(scan, SAMPLES[sample or ""], np.nan, True) for scan in asked] if sample else []
-    table = pd.DataFrame(rows, columns=["id", "stage", "label", "asked"])
+    rows = [(scan, "stage1", label, False) for scan, label in labels.items() if scan not in set(requested)]
+    rows += [(scan, SAMPLES[sample or ""], np.nan, True) for scan in requested] if sample else []
+    table = pd.DataFrame(rows, columns=["id", "stage", "label", "requested"])
     table["patient"] = table["id"]
     of_stage = {str(stage): folders_of(part["id"], folder / str(stage)) for stage, part in table.groupby("stage")}
     table["folder"] = [
@@ -156,7 +156,7 @@ def read_unlabelled(folder: Path, series: Sequence[SeriesFolder]) -> Scans:
 
 
 def labels_of_classes(found: Scans, classes: tuple[str, str]) -> tuple[pd.DataFrame, list[str]]:
-    """The table of scans with labels that count `classes`, those of a model, which may have them the other way round.
+    """The table of scans with labels that count `classes`, those of a model, which may be in reverse order.
 
     Returns:
         The table, and notes: one where the source's classes are others: then no label is known.
@@ -165,9 +165,7 @@ def labels_of_classes(found: Scans, classes: tuple[str, str]) -> tuple[pd.DataFr
         return found.table, []
     if found.classes[::-1] == classes:
         return found.table.assign(label=1 - found.table["label"]), []
-    note = (
-        f"The labels are not looked at: the classes here are {_either(found.classes)}, the model's {_either(classes)}"
-    )
+    note = f"The labels are ignored: the classes here are {_either(found.classes)}, the model's {_either(classes)}"
     return found.table.assign(label=np.nan), [note]
 
 
@@ -257,7 +255,7 @@ def _id(folder: Path, scan: Path) -> str:
 
 
 def _pixel_mm(folder: Path) -> tuple[float, float]:
-    """PixelSpacing of a series, between rows and between columns. Raises ScanError where no slice says it."""
+    """PixelSpacing of a series, between rows and between columns. Raises ScanError where no slice has it."""
     _, entries = next(folders_below(folder))
     for entry in entries:
         try:
@@ -267,23 +265,16 @@ def _pixel_mm(folder: Path) -> tuple[float, float]:
         header.require("PixelSpacing")
         if header.pixel_spacing_mm:
             return header.pixel_spacing_mm[0], header.pixel_spacing_mm[1]
-    raise ScanError(Fault(str(folder), "no slice says its PixelSpacing", "Export the series again"))
-
-
-def _asked(path: Path) -> list[str]:
-    table = read_table(path, ("id",))
-    if faults := repeated_ids(table, "id"):
-        raise UserError(faults)
-    return list(table["id"])
+    raise ScanError(Fault(str(folder), "no slice has a PixelSpacing", "Export the series again"))
 
 
 def _table(rows: Sequence[tuple[str, str, str, float]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["id", "patient", "folder", "label"])
-    return _ordered(table.assign(asked=False))
+    return _ordered(table.assign(requested=False))
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["id", "patient", "folder", "label", "asked"]].reset_index(drop=True)
+    return table[["id", "patient", "folder", "label", "requested"]].reset_index(drop=True)
 
 
 def _listed(names: Sequence[str], what: str = "series") -> str:

@@ -1,24 +1,40 @@
-"""How good probabilities are, in numbers with their uncertainty: log loss, AUC, accuracy, the confusion matrix."""
+"""Log loss, AUC, accuracy and confusion matrix of probabilities, with confidence intervals."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
-from pulmo.blending.bootstrap import bootstrap_mean
-from pulmo.scoring.classification import accuracy, auc, confusion, wilson_interval
+from pulmo.blending.bootstrap import bootstrap, bootstrap_mean
+from pulmo.scoring.classification import auc, wilson_interval
 from pulmo.scoring.log_loss import log_loss
 
-DRAWS = 1000
-TAIL = 0.025
+THRESHOLD = 0.5
+
+
+class Confusion(NamedTuple):
+    """The counts of a confusion matrix."""
+
+    true_positive: int
+    false_negative: int
+    false_positive: int
+    true_negative: int
+
+
+def confusion(label: np.ndarray, probability: np.ndarray) -> Confusion:
+    """The confusion matrix of labels 0 or 1, (rows,), at a threshold of one half, which counts as positive."""
+    counts = confusion_matrix(label == 1, probability >= THRESHOLD, labels=[False, True])
+    (true_negative, false_positive), (false_negative, true_positive) = counts.tolist()
+    return Confusion(true_positive, false_negative, false_positive, true_negative)
 
 
 def evaluate(label: np.ndarray, probability: np.ndarray, patient: np.ndarray) -> dict[str, Any]:
-    """All there is to say about one set of scans.
+    """The metrics of one set of scans.
 
     Args:
         label: 0 or 1, (scans,).
         probability: of a 1, (scans,).
-        patient: of each scan, (scans,): patients are drawn again, never scans.
+        patient: of each scan, (scans,); the bootstrap draws patients.
 
     Returns:
         `scans`, `positives`; `log_loss` with its `log_loss_error`; `auc` with `auc_low`, `auc_high` (95 %, bootstrap),
@@ -28,14 +44,14 @@ def evaluate(label: np.ndarray, probability: np.ndarray, patient: np.ndarray) ->
     loss = bootstrap_mean(log_loss(label, probability), patient)
     cells = confusion(label, probability)
     shares = {
-        "accuracy": (int(accuracy(label, probability).sum()), len(label)),
+        "accuracy": (cells.true_positive + cells.true_negative, len(label)),
         "sensitivity": (cells.true_positive, cells.true_positive + cells.false_negative),
         "specificity": (cells.true_negative, cells.true_negative + cells.false_positive),
     }
     found: dict[str, Any] = {
         "scans": len(label),
         "positives": int(np.sum(label)),
-        "log_loss": loss.mean,
+        "log_loss": loss.value,
         "log_loss_error": loss.standard_error,
         **_auc(label, probability, patient),
     }
@@ -59,15 +75,7 @@ def in_words(metrics: dict[str, Any]) -> str:
 
 
 def _auc(label: np.ndarray, probability: np.ndarray, patient: np.ndarray) -> dict[str, float | None]:
-    value = auc(label, probability)
-    if np.isnan(value):
+    if len(np.unique(label)) < 2:
         return dict.fromkeys(("auc", "auc_low", "auc_high"))
-    names, of_scan = np.unique(patient, return_inverse=True)
-    scans_of = [np.flatnonzero(of_scan == place) for place in range(len(names))]
-    rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(DRAWS):
-        scans = np.concatenate([scans_of[place] for place in rng.integers(len(names), size=len(names))])
-        drawn.append(auc(label[scans], probability[scans]))
-    low, high = np.nanquantile(drawn, [TAIL, 1 - TAIL]).tolist()
-    return {"auc": value, "auc_low": low, "auc_high": high}
+    found = bootstrap(lambda rows: auc(label[rows], probability[rows]), patient)
+    return {"auc": found.value, "auc_low": found.low, "auc_high": found.high}

@@ -17,12 +17,12 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     for note in found.notes:
         stage.note(note)
     labelled = found.table[found.table["label"].notna()].reset_index(drop=True)
-    if unlabelled := int(found.table["label"].isna().sum() - found.table["asked"].sum()):
+    if unlabelled := int(found.table["label"].isna().sum() - found.table["requested"].sum()):
         stage.note(f"{unlabelled} scans without a label are not learned from")
     if labelled["label"].nunique() < 2:
         remedy = "Give scans of two classes: Kaggle's files, LIDC-IDRI with its XML, or a folder a class"
         raise UserError(Fault(str(stage.data), "holds no labelled scans of two classes", remedy))
-    if not found.table["asked"].any():
+    if not found.table["requested"].any():
         held_out = hidden_test(labelled, settings.test_share, stage.seed)
         labelled = labelled[~held_out].reset_index(drop=True)
         if held_out.any():

@@ -1,6 +1,6 @@
 """Demo data: chest CTs with and without nodules, in Kaggle's layout or LIDC-IDRI's, and small animals under MR.
 
-Nothing but the nodules tells the classes apart: bodies, lungs, vessels, scanners and noise are drawn alike for both.
+Only the nodules differ between the classes: bodies, lungs, vessels, scanners and noise are drawn alike for both.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,8 @@ from pulmo.phantom.geometry import Grid, axial, evenly
 from pulmo.phantom.mr import TumourKind, animal, scan_animal, write_localizer
 from pulmo.phantom.nodules import Nodule, place_nodules, with_nodules
 from pulmo.phantom.protocol import ENCODINGS
-from pulmo.pipeline.parallel import map_items
+from pulmo.pipeline.csv_files import write_tables
+from pulmo.pipeline.parallel import map_all
 
 SMALLEST_MM, LARGEST_MM, MOST_NODULES = 4.0, 30.0, 5
 CANCER_MM = 12.0
@@ -67,34 +68,31 @@ def write_phantom(
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Write scans and labels into `folder`, and what is true of the hidden ones (of all, where the run holds them out)
-    to the file `solution`. `progress` is told (done, total) after each scan. Equal settings write equal bytes.
+    to the file `solution`. `progress` is called with (done, total) after each scan. Equal settings write equal bytes.
 
     Returns:
         The truth, a row a scan: the fields of `Subject`.
     """
     settings = settings or PhantomSettings()
     subjects = cohort(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    solution.parent.mkdir(parents=True, exist_ok=True)
     if settings.layout == "kaggle":
-        _write_labels(folder / "stage1_labels.csv", [subject for subject in subjects if not subject.test])
         hidden = [subject for subject in subjects if subject.test]
-        sample = pd.DataFrame({"id": [subject.name for subject in hidden], "cancer": 0.5})
-        sample.to_csv(folder / "stage2_sample_submission.csv", index=False, lineterminator="\n")
-        _write_labels(solution, hidden)
+        write_tables(
+            {
+                folder / "stage1_labels.csv": _labels([subject for subject in subjects if not subject.test]),
+                folder / "stage2_sample_submission.csv": _labels(hidden).assign(cancer=0.5),
+                solution: _labels(hidden),
+            }
+        )
     else:
-        _write_labels(solution, subjects)
+        write_tables({solution: _labels(subjects)})
     orders = {subject.name: ScanOrder(folder, settings, subject) for subject in _scanned(folder, settings, subjects)}
-    for done, (_name, result) in enumerate(map_items(write_scan, orders), start=1):
-        if isinstance(result, Exception):
-            raise result
-        if progress:
-            progress(done, len(orders))
+    map_all(write_scan, orders, progress)
     return pd.DataFrame(map(asdict, subjects))
 
 
 def cohort(settings: PhantomSettings) -> list[Subject]:
-    """Half of the scans of either class (of MR, as in the slides, fewer bright ones), in an order drawn by lot."""
+    """Half of the scans of either class (of MR, as in the slides, fewer bright ones), in random order."""
     rng = np.random.default_rng(settings.seed)
     share = 20 / 71 if settings.layout == "mr" else 0.5
     # Each class by itself, so that the hidden test set has as many of both.
@@ -132,7 +130,7 @@ class ScanOrder:
 
 
 def write_scan(order: ScanOrder) -> int:
-    """Draw one subject by a protocol drawn by lot and write the series; the number of its slices."""
+    """Draw one subject by a random protocol and write the series; the number of its slices."""
     subject, layout = order.subject, order.settings.layout
     if layout == "mr":
         place = order.folder / subject.name
@@ -194,6 +192,5 @@ def _scanned(folder: Path, settings: PhantomSettings, subjects: list[Subject]) -
     return [subject for number, subject in enumerate(subjects) if number not in (BROKEN, LEFT_WITHOUT_FOLDER)]
 
 
-def _write_labels(path: Path, subjects: list[Subject]) -> None:
-    table = pd.DataFrame({"id": [subject.name for subject in subjects], "cancer": [s.label for s in subjects]})
-    table.to_csv(path, index=False, lineterminator="\n")
+def _labels(subjects: list[Subject]) -> pd.DataFrame:
+    return pd.DataFrame({"id": [subject.name for subject in subjects], "cancer": [s.label for s in subjects]})

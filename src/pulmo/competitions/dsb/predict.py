@@ -57,7 +57,7 @@ def asked_scans(stage: Stage, model: TrainedModel) -> pd.DataFrame:
     table, others = labels_of_classes(found, model.classes)
     for note in (*found.notes, *others):
         stage.note(note)
-    table = table[table["asked"]] if table["asked"].any() else _new(table, model.training_scans)
+    table = table[table["requested"]] if table["requested"].any() else _new(table, model.training_scans)
     if table.empty:
         remedy = "Give a scan that it has not seen, or hold some out (features.test_share)"
         raise UserError(Fault(str(stage.data), "holds only scans that the model was trained on", remedy))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pulmo.competitions.dsb.settings import CnnSettings
-from pulmo.competitions.dsb.trained_model import NETWORK
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.fold_networks import HISTORY, Folds, LeavingFoldsOut, copy_networks, joined, train_folds
@@ -22,7 +21,7 @@ def run(stage: Stage, settings: CnnSettings) -> None:
     scans = stage.read("features/scans")
     fold = scans["fold"].to_numpy()
     pieces = train_folds(stage, volume_folds(settings, fold, stage.seed))
-    models = stage.folder("models") / NETWORK
+    models = stage.folder("models")
     models.mkdir()
     copy_networks(pieces, models)
     stage.write("history", joined(pieces, HISTORY))

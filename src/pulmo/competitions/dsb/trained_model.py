@@ -1,12 +1,10 @@
-"""What `model/` holds: everything that inference needs, and nothing from outside it.
+"""What the Data Science Bowl's `model/` holds; see `pulmo.pipeline.model_folder`.
 
-```
-ensemble.json            temperature, prior, classes, what volumes look like, who was learned from, the estimate ± error
-models/cnn/fold0.keras…  the networks, one a fold
-```
+`ensemble.json` has the temperature, prior, classes, the format of volumes, the ids of the training scans, and the
+estimate ± error; `cnn/` the networks.
 """
 
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,24 +12,24 @@ import numpy as np
 
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.models.calibration import calibrated
-from pulmo.training.model_folder import fold_networks, reading_record, write_record
+from pulmo.pipeline import model_folder
+from pulmo.pipeline.model_folder import Source, reading_model
 
-NAME, MODELS = "dsb", "models"
-NETWORK, COUNT = "cnn", "networks"
+NAME, NETWORK = "dsb", "cnn"
 
 
 class Calibration(NamedTuple):
-    """Logits → probabilities: see `calibrated`. `base_rate` is what is said of a scan that cannot be read."""
+    """Logits → probabilities: see `calibrated`. `base_rate` is predicted for a scan that cannot be read."""
 
     temperature: float
     prior_logit: float
     base_rate: float
 
     def probability(self, logits: np.ndarray) -> np.ndarray:
-        """(scans,) → (scans,); NaN, nothing known, becomes the base rate."""
+        """(scans,) → (scans,); NaN, of a scan that cannot be read, becomes the base rate."""
         known = np.isfinite(logits)
-        said = calibrated(np.where(known, logits, 0), self.temperature, self.prior_logit)
-        return np.where(known, said, self.base_rate)
+        probability = calibrated(np.where(known, logits, 0), self.temperature, self.prior_logit)
+        return np.where(known, probability, self.base_rate)
 
 
 class TrainedModel(NamedTuple):
@@ -41,9 +39,9 @@ class TrainedModel(NamedTuple):
         networks: their files, not yet read, for it takes Keras to do that.
         calibration: of the mean of their logits.
         classes: what 0 and 1 mean.
-        min_readers: of LIDC-IDRI, how many readers make a nodule.
-        volumes: what the networks see of a scan.
-        training_scans: ids of the scans that were there to learn from, also of those that could not be read.
+        min_readers: of LIDC-IDRI, by how many readers a nodule must be marked.
+        volumes: the networks' input.
+        training_scans: ids of the training scans, those that could not be read included.
     """
 
     networks: tuple[Path, ...]
@@ -54,10 +52,9 @@ class TrainedModel(NamedTuple):
     training_scans: frozenset[str]
 
 
-def write_model(folder: Path, record: dict[str, Any], networks: Path) -> None:
-    """Put a model together in an empty folder: `record` is `ensemble.json`, `networks` the folder of the models."""
-    shutil.copytree(networks, folder / MODELS)
-    write_record(folder, NAME, {**record, COUNT: len(list((networks / NETWORK).glob("*.keras")))})
+def write_model(folder: Path, record: Mapping[str, Any], networks: Path) -> None:
+    """Write a model into an empty folder: `record` goes into `ensemble.json`, `networks` is the folder of networks."""
+    model_folder.write_model(folder, NAME, record, {NETWORK: Source(networks)})
 
 
 def read_model(folder: Path) -> TrainedModel:
@@ -66,9 +63,9 @@ def read_model(folder: Path) -> TrainedModel:
     Raises:
         UserError: a file is missing or damaged, or the model is of another competition.
     """
-    with reading_record(folder, NAME) as record:
+    with reading_model(folder, NAME) as (record, families):
         return TrainedModel(
-            networks=fold_networks(folder / MODELS / NETWORK, record[COUNT]),
+            networks=families[NETWORK].files,
             calibration=Calibration(**record["calibration"]),
             classes=(record["classes"][0], record["classes"][1]),
             min_readers=record["min_readers"],

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.bootstrap import compare_means
 from pulmo.competitions.osic import train_gbm, train_linear
 from pulmo.competitions.osic.ensemble import Forecast, filled, fit_weights_and_confidence, forecast_fvc
 from pulmo.competitions.osic.features import read_examples
@@ -42,8 +42,8 @@ def run(stage: Stage, settings: Settings) -> None:
     for repeat, fold in stage.progress(rounds, "held-out folds"):
         seed = stage.seed + repeat
         dealt = folds_by_group(pairs["patient"].to_numpy(), settings.cv.folds, seed)
-        say = None if networks is None else networks.quantiles(dealt, fold, seed)
-        make = partial(_keep_part, pairs, examples, dealt == fold, settings, seed, say)
+        from_networks = None if networks is None else networks.quantiles(dealt, fold, seed)
+        make = partial(_write_fold, pairs, examples, dealt == fold, settings, seed, from_networks)
         name = f"repeat{repeat}_fold{fold}"
         try:
             piece = stage.checkpoint(name, make)
@@ -74,24 +74,24 @@ def hold_out(
     held_out: np.ndarray,
     settings: Settings,
     seed: int,
-    networks_say: np.ndarray | None = None,
+    network_quantiles: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Fit on some patients, forecast the later visits of the others from their first.
 
     Args:
         pairs: all visit pairs.
-        examples: the same as the models see them.
+        examples: the same as training examples.
         held_out: which pairs are of patients held out, (pairs,) bool.
         settings: of the models and the ensemble.
         seed: of inner folds and boosters.
-        networks_say: the network's quantiles of all pairs, (pairs, 3); see `NestedNetworks`.
+        network_quantiles: the network's quantiles of all pairs, (pairs, 3); see `NestedNetworks`.
 
     Returns:
         One row a held-out later visit and model: `patient`, `visit_to`, `gap_weeks`, `is_last_three`, `fvc_true_ml`,
         `model`, `fvc_ml`, `confidence_ml`; and the ensemble as JSON.
     """
     from_baseline = pairs["is_baseline_pair"].to_numpy()
-    known, questions = ~held_out & from_baseline, held_out & from_baseline
+    known, requested_rows = ~held_out & from_baseline, held_out & from_baseline
     inner = folds_by_group(pairs.loc[~held_out, "patient"].to_numpy(), settings.features.folds, seed)
     out_of_fold, quantiles = {}, {}
     fits: dict[str, Callable[[int, Examples], QuantileModel]] = {
@@ -101,19 +101,19 @@ def hold_out(
     for name, fit in fits.items():
         result = cross_validate(examples.take(~held_out), inner, fit)
         out_of_fold[name] = result.out_of_fold[from_baseline[~held_out], 1]
-        quantiles[name] = result.whole.predict(examples.features[questions])
-    if networks_say is not None:
-        out_of_fold[NETWORK], quantiles[NETWORK] = networks_say[known, 1], networks_say[questions]
+        quantiles[name] = result.whole.predict(examples.features[requested_rows])
+    if network_quantiles is not None:
+        out_of_fold[NETWORK], quantiles[NETWORK] = network_quantiles[known, 1], network_quantiles[requested_rows]
 
     medians_ml = filled(np.stack(list(out_of_fold.values())))
     ensemble = fit_weights_and_confidence(medians_ml, pairs[known], settings.fit_ensemble.penalties())
-    asked = pairs[questions]
-    fvc_from_ml, values_ml = asked["fvc_from_ml"].to_numpy(), filled(np.stack(list(quantiles.values())))
-    forecasts = _references(pairs[known], asked)
+    requested = pairs[requested_rows]
+    fvc_from_ml, values_ml = requested["fvc_from_ml"].to_numpy(), filled(np.stack(list(quantiles.values())))
+    forecasts = _references(pairs[known], requested)
     for name, values in zip(quantiles, values_ml, strict=True):
         forecasts[name] = Forecast(forecast_fvc(fvc_from_ml, values[:, 1]), laplace_sd(values))
-    forecasts[ENSEMBLE] = ensemble.forecast(values_ml[:, :, 1], asked)
-    return _as_rows(asked, forecasts), ensemble_record(list(quantiles), ensemble)
+    forecasts[ENSEMBLE] = ensemble.forecast(values_ml[:, :, 1], requested)
+    return _as_rows(requested, forecasts), ensemble_record(list(quantiles), ensemble)
 
 
 def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -139,43 +139,44 @@ def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def _compare(rows: pd.DataFrame, model: str, name: str) -> dict[str, float]:
     patients = rows.index.get_level_values("patient").to_numpy()
-    score = bootstrap_mean(rows[model].to_numpy(), patients)
-    gain = bootstrap_mean((rows[model] - rows[LINEAR_DECAY]).to_numpy(), patients)
-    return {name: score.mean, f"{name} error": score.standard_error} | {
-        f"{name} gain": gain.mean,
+    score, gain = compare_means(rows[model].to_numpy(), rows[LINEAR_DECAY].to_numpy(), patients)
+    return {
+        name: score.value,
+        f"{name} error": score.standard_error,
+        f"{name} gain": gain.value,
         f"{name} gain error": gain.standard_error,
     }
 
 
-def _references(learned: pd.DataFrame, asked: pd.DataFrame) -> dict[str, Forecast]:
-    """Two lines that know nothing of a patient but the first FVC; the slope is that of the patients learned from."""
-    gap, change = learned["gap_weeks"], learned["change_ml"]
+def _references(training: pd.DataFrame, requested: pd.DataFrame) -> dict[str, Forecast]:
+    """Two lines from the first FVC alone; the slope is that of the training patients."""
+    gap, change = training["gap_weeks"], training["change_ml"]
     ml_per_week = float((gap * change).sum() / (gap**2).sum())
-    confidence_ml = np.full(len(asked), REFERENCE_CONFIDENCE_ML)
-    fvc_from_ml = asked["fvc_from_ml"].to_numpy()
+    confidence_ml = np.full(len(requested), REFERENCE_CONFIDENCE_ML)
+    fvc_from_ml = requested["fvc_from_ml"].to_numpy()
     return {
         CONSTANT: Forecast(fvc_from_ml, confidence_ml),
-        LINEAR_DECAY: Forecast(fvc_from_ml + ml_per_week * asked["gap_weeks"].to_numpy(), confidence_ml),
+        LINEAR_DECAY: Forecast(fvc_from_ml + ml_per_week * requested["gap_weeks"].to_numpy(), confidence_ml),
     }
 
 
-def _as_rows(asked: pd.DataFrame, forecasts: dict[str, Forecast]) -> pd.DataFrame:
-    truth = asked[_TRUTH].assign(fvc_true_ml=asked["fvc_from_ml"] + asked["change_ml"])
+def _as_rows(requested: pd.DataFrame, forecasts: dict[str, Forecast]) -> pd.DataFrame:
+    truth = requested[_TRUTH].assign(fvc_true_ml=requested["fvc_from_ml"] + requested["change_ml"])
     return pd.concat(
         [truth.assign(model=name, **forecast._asdict()) for name, forecast in forecasts.items()], ignore_index=True
     )
 
 
-def _keep_part(
+def _write_fold(
     pairs: pd.DataFrame,
     examples: Examples,
     held_out: np.ndarray,
     settings: Settings,
     seed: int,
-    networks_say: np.ndarray | None,
+    network_quantiles: np.ndarray | None,
     folder: Path,
 ) -> None:
-    rows, ensemble = hold_out(pairs, examples, held_out, settings, seed, networks_say)
+    rows, ensemble = hold_out(pairs, examples, held_out, settings, seed, network_quantiles)
     save(folder / "predictions", rows)
     save(folder / "ensemble", ensemble)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pulmo.competitions.osic.submission import patient_of, read_solution, row_ids
 from pulmo.errors import Fault, UserError
 from pulmo.files import folders_of
-from pulmo.scoring.ids import repeated_ids
+from pulmo.scoring.sample import sample_faults
 from pulmo.scoring.tables import place, read_table, to_numbers
 
 VISIT_COLUMNS = ("Patient", "Weeks", "FVC", "Percent", "Age", "Sex", "SmokingStatus")
@@ -25,7 +25,7 @@ RANGES = {
     "Age": (1, 120, "an age in years"),
 }
 SAME_FOR_A_PATIENT = ("Age", "Sex", "SmokingStatus")
-FIRST_WEEK, LAST_WEEK = -12, 133  # what Kaggle's sample submission asks for
+FIRST_WEEK, LAST_WEEK = -12, 133  # of Kaggle's sample submission
 
 
 def read_visits(path: Path) -> pd.DataFrame:
@@ -82,16 +82,14 @@ def read_sample(path: Path) -> pd.DataFrame:
         Fault(place(str(path), row, "Patient_Week"), f"{ids[row]!r} is no id", "Write <Patient>_<week>, a whole week")
         for row in np.flatnonzero(~good)
     ]
-    faults += repeated_ids(table, "Patient_Week")
-    if table.empty:
-        faults.append(Fault(str(path), "asks for nothing", "Download the file again"))
+    faults += sample_faults(table, "Patient_Week", path)
     if faults:
         raise UserError(faults)
     return pd.DataFrame({"patient": patients, "week": weeks.astype(np.int64)})
 
 
 def every_week(patients: Iterable[str]) -> pd.DataFrame:
-    """What Kaggle's sample would ask for these patients: weeks −12 to 133, week by week."""
+    """The rows of Kaggle's sample for these patients: weeks −12 to 133, week by week."""
     weeks = range(FIRST_WEEK, LAST_WEEK + 1)
     rows = [(patient, week) for week in weeks for patient in patients]
     return pd.DataFrame(rows, columns=["patient", "week"])
@@ -103,7 +101,7 @@ def scan_folders(folder: Path, patients: Iterable[str]) -> dict[str, Path]:
 
 
 class HiddenTest(NamedTuple):
-    """Training data cut in two, in Kaggle's columns; `solution` is what only Kaggle would know."""
+    """Training data cut in two, in Kaggle's columns; only Kaggle would have the `solution`."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -115,7 +113,7 @@ def cut_hidden_test(train_csv: Path, patients: Sequence[str]) -> HiddenTest:
     """Hide all but the first visit of some patients of a `train.csv`.
 
     Returns:
-        `train` without them; `test`, their first visits; `sample`, asking for weeks −12 to 133 (and beyond where they
+        `train` without them; `test`, their first visits; `sample` with weeks −12 to 133 (and beyond where they
         were seen); `solution`, their last three visits.
 
     Raises:
@@ -130,14 +128,14 @@ def cut_hidden_test(train_csv: Path, patients: Sequence[str]) -> HiddenTest:
     hidden = visits["patient"].isin(patients)
     test = visits[hidden & (visits["visit"] == 0)]
     weeks = range(min(FIRST_WEEK, visits["week"].min()), max(LAST_WEEK, visits["week"].max()) + 1)
-    asked = pd.DataFrame(
+    requested = pd.DataFrame(
         [(patient, week) for week in weeks for patient in test["patient"]], columns=["Patient", "Weeks"]
     )
     solution = read_solution(train_csv)
     return HiddenTest(
         train=_as_kaggle(visits[~hidden]),
         test=_as_kaggle(test),
-        sample=pd.DataFrame({"Patient_Week": row_ids(asked), "FVC": 2000, "Confidence": 100}),
+        sample=pd.DataFrame({"Patient_Week": row_ids(requested), "FVC": 2000, "Confidence": 100}),
         solution=solution[solution["Patient_Week"].map(patient_of).isin(patients)].reset_index(drop=True),
     )
 
@@ -190,7 +188,7 @@ def _unknown_choices(table: pd.DataFrame, column: str, choices: Sequence[str]) -
 
 
 def _contradictions(table: pd.DataFrame, column: str) -> list[Fault]:
-    """Rows that say otherwise than their patient's first row."""
+    """Rows that contradict their patient's first row."""
     file = table.attrs["file"]
     first = table.groupby("Patient")[column].transform("first")
     return [

@@ -17,8 +17,7 @@ from pulmo.pipeline.stage import Stage
 from pulmo.training.folds import folds_by_group
 
 FVC_PER_VOLUME = "log_fvc_per_lung_volume"
-"""How much of the lung that the CT shows is breathed out, as a logarithm, for twice as much counts like half as much:
-derived wherever `lung_litres` is among the columns."""
+"""The logarithm of FVC over the lung volume in the CT, derived wherever `lung_litres` is among the columns."""
 
 
 def run(stage: Stage, settings: FeatureSettings) -> None:
@@ -49,7 +48,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
 
 
 def model_features(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Sequence[str]) -> np.ndarray:
-    """What the models see, for training and prediction alike.
+    """The models' features, for training and prediction alike.
 
     Args:
         pairs: from `forward_pairs` or `asked_pairs`.
@@ -69,7 +68,7 @@ def model_features(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Se
 
 
 def training_examples(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Sequence[str]) -> Examples:
-    """All pairs as the models learn from them: features, change in ml, weights, patients; and which of them Kaggle
+    """All pairs as training examples: features, change in ml, weights, patients; and which of them Kaggle
     would score, those from the first visit to one of the last three."""
     return Examples(
         model_features(pairs, statistics, ct_columns),
@@ -98,7 +97,7 @@ def _statistics(
         columns = statistics.columns.to_list()
         unknown = len(without_statistics(statistics, columns, patients))
         if unknown:
-            stage.note(f"{settings.ct_statistics.name} says nothing about {unknown} of {len(patients)} patients")
+            stage.note(f"{settings.ct_statistics.name} lacks {unknown} of {len(patients)} patients")
         source = {"file": settings.ct_statistics.name, "sha256": digest_file(settings.ct_statistics)}
         return statistics, no_slices(wanted), {"kind": "published", **source}, columns
     folders = scan_folders(stage.data / "train", patients)

@@ -10,18 +10,16 @@ from pulmo.blending.fold_scores import far_worse, score_folds
 from pulmo.competitions.osic.ensemble import Forecast, Penalties, fit_weights_and_confidence
 from pulmo.competitions.osic.out_of_fold import fold_of_pairs, medians_of
 from pulmo.competitions.osic.settings import EnsembleSettings
-from pulmo.competitions.osic.trained_model import ensemble_record, write_model
+from pulmo.competitions.osic.trained_model import FAMILIES, ensemble_record, write_model
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.laplace import laplace_log_likelihood
-
-FAMILIES = ("train_gbm", "train_linear", "train_cnn")
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
     """Write `model`, the ensemble's cross-fitted `out_of_fold` forecasts and the `estimate` they give."""
     pairs = stage.read("features/visit_pairs").query("is_baseline_pair").reset_index(drop=True)
     fold = fold_of_pairs(pairs, stage.read("features/folds"))
-    names, medians_ml = medians_of([stage.read(f"{family}/out_of_fold") for family in FAMILIES], pairs)
+    names, medians_ml = medians_of([stage.read(f"train_{family}/out_of_fold") for family in FAMILIES], pairs)
     forecast = cross_fit(pairs, medians_ml, fold, settings.penalties())
     out_of_fold = pairs[["patient", "visit_to", "week_to", "gap_weeks", "is_last_three"]].assign(
         fvc_true_ml=pairs["fvc_from_ml"] + pairs["change_ml"],
@@ -37,7 +35,8 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     published = None
     if description["ct_source"]["kind"] == "published":
         published = stage.read("features/scan_statistics").set_index("patient")
-    write_model(stage.folder("model"), record, [stage.input(f"{family}/models") for family in FAMILIES], published)
+    families = {family: stage.input(f"train_{family}/models") for family in FAMILIES}
+    write_model(stage.folder("model"), record, families, published)
     stage.write("out_of_fold", out_of_fold)
     stage.write("estimate", estimate)
 
@@ -68,9 +67,9 @@ def _estimate(out_of_fold: pd.DataFrame, fold: np.ndarray) -> dict[str, Any]:
     patient, last = out_of_fold["patient"].to_numpy(), out_of_fold["is_last_three"].to_numpy()
     scored, every = bootstrap_mean(likelihood[last], patient[last]), bootstrap_mean(likelihood, patient)
     return {
-        "score": scored.mean,
+        "score": scored.value,
         "standard_error": scored.standard_error,
-        "score_all_later_visits": every.mean,
+        "score_all_later_visits": every.value,
         "standard_error_all_later_visits": every.standard_error,
         "patients": int(out_of_fold["patient"].nunique()),
         "visits_scored": int(last.sum()),

@@ -1,7 +1,7 @@
-"""Demo data in Kaggle's exact layout: patients whose fibrosis, seen only by the scanner, drives their decline.
+"""Demo data in Kaggle's exact layout: patients whose fibrosis, visible in the scan alone, drives their decline.
 
-Visits, ages, FVC and their noise follow the real `train.csv`. Age, sex, smoking and the first FVC tell next to
-nothing about the slope; the share of fibrosis tells most of it, so a model that reads the scans must win here.
+Visits, ages, FVC and their noise follow the real `train.csv`. Age, sex, smoking and the first FVC are nearly unrelated
+to the slope; the share of fibrosis explains most of it, so that models with CT statistics do better here.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless
 from pulmo.competitions.osic.submission import SCORED_VISITS, row_ids
 from pulmo.phantom.chest import Body, chest
 from pulmo.phantom.protocol import scan
-from pulmo.pipeline.parallel import map_items
+from pulmo.pipeline.csv_files import write_tables
+from pulmo.pipeline.parallel import map_all
 
 SAMPLE_WEEKS = range(-12, 134)
 # Of the training patients in the order of their ids: two odd compressions; and, from `ODD_FROM` patients, the missing.
@@ -65,7 +66,7 @@ def write_phantom(
 ) -> pd.DataFrame:
     """Write the competition's files into `folder`, and the test patients' last three visits to the file `solution`.
 
-    `progress` is told (done, total) after each scan. Equal settings write equal bytes.
+    `progress` is called with (done, total) after each scan. Equal settings write equal bytes.
 
     Returns:
         The hidden truth, a row a patient: the fields of `Patient`, and whether it is in the `test` set.
@@ -75,12 +76,14 @@ def write_phantom(
     visits = {patient.name: _visits(patient) for patient in patients}
     train = [p for p, test in zip(patients, is_test, strict=True) if not test]
     test = [p for p, test in zip(patients, is_test, strict=True) if test]
-    folder.mkdir(parents=True, exist_ok=True)
-    solution.parent.mkdir(parents=True, exist_ok=True)
-    _write(folder / "train.csv", [visits[p.name] for p in train])
-    _write(folder / "test.csv", [visits[p.name].head(1) for p in test])
-    _write(folder / "sample_submission.csv", [_sample(test)])
-    _write(solution, [_scored(visits[p.name]) for p in test])
+    write_tables(
+        {
+            folder / "train.csv": pd.concat([visits[p.name] for p in train]),
+            folder / "test.csv": pd.concat([visits[p.name].head(1) for p in test]),
+            folder / "sample_submission.csv": _sample(test),
+            solution: pd.concat([_scored(visits[p.name]) for p in test]),
+        }
+    )
     if settings.scans:
         _write_scans(folder, train, test, progress)
     return pd.DataFrame(map(asdict, patients)).assign(test=is_test)
@@ -164,10 +167,6 @@ def _scored(visits: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"Patient_Week": row_ids(last), "FVC": last["FVC"]})
 
 
-def _write(path: Path, tables: list[pd.DataFrame]) -> None:
-    pd.concat(tables).to_csv(path, index=False, lineterminator="\n")
-
-
 @dataclass(frozen=True)
 class ScanOrder:
     """One scan to write: sent to another process, so small."""
@@ -188,11 +187,7 @@ def _write_scans(
         syntax = {RLE: RLELossless, JPEG: JPEGLosslessSV1}.get(place, ExplicitVRLittleEndian)
         if len(train) < ODD_FROM or not _left_without_scan(place, target):
             orders[patient.name] = ScanOrder(target, patient, syntax)
-    for done, (_name, result) in enumerate(map_items(write_scan, orders), start=1):
-        if isinstance(result, Exception):
-            raise result
-        if progress:
-            progress(done, len(orders))
+    map_all(write_scan, orders, progress)
 
 
 def _left_without_scan(place: int, target: Path) -> bool:
@@ -211,7 +206,7 @@ def write_scan(order: ScanOrder) -> int:
 
 
 def anatomy(patient: Patient) -> Body:
-    """The patient's body: its size tells the healthy FVC, its lungs are the smaller and denser the more fibrosis."""
+    """The patient's body: its size follows from the healthy FVC; more fibrosis makes its lungs smaller and denser."""
     rng = np.random.default_rng([patient.seed, 3])
     size = float(np.clip((patient.typical_ml / 3800) ** (1 / 3) + rng.normal(0, 0.02), 0.78, 1.12))
     expected = 1.1 * patient.typical_ml / 1000

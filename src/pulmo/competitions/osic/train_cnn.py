@@ -43,8 +43,7 @@ def run(stage: Stage, settings: CnnSettings) -> None:
     fold = pd.Series(slices.patients).map(stage.read("features/folds").set_index("patient")["fold"]).to_numpy(np.int64)
     folds = Folds(partial(_trainer, settings, fold), int(fold.max()) + 1, settings.parallel_folds)
     pieces = train_folds(stage, folds)
-    (models / NETWORK).mkdir()
-    copy_networks(pieces, models / NETWORK)
+    copy_networks(pieces, models)
     stage.write("history", joined(pieces, HISTORY))
     lines = np.empty((len(fold), 2, len(QUANTILES)))
     for number, piece in enumerate(pieces):

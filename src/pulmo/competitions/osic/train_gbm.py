@@ -25,9 +25,7 @@ def run(stage: Stage, settings: GbmSettings) -> None:
 
     result = cross_validate(examples, fold, fit_once, stage.progress(fits_of(fold), "LightGBM folds"))
     stage.write("out_of_fold", to_table(pairs, {NAME: result.out_of_fold}))
-    folder = stage.folder("models") / NAME
-    folder.mkdir()
-    save_gbm(result.whole, folder)
+    save_gbm(result.whole, stage.folder("models"))
 
 
 def fitter(settings: GbmSettings, seed: int) -> Callable[[int, Examples], QuantileGbm]:

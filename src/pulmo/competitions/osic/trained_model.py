@@ -1,16 +1,15 @@
-"""What `model/` holds: everything that inference needs, and nothing from outside it.
+"""What OSIC's `model/` holds; see `pulmo.pipeline.model_folder`.
 
 ```
 ensemble.json            weights, Confidence, CT columns and their source, the estimate ± error
-ct_statistics.parquet    only when the statistics were published by others: nothing else could know them
-models/gbm/              LightGBM text, a file a quantile
-models/<name>.json       a linear model: coefficients, medians for what is unknown, scales
-models/cnn/fold0.keras…  networks, one a fold
+ct_statistics.parquet    only where the CT statistics were published by others and cannot be measured again
+gbm/                     LightGBM text, a file a quantile
+linear/<name>.json       a linear model: coefficients, medians for unknown values, scales
+cnn/fold0.keras …        networks, one a fold
 ```
 """
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,11 +20,12 @@ from pulmo.competitions.osic.confidence import Confidence
 from pulmo.competitions.osic.ensemble import Ensemble
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantiles import QuantileModel
+from pulmo.pipeline import model_folder
+from pulmo.pipeline.model_folder import Source, reading_model
 from pulmo.training.model_files import load_gbm, load_linear
-from pulmo.training.model_folder import fold_networks, reading_record, write_record
 
-NAME, STATISTICS, MODELS = "osic", "ct_statistics.parquet", "models"
-NETWORK, COUNT = "cnn", "networks"
+NAME, STATISTICS = "osic", "ct_statistics.parquet"
+BOOSTERS, LINEAR, NETWORK = FAMILIES = ("gbm", "linear", "cnn")
 
 
 class TrainedModel(NamedTuple):
@@ -33,11 +33,11 @@ class TrainedModel(NamedTuple):
 
     Attributes:
         names: of all models, in the order of the ensemble's weights.
-        models: those that learn from tables.
+        models: the tabular models, by name.
         networks: files of the fold networks, if the ensemble has any; not yet read, for it takes Keras to do that.
         ensemble: weights and Confidence.
-        ct_columns: the CT statistics that the models see.
-        slice_format: what the networks see of a scan.
+        ct_columns: the CT statistics among the features.
+        slice_format: the networks' input.
         ct_source: `kind` none, own or published; the last with `file` and `sha256`.
         published: statistics of the patients that were published with them, indexed by `patient`; else None.
     """
@@ -53,20 +53,18 @@ class TrainedModel(NamedTuple):
 
 
 def write_model(
-    folder: Path, record: dict[str, Any], families: Sequence[Path], published: pd.DataFrame | None = None
+    folder: Path, record: Mapping[str, Any], families: Mapping[str, Path], published: pd.DataFrame | None = None
 ) -> None:
-    """Put a model together.
+    """Write a model into an empty folder.
 
     Args:
-        folder: empty.
-        record: `ensemble.json`, as `ensemble_record` makes it with whatever else is worth keeping.
-        families: folders that hold, by model name, the models.
+        folder: is there, and empty.
+        record: goes into `ensemble.json`: see `ensemble_record`, and whatever else is worth keeping.
+        families: the folder of models of each of FAMILIES.
         published: CT statistics by others, indexed by `patient`.
     """
-    for family in families:
-        shutil.copytree(family, folder / MODELS, dirs_exist_ok=True)
-    networks = len(list((folder / MODELS / NETWORK).glob("*.keras")))
-    write_record(folder, NAME, {**record, COUNT: networks})
+    sources = {name: Source(models) for name, models in families.items()}
+    model_folder.write_model(folder, NAME, record, sources)
     if published is not None:
         published.to_parquet(folder / STATISTICS)
 
@@ -85,13 +83,13 @@ def read_model(folder: Path) -> TrainedModel:
     Raises:
         UserError: a file is missing or damaged, or the model is of another competition.
     """
-    with reading_record(folder, NAME) as record:
+    with reading_model(folder, NAME) as (record, families):
         published = pd.read_parquet(folder / STATISTICS) if record["ct_source"]["kind"] == "published" else None
         names = tuple(record["weights"])
         return TrainedModel(
             names=names,
-            models={name: _table_model(folder / MODELS, name) for name in names if name != NETWORK},
-            networks=fold_networks(folder / MODELS / NETWORK, record[COUNT]) if NETWORK in names else (),
+            models={name: _table_model(folder, name) for name in names if name != NETWORK},
+            networks=families[NETWORK].files if NETWORK in names else (),
             ensemble=Ensemble(np.array(list(record["weights"].values())), Confidence(**record["confidence"])),
             ct_columns=tuple(record["ct_columns"]),
             slice_format=SliceFormat(**record["slice_format"]),
@@ -101,4 +99,4 @@ def read_model(folder: Path) -> TrainedModel:
 
 
 def _table_model(folder: Path, name: str) -> QuantileModel:
-    return load_gbm(folder / name) if (folder / name).is_dir() else load_linear(folder / f"{name}.json")
+    return load_gbm(folder / BOOSTERS) if name == BOOSTERS else load_linear(folder / LINEAR / f"{name}.json")

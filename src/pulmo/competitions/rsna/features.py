@@ -1,7 +1,4 @@
-"""Kaggle's files → what every network learns from: X-rays at network size, boxes painted on them, patients, folds."""
-
-from collections.abc import Mapping
-from pathlib import Path
+"""Kaggle's files → the training set: X-rays at network size, boxes painted as masks, headers, patients, folds."""
 
 import numpy as np
 import pandas as pd
@@ -12,59 +9,51 @@ from pulmo.competitions.rsna.data import (
     OPACITY,
     OTHER,
     TRAIN_IMAGES,
-    image_files,
     impossible_ages,
     read_labels,
 )
 from pulmo.competitions.rsna.rasterize import paint, scaled
 from pulmo.competitions.rsna.settings import FeatureSettings
-from pulmo.competitions.rsna.submission import BOX_COLUMNS
-from pulmo.errors import Fault, UserError
+from pulmo.competitions.rsna.submission import BOX_COLUMNS, PATIENT
 from pulmo.pipeline.stage import Stage
+from pulmo.radiographs.cache import ImageFormat
+from pulmo.radiographs.dataset import LabelSource, patient_folds, read_labelled_images, require_positives
+from pulmo.radiographs.files import ImageFolder
 from pulmo.scoring.boxes import SIDE
-from pulmo.training.folds import stratified_folds
-from pulmo.training.image_cache import cache_images
-from pulmo.training.image_files import no_image
-
-HEADER = ["age_years", "sex", "view", "modality", "pixel_spacing_mm", "rows", "columns", "error"]
-_NAMED = 3
+from pulmo.scoring.patients import read_nih_patients
 
 
 def run(stage: Stage, settings: FeatureSettings) -> None:
-    """Write all that `__init__` declares; `images` and `masks` are in the order of `patients`."""
+    """Write all that `__init__` declares; `images` and `masks` are in the order of `patients`.
+
+    `patients` has a row an image: `patient` is Kaggle's patientId, which names an image, `person` the patient whose
+    image it is; then `class`, `boxes` (how many), the header, `error`, and `fold` (by person; -1 for images that cannot
+    be read). `boxes` has a row a box.
+    """
     labels = read_labels(stage.data)
-    files = image_files(stage.data / TRAIN_IMAGES, labels.patients["patient"])
-    if not files:
-        raise UserError(no_image(stage.data / TRAIN_IMAGES, labels.patients["patient"], stage.data / LABELS))
-    if len(files) < len(labels.patients):
-        stage.note(f"{len(labels.patients) - len(files)} of {len(labels.patients)} labelled patients have no X-ray")
-    patients = labels.patients[labels.patients["patient"].isin(files)].reset_index(drop=True)
-    boxes = labels.boxes[labels.boxes["patient"].isin(files)].reset_index(drop=True)
-    headers = read_images(stage, files, settings.pixels)
-    patients = patients.assign(**{name: headers.loc[patients["patient"], name].to_numpy() for name in HEADER})
-    patients["impossible_age"] = impossible_ages(patients["age_years"].astype(np.float64))
-    _enough(patients, settings.folds, str(stage.data / LABELS))
-    kinds = patients.groupby(["class", "boxes"]).ngroup().to_numpy()
-    patients["fold"] = stratified_folds(patients["patient"].to_numpy(str), kinds, settings.folds, stage.seed)
-    _paint_all(stage, patients, boxes, settings.pixels)
+    table = stage.data / LABELS
+    source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), read_nih_patients(stage.data, PATIENT))
+    images = read_labelled_images(
+        stage, labels.patients.rename(columns={"patient": "image"}), source, ImageFormat(settings.pixels)
+    )
+    images["impossible_age"] = impossible_ages(images["age_years"].astype(np.float64))
+    require_positives(images, (images["boxes"] > 0).to_numpy(), settings.folds, table)
+    images["fold"] = patient_folds(stage, images, kinds_of_patient(images), settings.folds)
+    patients = images.rename(columns={"patient": "person", "image": "patient"})
+    boxes = labels.boxes[labels.boxes["patient"].isin(patients["patient"])].reset_index(drop=True)
+    _write_masks(stage, patients, boxes, settings.pixels)
     stage.write("patients", patients)
     stage.write("boxes", boxes)
     stage.write("description", _description(patients, boxes, settings))
 
 
-def read_images(stage: Stage, files: Mapping[str, Path], pixels: int) -> pd.DataFrame:
-    """Read X-rays into the stage's output `images`; those that cannot be read are named.
+def kinds_of_patient(images: pd.DataFrame) -> np.ndarray:
+    """The stratum of each image's patient, (images,) int: fewest boxes first, then the classes without a box.
 
-    Returns:
-        One row a patient, indexed by `key`: HEADER, of which `error` says why a picture is black.
+    A patient with several images is of the first stratum of any of them: an opacity in one counts.
     """
-    headers = cache_images(stage, "images", files, pixels).reindex(columns=HEADER)
-    unread = headers["error"].dropna()
-    for reason in unread.head(_NAMED):
-        stage.note(f"An X-ray is left out: {reason}")
-    if len(unread) > _NAMED:
-        stage.note(f"{len(unread) - _NAMED} more X-rays are left out; see features/patients")
-    return headers
+    kinds = images.assign(empty=images["boxes"] == 0).groupby(["empty", "class", "boxes"]).ngroup()
+    return kinds.groupby(images["patient"]).transform("min").to_numpy()
 
 
 def image_scale(patients: pd.DataFrame, pixels: int) -> np.ndarray:
@@ -73,8 +62,8 @@ def image_scale(patients: pd.DataFrame, pixels: int) -> np.ndarray:
     return np.asarray(pixels / sides)
 
 
-def _paint_all(stage: Stage, patients: pd.DataFrame, boxes: pd.DataFrame, pixels: int) -> None:
-    """Masks of all boxes into the output `masks`. Painting again what was painted before a kill is no loss."""
+def _write_masks(stage: Stage, patients: pd.DataFrame, boxes: pd.DataFrame, pixels: int) -> None:
+    """Masks of all boxes into the output `masks`; after a kill they are made again, which takes seconds."""
     masks = np.load(stage.array("masks", (len(patients), pixels, pixels), "uint8"), mmap_mode="r+")
     scale = image_scale(patients, pixels)
     places = pd.Index(patients["patient"])
@@ -83,14 +72,6 @@ def _paint_all(stage: Stage, patients: pd.DataFrame, boxes: pd.DataFrame, pixels
         factor = np.repeat(scale[place : place + 1], len(group), axis=0)
         masks[place] = paint(scaled(group[list(BOX_COLUMNS)].to_numpy(np.float64), factor), pixels)
     masks.flush()
-
-
-def _enough(patients: pd.DataFrame, folds: int, file: str) -> None:
-    positive = int(((patients["boxes"] > 0) & patients["error"].isna()).sum())
-    if positive < 2 * folds:
-        what = f"{positive} patients with boxes have a readable X-ray in {TRAIN_IMAGES}"
-        remedy = f"Give at least {2 * folds}, or set features.folds lower"
-        raise UserError(Fault(file, what, remedy))
 
 
 def _description(patients: pd.DataFrame, boxes: pd.DataFrame, settings: FeatureSettings) -> dict[str, object]:

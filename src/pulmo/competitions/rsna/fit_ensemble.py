@@ -10,6 +10,7 @@ from pulmo.competitions.rsna.ensemble import blend_parameters_for, cross_fit, fi
 from pulmo.competitions.rsna.oof_predictions import ROUTE_STAGES, read_out_of_fold
 from pulmo.competitions.rsna.settings import EnsembleSettings
 from pulmo.competitions.rsna.trained_model import write_model
+from pulmo.pipeline.model_folder import Source
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.box_precision import box_precision
 
@@ -24,13 +25,13 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     found = cross_fit(said.evidence, said.truth, said.fold, parameters)
     scores = box_precision(said.truth, found, said.evidence.patients)
     ranked = Ranked((said.patients["boxes"] > 0).to_numpy(), said.evidence.probability) if said.classified else None
-    folds = score_folds(scores, said.patients["patient"].to_numpy(), said.fold, ranked)
+    folds = score_folds(scores, said.patients["person"].to_numpy(), said.fold, ranked)
     for note in far_worse(folds, "mean precision", greater_is_better=True):
         stage.note(note)
-    estimate = {**estimate_of(scores, said.patients["patient"]), "folds": folds}
+    estimate = {**estimate_of(scores, said.patients["person"]), "folds": folds}
     values = fit_values(said.evidence, said.truth, parameters)
     families = {
-        name: (stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
+        name: Source(stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
         for name, family in FAMILIES.items()
     }
     pixels = stage.read("features/description")["pixels"]
@@ -47,7 +48,7 @@ def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | in
     counted = ~np.isnan(scores)
     mean = bootstrap_mean(scores[counted], patients[counted].to_numpy())
     return {
-        "score": mean.mean,
+        "score": mean.value,
         "standard_error": mean.standard_error,
         "patients": len(scores),
         "patients_counted": int(counted.sum()),

@@ -8,47 +8,47 @@ import pandas as pd
 from pulmo.competitions.rsna.data import (
     CLASSES,
     LABELS,
+    LUNGS,
     SAMPLE,
+    SAMPLE_BOX,
     TEST_IMAGES,
     TRAIN_IMAGES,
-    cut_hidden_test,
-    image_files,
     read_labels,
-    read_sample,
 )
-from pulmo.pipeline.holdout import choose_hidden, place_images
-from pulmo.scoring.patients import NIH_PATIENTS, patients_of_images
-
-LUNGS = "lung_rle.csv"
+from pulmo.competitions.rsna.submission import COLUMN_ALIASES, PATIENT, read_solution
+from pulmo.pipeline.csv_files import write_tables
+from pulmo.radiographs.files import ImageFolder
+from pulmo.radiographs.holdout import TrainingSet, hide_images
+from pulmo.scoring.boxes import COLUMN
+from pulmo.scoring.sample import read_sample_ids
 
 
 def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None) -> None:
-    """Write the files, and what only Kaggle would know.
+    """Write the files, and the solution that only Kaggle would have.
 
     Args:
         data: Kaggle's folder, or demo data; only read.
         folder: where the files go; not there yet.
-        solution: the file for the test patients' boxes.
+        solution: the file for the test images' boxes.
         seed: chooses them.
-        model: the trained model that will predict them; here it changes nothing.
+        model: the trained model that will predict them; not used here.
 
     Raises:
-        UserError: the training data have faults, or too few patients.
+        UserError: the training data have faults, or too few images.
     """
-    patients = read_labels(data).patients["patient"].to_list()  # as Kaggle calls them; they are images
-    people = patients_of_images(pd.Series(patients, name="patientId"), data).of_row
-    patient_of = dict(zip(patients, people, strict=True))
-    hidden = choose_hidden(patients, len(read_sample(data / SAMPLE)), seed, data / LABELS, patient_of)
-    cut = cut_hidden_test(data, hidden)
-    images = image_files(data / TRAIN_IMAGES, patients)
-    place_images(images, hidden, folder / TRAIN_IMAGES, folder / TEST_IMAGES)
-    for path, table in (
-        (folder / LABELS, cut.labels),
-        (folder / CLASSES, cut.classes),
-        (folder / SAMPLE, cut.sample),
-        (solution, cut.solution),
-    ):
-        table.to_csv(path, index=False, lineterminator="\n")
-    for name in (LUNGS, NIH_PATIENTS):
-        if (data / name).is_file():
-            shutil.copyfile(data / name, folder / name)
+    images, rows = read_labels(data).patients, read_solution(data / LABELS)
+    training = TrainingSet(data / LABELS, ImageFolder(data / TRAIN_IMAGES), PATIENT)
+    public = len(read_sample_ids(data / SAMPLE, PATIENT, COLUMN_ALIASES))
+    hidden = hide_images(training, images["patient"].to_list(), public, folder, TEST_IMAGES, seed)
+    is_hidden = rows[PATIENT].isin(hidden)
+    classes = rows[PATIENT].map(images.set_index("patient")["class"])
+    write_tables(
+        {
+            folder / LABELS: rows[~is_hidden],
+            folder / CLASSES: rows[~is_hidden][[PATIENT]].assign(**{"class": classes}),
+            folder / SAMPLE: pd.DataFrame({PATIENT: hidden, COLUMN: SAMPLE_BOX}),
+            solution: rows[is_hidden],
+        }
+    )
+    if (data / LUNGS).is_file():
+        shutil.copyfile(data / LUNGS, folder / LUNGS)

@@ -59,7 +59,7 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
     evidence = Evidence(candidates, np.ones(len(patients)) if probability is None else probability, len(patients))
     fold = patients["fold"].to_numpy(np.int64)
     if len(np.unique(fold)) == 1:
-        fold = folds_by_group(patients["patient"].to_numpy(), DEALT_ANEW, stage.seed)
+        fold = folds_by_group(patients["person"].to_numpy(), DEALT_ANEW, stage.seed)
     return OutOfFold(patients, evidence, _truth(stage, patients), fold, classified, lungs is not None)
 
 

@@ -1,7 +1,7 @@
 """Demo data in Kaggle's layout: drawn chest X-rays, a third of them with pneumonia, boxes around each opacity.
 
-Another third is ill in other ways (a large heart, nodules, fluid, tubes and wires), so that brightness alone tells
-little: only soft-edged clouds in the lungs count.
+Another third has other findings (a large heart, nodules, fluid, tubes and wires), so that brightness alone does not
+separate the classes: only soft-edged opacities in the lungs count.
 """
 
 from collections.abc import Callable
@@ -13,42 +13,47 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.rsna.data import (
+    CLASSES,
+    LABELS,
+    LUNGS,
+    NORMAL,
+    OPACITY,
+    OTHER,
+    SAMPLE,
+    SAMPLE_BOX,
+    TEST_IMAGES,
+    TRAIN_IMAGES,
+)
+from pulmo.competitions.rsna.submission import BOX_COLUMNS, PATIENT
 from pulmo.phantom import distractors
 from pulmo.phantom.consolidation import Box, random_consolidations
 from pulmo.phantom.exposure import random_exposure, random_thorax
 from pulmo.phantom.radiograph import Finding, draw
-from pulmo.phantom.radiograph_dicom import random_patient_header, write_radiograph
+from pulmo.phantom.radiograph_dicom import random_patient_header
 from pulmo.phantom.thorax import Thorax
-from pulmo.pipeline.parallel import map_items
+from pulmo.pipeline.csv_files import write_tables
+from pulmo.pipeline.parallel import map_all
+from pulmo.radiographs.phantom import ODD_FROM, ImageOrder, RadiographPhantomSettings, write_image
+from pulmo.scoring.boxes import COLUMN
 from pulmo.scoring.rle import encode, to_text
 
-TRAIN_TABLE, TRAIN_FOLDER = "stage_2_train_labels.csv", "stage_2_train_images"
-CLASSES_TABLE, LUNG_TABLE = "stage_2_detailed_class_info.csv", "lung_rle.csv"
-TEST_TABLE, TEST_FOLDER = "stage_2_sample_submission.csv", "stage_2_test_images"
-NORMAL, OPACITY, OTHER = "Normal", "Lung Opacity", "No Lung Opacity / Not Normal"
 OPACITY_SHARE, OTHER_SHARE = 0.36, 0.34
-SAMPLE_CELL = "0.5 0 0 100 100"
 # Of the training patients in the order of their ids, from `ODD_FROM` patients on.
 IMPOSSIBLE_AGE, AGE = 5, "148"
-ODD_FROM = 20
 _NO_BOX = (None, None, None, None)
 _RLE = ["ImageId", "EncodedPixels"]
 DRAWN = 2
-"""Boxes are found on the picture as drawn, at half its size."""
+"""Boxes are measured on the drawing at half the image's size."""
 
 
 @dataclass(frozen=True)
-class PhantomSettings:
+class PhantomSettings(RadiographPhantomSettings):
     """How many images, from which seed, and how large a side."""
-
-    train_images: int = 240
-    test_images: int = 40
-    seed: int = 0
-    pixels: int = 1024
 
 
 class Case(NamedTuple):
-    """One patient to draw, and the age in the header if it is not to be left to the lot."""
+    """One patient to draw, and the age in the header where it is not random."""
 
     patient: str
     kind: str
@@ -56,16 +61,8 @@ class Case(NamedTuple):
     age: str | None = None
 
 
-class Order(NamedTuple):
-    """One image to write: sent to another process, so small."""
-
-    path: Path
-    case: Case
-    pixels: int
-
-
 class Written(NamedTuple):
-    """What became of an order: its boxes, the run-length cell of its lungs, and the header's view and sex."""
+    """What has been drawn: the boxes, the run-length code of the lungs, and the header's view and sex."""
 
     boxes: tuple[Box, ...]
     lungs: str
@@ -81,8 +78,8 @@ def write_phantom(
 ) -> pd.DataFrame:
     """Write the competition's files into `folder`, and the test images' labels to the file `solution`.
 
-    Beside Kaggle's files, `lung_rle.csv` has the lungs of the training images as SIIM writes masks. `progress` is told
-    (done, total) after each image. Equal settings write equal bytes.
+    Beside Kaggle's files, `lung_rle.csv` has the lungs of the training images as SIIM writes masks. `progress` is
+    called with (done, total) after each image. Equal settings write equal bytes.
 
     Returns:
         The hidden truth, a row an image: `patient`, `class`, `boxes` (their number), `view`, `sex`, and whether it is
@@ -90,27 +87,23 @@ def write_phantom(
     """
     settings = settings or PhantomSettings()
     train, test = cohort(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    solution.parent.mkdir(parents=True, exist_ok=True)
     orders = {
-        case.patient: Order(folder / where / f"{case.patient}.dcm", case, settings.pixels)
-        for where, cases in ((TRAIN_FOLDER, train), (TEST_FOLDER, test))
+        case.patient: ImageOrder(folder / where / f"{case.patient}.dcm", case, settings.pixels)
+        for where, cases in ((TRAIN_IMAGES, train), (TEST_IMAGES, test))
         for case in cases
     }
-    written: dict[str, Written] = {}
-    for patient, result in map_items(write_image, orders):
-        if isinstance(result, Exception):
-            raise result
-        written[patient] = result
-        if progress:
-            progress(len(written), len(orders))
+    written = map_all(draw_image, orders, progress)
     labels = _labels(train, written)
     kinds = {case.patient: case.kind for case in train}
-    _write(folder / TRAIN_TABLE, labels)
-    _write(folder / CLASSES_TABLE, labels[["patientId"]].assign(**{"class": labels["patientId"].map(kinds)}))
-    _write(folder / LUNG_TABLE, pd.DataFrame([(c.patient, written[c.patient].lungs) for c in train], columns=_RLE))
-    _write(folder / TEST_TABLE, pd.DataFrame({"patientId": [c.patient for c in test], "PredictionString": SAMPLE_CELL}))
-    _write(solution, _labels(test, written))
+    write_tables(
+        {
+            folder / LABELS: labels,
+            folder / CLASSES: labels[[PATIENT]].assign(**{"class": labels[PATIENT].map(kinds)}),
+            folder / LUNGS: pd.DataFrame([(c.patient, written[c.patient].lungs) for c in train], columns=_RLE),
+            folder / SAMPLE: pd.DataFrame({PATIENT: [c.patient for c in test], COLUMN: SAMPLE_BOX}),
+            solution: _labels(test, written),
+        }
+    )
     return pd.DataFrame(
         {
             "patient": case.patient,
@@ -140,31 +133,31 @@ def cohort(settings: PhantomSettings) -> tuple[list[Case], list[Case]]:
     return train, test
 
 
-def write_image(order: Order) -> Written:
+def draw_image(order: ImageOrder[Case]) -> Written:
     """Draw a patient's X-ray and write it."""
     case = order.case
     rng = np.random.default_rng([case.seed, 0])
     thorax = random_thorax(rng)
     findings: tuple[Finding, ...] = distractors.marker(rng)
     if case.kind == OTHER:
-        thorax, findings = _otherwise_ill(thorax, findings, rng)
+        thorax, findings = _other_findings(thorax, findings, rng)
     exposure = random_exposure(thorax, rng)
     boxes: tuple[Box, ...] = ()
     if case.kind == OPACITY:
         clouds, boxes = random_consolidations(thorax, exposure.canvas(order.pixels // DRAWN), rng)
-        findings = (*clouds, *findings, *_attended(thorax, rng))
+        findings = (*clouds, *findings, *_lines_and_wires(thorax, rng))
     drawing = draw(thorax, exposure, order.pixels, case.seed, findings)
-    sitter = random_patient_header(thorax, rng)._replace(patient=case.patient)
-    sitter = sitter if case.age is None else sitter._replace(age=case.age)
-    write_radiograph(order.path, drawing.grey, sitter)
+    header = random_patient_header(thorax, rng)._replace(patient=case.patient)
+    header = header if case.age is None else header._replace(age=case.age)
+    write_image(order.path, drawing.grey, header)
     (lungs,) = to_text(encode(drawing.lungs[None]))
-    return Written(tuple(_at_full_size(box) for box in boxes), lungs, sitter.view, sitter.sex)
+    return Written(tuple(_at_full_size(box) for box in boxes), lungs, header.view, header.sex)
 
 
-def _otherwise_ill(
+def _other_findings(
     thorax: Thorax, findings: tuple[Finding, ...], rng: np.random.Generator
 ) -> tuple[Thorax, tuple[Finding, ...]]:
-    """One or two things that are no pneumonia."""
+    """One or two findings that are no pneumonia."""
     makers = (
         distractors.nodules,
         distractors.effusion,
@@ -179,11 +172,11 @@ def _otherwise_ill(
             thorax = replace(thorax, heart=float(rng.uniform(1.28, 1.5)))
         else:
             findings = (*findings, *make(thorax, rng))
-    return thorax, (*findings, *_attended(thorax, rng))
+    return thorax, (*findings, *_lines_and_wires(thorax, rng))
 
 
-def _attended(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
-    """Wires and lines of those who are looked after in bed."""
+def _lines_and_wires(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
+    """Wires and lines, which patients X-rayed in bed (AP) often have."""
     chance = 0.5 if thorax.view == "AP" else 0.05
     found: tuple[Finding, ...] = ()
     for make in (distractors.leads, distractors.catheter):
@@ -203,9 +196,5 @@ def _labels(cases: list[Case], written: dict[str, Written]) -> pd.DataFrame:
     for case in cases:
         boxes = written[case.patient].boxes
         rows += [(case.patient, *box, 1) for box in boxes] or [(case.patient, *_NO_BOX, 0)]
-    table = pd.DataFrame(rows, columns=["patientId", "x", "y", "width", "height", "Target"])
-    return table.astype(dict.fromkeys(("x", "y", "width", "height"), float))
-
-
-def _write(path: Path, table: pd.DataFrame) -> None:
-    table.to_csv(path, index=False, lineterminator="\n")
+    table = pd.DataFrame(rows, columns=[PATIENT, *BOX_COLUMNS, "Target"])
+    return table.astype(dict.fromkeys(BOX_COLUMNS, float))

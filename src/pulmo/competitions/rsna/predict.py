@@ -5,20 +5,18 @@ import pandas as pd
 
 from pulmo.blending.boxes import fuse_boxes
 from pulmo.competitions.rsna.candidate_boxes import candidate_table, read_candidates
-from pulmo.competitions.rsna.data import SAMPLE, TEST_IMAGES, image_files, read_sample
+from pulmo.competitions.rsna.data import SAMPLE, TEST_IMAGES
 from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Evidence, combine
-from pulmo.competitions.rsna.features import image_scale, read_images
+from pulmo.competitions.rsna.features import image_scale
 from pulmo.competitions.rsna.rasterize import outlines
 from pulmo.competitions.rsna.settings import PredictSettings
-from pulmo.competitions.rsna.submission import to_submission
+from pulmo.competitions.rsna.submission import COLUMN_ALIASES, PATIENT, to_submission
 from pulmo.competitions.rsna.train_detector import LEAST, MOST
 from pulmo.competitions.rsna.trained_model import TrainedModel, read_model
-from pulmo.errors import UserError
 from pulmo.pipeline.stage import Stage
-from pulmo.training.image_files import image_files as files_by_id
-from pulmo.training.image_files import no_image
+from pulmo.radiographs.cache import ImageFormat, cache_images
+from pulmo.radiographs.files import ImageFolder, requested_images
 
-_NAMED = 3
 FOLDS_IOU = 0.5
 
 
@@ -27,13 +25,10 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     from pulmo.training.device import computing_on
 
     model = read_model(stage.input("fit_ensemble/model"))
-    asked = _asked(stage)
-    files = image_files(stage.data / TEST_IMAGES, asked)
-    if not files:
-        raise UserError(no_image(stage.data / TEST_IMAGES, asked, stage.data / SAMPLE))
-    for patient in [patient for patient in asked if patient not in files][:_NAMED]:
-        stage.note(f"{patient} has no X-ray in {stage.data / TEST_IMAGES}: no box is predicted")
-    headers = read_images(stage, files, model.pixels).rename_axis("patient").reset_index()
+    folder = ImageFolder(stage.data / TEST_IMAGES)
+    asked, files = requested_images(stage, stage.data / SAMPLE, PATIENT, folder, COLUMN_ALIASES)
+    headers = cache_images(stage, "images", files, ImageFormat(model.pixels))
+    headers = headers.drop(columns="patient").rename_axis("patient").reset_index()
     readable = headers["error"].isna().to_numpy()
     patients = headers[readable].reset_index(drop=True)
     images = np.load(stage.array("images", (len(files), model.pixels, model.pixels), "uint8"), mmap_mode="r")
@@ -79,12 +74,3 @@ def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame
     classifier = model.networks["classifier"]
     probability = predict_folds(*classifier, images).any if classifier.files else any_by_head
     return Evidence(routes, np.ones(len(images)) if probability is None else probability, len(patients))
-
-
-def _asked(stage: Stage) -> list[str]:
-    """The patients of Kaggle's sample; without it, of all test X-rays."""
-    path = stage.data / SAMPLE
-    if path.is_file():
-        return read_sample(path)
-    stage.note(f"There is no {path}: every X-ray in {TEST_IMAGES} is asked about")
-    return list(files_by_id(stage.data / TEST_IMAGES))

@@ -20,7 +20,9 @@ __all__ = ["BLEND_PARAMETERS", "blend", "check_cells", "patients", "read_solutio
 
 score = box_precision.score
 
-COLUMN_ALIASES = {"PatientId": "patientId"}
+PATIENT = "patientId"
+"""The id column; it names an image."""
+COLUMN_ALIASES = {"PatientId": PATIENT}
 BOX_COLUMNS = ("x", "y", "width", "height")
 NOT_A_NUMBER = "nan"  # pandas' word for an empty cell, which it also reads as one
 
@@ -35,7 +37,7 @@ BLEND_PARAMETERS = {
 
 def to_submission(patients: Sequence[str], boxes: Boxes) -> pd.DataFrame:
     """Boxes as Kaggle's table; `image` is the place of the patient."""
-    return pd.DataFrame({"patientId": list(patients), COLUMN: format_boxes(boxes, len(patients))})
+    return pd.DataFrame({PATIENT: list(patients), COLUMN: format_boxes(boxes, len(patients))})
 
 
 def patients(table: pd.DataFrame, data: Path | None) -> Patients:
@@ -54,7 +56,7 @@ def read_solution(path: Path) -> pd.DataFrame:
     Raises:
         UserError: no such file, a missing column, or a row that is neither a box nor says that there is none.
     """
-    table = read_table(path, ("patientId", *BOX_COLUMNS), COLUMN_ALIASES)
+    table = read_table(path, (PATIENT, *BOX_COLUMNS), COLUMN_ALIASES)
     cells = table[list(BOX_COLUMNS)].apply(lambda column: column.mask(column.str.casefold() == NOT_A_NUMBER, ""))
     boxed = (cells != "").any(axis=1).to_numpy()
     boxes = cells.apply(lambda column: parse_numbers(column.to_list()))
@@ -77,17 +79,17 @@ def read_solution(path: Path) -> pd.DataFrame:
     faults += _boxed_and_not(table, boxed, str(path))
     if faults:
         raise UserError(sorted(faults, key=lambda fault: fault.where))
-    solution = pd.concat([table[["patientId"]], boxes], axis=1).assign(Target=boxed.astype(np.int64))
+    solution = pd.concat([table[[PATIENT]], boxes], axis=1).assign(Target=boxed.astype(np.int64))
     solution.attrs = table.attrs
     return solution
 
 
 def _boxed_and_not(table: pd.DataFrame, boxed: np.ndarray, file: str) -> list[Fault]:
     """A patient who has a box cannot have a row that says there is none."""
-    ids = table["patientId"]
+    ids = table[PATIENT]
     both = ids.isin(ids[boxed]).to_numpy() & ~boxed
     return [
-        Fault(place(file, row, "patientId"), f"{ids.iloc[row]!r} has boxes in other rows, none here", "Remove the row")
+        Fault(place(file, row, PATIENT), f"{ids.iloc[row]!r} has boxes in other rows, none here", "Remove the row")
         for row in np.flatnonzero(both)
     ]
 
@@ -120,7 +122,7 @@ def blend(
     for name, value in (("iou", iou), ("threshold", threshold), ("solo", solo)):
         check_range(name, value, 0.0, 1.0)
     check_range("shrink", shrink, 0.1, 10.0)
-    patients = tables[0]["patientId"].to_list()
+    patients = tables[0][PATIENT].to_list()
     kept = [place for place, weight in enumerate(weights) if weight > 0]
     sources = [_boxes_of(tables[place], patients) for place in kept]
     if len(sources) == 1:
@@ -133,5 +135,5 @@ def blend(
 def _boxes_of(table: pd.DataFrame, patients: Sequence[str]) -> Boxes:
     """The boxes of a submission, `image` being the place among `patients`."""
     boxes = parse_boxes(table)[0]
-    places = pd.Index(patients).get_indexer(table["patientId"])
+    places = pd.Index(patients).get_indexer(table[PATIENT])
     return boxes._replace(image=places[boxes.image].astype(np.int64))

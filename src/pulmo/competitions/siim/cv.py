@@ -1,6 +1,7 @@
-"""The competition's protocol: X-rays of patients held out, thresholds fitted on the other folds, Kaggle's own Dice.
+"""The competition's protocol: out-of-fold X-rays, thresholds fitted on the other folds, mean Dice.
 
-What each step gains on the one before it is told paired, picture by picture, its error by bootstrap over patients.
+The fitted thresholds are added one by one; the gain of each variant on the one before is paired, image by image, with
+its error by bootstrap over patients.
 """
 
 from typing import Any
@@ -8,70 +9,72 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.bootstrap import compare_means
 from pulmo.competitions.siim.fit_ensemble import cross_fit, mean_of, read_evidence
 from pulmo.competitions.siim.settings import Settings
 from pulmo.competitions.siim.thresholds import Choices, Evidence
 from pulmo.pipeline.stage import Stage
 
 HALF = 0.5
-ENSEMBLE = "thresholds, least area and gate"
+ENSEMBLE = "thresholds, minimum area and presence threshold"
 
 
 def run(stage: Stage, settings: Settings) -> None:
-    """Write `images` (Dice of every X-ray held out, a column a way), the `table` of means, and `scores` as JSON."""
+    """Write `images` (Dice of every out-of-fold X-ray, one column a variant), the `table` of means, and `scores`."""
     held, evidence = read_evidence(stage)
-    scores = ways(evidence, held["fold"].to_numpy(), Choices(**settings.fit_ensemble.model_dump()))
+    scores = variants(evidence, held["fold"].to_numpy(), Choices(**settings.fit_ensemble.model_dump()))
     table = score_table(scores, held)
     stage.write("images", pd.concat([held[["image", "patient", "fold", "area", "view", "sex"]], scores], axis=1))
     stage.write("table", table)
     stage.write("scores", _scores(table, held))
 
 
-def ways(evidence: Evidence, fold: np.ndarray, choices: Choices) -> pd.DataFrame:
-    """What each picture scores, from saying nothing to all that is fitted; the simplest first."""
+def variants(evidence: Evidence, fold: np.ndarray, choices: Choices) -> pd.DataFrame:
+    """The Dice of each image, from predicting no pneumothorax everywhere to all fitted thresholds; simplest first."""
     one_level = Choices((0.0,), (0.0,), choices.low, (0.0,))
-    tried = {
-        "saying nothing": np.asarray(evidence.true == 0, np.float64),
-        "pixels likelier than not": cross_fit(evidence, fold, Choices((0.0,), (0.0,), (HALF,), (0.0,))),
-        "one threshold, fitted": cross_fit(evidence, fold, one_level),
-        "two thresholds and least area": cross_fit(evidence, fold, choices._replace(gate=(0.0,))),
-        ENSEMBLE: cross_fit(evidence, fold, choices),
-    }
-    return pd.DataFrame(tried)
+    return pd.DataFrame(
+        {
+            "no pneumothorax everywhere": np.asarray(evidence.true == 0, np.float64),
+            "pixels of probability one half": cross_fit(evidence, fold, Choices((0.0,), (0.0,), (HALF,), (0.0,))),
+            "one threshold, fitted": cross_fit(evidence, fold, one_level),
+            "two thresholds and minimum area": cross_fit(evidence, fold, choices._replace(gate=(0.0,))),
+            ENSEMBLE: cross_fit(evidence, fold, choices),
+        }
+    )
 
 
 def score_table(scores: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
-    """One row a way: `way`, mean `dice` and its `error`, its `gain` on the way before and that `gain error`, and the
-    means of X-rays `with air` and `without`."""
+    """One row a variant: `variant`, mean `dice` and its `error`, its `gain` on the variant before and the `gain error`,
+    and the means of X-rays `with pneumothorax` and `without`."""
     patients, positive = held["patient"].to_numpy(), (held["area"] > 0).to_numpy()
     rows = []
-    before = scores.iloc[:, 0]
-    for way in scores:
-        mean, gain = (bootstrap_mean(x.to_numpy(), patients) for x in (scores[way], scores[way] - before))
+    before = scores.iloc[:, 0].to_numpy()
+    for variant in scores:
+        values = scores[variant].to_numpy()
+        dice, gain = compare_means(values, before, patients)
         rows.append(
             {
-                "way": way,
-                "dice": mean.mean,
-                "error": mean.standard_error,
-                "gain": gain.mean,
+                "variant": variant,
+                "dice": dice.value,
+                "error": dice.standard_error,
+                "gain": gain.value,
                 "gain error": gain.standard_error,
-                "with air": mean_of(scores[way].to_numpy()[positive]),
-                "without": mean_of(scores[way].to_numpy()[~positive]),
+                "with pneumothorax": mean_of(values[positive]),
+                "without": mean_of(values[~positive]),
             }
         )
-        before = scores[way]
+        before = values
     return pd.DataFrame(rows)
 
 
 def _scores(table: pd.DataFrame, held: pd.DataFrame) -> dict[str, Any]:
     """What goes into `score.json`."""
-    best = table.set_index("way").loc[ENSEMBLE]
+    best = table.set_index("variant").loc[ENSEMBLE]
     return {
         "score": float(best["dice"]),
         "standard_error": float(best["error"]),
         "protocol": f"{held['fold'].nunique()} folds by patient, thresholds fitted on the other folds; gain: on the "
-        "way before, paired; errors: bootstrap by patient",
+        "variant before, paired; errors: bootstrap by patient",
         "images": len(held),
-        "ways": table.to_dict("records"),
+        "variants": table.to_dict("records"),
     }

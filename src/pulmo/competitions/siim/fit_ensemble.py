@@ -19,7 +19,8 @@ from pulmo.competitions.siim.thresholds import (
     fit_thresholds,
     try_thresholds,
 )
-from pulmo.competitions.siim.trained_model import NETWORK, write_model
+from pulmo.competitions.siim.trained_model import write_model
+from pulmo.pipeline.model_folder import Source
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.rle import decode, parse
 
@@ -40,15 +41,13 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     stage.write("estimate", estimate)
     stage.write("thresholds", pd.DataFrame([{"fold": fold, **fitted._asdict()} for fold, fitted in by_fold.items()]))
     stage.write("search", pd.DataFrame(tried).assign(dice=dice))
-    networks = stage.input("train_segmenter/models") / NETWORK
     record = {
         "thresholds": thresholds._asdict(),
-        **stage.read("train_segmenter/description"),
         **stage.read("features/description"),
-        "networks": len(list(networks.iterdir())),
         "estimate": estimate,
     }
-    write_model(stage.folder("model"), record, networks)
+    tta_flip = stage.read("train_segmenter/description")["tta_flip"]
+    write_model(stage.folder("model"), record, Source(stage.input("train_segmenter/models"), tta_flip))
 
 
 def read_evidence(stage: Stage) -> tuple[pd.DataFrame, Evidence]:
@@ -102,7 +101,7 @@ def estimate_of(scores: np.ndarray, held: pd.DataFrame) -> dict[str, Any]:
     every = bootstrap_mean(scores, patients)
     ranked = None if held["any"].isna().any() else Ranked(positive, held["any"].to_numpy())
     return {
-        "score": every.mean,
+        "score": every.value,
         "standard_error": every.standard_error,
         "dice_with_air": mean_of(scores[positive]),
         "right_without_air": mean_of(scores[~positive]),

@@ -1,7 +1,7 @@
 """Demo data in Kaggle's layout: drawn chest X-rays, a third of them with a pneumothorax whose mask is known.
 
-Air makes a lung only a little darker, and folds of skin, bullae and shoulder blades look like it: what tells it is a
-fine line with no vessels beyond. As among the real files, some pictures have several rows, none, or cannot be read.
+A pneumothorax makes a lung only a little darker, as do skin folds, bullae and shoulder blades: its sign is a fine line
+without vessels beyond it. As among the real files, some images have several rows, none, or cannot be read.
 """
 
 from collections.abc import Callable
@@ -12,40 +12,37 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.siim.data import SAMPLES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_TABLES
+from pulmo.competitions.siim.submission import CELLS, IMAGE
 from pulmo.phantom import distractors
 from pulmo.phantom.exposure import random_exposure, random_thorax
 from pulmo.phantom.pneumothorax import random_pneumothorax
 from pulmo.phantom.radiograph import Finding, draw
-from pulmo.phantom.radiograph_dicom import random_patient_header, write_radiograph
+from pulmo.phantom.radiograph_dicom import random_patient_header
 from pulmo.phantom.thorax import Thorax
-from pulmo.pipeline.parallel import map_items
+from pulmo.pipeline.csv_files import write_tables
+from pulmo.pipeline.parallel import map_all
+from pulmo.radiographs.phantom import ODD_FROM, ImageOrder, RadiographPhantomSettings, cut_short, write_image
 from pulmo.scoring.rle import EMPTY, encode, to_text
 
-TRAIN_TABLE, TRAIN_FOLDER = "stage_2_train.csv", "dicom-images-train"
-TEST_TABLE, TEST_FOLDER = "stage_2_sample_submission.csv", "stage_2_images"
-IMAGE, CELLS = "ImageId", "EncodedPixels"
 POSITIVE_SHARE = 0.36
 SEVERAL_EVERY = 5
 """Every so many-th positive image has its mask in two rows."""
-# Of the training images in the order of their ids, from `ODD_FROM` images on: one without a row, one cut short.
+# Of the training images in the order of their table, from `ODD_FROM` images on: one without a row, one cut short.
 NO_ROW, CUT_SHORT = 7, 11
-ODD_FROM = 20
 NO_IMAGE = "1.2.276.0.7230010.3.1.4.8323329.99999.1517875299.999999"
 """A row without an image."""
 
 
 @dataclass(frozen=True)
-class PhantomSettings:
-    """How many images, from which seed, and how large a side."""
+class PhantomSettings(RadiographPhantomSettings):
+    """See there; of so many test images, as Dice varies much."""
 
-    train_images: int = 240
     test_images: int = 100
-    seed: int = 0
-    pixels: int = 1024
 
 
 class Case(NamedTuple):
-    """One image to draw; `uids` are those of study, series and image; `several` asks for more than one row."""
+    """One image to draw; `uids` are those of study, series and image; with `several` its mask is in two rows."""
 
     image: str
     uids: tuple[str, str, str]
@@ -54,16 +51,9 @@ class Case(NamedTuple):
     seed: int
 
 
-class Order(NamedTuple):
-    """One image to write: sent to another process, so small."""
-
-    path: Path
-    case: Case
-    pixels: int
-
-
 class Written(NamedTuple):
-    """What became of an order: its cells in the table, and how many pixels of air."""
+    """What has been drawn: the encoded masks of the image's rows, the pixels of pneumothorax, the header's view and
+    sex."""
 
     cells: tuple[str, ...]
     area: int
@@ -79,7 +69,7 @@ def write_phantom(
 ) -> pd.DataFrame:
     """Write the competition's files into `folder`, and the test images' masks to the file `solution`.
 
-    Training images lie in folders of study and series, test images flat, as Kaggle had them. `progress` is told
+    Training images lie in folders of study and series, test images flat, as Kaggle had them. `progress` is called with
     (done, total) after each image. Equal settings write equal bytes.
 
     Returns:
@@ -88,26 +78,21 @@ def write_phantom(
     """
     settings = settings or PhantomSettings()
     train, test = cohort(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    solution.parent.mkdir(parents=True, exist_ok=True)
-    places = {case.image: folder / TRAIN_FOLDER / case.uids[0] / case.uids[1] for case in train}
-    places |= {case.image: folder / TEST_FOLDER for case in test}
-    orders = {c.image: Order(places[c.image] / f"{c.image}.dcm", c, settings.pixels) for c in (*train, *test)}
-    written: dict[str, Written] = {}
-    for image, result in map_items(write_image, orders):
-        if isinstance(result, Exception):
-            raise result
-        written[image] = result
-        if progress:
-            progress(len(written), len(orders))
-    odd = len(train) >= ODD_FROM
-    if odd:
-        _cut_short(orders[train[CUT_SHORT].image].path)
-    rows = [(c.image, cell) for n, c in enumerate(train) for cell in written[c.image].cells if not odd or n != NO_ROW]
-    # The leading space is the competition's own.
-    _write(folder / TRAIN_TABLE, [*rows, (NO_IMAGE, EMPTY)] if odd else rows, f" {CELLS}")
-    _write(folder / TEST_TABLE, [(case.image, EMPTY) for case in test], CELLS)
-    _write(solution, [(case.image, cell) for case in test for cell in written[case.image].cells], CELLS)
+    places = {case.image: folder / TRAIN_IMAGES / case.uids[0] / case.uids[1] for case in train}
+    places |= {case.image: folder / TEST_IMAGES[0] for case in test}
+    orders = {c.image: ImageOrder(places[c.image] / f"{c.image}.dcm", c, settings.pixels) for c in (*train, *test)}
+    written = map_all(draw_image, orders, progress)
+    rows = [(case.image, cell) for case in train for cell in written[case.image].cells]
+    if len(train) >= ODD_FROM:
+        cut_short(orders[train[CUT_SHORT].image].path)
+        rows = [*(row for row in rows if row[0] != train[NO_ROW].image), (NO_IMAGE, EMPTY)]
+    write_tables(
+        {
+            folder / TRAIN_TABLES[0]: _table(rows, f" {CELLS}"),  # the leading space is the competition's own
+            folder / SAMPLES[0]: _table([(case.image, EMPTY) for case in test]),
+            solution: _table([(case.image, cell) for case in test for cell in written[case.image].cells]),
+        }
+    )
     return pd.DataFrame(
         {
             "image": case.image,
@@ -140,29 +125,28 @@ def cohort(settings: PhantomSettings) -> tuple[list[Case], list[Case]]:
     return sets[0], sets[1]
 
 
-def write_image(order: Order) -> Written:
+def draw_image(order: ImageOrder[Case]) -> Written:
     """Draw a patient's X-ray and write it."""
     rng = np.random.default_rng([order.case.seed, 0])
     thorax = random_thorax(rng)
     exposure = random_exposure(thorax, rng)
-    sitter = random_patient_header(thorax, rng)
     study, series, image = order.case.uids
-    sitter = sitter._replace(study=study, series=series, image=image)
+    header = random_patient_header(thorax, rng)._replace(study=study, series=series, image=image)
     findings = _distractors(thorax, rng)
     mask = np.zeros((order.pixels, order.pixels), np.uint8)
     if order.case.positive:
-        air = random_pneumothorax(thorax, rng)
+        pneumothorax = random_pneumothorax(thorax, rng)
         drained = rng.random() < 0.25
-        findings = (air, *findings, *(distractors.drain(thorax, air.side, rng) if drained else ()))
-        mask = air.mask(exposure.canvas(order.pixels))
+        findings = (pneumothorax, *findings, *(distractors.drain(thorax, pneumothorax.side, rng) if drained else ()))
+        mask = pneumothorax.mask(exposure.canvas(order.pixels))
     grey = draw(thorax, exposure, order.pixels, order.case.seed, findings).grey
-    write_radiograph(order.path, grey, sitter)
-    pieces = _pieces(mask) if order.case.several else [mask]
-    return Written(tuple(to_text(encode(np.stack(pieces)))), int(mask.sum()), sitter.view, sitter.sex)
+    write_image(order.path, grey, header)
+    masks = _overlapping_parts(mask) if order.case.several else [mask]
+    return Written(tuple(to_text(encode(np.stack(masks)))), int(mask.sum()), header.view, header.sex)
 
 
 def _distractors(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...]:
-    """What else is on the picture, with a pneumothorax or without."""
+    """What else the image shows, with a pneumothorax or without."""
     ill = thorax.view == "AP"
     chances = (
         (distractors.leads, 0.5 if ill else 0.05),
@@ -181,19 +165,14 @@ def _distractors(thorax: Thorax, rng: np.random.Generator) -> tuple[Finding, ...
     return tuple(found)
 
 
-def _pieces(mask: np.ndarray) -> list[np.ndarray]:
+def _overlapping_parts(mask: np.ndarray) -> list[np.ndarray]:
     """The mask as two that overlap, as in some of the real rows."""
     columns = np.flatnonzero(mask.any(axis=0))
-    pieces = [mask.copy(), mask.copy()]
-    pieces[0][:, columns[columns.size * 5 // 8] :] = 0
-    pieces[1][:, : columns[columns.size * 3 // 8]] = 0
-    return pieces
+    parts = [mask.copy(), mask.copy()]
+    parts[0][:, columns[columns.size * 5 // 8] :] = 0
+    parts[1][:, : columns[columns.size * 3 // 8]] = 0
+    return parts
 
 
-def _cut_short(path: Path) -> None:
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-
-
-def _write(path: Path, rows: list[tuple[str, str]], cells: str) -> None:
-    pd.DataFrame(rows, columns=[IMAGE, cells]).to_csv(path, index=False, lineterminator="\n")
+def _table(rows: list[tuple[str, str]], cells: str = CELLS) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[IMAGE, cells])

@@ -6,26 +6,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.siim.data import folder_of_test_images, read_sample, sample
-from pulmo.competitions.siim.features import read_images
+from pulmo.competitions.siim.data import folder_of_test_images, sample
 from pulmo.competitions.siim.settings import PredictSettings
-from pulmo.competitions.siim.submission import to_submission
+from pulmo.competitions.siim.submission import IMAGE, to_submission
 from pulmo.competitions.siim.thresholds import mask_of
 from pulmo.competitions.siim.trained_model import TrainedModel, read_model
-from pulmo.errors import UserError
 from pulmo.pipeline.stage import Stage, load, save
+from pulmo.radiographs.cache import ImageFormat, cache_images
+from pulmo.radiographs.files import ImageFolder, requested_images
 from pulmo.scoring.rle import EMPTY, encode, parse, to_text
-from pulmo.training.image_files import image_files, no_image
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
     """Write `images` at network size, `predictions` (`image`, `cell`, `any`, `error`) and, as text, `submission`.
 
-    An image that is missing or cannot be read is said to show nothing.
+    An image that is missing or cannot be read gets an empty mask.
     """
     model = read_model(stage.input("fit_ensemble/model"))
-    asked, files = _asked(stage)
-    headers = read_images(stage, files, model.pixels, model.contrast)
+    folder = ImageFolder(folder_of_test_images(stage.data))
+    asked, files = requested_images(stage, sample(stage.data), IMAGE, folder)
+    headers = cache_images(stage, "images", files, ImageFormat(model.pixels, model.contrast))
     said = stage.checkpoint("networks", partial(_ask_networks, stage, model))
     anything = load(said / "any.npy")
     predictions = headers.copy()
@@ -37,24 +37,6 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     stage.write_csv("submission", to_submission(asked, parse(predictions["cell"].to_list())))
 
 
-def _asked(stage: Stage) -> tuple[list[str], dict[str, Path]]:
-    """The images to be predicted, and the files of those that are there."""
-    path, folder = sample(stage.data), folder_of_test_images(stage.data)
-    there = image_files(folder)
-    if path.is_file():
-        asked = read_sample(path)
-    else:
-        stage.note(f"There is no {path}: every image in {folder.name} is predicted")
-        asked = list(there)
-    files = {image: there[image] for image in asked if image in there}
-    if not files:
-        raise UserError(no_image(folder, asked, path))
-    if len(files) < len(asked):
-        missing = [image for image in asked if image not in files]
-        stage.note(f"{len(missing)} of {len(asked)} images are not in {folder.name}, such as {missing[0]}: no mask")
-    return asked, files
-
-
 def _ask_networks(stage: Stage, model: TrainedModel, folder: Path) -> None:
     """The folds' mean, once for all."""
     from pulmo.training.device import computing_on
@@ -62,7 +44,7 @@ def _ask_networks(stage: Stage, model: TrainedModel, folder: Path) -> None:
 
     with computing_on(stage.device):
         images = np.load(stage.workspace / "images.npy", mmap_mode="r")
-        said = predict_folds(model.networks, model.mirrored, images)
+        said = predict_folds(*model.segmenter, images)
     save(folder / "probability", said.probability)
     save(folder / "any", said.any)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.settings import OutlineSettings
-from pulmo.competitions.siim.trained_model import NETWORK
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.fold_networks import HISTORY, Folds, copy_networks, joined, train_folds
 from pulmo.training.image_folds import ImageFolds, mask_folds
@@ -25,11 +24,9 @@ def run(stage: Stage, settings: OutlineSettings) -> None:
     fold = stage.read("features/x_rays")["fold"].to_numpy()
     count = min(settings.folds, int(fold.max()) + 1)
     pieces = train_folds(stage, Folds(partial(_trainer, settings), count, settings.parallel_folds))
-    models = stage.folder("models") / NETWORK
-    models.mkdir()
-    copy_networks(pieces, models)
+    copy_networks(pieces, stage.folder("models"))
     stage.write("history", joined(pieces, HISTORY))
-    stage.write("description", {"mirrored": settings.mirrored})
+    stage.write("description", {"tta_flip": settings.mirrored})
     _gather(stage, pieces, fold)
 
 

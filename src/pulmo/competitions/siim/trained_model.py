@@ -1,38 +1,35 @@
-"""What `model/` holds: everything that inference needs, and nothing from outside it.
+"""What SIIM's `model/` holds; see `pulmo.pipeline.model_folder`.
 
-```
-ensemble.json              thresholds, size of the pictures, the estimate ± error
-networks/fold0.keras …     a Keras network a fold
-```
+`ensemble.json` has the thresholds, size and contrast of the images, and the estimate ± error; `segmenter/` the
+networks.
 """
 
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pulmo.competitions.siim.thresholds import Thresholds
-from pulmo.training.model_folder import fold_networks, reading_record, write_record
+from pulmo.pipeline import model_folder
+from pulmo.pipeline.model_folder import Family, Source, reading_model
 
-NAME, NETWORK = "siim", "networks"
+NAME, SEGMENTER = "siim", "segmenter"
 
 
 class TrainedModel(NamedTuple):
-    """A model read from its folder; `networks` are files, not yet read, for it takes Keras to do that.
+    """A model read from its folder; the segmenter's files are not yet read, for it takes Keras to do that.
 
-    `pixels` a side with `contrast` evened out are what they see, the mirror image too if `mirrored`.
+    `pixels` a side with CLAHE of clip limit `contrast` are what the networks see.
     """
 
-    networks: tuple[Path, ...]
+    segmenter: Family
     thresholds: Thresholds
     pixels: int
     contrast: float
-    mirrored: bool
 
 
-def write_model(folder: Path, record: dict[str, Any], networks: Path) -> None:
-    """Put a model together: `ensemble.json` and the folder of networks, into a folder that is there."""
-    write_record(folder, NAME, record)
-    shutil.copytree(networks, folder / NETWORK, dirs_exist_ok=True)
+def write_model(folder: Path, record: Mapping[str, Any], segmenter: Source) -> None:
+    """Write a model into an empty folder; see `pulmo.pipeline.model_folder.write_model`."""
+    model_folder.write_model(folder, NAME, record, {SEGMENTER: segmenter})
 
 
 def read_model(folder: Path) -> TrainedModel:
@@ -41,8 +38,6 @@ def read_model(folder: Path) -> TrainedModel:
     Raises:
         UserError: a file is missing or damaged, or the model is of another competition.
     """
-    with reading_record(folder, NAME) as record:
-        networks = fold_networks(folder / NETWORK, record["networks"])
-        return TrainedModel(
-            networks, Thresholds(**record["thresholds"]), record["pixels"], record["contrast"], record["mirrored"]
-        )
+    with reading_model(folder, NAME) as (record, families):
+        thresholds = Thresholds(**record["thresholds"])
+        return TrainedModel(families[SEGMENTER], thresholds, record["pixels"], record["contrast"])

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_curve
 
+from pulmo.competitions.dsb.evaluation import confusion
 from pulmo.competitions.dsb.figures.submission import BINS
 from pulmo.pipeline.runner import Run
 from pulmo.report.page import Figure
 from pulmo.report.sections import Draw, read
 from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, VERMILION, panel
-from pulmo.scoring.classification import auc, confusion, roc_curve, wilson_interval
+from pulmo.scoring.classification import auc, wilson_interval
 
 KINDS = (("out of fold", "probability", BLUE), ("training", "learned_probability", ORANGE))
 
@@ -48,11 +50,12 @@ def roc(run: Run) -> Figure:
         axes = drawing.subplots()
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
         for name, column, colour in KINDS:
-            value = auc(label, held[column].to_numpy())
-            axes.plot(*roc_curve(label, held[column].to_numpy()), color=colour, label=f"{name}, AUC {value:.3f}")
+            probability = held[column].to_numpy()
+            rates, value = roc_curve(label, probability, drop_intermediate=False)[:2], auc(label, probability)
+            axes.plot(*rates, color=colour, label=f"{name}, AUC {value:.3f}")
         axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
         axes.legend(loc="lower right", fontsize=8)
-    false, true = roc_curve(label, held["probability"].to_numpy())
+    false, true, _ = roc_curve(label, held["probability"].to_numpy(), drop_intermediate=False)
     return Figure(
         "ROC",
         f"AUC {auc(label, held['probability'].to_numpy()):.3f} out of fold; sensitivity is "

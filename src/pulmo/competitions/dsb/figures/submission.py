@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from sklearn.metrics import roc_curve
 
+from pulmo.competitions.dsb.evaluation import confusion
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.stage import load
 from pulmo.report.style import BLUE, GREY, INK, ORANGE, VERMILION, figure
-from pulmo.scoring.classification import auc, confusion, roc_curve, wilson_interval
+from pulmo.scoring.classification import auc, wilson_interval
 
 COLUMNS = 5
 MAX_SLICES = 20
@@ -42,7 +44,8 @@ def draw_classification(out_of_fold: pd.DataFrame, history: pd.DataFrame, path: 
         roc, calibration, matrix, losses = drawing.subplots(1, 4)
         for name, column, colour in kinds:
             probability = out_of_fold[column].to_numpy()
-            roc.plot(*roc_curve(label, probability), color=colour, label=f"{name}, AUC {auc(label, probability):.3f}")
+            rates = roc_curve(label, probability, drop_intermediate=False)[:2]
+            roc.plot(*rates, color=colour, label=f"{name}, AUC {auc(label, probability):.3f}")
         roc.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
         roc.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
         roc.legend(fontsize=7, loc="lower right")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.data import LABELS, TRAIN_IMAGES, image_files, read_labels
+from pulmo.competitions.rsna.data import LABELS, TRAIN_IMAGES, read_labels
 from pulmo.competitions.rsna.figures.headers import SEED, SHORT, classes_of
 from pulmo.competitions.rsna.figures.patients import FIGURES as OF_PATIENTS
 from pulmo.competitions.rsna.rasterize import paint, scaled
@@ -11,6 +11,7 @@ from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph
 from pulmo.pipeline.runner import Run
+from pulmo.radiographs.files import ImageFolder, find_images
 from pulmo.report.charts import bars
 from pulmo.report.images import ImagePanel, boxes_on, image_panels
 from pulmo.report.page import Figure
@@ -90,7 +91,7 @@ def box_heat_map(run: Run) -> Figure:
 def samples_by_class(run: Run) -> Figure:
     """Example X-rays of each class with their boxes."""
     labels = read_labels(run.paths.data)
-    files = image_files(run.paths.data / TRAIN_IMAGES, labels.patients["patient"])
+    files = find_images(labels.patients["patient"], ImageFolder(run.paths.data / TRAIN_IMAGES))
     if not files:
         raise CannotDrawError(str(run.paths.data / TRAIN_IMAGES), "holds no X-ray", "Put Kaggle's files there")
     shown = []

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.data import NORMAL, OPACITY, OTHER, TRAIN_IMAGES, image_files, impossible_ages, read_labels
+from pulmo.competitions.rsna.data import NORMAL, OPACITY, OTHER, TRAIN_IMAGES, impossible_ages, read_labels
 from pulmo.errors import ScanError, UserError
 from pulmo.imaging.radiograph import read_radiograph_header
 from pulmo.pipeline.runner import Run
+from pulmo.radiographs.files import ImageFolder, find_images
 from pulmo.report.sections import CannotDrawError, read
 from pulmo.report.style import GREEN, ORANGE, VERMILION
 
@@ -64,7 +65,7 @@ def _collected(run: Run) -> pd.DataFrame:
 
 def _sampled(run: Run, patients: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     folder = run.paths.data / TRAIN_IMAGES
-    files = image_files(folder, patients["patient"])
+    files = find_images(patients["patient"], ImageFolder(folder))
     if not files:
         raise CannotDrawError(str(folder), "holds no X-ray of a labelled patient", "Put Kaggle's files there")
     names = np.random.default_rng(SEED).permutation(sorted(files))[:MAX_FILES].tolist()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pulmo.competitions.rsna.ensemble import THRESHOLD
 from pulmo.competitions.rsna.figures.boxes import held_out
+from pulmo.pipeline.model_folder import ENSEMBLE
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
 from pulmo.report.charts import draw_estimates
@@ -16,7 +17,6 @@ from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 from pulmo.scoring.box_precision import THRESHOLDS, precision_by_threshold
-from pulmo.training.model_folder import ENSEMBLE
 
 
 def precision_against_overlap(run: Run) -> Figure:
@@ -67,12 +67,12 @@ def ablation(run: Run) -> Figure:
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
-        draw_estimates(axes, table["way"].to_list(), table["score"], table["error"])
+        draw_estimates(axes, table["variant"].to_list(), table["score"], table["error"])
         axes.set(xlabel="mean precision, ± 2 standard errors")
     first, last = table.iloc[0], table.iloc[-1]
     return Figure(
         "Ablation",
-        f"{first['way']}: {first['score']:.4f}; {last['way']}: {last['score']:.4f}, which is "
+        f"{first['variant']}: {first['score']:.4f}; {last['variant']}: {last['score']:.4f}, which is "
         f"{last['gain']:+.4f} ± {last['gain_error']:.4f} over it, paired. All parameters are cross-fitted.",
         drawing,
         "Mean precision of each method with its standard error",

@@ -59,7 +59,7 @@ def draw_ablation(table: pd.DataFrame, path: Path) -> None:
     """Out-of-fold scores of all methods, ± 2 standard errors."""
     with figure(8, 0.8 + 0.42 * len(table), path) as drawing:
         axes = drawing.subplots()
-        draw_estimates(axes, table["way"].to_list(), table["score"], table["error"])
+        draw_estimates(axes, table["variant"].to_list(), table["score"], table["error"])
         axes.set_title("Held-out patients, thresholds cross-fitted, ± 2 standard errors")
         axes.set_xlabel("mean precision over IoU 0.40 to 0.75")
 

@@ -11,6 +11,7 @@ from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import Radiograph, read_radiograph
 from pulmo.pipeline.runner import Run
+from pulmo.radiographs.files import ImageFolder, image_files
 from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.percent_axis import log_percent_axis
@@ -18,7 +19,6 @@ from pulmo.report.sections import CannotDrawError, Draw
 from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
 from pulmo.scoring.rle import RunLengthMasks, area, decode, parse
-from pulmo.training.image_files import image_files
 
 SHOWN = 5  # with pneumothorax, and as many without
 SEED = 0
@@ -125,7 +125,7 @@ def without_pneumothorax(run: Run) -> Figure:
 
 def _partners(run: Run) -> tuple[pd.DataFrame, dict[str, Path]]:
     """Masks with an image file, and the files by id."""
-    masks, files = read_masks(train_table(run.paths.data)), image_files(run.paths.data / TRAIN_IMAGES)
+    masks, files = read_masks(train_table(run.paths.data)), image_files(ImageFolder(run.paths.data / TRAIN_IMAGES))
     masks = masks[masks["image"].isin(files)]
     if masks.empty:
         raise CannotDrawError(

@@ -89,13 +89,13 @@ def ablation(run: Run) -> Figure:
     table = read(run, "cv/table")
     with panel(4.6, 0.9 + 0.4 * len(table)) as drawing:
         axes = drawing.subplots()
-        draw_estimates(axes, table["way"].to_list(), table["dice"], table["error"])
+        draw_estimates(axes, table["variant"].to_list(), table["dice"], table["error"])
         axes.set(xlabel="mean Dice, ± 2 standard errors")
         axes.tick_params(axis="x", colors=GREY)
     first, last = table.iloc[0], table.iloc[-1]
     return Figure(
         "Ablation",
-        f"From {first['dice']:.4f} ({first['way']}) to {last['dice']:.4f} ({last['way']}); the last addition gains "
+        f"From {first['dice']:.4f} ({first['variant']}) to {last['dice']:.4f} ({last['variant']}); the last gains "
         f"{last['gain']:+.4f} ± {last['gain error']:.4f}, paired.",
         drawing,
         "Mean Dice of each variant with its standard error, from empty masks to all thresholds",

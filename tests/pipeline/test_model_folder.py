@@ -1,7 +1,6 @@
 """A model is whole and of the competition that reads it, or it is refused in words: in every competition."""
 
 import importlib
-import json
 from pathlib import Path
 
 import keras
@@ -10,8 +9,8 @@ import pytest
 
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
+from pulmo.pipeline.model_folder import Family, Source, reading_model, write_model
 from pulmo.training.masks import predict_folds
-from pulmo.training.model_folder import fold_networks, reading_record, write_record
 from pulmo.training.saved_networks import SavedNetworks
 
 
@@ -22,7 +21,7 @@ from pulmo.training.saved_networks import SavedNetworks
         (None, r"ensemble\.json: is missing from the model"),
         ('{"competition": "other"}', r"ensemble\.json: is a model of other, not of {name}\. .*pulmo {name} run"),
         ('{"competition": "{name}"}', r"ensemble\.json: has no '\w+': it is damaged, or made by another version"),
-        ("{}", r"ensemble\.json: does not say which competition the model is of"),
+        ("{}", r"ensemble\.json: does not name the model's competition"),
         ('{"competition": "{na', "cannot be read as a whole model"),
         ("[1]", "cannot be read as a whole model"),
     ],
@@ -36,19 +35,29 @@ def test_what_is_no_model_of_the_competition_is_refused(
         importlib.import_module(find_competition(name).module_name("trained_model")).read_model(tmp_path)
 
 
-def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_record(tmp_path, "siim", {"pixels": 64})
-    with reading_record(tmp_path, "siim") as record:
-        assert record == {"competition": "siim", "pixels": 64}
-    assert json.loads((tmp_path / "ensemble.json").read_text())["pixels"] == 64
-
-
-def test_missing_networks_are_all_named(tmp_path: Path) -> None:
-    (tmp_path / "fold1.keras").touch()
-    with pytest.raises(UserError) as told:
-        fold_networks(tmp_path, 3)
-    assert [Path(fault.where).name for fault in told.value.faults] == ["fold0.keras", "fold2.keras"]
-    assert fold_networks(tmp_path, 0) == ()
+def test_a_model_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for name in ("masks/fold0.keras", "masks/fold1.keras", "trees/q50.txt"):
+        (tmp_path / "stages" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "stages" / name).write_text(name)
+    (tmp_path / "stages/none").mkdir()
+    (tmp_path / "model").mkdir()
+    families = {
+        "segmenter": Source(tmp_path / "stages/masks", tta_flip=True),
+        "gbm": Source(tmp_path / "stages/trees"),
+        "classifier": Source(tmp_path / "stages/none", tta_flip=True),
+    }
+    write_model(tmp_path / "model", "siim", {"pixels": 64}, families)
+    with reading_model(tmp_path / "model", "siim") as (record, read):
+        assert record["pixels"] == 64
+    networks = tuple(tmp_path / "model/segmenter" / f"fold{number}.keras" for number in range(2))
+    assert read == {"segmenter": Family(networks, True), "gbm": Family((), False), "classifier": Family((), True)}
+    assert (tmp_path / "model/gbm/q50.txt").read_text() == "trees/q50.txt"
+    assert not (tmp_path / "model/classifier").exists()
+    for network in networks:
+        network.unlink()
+    with pytest.raises(UserError) as refused, reading_model(tmp_path / "model", "siim"):
+        pass
+    assert [Path(fault.where) for fault in refused.value.faults] == list(networks)
 
 
 def test_a_damaged_network_and_one_for_other_images_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pulmo.errors import UserError
-from pulmo.training.image_files import image_files, no_image
+from pulmo.radiographs.files import ImageFolder, image_files, no_image
 
 
 def _fill(folder: Path, *names: str) -> Path:
@@ -19,13 +19,13 @@ def test_files_in_folders_in_capitals_and_behind_links_are_found(tmp_path: Path)
     _fill(tmp_path, "images/b.dcm", "images/study/a.DCM", "elsewhere/c.dcm", "images/._b.dcm", "images/notes.txt")
     (tmp_path / "images/linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "images/circle").symlink_to(tmp_path / "images")
-    found = image_files(tmp_path / "images")
+    found = image_files(ImageFolder(tmp_path / "images"))
     assert list(found) == ["a", "b", "c"]
     assert found["a"] == tmp_path / "images/study/a.DCM"
-    assert image_files(tmp_path / "nowhere") == {}
+    assert image_files(ImageFolder(tmp_path / "nowhere")) == {}
     _fill(tmp_path, "images/study/b.dcm")
     with pytest.raises(UserError, match=r"study/b\.dcm: is there again as .*images/b\.dcm"):
-        image_files(tmp_path / "images")
+        image_files(ImageFolder(tmp_path / "images"))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_files_in_folders_in_capitals_and_behind_links_are_found(tmp_path: Path)
     ],
 )
 def test_ids_that_have_no_file_are_told_why(tmp_path: Path, ids: list[str], words: str, remedy: str) -> None:
-    fault = no_image(_fill(tmp_path, "a.dcm", "b.dcm"), ids, Path("train.csv"))
+    fault = no_image(ImageFolder(_fill(tmp_path, "a.dcm", "b.dcm")), ids, Path("train.csv"))
     assert fault.where == "train.csv"
     assert fault.what == f"none of its 2 ids is the name of one of the 2 .dcm files in {tmp_path}: {words}"
     assert fault.remedy == remedy
@@ -45,9 +45,10 @@ def test_ids_that_have_no_file_are_told_why(tmp_path: Path, ids: list[str], word
 
 def test_a_folder_without_images_says_what_is_there(tmp_path: Path) -> None:
     table = Path("train.csv")
-    assert no_image(tmp_path / "no", ["a"], table).what == "there is no such folder: images are looked for there"
-    assert no_image(tmp_path, ["a"], table).what == "holds no .dcm file, at any depth"
-    other = no_image(_fill(tmp_path, "one/a.png", "one/b.png"), ["a"], table)
+    absent = no_image(ImageFolder(tmp_path / "no"), ["a"], table)
+    assert absent.what == "there is no such folder: images are looked for there"
+    assert no_image(ImageFolder(tmp_path), ["a"], table).what == "holds no .dcm file, at any depth"
+    other = no_image(ImageFolder(_fill(tmp_path, "one/a.png", "one/b.png")), ["a"], table)
     assert (other.where, other.what) == (
         str(tmp_path),
         "holds no .dcm file, at any depth, but 2 other files, such as one/a.png",
