@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
-from pulmo.competitions.siim.fit_ensemble import cross_fit, mean_of, read_evidence
+from pulmo.competitions.siim.fit_ensemble import cross_fit, mean_of, read_out_of_fold
 from pulmo.competitions.siim.settings import Settings
-from pulmo.competitions.siim.thresholds import Choices, Evidence
+from pulmo.competitions.siim.thresholds import Choices, PixelCounts
 from pulmo.pipeline.stage import Stage
 
 HALF = 0.5
@@ -20,23 +20,23 @@ ENSEMBLE = "thresholds, least area and gate"
 
 def run(stage: Stage, settings: Settings) -> None:
     """Write `images` (Dice of every X-ray held out, a column a way), the `table` of means, and `scores` as JSON."""
-    held, evidence = read_evidence(stage)
-    scores = ways(evidence, held["fold"].to_numpy(), Choices(**settings.fit_ensemble.model_dump()))
+    held, counts = read_out_of_fold(stage)
+    scores = ways(counts, held["fold"].to_numpy(), Choices(**settings.fit_ensemble.model_dump()))
     table = score_table(scores, held)
     stage.write("images", pd.concat([held[["image", "patient", "fold", "area", "view", "sex"]], scores], axis=1))
     stage.write("table", table)
     stage.write("scores", _scores(table, held))
 
 
-def ways(evidence: Evidence, fold: np.ndarray, choices: Choices) -> pd.DataFrame:
+def ways(counts: PixelCounts, fold: np.ndarray, choices: Choices) -> pd.DataFrame:
     """What each picture scores, from saying nothing to all that is fitted; the simplest first."""
-    one_level = Choices((0.0,), (0.0,), choices.low, (0.0,))
+    one_level = Choices((0.0,), (0.0,), choices.mask_threshold, (0.0,))
     tried = {
-        "saying nothing": np.asarray(evidence.true == 0, np.float64),
-        "pixels likelier than not": cross_fit(evidence, fold, Choices((0.0,), (0.0,), (HALF,), (0.0,))),
-        "one threshold, fitted": cross_fit(evidence, fold, one_level),
-        "two thresholds and least area": cross_fit(evidence, fold, choices._replace(gate=(0.0,))),
-        ENSEMBLE: cross_fit(evidence, fold, choices),
+        "saying nothing": np.asarray(counts.true == 0, np.float64),
+        "pixels likelier than not": cross_fit(counts, fold, Choices((0.0,), (0.0,), (HALF,), (0.0,))),
+        "one threshold, fitted": cross_fit(counts, fold, one_level),
+        "two thresholds and least area": cross_fit(counts, fold, choices._replace(classifier_threshold=(0.0,))),
+        ENSEMBLE: cross_fit(counts, fold, choices),
     }
     return pd.DataFrame(tried)
 

@@ -34,7 +34,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     _note_partners(stage, masks, files)
     x_rays = masks[masks["image"].isin(files)].reset_index(drop=True)
     theirs = {image: files[image] for image in x_rays["image"]}
-    headers = read_images(stage, theirs, settings.pixels, settings.contrast)
+    headers = read_images(stage, theirs, settings.pixels, settings.clahe_clip_limit)
     x_rays = x_rays.assign(area=area(parse(x_rays["cell"].to_list())), **headers.reset_index(drop=True))
     x_rays["patient"] = _patients(stage, x_rays)
     _check(x_rays, settings.folds, str(table))
@@ -64,13 +64,13 @@ def kinds_of_area(area: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.quantile(area[area > 0], (0, 1 / 3, 2 / 3)), area, side="right")
 
 
-def read_images(stage: Stage, files: Mapping[str, Path], pixels: int, contrast: float) -> pd.DataFrame:
+def read_images(stage: Stage, files: Mapping[str, Path], pixels: int, clahe_clip_limit: float) -> pd.DataFrame:
     """Read X-rays into the stage's output `images`, see `cache_images`; those that cannot be read are named.
 
     Returns:
         One row an image, indexed by `key`: HEADER, of which `error` says why a picture is black.
     """
-    headers = cache_images(stage, "images", files, pixels, contrast).reindex(columns=HEADER)
+    headers = cache_images(stage, "images", files, pixels, clahe_clip_limit).reindex(columns=HEADER)
     unread = headers["error"].dropna()
     for reason in unread.head(_NAMED):
         stage.note(f"An X-ray is left out: {reason}")
@@ -123,7 +123,7 @@ def _shrink_masks(stage: Stage, x_rays: pd.DataFrame, pixels: int) -> None:
 def _description(x_rays: pd.DataFrame, settings: FeatureSettings) -> dict[str, object]:
     return {
         "pixels": settings.pixels,
-        "contrast": settings.contrast,
+        "clahe_clip_limit": settings.clahe_clip_limit,
         "images": len(x_rays),
         "unreadable": int(x_rays["error"].notna().sum()),
         "positive": int((x_rays["area"] > 0).sum()),

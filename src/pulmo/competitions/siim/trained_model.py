@@ -19,14 +19,15 @@ NAME, NETWORK = "siim", "networks"
 class TrainedModel(NamedTuple):
     """A model read from its folder; `networks` are files, not yet read, for it takes Keras to do that.
 
-    `pixels` a side with `contrast` evened out are what they see, the mirror image too if `mirrored`.
+    Images of `pixels` a side, equalised by CLAHE of `clahe_clip_limit` (0: not at all), are their input; with `tta_flip`
+    predictions are averaged over the mirror image.
     """
 
     networks: tuple[Path, ...]
     thresholds: Thresholds
     pixels: int
-    contrast: float
-    mirrored: bool
+    clahe_clip_limit: float
+    tta_flip: bool
 
 
 def write_model(folder: Path, record: dict[str, Any], networks: Path) -> None:
@@ -44,5 +45,9 @@ def read_model(folder: Path) -> TrainedModel:
     with reading_record(folder, NAME) as record:
         networks = fold_networks(folder / NETWORK, record["networks"])
         return TrainedModel(
-            networks, Thresholds(**record["thresholds"]), record["pixels"], record["contrast"], record["mirrored"]
+            networks,
+            Thresholds(**record["thresholds"]),
+            record["pixels"],
+            record["clahe_clip_limit"],
+            record["tta_flip"],
         )

@@ -51,7 +51,7 @@ def worst_images(run: Run) -> Figure:
 def false_alarms(run: Run) -> Figure:
     """Air that is not there."""
     without = _held(run, with_air=False)
-    wrong = without[without["dice"] == 0].sort_values("any", ascending=False)
+    wrong = without[without["dice"] == 0].sort_values("presence", ascending=False)
     if wrong.empty:
         raise CannotDrawError(f"the {len(without)} held-out images without air", "are all left empty", "Be glad")
     return Figure(
@@ -86,7 +86,7 @@ def _shown(run: Run, chosen: pd.DataFrame) -> list[Shown]:
     by_fold = read(run, "fit_ensemble/thresholds").set_index("fold")
     shown = []
     for place, row in chosen.iterrows():
-        said = mask_of(np.asarray(probability[place]), row["any"], Thresholds(**by_fold.loc[row["fold"]]))
+        said = mask_of(np.asarray(probability[place]), row["presence"], Thresholds(**by_fold.loc[row["fold"]]))
         outlines = [Mask(masks[row["row"]] > 127, SKY), Mask(said, ORANGE)]
         shown.append(Shown(images[row["row"]], f"Dice {row['dice']:.2f}", outlines, window=(0, 255)))
     return shown

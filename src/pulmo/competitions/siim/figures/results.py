@@ -11,10 +11,10 @@ from pulmo.report.sections import Draw, read
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 
 NAMES = {
-    "high": "high: a pixel that says there is air",
-    "least_share": "least share: of such pixels",
-    "low": "low: a pixel of the outline",
-    "gate": "gate: probability of any air",
+    "presence_threshold": "presence threshold of a pixel",
+    "min_area_fraction": "minimum area, fraction of the image",
+    "mask_threshold": "mask threshold of a pixel",
+    "classifier_threshold": "classifier threshold of the image",
 }
 
 
@@ -29,11 +29,12 @@ def threshold_search(run: Run) -> Figure:
     drawn = [_profile(settled[name], float(best[name]), label) for name, label in NAMES.items()]
     return Figure(
         "Threshold search",
-        f"{len(search):,} combinations, each on {images:,} held-out images: the best scores {best['dice']:.4f} (high "
-        f"{best['high']:g}, least share {best['least_share']:g}, low {best['low']:g}, gate {best['gate']:g}; orange). "
+        f"{len(search):,} combinations, each on {images:,} held-out images: the best scores {best['dice']:.4f} ("
+        f"presence threshold {best['presence_threshold']:g}, minimum area {best['min_area_fraction']:g}, mask threshold "
+        f"{best['mask_threshold']:g}, classifier threshold {best['classifier_threshold']:g}; orange). "
         f"Each line has the other three at their best; {most!r} matters most, by {spread:.4f}.",
         [*drawn, _surface(search, best)],
-        "Best mean Dice against each of four thresholds, and as a map over high and low",
+        "Best mean Dice against each of four thresholds, and as a map over presence and mask threshold",
     )
 
 
@@ -49,15 +50,15 @@ def _profile(scores: pd.Series, chosen: float, label: str) -> Drawing:
 
 
 def _surface(search: pd.DataFrame, best: pd.Series) -> Drawing:
-    table = search.pivot_table(index="low", columns="high", values="dice", aggfunc="max")
+    table = search.pivot_table(index="mask_threshold", columns="presence_threshold", values="dice", aggfunc="max")
     with panel(2.3, 2.1) as drawing:
         axes = drawing.subplots()
         image = axes.imshow(table, cmap="viridis", aspect="auto", interpolation="none", origin="lower")
         axes.set_xticks(range(len(table.columns)), [f"{value:g}" for value in table.columns], fontsize=7)
         axes.set_yticks(range(len(table)), [f"{value:g}" for value in table.index], fontsize=7)
-        column, row = table.columns == best["high"], table.index == best["low"]
+        column, row = table.columns == best["presence_threshold"], table.index == best["mask_threshold"]
         axes.plot(np.flatnonzero(column), np.flatnonzero(row), "o", color=ORANGE, markersize=7)
-        axes.set(xlabel="high", ylabel="low")
+        axes.set(xlabel="presence threshold", ylabel="mask threshold")
         axes.grid(visible=False)
         drawing.colorbar(image).ax.tick_params(labelsize=7)
     return drawing
@@ -66,14 +67,14 @@ def _surface(search: pd.DataFrame, best: pd.Series) -> Drawing:
 def estimate(run: Run) -> Figure:
     """The honest score beside that of saying nothing."""
     told = read(run, "fit_ensemble/estimate")
-    without = told["images"] - told["images_with_air"]
-    empty = f" Of those without air, {told['right_without_air']:.1%} are left empty." if without else ""
+    without = told["images"] - told["images_with_pneumothorax"]
+    empty = f" Of those without air, {told['dice_without_pneumothorax']:.1%} are left empty." if without else ""
     rows = [
-        ("all images", told["images"], told["score"], told["score_of_saying_nothing"]),
-        ("with pneumothorax", told["images_with_air"], told["dice_with_air"], 0.0),
-        ("without", without, told["right_without_air"], 1.0),
+        ("all images", told["images"], told["score"], told["score_of_empty_masks"]),
+        ("with pneumothorax", told["images_with_pneumothorax"], told["dice_with_pneumothorax"], 0.0),
+        ("without", without, told["dice_without_pneumothorax"], 1.0),
     ]
-    gain = told["score"] - told["score_of_saying_nothing"]
+    gain = told["score"] - told["score_of_empty_masks"]
     word = "more" if gain >= 0 else "less"
     return Figure(
         "Out of fold",
