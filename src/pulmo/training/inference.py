@@ -75,17 +75,18 @@ class MaskPredictor:
     Args:
         network: a segmenter, see `models.segmenter`.
         tta_flip: see above.
+        outputs: the predictions that are wanted.
     """
 
-    def __init__(self, network: Any, tta_flip: bool) -> None:
-        self._network = _mask_in_bytes(network, tta_flip)
+    def __init__(self, network: Any, tta_flip: bool, outputs: Sequence[str] = ("mask", "presence")) -> None:
+        self._network, self._outputs = _mask_in_bytes(network, tta_flip), outputs
 
     def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
         """`mask` uint8 (rows, pixels, pixels), the probability of each pixel, CERTAIN being 1; `presence` float32
         (rows,), the probability that the image shows anything, NaN from networks without a presence head."""
         found = predict(self._network, Rows(inputs), BATCH, rows)
-        unknown = np.full(len(found["mask"]), np.nan, np.float32)
-        return {"mask": found["mask"], "presence": found.get("presence", unknown)}
+        found.setdefault("presence", np.full(len(found["mask"]), np.nan, np.float32))
+        return {name: found[name] for name in self._outputs}
 
 
 class BoxPredictor:

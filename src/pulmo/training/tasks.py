@@ -119,10 +119,12 @@ class MaskTask(ImageTask):
         config: of network, loss and training.
         target: uint8 (rows, pixels, pixels), how much of each pixel is covered, 255 being all (so small things survive
             resizing).
+        outputs: those of the predictions that are wanted; masks take space.
     """
 
     config: SegmenterConfig
     target: np.ndarray
+    outputs: tuple[str, ...] = ("mask", "presence")
     motion: ClassVar[Motion] = "mask"
 
     def network(self, inputs: Mapping[str, np.ndarray], note: Note) -> Callable[[], Any]:
@@ -174,7 +176,7 @@ class MaskTask(ImageTask):
         """See `inference.MaskPredictor`."""
         from pulmo.training.inference import MaskPredictor
 
-        return MaskPredictor(network, self.config.tta_flip)
+        return MaskPredictor(network, self.config.tta_flip, self.outputs)
 
 
 @dataclass(frozen=True)

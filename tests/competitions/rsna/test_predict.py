@@ -49,11 +49,11 @@ def test_the_model_carries_whether_mirror_images_are_asked_too(
         alone = model._replace(
             networks={name: family._replace(files=family.files[:1]) for name, family in model.networks.items()}
         )
-        evidence = ask_networks(alone, images, about)
+        predictions = ask_networks(alone, images, about)
     assert asked[:4] == [("MaskPredictor", False)] * 2 + [("BoxPredictor", False), ("MaskPredictor", True)]
     # The network of fold 0 says of its own fold at prediction what it said when it was validated.
     said = load(output(run, "train_classifier/out_of_fold")).set_index("patient")["probability"]
-    assert evidence.probability == pytest.approx(said.loc[about["patient"]].to_numpy(), abs=1e-5)
+    assert predictions.probability == pytest.approx(said.loc[about["patient"]].to_numpy(), abs=1e-5)
     table = load(output(run, "train_detector/out_of_fold"))
     before = table[table["patient"].isin(about["patient"])]["confidence"]
-    assert np.sort(evidence.routes["detector"].boxes.confidence) == pytest.approx(np.sort(before), abs=1e-5)
+    assert np.sort(predictions.routes["detector"].boxes.confidence) == pytest.approx(np.sort(before), abs=1e-5)

@@ -29,7 +29,7 @@ def test_a_box_painted_is_outlined_again(x: int, y: int, width: int, height: int
     found = outlines(paint(box, 32)[None], [128])
     assert found.boxes.xywh.tolist() == box.tolist()
     assert found.boxes.confidence.tolist() == [1]
-    assert found.cut.tolist() == [128]
+    assert found.mask_threshold.tolist() == [128]
 
 
 def test_each_cut_has_its_own_outlines() -> None:
@@ -38,7 +38,7 @@ def test_each_cut_has_its_own_outlines() -> None:
     picture[1, 2:6, 3:5] = picture[1, 2:6, 11:13] = 200
     found = outlines(picture, [50, 150, 250])
     assert found.boxes.image.tolist() == [1, 1, 1]
-    assert found.cut.tolist() == [50, 150, 150]
+    assert found.mask_threshold.tolist() == [50, 150, 150]
     assert found.boxes.xywh.tolist() == [[3, 2, 10, 4], [3, 2, 2, 4], [11, 2, 2, 4]]
     assert found.boxes.confidence * 255 == pytest.approx([140, 200, 200])
 

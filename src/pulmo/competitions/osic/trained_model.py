@@ -21,7 +21,7 @@ from pulmo.competitions.osic.confidence import Confidence
 from pulmo.competitions.osic.ensemble import Ensemble
 from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantiles import QuantileModel
-from pulmo.training.model_files import load_gbm, load_linear
+from pulmo.training.checkpoints import load_gbm, load_linear
 from pulmo.training.model_folder import fold_networks, reading_record, write_record
 
 NAME, STATISTICS, MODELS = "osic", "ct_statistics.parquet", "models"

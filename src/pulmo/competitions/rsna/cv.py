@@ -66,20 +66,20 @@ def _possible(way: Way, said: OutOfFold) -> bool:
     if way.name == ENSEMBLE:
         return True
     wanted = (way.classified and not said.classified) or (way.lungs and not said.lungs)
-    return not wanted and all(route in said.evidence.routes for route in way.routes)
+    return not wanted and all(route in said.predictions.routes for route in way.routes)
 
 
 def boxes_of(way: Way, said: OutOfFold) -> Boxes:
     """What a way finds, cross-fitted."""
-    routes = {name: found for name, found in said.evidence.routes.items() if name in way.routes}
-    evidence = said.evidence._replace(routes=routes)
-    parameters = blend_parameters_for(evidence, way.classified and said.classified, way.lungs and said.lungs)
-    return cross_fit(evidence, said.truth, said.fold, parameters)
+    routes = {name: found for name, found in said.predictions.routes.items() if name in way.routes}
+    predictions = said.predictions._replace(routes=routes)
+    parameters = blend_parameters_for(predictions, way.classified and said.classified, way.lungs and said.lungs)
+    return cross_fit(predictions, said.truth, said.fold, parameters)
 
 
 def score_table(said: OutOfFold, found: dict[str, Boxes]) -> pd.DataFrame:
     """One row a way: `way`, `score` ± `error`, `gain` on the first ± `gain_error`, `boxes` and `patients_counted`."""
-    count = said.evidence.patients
+    count = said.predictions.patients
     scores = {name: box_precision(said.truth, boxes, count) for name, boxes in found.items()}
     first = next(iter(scores.values()))
     rows = []

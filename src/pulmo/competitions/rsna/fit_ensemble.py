@@ -20,15 +20,15 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with what each scores, `estimate`; and
     `thresholds`: what other least confidences would have scored."""
     said = read_out_of_fold(stage)
-    parameters = blend_parameters_for(said.evidence, said.classified, said.lungs)
-    found = cross_fit(said.evidence, said.truth, said.fold, parameters)
-    scores = box_precision(said.truth, found, said.evidence.patients)
-    ranked = Ranked((said.patients["boxes"] > 0).to_numpy(), said.evidence.probability) if said.classified else None
+    parameters = blend_parameters_for(said.predictions, said.classified, said.lungs)
+    found = cross_fit(said.predictions, said.truth, said.fold, parameters)
+    scores = box_precision(said.truth, found, said.predictions.patients)
+    ranked = Ranked((said.patients["boxes"] > 0).to_numpy(), said.predictions.probability) if said.classified else None
     folds = score_folds(scores, said.patients["patient"].to_numpy(), said.fold, ranked)
     for note in far_worse(folds, "mean precision", greater_is_better=True):
         stage.note(note)
     estimate = {**estimate_of(scores, said.patients["patient"]), "folds": folds}
-    values = fit_values(said.evidence, said.truth, parameters)
+    values = fit_values(said.predictions, said.truth, parameters)
     families = {
         name: (stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
         for name, family in FAMILIES.items()
@@ -39,7 +39,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
     stage.write("pictures", pd.DataFrame({"patient": names, "fold": said.fold, "score": scores}))
     stage.write("estimate", estimate)
-    stage.write("thresholds", score_by_threshold(said.evidence, said.truth, values))
+    stage.write("thresholds", score_by_threshold(said.predictions, said.truth, values))
 
 
 def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | int]:

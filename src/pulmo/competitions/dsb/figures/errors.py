@@ -44,7 +44,7 @@ def grad_cam(run: Run) -> Figure:
     """Where in the most probable scans the networks saw the class 1."""
     rows = read(run, "predict/looked_at").head(SCANS)
     if rows.empty:
-        raise CannotDrawError("predict/looked_at", "has no scan", "Set predict.pictures higher")
+        raise CannotDrawError("predict/looked_at", "has no scan", "Set predict.grad_cams higher")
     volumes, cams = read(run, "predict/volumes"), read(run, "predict/cams")
     shown, words = [], []
     for number, row in enumerate(rows.itertuples()):
