@@ -35,8 +35,8 @@ class Terms(NamedTuple):
 class SegmentationLoss(keras.losses.Loss):
     """The weighted sum of `terms`: a number an image, in float32 whatever the network's precision.
 
-    The target is uint8 (batch, rows, columns), how much of each pixel is covered, 255 being all; an image is positive if
-    a pixel of it is not 0, so the presence head needs no target of its own. The prediction is a segmenter's.
+    The target is uint8 (batch, rows, columns), how much of each pixel is covered, 255 being all; an image is positive
+    if a pixel is not 0, so the presence head needs no target of its own. The prediction is a segmenter's.
     """
 
     def __init__(self, terms: Terms, name: str = "segmentation_loss", **more: Any) -> None:

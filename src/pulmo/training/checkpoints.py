@@ -1,7 +1,7 @@
 """What is saved of a training: its state between epochs, trained networks, boosters and linear models, encoder weights.
 
-All of it in files without pickle: NumPy's `.npz`, Keras' `.keras` (safe mode) and `.h5`, LightGBM's text, JSON. Keras and
-LightGBM are loaded only where a file of theirs is read.
+All of it in files without pickle: NumPy's `.npz`, Keras' `.keras` (safe mode) and `.h5`, LightGBM's text, JSON. Keras
+and LightGBM are loaded only where a file of theirs is read.
 """
 
 import json

@@ -1,10 +1,11 @@
 """Cross-validation: a model without each fold, and out-of-fold predictions by the model that was not trained on a row.
 
-cross_validate_networks: a network a fold, saved as soon as it is trained; one after the other or, on a CPU, in parallel ·
-NetworkTrainer: a network compiled once, trained without some rows · cross_validate: models of tables, and one of all rows.
+- cross_validate_networks: a network a fold, saved as soon as it is trained;
+- NetworkTrainer: a network compiled once, trained without some rows;
+- cross_validate: models of a table, and one of all its rows.
 
-A small network leaves most cores idle, because its steps are too short to be divided; so several folds can be trained at
-the same time on a CPU, each in its own process with its share of the cores. On a GPU they are trained one by one.
+A small network leaves most cores idle, because its steps are too short to be divided; so several folds can be trained
+at the same time on a CPU, each in its own process with its share of the cores. On a GPU they are trained one by one.
 """
 
 import io
@@ -59,7 +60,8 @@ class CrossValidatedNetworks:
     @property
     def history(self) -> pd.DataFrame:
         """The networks' histories, see `loop.Trainer.fit`; `fold` says of which network."""
-        return pd.concat([load(folder / f"{HISTORY}.parquet") for folder in self._folders], ignore_index=True)
+        tables: list[pd.DataFrame] = [load(folder / f"{HISTORY}.parquet") for folder in self._folders]
+        return pd.concat(tables, ignore_index=True)
 
     def out_of_fold(self, name: str) -> np.ndarray:
         """Predictions of that name for `rows`, (held_out, …)."""
@@ -325,9 +327,9 @@ class _Pickler(pickle.Pickler):
         return np.memmap, (value.filename, value.dtype, "r", offset, value.shape)
 
 
-def _pack(jobs: _Jobs) -> bytes:
+def _pack(value: Any) -> bytes:
     buffer = io.BytesIO()
-    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(jobs)
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
     return buffer.getvalue()
 
 

@@ -14,7 +14,7 @@ MIN_MONITORED = 48
 
 
 class Rows(NamedTuple):
-    """Arrays whose first axis counts the same rows; images stay memory-mapped uint8 or int16 and are cast on the device.
+    """Arrays with one first axis, the rows; images stay memory-mapped uint8 or int16, and the device casts them.
 
     `target` is None for prediction; `weight` (rows,) is None where all rows count alike.
     """
@@ -94,8 +94,8 @@ def shuffled(rows: np.ndarray) -> Sampler:
 
 
 def monitored_subset(held_out: np.ndarray, trained_on: int) -> np.ndarray:
-    """Some of the rows `held_out`, in order, whose loss is monitored after each epoch: at least MIN_MONITORED, if there
-    are so many, and a tenth of the rows `trained_on` an epoch, so that monitoring costs a few hundredths of training."""
+    """Some of the rows `held_out`, in order, whose loss is monitored after each epoch: at least MIN_MONITORED, or all,
+    and a tenth of the rows `trained_on` an epoch, so that monitoring costs a few hundredths of training."""
     count = max(MIN_MONITORED, trained_on // 10)
     return np.sort(np.random.default_rng(0).permutation(held_out)[:count])
 

@@ -1,7 +1,7 @@
 """Prediction with trained networks: flip test-time augmentation, and the networks of several folds.
 
-A predictor maps named inputs (and maybe the numbers of some rows) to named arrays, a row an example. It is compiled once
-and follows its network's weights. All of this inside `device.computing_on` only.
+A predictor maps named inputs (and maybe the numbers of some rows) to named arrays, a row an example. It is compiled
+once and follows its network's weights. All of this inside `device.computing_on` only.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

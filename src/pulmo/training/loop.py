@@ -301,9 +301,7 @@ def _check_finite(epoch: int, losses: Mapping[str, float], weights: Sequence[np.
 def _optimizer(schedule: Schedule) -> Any:
     steps = schedule.steps
     rate = WarmUpThenCosine(schedule.learning_rate, schedule.epochs * steps, schedule.warm_up_epochs * steps)
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=schedule.weight_decay, global_clipnorm=MAX_GRADIENT_NORM
-    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, global_clipnorm=MAX_GRADIENT_NORM)
     if on_cpu():
         optimizer = FlatOptimizer(optimizer)
     half = keras.config.dtype_policy().name == "mixed_float16"

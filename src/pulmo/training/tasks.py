@@ -53,8 +53,9 @@ class Dataset:
 
     @property
     def training_size(self) -> int:
-        """About how many rows a network is trained on that leaves one fold out."""
-        return int(self.trainable_rows.sum()) * (self.folds - 1) // max(1, self.folds)
+        """The rows that a network is trained on which leaves one fold out, about; all, where there is one fold."""
+        rows = int(self.trainable_rows.sum())
+        return rows * (self.folds - 1) // self.folds if self.folds > 1 else rows
 
 
 class Task(Protocol):

@@ -63,7 +63,7 @@ def cohort(pairs: pd.DataFrame, slices: PatientSlices) -> Cohort:
 
 
 def patient_numbers(pairs: pd.DataFrame, patients: Sequence[str]) -> np.ndarray:
-    """What describes each of `patients`, (patients, NUMBERS) float32, from their baseline pairs (or weeks to be forecast)."""
+    """The numbers of each of `patients`, (patients, NUMBERS) float32, from baseline pairs (or weeks to forecast)."""
     first = pairs.drop_duplicates("patient").set_index("patient").loc[list(patients)]
     ex, current = first["ex_smoker"] == 1, first["current_smoker"] == 1
     unknown = first["ex_smoker"].isna() | first["current_smoker"].isna()
@@ -113,7 +113,9 @@ class LineTask:
         from pulmo.models.osic_cnn import OsicCnnParameters, Scale, osic_cnn
 
         s = self.config
-        parameters = OsicCnnParameters(inputs["image"].shape[-1], s.stem, s.filters, s.dense, s.dropout, TYPICAL_DECLINE)
+        parameters = OsicCnnParameters(
+            inputs["image"].shape[-1], s.stem, s.filters, s.dense, s.dropout, TYPICAL_DECLINE
+        )
         return lambda: osic_cnn(parameters, NUMBERS, Scale(LOWEST_NORMAL_HU, HIGHEST_HU, MEAN))
 
     def augment(self, seed: int) -> Any:

@@ -9,6 +9,7 @@ takes folds·(folds − 1)/2 trainings, and for each held-out fold
 """
 
 from pathlib import Path
+
 import numpy as np
 import pandas as pd
 

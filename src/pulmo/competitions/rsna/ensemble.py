@@ -108,7 +108,9 @@ def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[s
     return pd.DataFrame(rows)
 
 
-def cross_fit(predictions: Predictions, truth: Boxes, fold: np.ndarray, parameters: Mapping[str, BlendParameter]) -> Boxes:
+def cross_fit(
+    predictions: Predictions, truth: Boxes, fold: np.ndarray, parameters: Mapping[str, BlendParameter]
+) -> Boxes:
     """Each fold's boxes by values fitted on the other folds; `fold` (patients,)."""
     parts = []
     for number in np.unique(fold):

@@ -54,9 +54,7 @@ def read_radiographs(stage: Stage) -> RadiographTable:
     return RadiographTable(stage.read("features/patients"), stage.read("features/images"))
 
 
-def train_networks(
-    stage: Stage, settings: ImageNetworkConfig, dataset: Dataset, task: Task
-) -> CrossValidatedNetworks:
+def train_networks(stage: Stage, settings: ImageNetworkConfig, dataset: Dataset, task: Task) -> CrossValidatedNetworks:
     """Train the networks of a family, and write the outputs `models`, `history` and `description`."""
     result = cross_validate_networks(stage, dataset, task, settings.folds)
     result.save_networks(stage.folder("models"))

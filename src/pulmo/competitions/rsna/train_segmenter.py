@@ -1,7 +1,7 @@
 """Route 1, the report's: boxes painted as masks, segmented by a network a fold, and read back as boxes out of fold.
 
-Beside the boxes, the report's own numbers of each image: mean IoU and pixel accuracy, and the accuracy of an empty mask,
-which most pixels make high; and from a network with a presence head, the probability of pneumonia.
+Beside the boxes, the report's own numbers of each image: mean IoU and pixel accuracy, and the accuracy of an empty
+mask, which most pixels make high; and from a network with a presence head, the probability of pneumonia.
 """
 
 import numpy as np

@@ -1,8 +1,9 @@
 """From probabilities to a mask: thresholds of presence and of the mask, fitted by the competition's Dice.
 
-An image is positive if the presence head's probability and the area of probable pixels reach their thresholds; its mask
-is then cut at a lower threshold. The score of all thresholds follows from two histograms of each image at full size, so
-all combinations are tried. (The two thresholds and the minimum area are those of the competition's winner, A. Aimoldin.)
+An image is positive if the presence head's probability and the area of probable pixels reach their thresholds; its
+mask is then cut at a lower threshold. The score of all thresholds follows from two histograms of each image at full
+size, so all combinations are tried. (The two thresholds and the minimum area are those of the competition's winner,
+A. Aimoldin.)
 """
 
 from itertools import product

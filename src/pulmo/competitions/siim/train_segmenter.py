@@ -25,7 +25,9 @@ def run(stage: Stage, settings: NetworkSettings) -> None:
     stage.write("history", result.history)
     stage.write("description", {"tta_flip": settings.tta_flip})
     rows = result.rows
-    stage.write("out_of_fold", pd.DataFrame({"row": rows, "fold": fold[rows], "presence": result.out_of_fold("presence")}))
+    stage.write(
+        "out_of_fold", pd.DataFrame({"row": rows, "fold": fold[rows], "presence": result.out_of_fold("presence")})
+    )
     probability = np.load(stage.array("probability", (len(rows), *images.shape[1:]), "uint8"), mmap_mode="r+")
     first = 0
     for _, masks in result.by_fold("mask"):

@@ -19,7 +19,7 @@ NAME, NETWORK = "siim", "networks"
 class TrainedModel(NamedTuple):
     """A model read from its folder; `networks` are files, not yet read, for it takes Keras to do that.
 
-    Images of `pixels` a side, equalised by CLAHE of `clahe_clip_limit` (0: not at all), are their input; with `tta_flip`
+    Their input is images of `pixels` a side, equalised by CLAHE of `clahe_clip_limit` (0: not at all); with `tta_flip`
     predictions are averaged over the mirror image.
     """
 

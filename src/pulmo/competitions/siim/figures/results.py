@@ -30,8 +30,8 @@ def threshold_search(run: Run) -> Figure:
     return Figure(
         "Threshold search",
         f"{len(search):,} combinations, each on {images:,} held-out images: the best scores {best['dice']:.4f} ("
-        f"presence threshold {best['presence_threshold']:g}, minimum area {best['min_area_fraction']:g}, mask threshold "
-        f"{best['mask_threshold']:g}, classifier threshold {best['classifier_threshold']:g}; orange). "
+        f"presence threshold {best['presence_threshold']:g}, minimum area {best['min_area_fraction']:g}, mask "
+        f"threshold {best['mask_threshold']:g}, classifier threshold {best['classifier_threshold']:g}; orange). "
         f"Each line has the other three at their best; {most!r} matters most, by {spread:.4f}.",
         [*drawn, _surface(search, best)],
         "Best mean Dice against each of four thresholds, and as a map over presence and mask threshold",
