@@ -1,7 +1,8 @@
 """The report's six tries, each run as a preset, in a table like the report's with the competition's metric added.
 
     .venv/bin/python benchmarks/rsna_tries.py --data data/rsna-pneumonia-detection-challenge
-    .venv/bin/python benchmarks/rsna_tries.py --data PHANTOM --set features.pixels=64 --set train_segmenter.start=4
+    .venv/bin/python benchmarks/rsna_tries.py --data PHANTOM --set features.pixels=64 \\
+        --set train_segmenter.base_filters=4
 
 One network a try, judged on a tenth of the patients; thresholds are cross-fitted among these. The report's own numbers
 stand beside ours: its best validation accuracy, and images a second on its hosted GPU.

@@ -22,5 +22,5 @@ def saved_and_read(network: Any, folder: Path) -> Any:
     return keras.models.load_model(folder / "network.keras", safe_mode=True)
 
 
-def images(count: int, pixels: int) -> np.ndarray:
+def random_images(count: int, pixels: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, pixels, pixels), np.uint8)

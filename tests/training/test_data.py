@@ -16,6 +16,7 @@ from pulmo.training.data import (
 
 RNG = np.random.default_rng
 
+
 @pytest.fixture
 def rows(tmp_path: Path) -> Rows:
     """Ten 2×2 images on disk, whose pixels, target and number tell the row."""

@@ -22,13 +22,13 @@ from pulmo.training.inference import (
     upsampled,
 )
 from pulmo.training.tasks import BoxLimits
-from tests.models.support import images
+from tests.models.support import random_images
 
 PIXELS = 16
 UNET = UnetParameters(
     base_filters=4, depth=1, filter_growth=2.0, dropout=0.0, momentum=0.8, output_stride=1, presence_head=True
 )
-IMAGES = images(12, PIXELS)
+IMAGES = random_images(12, PIXELS)
 
 
 def network_of(seed: int, presence_head: bool = True) -> Any:
@@ -80,7 +80,9 @@ def test_probabilities_of_labels_are_averaged_over_the_flip() -> None:
     network = keras.Model({"image": image}, keras.layers.Dense(3)(scaled))
     with computing_on("cpu"):
         found = LabelPredictor(network, tta_flip=True)({"image": IMAGES})["probability"]
-        views = [LabelPredictor(network, tta_flip=False)({"image": IMAGES[:, :, ::way]})["probability"] for way in (1, -1)]
+        views = [
+            LabelPredictor(network, tta_flip=False)({"image": IMAGES[:, :, ::way]})["probability"] for way in (1, -1)
+        ]
     np.testing.assert_allclose(found, np.mean(views, axis=0), rtol=1e-5)
 
 

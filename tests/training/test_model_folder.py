@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from pulmo.training.masks import predict_folds
+from pulmo.training.saved_networks import SavedNetworks
 
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
-from pulmo.training.masks import predict_folds
 from pulmo.training.model_folder import fold_networks, reading_record, write_record
-from pulmo.training.saved_networks import SavedNetworks
 
 
 @pytest.mark.parametrize("name", competition_names())

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pulmo.errors import UserError
 from pulmo.training.settings import ClassifierConfig, DetectorConfig, SegmenterConfig, check_pixels
 from pulmo.training.tasks import LabelsTask, MaskTask
-from tests.models.support import images, predict
+from tests.models.support import predict, random_images
 
 CONFIG = SegmenterConfig(
     batch=8,
@@ -31,7 +31,7 @@ CONFIG = SegmenterConfig(
     presence_loss=5.0,
     encoder="mobilenet_v2",
 )
-IMAGES = {"image": images(1, 32)}
+IMAGES = {"image": random_images(1, 32)}
 
 
 def test_an_epoch_shows_each_example_once_unless_its_steps_are_set() -> None:

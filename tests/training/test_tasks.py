@@ -219,7 +219,9 @@ def test_a_labels_task_beats_chance_out_of_fold_and_its_saved_networks_predict(t
         first = predict_mean(files[:1], {"image": images}, lambda network: LabelPredictor(network, tta_flip=True))
     assert min(auc(truth[:, label], mean["probability"][:, label]) for label in range(3)) > 0.8
     # The network without fold 0 predicts that fold as it was validated.
-    np.testing.assert_allclose(first["probability"][fold == 0], load(tmp_path / "pieces/fold0/probability.npy"), atol=1e-5)
+    np.testing.assert_allclose(
+        first["probability"][fold == 0], load(tmp_path / "pieces/fold0/probability.npy"), atol=1e-5
+    )
 
 
 def test_a_class_task_learns_the_class(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from pulmo.errors import DivergedError
 from pulmo.training import loop
 from pulmo.training.augment import Augment, Augmentation
 from pulmo.training.checkpoints import Values, save_progress, values_of
+from pulmo.training.data import OrderedBatches, Rows, TrainingBatches
 from pulmo.training.device import computing_on
 from pulmo.training.loop import Schedule, Trainer, WarmUpThenCosine
-from pulmo.training.data import OrderedBatches, Rows, TrainingBatches
 
-SCHEDULE = Schedule(epochs=5, steps=6, learning_rate=0.02, warm_up_epochs=1, weight_decay=0.01, ema_decay=0.5, patience=9)
+SCHEDULE = Schedule(
+    epochs=5, steps=6, learning_rate=0.02, warm_up_epochs=1, weight_decay=0.01, ema_decay=0.5, patience=9
+)
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(-50, 50, (48, 6, 6)).astype(np.int16)
 ROWS = Rows({"image": IMAGES}, IMAGES.mean(axis=(1, 2), dtype=np.float32)[:, None] / 10)
@@ -157,7 +159,7 @@ def test_a_training_whose_numbers_overflow_is_no_random_network(tmp_path: Path) 
         computing_on("cpu"),
         pytest.raises(DivergedError, match=r"epoch 1: .*(loss is (nan|inf)|weight is not finite)"),
     ):
-        train(tmp_path, schedule=plan)
+        train(tmp_path, schedule=schedule)
 
 
 def test_a_validation_that_is_not_finite_chooses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

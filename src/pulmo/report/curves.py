@@ -6,20 +6,20 @@ from matplotlib.ticker import MaxNLocator
 
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 
-HELD_OUT = "held_out_"
+MONITORED = "monitored_"
 
 
 def draw_curves(history: pd.DataFrame, measure: str, title: str = "") -> Drawing:
     """A line a fold; those of what is held out are of the averaged weights, which are the network in the end.
 
     Args:
-        history: see `training.fit.Trainer.fit`, with `fold`.
-        measure: `loss`, `dice` …: a column, and one of it HELD_OUT.
+        history: see `training.loop.Trainer.fit`, with `fold`.
+        measure: `loss`, `dice` …: a column, and one of it MONITORED.
         title: above it.
     """
     with panel(3.6, 2.7) as drawing:
         axes = drawing.subplots()
-        for column, label, colour in ((measure, "learned from", ORANGE), (HELD_OUT + measure, "held out", BLUE)):
+        for column, label, colour in ((measure, "learned from", ORANGE), (MONITORED + measure, "held out", BLUE)):
             if column not in history or history[column].isna().all():
                 continue
             for number, (_, rows) in enumerate(history.groupby("fold")):
@@ -36,5 +36,5 @@ def last_words(history: pd.DataFrame, measure: str) -> str:
     """The last epochs' means over folds, in words: "0.123 of what they learn from, 0.234 of what is held out"."""
     last = history.loc[history.groupby("fold")["epoch"].idxmax()]
     words = f"{last[measure].mean():.3f} of what they learn from"
-    held_out = last.get(HELD_OUT + measure, pd.Series(dtype=float)).mean()
+    held_out = last.get(MONITORED + measure, pd.Series(dtype=float)).mean()
     return words if pd.isna(held_out) else f"{words}, {held_out:.3f} of what is held out"

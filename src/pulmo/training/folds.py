@@ -66,7 +66,7 @@ def folds_by_group(groups: Sequence[str] | np.ndarray, count: int, seed: int) ->
 
 
 def validation_part(groups: Sequence[str] | np.ndarray, share: float, seed: int) -> np.ndarray:
-    """The rows that choose the best epoch, bool (rows,): of about that `share` of the groups, of at least one; none where
+    """The rows that choose the best epoch, bool (rows,): of about that `share` of the groups, one at least; none where
     `share` is 0, or where there is one group alone and no row would be left to train on."""
     count = len(np.unique(np.asarray(groups, dtype=str)))
     if not share or count < 2:

@@ -27,7 +27,7 @@ def true_boxes() -> Boxes:
     return Boxes(image, xywh.astype(np.float64), np.ones(len(image)))
 
 
-def suggested(shrunk: float = 1.0, cut: int = 128, in_lungs: float = 1.0) -> Candidates:
+def suggested(shrunk: float = 1.0, mask_threshold: int = 128, in_lungs: float = 1.0) -> Candidates:
     """A box for every patient, right where there is one; a twelfth too large on either side for 1 / 1.2."""
     truth, rng = true_boxes(), np.random.default_rng(1)
     xywh = np.repeat(truth.xywh, 2, axis=0)
@@ -36,7 +36,7 @@ def suggested(shrunk: float = 1.0, cut: int = 128, in_lungs: float = 1.0) -> Can
     confidence = np.where(positive, rng.uniform(0.5, 0.9, PATIENTS), rng.uniform(0.1, 0.4, PATIENTS))
     boxes = Boxes(np.arange(PATIENTS), xywh, confidence)
     lungs = np.where(positive, 1.0, in_lungs)
-    return Candidates(boxes, np.full(PATIENTS, cut, np.uint8), lungs)
+    return Candidates(boxes, np.full(PATIENTS, mask_threshold, np.uint8), lungs)
 
 
 def score(predictions: Predictions, values: dict[str, float]) -> float:
@@ -77,19 +77,21 @@ def test_classifier_and_lungs_have_their_say(way: str) -> None:
     sure = route._replace(boxes=route.boxes._replace(confidence=np.full(PATIENTS, 0.5)))
     predictions = Predictions({SEGMENTER: sure}, probability, PATIENTS)
     assert score(predictions, {**PLAIN, way: 0.2}) == 1
-    fitted = fit_values(predictions, true_boxes(), blend_parameters_for(predictions, way == "classifier_threshold", way == "lungs"))
+    fitted = fit_values(
+        predictions, true_boxes(), blend_parameters_for(predictions, way == "classifier_threshold", way == "lungs")
+    )
     assert score(predictions, fitted) == 1
 
 
 def test_only_boxes_of_the_cut_count_and_a_detector_has_none() -> None:
-    predictions = Predictions({SEGMENTER: suggested(cut=64)}, np.ones(PATIENTS), PATIENTS)
+    predictions = Predictions({SEGMENTER: suggested(mask_threshold=64)}, np.ones(PATIENTS), PATIENTS)
     assert len(combine(predictions, PLAIN).image) == 0
-    predictions = Predictions({DETECTOR: suggested(cut=NO_THRESHOLD)}, np.ones(PATIENTS), PATIENTS)
+    predictions = Predictions({DETECTOR: suggested(mask_threshold=NO_THRESHOLD)}, np.ones(PATIENTS), PATIENTS)
     assert len(combine(predictions, PLAIN).image) == PATIENTS
 
 
 def test_routes_are_fused_by_weight() -> None:
-    routes = {SEGMENTER: suggested(), DETECTOR: suggested(cut=NO_THRESHOLD)}
+    routes = {SEGMENTER: suggested(), DETECTOR: suggested(mask_threshold=NO_THRESHOLD)}
     predictions = Predictions(routes, np.ones(PATIENTS), PATIENTS)
     assert len(combine(predictions, {**PLAIN, "detector": 0.5}).image) == PATIENTS
     alone = combine(predictions, {**PLAIN, "detector": 0.0})
