@@ -59,7 +59,7 @@ class CrossValidatedNetworks:
 
     @property
     def history(self) -> pd.DataFrame:
-        """The networks' histories, see `loop.Trainer.fit`; `fold` says of which network."""
+        """The networks' histories, see `loop.Trainer.fit`; `fold` is the network's."""
         tables: list[pd.DataFrame] = [load(folder / f"{HISTORY}.parquet") for folder in self._folders]
         return pd.concat(tables, ignore_index=True)
 
@@ -354,7 +354,7 @@ def cross_validate(
         examples: all rows.
         fold: the fold of each row, (rows,) int, from 0 with none left out.
         fit: number of the fold left out, and the examples outside it → model; the number of folds stands for none.
-        numbers: those of `fits_of(fold)`, by default counted here; a progress bar over them, say.
+        numbers: those of `fits_of(fold)`, by default counted here; for instance a progress bar over them.
 
     Raises:
         DivergedError: a fit failed, or a model predicts what is not finite; it names the fold.

@@ -95,7 +95,7 @@ class ImageTask:
     motion: ClassVar[Motion] = "same"
 
     def augment(self, seed: int) -> Any:
-        """See `augment.Augment`; the target moves as `motion` says."""
+        """See `augment.Augment`; the target moves by `motion`."""
         from pulmo.training.augment import Augment
 
         return Augment(self.config.augmentation(), "yx", seed, target=self.motion)

@@ -1,7 +1,6 @@
-"""Scans and `model/` → a probability for each that is asked for, and where the networks looked.
+"""Scans and `model/` → a probability for each scan of the sample submission, and Grad-CAM maps of the most probable.
 
-Asked for are the ids of Kaggle's sample; where there is none, all scans that were not there to learn from, be it one
-new scan alone.
+Without a sample submission, all scans are predicted that are not among the training scans; one scan alone always is.
 """
 
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 
 FEW = 5
-"""Of so many scans, each is told of in the summary."""
+"""Up to so many scans, each prediction is noted in the summary."""
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
@@ -66,7 +65,7 @@ def asked_scans(stage: Stage, model: TrainedModel) -> pd.DataFrame:
 
 
 def _new(table: pd.DataFrame, training_scans: frozenset[str]) -> pd.DataFrame:
-    # A single scan lies in a folder of any name: that it is called as one of the training scans says nothing.
+    # A single scan lies in a folder of any name: it may have the name of a training scan.
     return table if len(table) == 1 else table[~table["id"].isin(training_scans)]
 
 

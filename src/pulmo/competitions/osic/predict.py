@@ -45,7 +45,7 @@ def predict(
     statistics: pd.DataFrame,
     slices: PatientSlices | None = None,
 ) -> pd.DataFrame:
-    """Forecast what is asked for.
+    """Forecast FVC and Confidence of given patients and weeks.
 
     Args:
         model: as read from its folder.
@@ -111,7 +111,7 @@ def _scans(stage: Stage, model: TrainedModel, patients: list[str]) -> tuple[pd.D
     unknown = without_statistics(model.published, model.ct_columns, patients)
     if unknown:
         stage.note(
-            f"The model was trained with the CT statistics of {model.ct_source['file']}, which says nothing about "
+            f"The model was trained with the CT statistics of {model.ct_source['file']}, which has none of "
             f"{', '.join(unknown)}: the training patients' median stands in"
         )
     return model.published, none

@@ -1,4 +1,4 @@
-"""Test X-rays and `model/` → boxes for every patient that Kaggle asks for."""
+"""Test X-rays and `model/` → boxes for every patient of the sample submission."""
 
 from functools import partial
 
@@ -29,11 +29,11 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     from pulmo.training.device import computing_on
 
     model = read_model(stage.input("fit_ensemble/model"))
-    asked = _asked(stage)
-    files = image_files(stage.data / TEST_IMAGES, asked)
+    ids = _patients(stage)
+    files = image_files(stage.data / TEST_IMAGES, ids)
     if not files:
-        raise UserError(no_image(stage.data / TEST_IMAGES, asked, stage.data / SAMPLE))
-    for patient in [patient for patient in asked if patient not in files][:_NAMED]:
+        raise UserError(no_image(stage.data / TEST_IMAGES, ids, stage.data / SAMPLE))
+    for patient in [patient for patient in ids if patient not in files][:_NAMED]:
         stage.note(f"{patient} has no X-ray in {stage.data / TEST_IMAGES}: no box is predicted")
     headers = read_images(stage, files, model.pixels).rename_axis("patient").reset_index()
     readable = headers["error"].isna().to_numpy()
@@ -44,8 +44,8 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     found = combine(predictions, model.fitted)
     names = patients["patient"]
     stage.write("predictions", candidate_table(found, names, np.ones((len(names), 2))))
-    places = pd.Index(asked).get_indexer(names)
-    stage.write_csv("submission", to_submission(asked, found._replace(image=places[found.image])))
+    places = pd.Index(ids).get_indexer(names)
+    stage.write_csv("submission", to_submission(ids, found._replace(image=places[found.image])))
 
 
 def predict_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame) -> Predictions:
@@ -87,7 +87,7 @@ def predict_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataF
     return Predictions(routes, np.ones(len(images)) if presence is None else presence, len(patients))
 
 
-def _asked(stage: Stage) -> list[str]:
+def _patients(stage: Stage) -> list[str]:
     """The patients of Kaggle's sample; without it, of all test X-rays."""
     path = stage.data / SAMPLE
     if path.is_file():

@@ -1,4 +1,4 @@
-"""Test images and `model/` → a mask at full size for every image that Kaggle asks for."""
+"""Test images and `model/` → a mask at full size for every image of the sample submission."""
 
 from functools import partial
 from pathlib import Path
@@ -24,35 +24,35 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     An image that is missing or cannot be read gets an empty mask.
     """
     model = read_model(stage.input("fit_ensemble/model"))
-    asked, files = _asked(stage)
+    ids, files = _ids_and_files(stage)
     headers = read_images(stage, files, model.pixels, model.clahe_clip_limit)
     predicted = stage.checkpoint("networks", partial(_predict, stage, model))
     presence = load(predicted / "presence.npy")
     predictions = headers.copy()
     predictions["cell"] = _cells(stage, model, headers, load(predicted / "mask.npy"), presence)
     predictions["presence"] = np.where(headers["error"].isna(), presence, 0)
-    predictions = predictions.reindex(pd.Index(asked, name="image"))
+    predictions = predictions.reindex(pd.Index(ids, name="image"))
     predictions = predictions[["cell", "presence", "error"]].fillna({"cell": EMPTY, "presence": 0.0}).reset_index()
     stage.write("predictions", predictions)
-    stage.write_csv("submission", to_submission(asked, parse(predictions["cell"].to_list())))
+    stage.write_csv("submission", to_submission(ids, parse(predictions["cell"].to_list())))
 
 
-def _asked(stage: Stage) -> tuple[list[str], dict[str, Path]]:
+def _ids_and_files(stage: Stage) -> tuple[list[str], dict[str, Path]]:
     """The images to be predicted, and the files of those that are there."""
     path, folder = sample(stage.data), folder_of_test_images(stage.data)
     there = image_files(folder)
     if path.is_file():
-        asked = read_sample(path)
+        ids = read_sample(path)
     else:
         stage.note(f"There is no {path}: every image in {folder.name} is predicted")
-        asked = list(there)
-    files = {image: there[image] for image in asked if image in there}
+        ids = list(there)
+    files = {image: there[image] for image in ids if image in there}
     if not files:
-        raise UserError(no_image(folder, asked, path))
-    if len(files) < len(asked):
-        missing = [image for image in asked if image not in files]
-        stage.note(f"{len(missing)} of {len(asked)} images are not in {folder.name}, such as {missing[0]}: no mask")
-    return asked, files
+        raise UserError(no_image(folder, ids, path))
+    if len(files) < len(ids):
+        missing = [image for image in ids if image not in files]
+        stage.note(f"{len(missing)} of {len(ids)} images are not in {folder.name}, such as {missing[0]}: no mask")
+    return ids, files
 
 
 def _predict(stage: Stage, model: TrainedModel, folder: Path) -> None:
