@@ -51,8 +51,8 @@ from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
 from pulmo.pipeline.settings import load_settings
 from pulmo.training import loop
+from pulmo.training.data import Rows, TrainingBatches
 from pulmo.training.device import computing_on
-from pulmo.training.sequences import Rows, TrainingBatches
 
 REPORTED = {"report_unet_256": 7.7, "report_unet_320": 7.8, "report_resnet_base": 10.3}
 """Images a second, see `training.REPORTED`."""
@@ -68,8 +68,11 @@ KERNELS = {
 SMALL = {
     "osic": ("features.slice_pixels=32", "train_cnn.stem=4"),
     "dsb": ("features.size=[8,16,16]", "train_cnn.stem=4"),
-    "siim": ("features.pixels=64", "train_segmenter.start=4"),
-    "rsna": ("features.pixels=64", "train_segmenter.start=4", "train_detector.start=4", "train_lungs.start=4"),
+    "siim": ("features.pixels=64", "train_segmenter.base_filters=4"),
+    "rsna": (
+        "features.pixels=64",
+        *(f"train_{family}.base_filters=4" for family in ("segmenter", "detector", "lungs")),
+    ),
 }
 
 
@@ -275,7 +278,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         found["GFLOP"] = 3 * training.forward_flops(task.network) / 1e9
         with _alone(arguments.lock, 20 * LONGEST_S if case.small else LONGEST_S):
             started = time.perf_counter()
-            loop.train(learner, training.SameBatch(rows, batch, 3))
+            loop.train_epoch(learner, training.SameBatch(rows, batch, 3))
             found["to compile s"] = time.perf_counter() - started
             found["steps alone"] = _rate(learner, partial(training.SameBatch, rows, batch), batch)
             found["peak GB"] = _peak_memory() / 1e9
@@ -316,7 +319,7 @@ def _kernels(learner: Any, batches: TrainingBatches, folder: Path) -> Iterator[t
         options = jax.profiler.ProfileOptions()
         options.host_tracer_level = options.python_tracer_level = 0
         with jax.profiler.trace(folder, profiler_options=options):
-            loop.train(learner, batches)
+            loop.train_epoch(learner, batches)
         for file in folder.rglob("*.xplane.pb"):
             for plane in jax.profiler.ProfileData.from_file(str(file)).planes:
                 for line in plane.lines if "GPU" in plane.name else ():
@@ -328,7 +331,7 @@ def _kernels(learner: Any, batches: TrainingBatches, folder: Path) -> Iterator[t
         if not torch.cuda.is_available():
             return
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            loop.train(learner, batches)
+            loop.train_epoch(learner, batches)
         events = (event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA)
         yield from ((event.name, 1e3 * event.time_range.elapsed_us()) for event in events)
 
@@ -342,7 +345,7 @@ def _rate(learner: Any, batches: Any, batch: int) -> float:
     first = training.images_a_second(learner, batches(3), 3 * batch)
     steps = int(np.clip(MEASURED_S * first / batch, 3, 1000))
     started = time.perf_counter()
-    loop.train(learner, batches(steps))
+    loop.train_epoch(learner, batches(steps))
     return steps * batch / (time.perf_counter() - started)
 
 
@@ -390,7 +393,7 @@ def _task(case: Case) -> tuple[training.Task, int]:
     """The stage's network and loss with random pictures, and its batch."""
     config = (resources.files(f"pulmo.competitions.{case.competition}") / "config.toml").read_text()
     changed = [*(SMALL[case.competition] if case.small else ())]
-    changed += [f"{case.stage}.start={case.start}"] if case.start and not case.small else []
+    changed += [f"{case.stage}.base_filters={case.start}"] if case.start and not case.small else []
     settings: Any = load_settings(find_competition(case.competition).settings, config, case.preset, changed)
     s, features = getattr(settings, case.stage), settings.features
     keras.utils.set_random_seed(0)
@@ -402,13 +405,17 @@ def _task(case: Case) -> tuple[training.Task, int]:
         from pulmo.models.detection_loss import DetectionLoss
         from pulmo.models.detector import DetectorParameters, detector
 
-        parameters = DetectorParameters(s.start, s.depth, s.momentum, s.cell)
+        parameters = DetectorParameters(s.base_filters, s.depth, s.momentum, s.stride)
         network = detector(parameters, features.pixels)
-        task = training.Task(network, DetectionLoss(s.cell), {}, training.boxes(features.pixels), kind="boxes")
+        task = training.Task(network, DetectionLoss(s.stride), {}, training.boxes(features.pixels), kind="boxes")
     else:
+        from pulmo.training.tasks import MaskTask
+
+        target = training.masks(features.pixels)
+        mask = MaskTask(s, target)
         with _padded() if case.padded else nullcontext():
-            network = s.builder(features.pixels, lambda _: None)()
-        task = training.Task(network, s.objective(), {}, training.masks(features.pixels))
+            network = mask.network({"image": target}, lambda _: None)()
+        task = training.Task(network, mask.loss(), {}, target)
     return task, case.batch or (8 if case.small else s.batch)
 
 

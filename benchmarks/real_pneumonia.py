@@ -112,7 +112,7 @@ def _by_fold(run: Run, variant: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         said = read_out_of_fold(Stage(RSNA.cv, run.seed, run.paths.data, inputs, Path(folder), None, run.device))
     boxes = boxes_of(next(known for known in VARIANTS if known.name == variant), said)
-    scores = box_precision(said.truth, boxes, said.evidence.patients)
+    scores = box_precision(said.truth, boxes, said.predictions.patients)
     return {f"fold {fold}": f"{np.nanmean(scores[said.fold == fold]):.3f}" for fold in np.unique(said.fold)}
 
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/rsna_experiments.py --data data/rsna-pneumonia-detection-challenge
     .venv/bin/python benchmarks/rsna_experiments.py --data PHANTOM --set features.pixels=64 \\
-        --set train_segmenter.start=4
+        --set train_segmenter.base_filters=4
 
 One network per experiment, validated on a tenth of the patients; thresholds are cross-fitted on these. The report's
 values are in brackets: best validation accuracy, and images per second on a hosted GPU.

@@ -32,9 +32,10 @@ from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
 from pulmo.training import loop
 from pulmo.training.augment import Augment, Augmentation, Layout
+from pulmo.training.data import Rows, TrainingBatches, gather
 from pulmo.training.device import Device, computing_on
-from pulmo.training.fit import Plan, Trainer
-from pulmo.training.sequences import Rows, TrainingBatches, gather
+from pulmo.training.loop import Schedule, Trainer
+from pulmo.training.tasks import Motion
 
 IMAGES = 512
 MATRIX = {"cpu": 1536, "gpu": 8192}
@@ -50,7 +51,7 @@ class Task(NamedTuple):
     inputs: dict[str, np.ndarray]
     target: np.ndarray
     pixel: Any = np.uint8
-    kind: str = "mask"
+    kind: Motion = "mask"
     layout: Layout = "yx"
 
 
@@ -97,7 +98,15 @@ def unet(size: int, preset: str) -> Task:
     """The report's U-Net, or a small one."""
     from pulmo.models.unet import REPORT, UnetParameters, unet
 
-    small = UnetParameters(start=16, depth=4, rate=1.5, dropout=0.1, momentum=0.9, shrink=2, head=False)
+    small = UnetParameters(
+        base_filters=16,
+        depth=4,
+        filter_growth=1.5,
+        dropout=0.1,
+        momentum=0.9,
+        output_stride=2,
+        presence_head=False,
+    )
     return _segmentation(unet(REPORT if preset == "report" else small, size), size)
 
 
@@ -105,7 +114,9 @@ def resnet_segmenter(size: int, preset: str) -> Task:
     """The report's residual network, or one of an eighth of its filters."""
     from pulmo.models.resnet_segmenter import REPORT, resnet_segmenter
 
-    return _segmentation(resnet_segmenter(REPORT if preset == "report" else REPORT._replace(start=4), size), size)
+    return _segmentation(
+        resnet_segmenter(REPORT if preset == "report" else REPORT._replace(base_filters=4), size), size
+    )
 
 
 def encoder_unet(size: int, preset: str) -> Task:
@@ -114,7 +125,7 @@ def encoder_unet(size: int, preset: str) -> Task:
 
     encoder, filters = ("resnet50", 256) if preset == "full" else ("mobilenet_v2", 64)
     up = tuple(filters // 2**level for level in range(5))
-    return _segmentation(encoder_unet(EncoderUnetParameters(encoder, up, 0.99, head=False), size), size)
+    return _segmentation(encoder_unet(EncoderUnetParameters(encoder, up, 0.99, presence_head=False), size), size)
 
 
 def detector(size: int, preset: str) -> Task:
@@ -122,8 +133,8 @@ def detector(size: int, preset: str) -> Task:
     from pulmo.models.detection_loss import DetectionLoss
     from pulmo.models.detector import DetectorParameters, detector
 
-    parameters = DetectorParameters(start=32 if preset == "full" else 8, depth=4, momentum=0.9)
-    return Task(detector(parameters, size), DetectionLoss(parameters.cell), {}, boxes(size), kind="boxes")
+    parameters = DetectorParameters(base_filters=32 if preset == "full" else 8, depth=4, momentum=0.9)
+    return Task(detector(parameters, size), DetectionLoss(parameters.stride), {}, boxes(size), kind="boxes")
 
 
 def _segmentation(network: Any, size: int) -> Task:
@@ -214,9 +225,9 @@ def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed:
 
 def images_a_second(learner: Any, batches: TrainingBatches, images: int) -> float:
     """Images per second of one epoch, after a first one that compiles; checkpoints between epochs are excluded."""
-    loop.train(learner, batches)
+    loop.train_epoch(learner, batches)
     started = time.perf_counter()
-    loop.train(learner, batches)
+    loop.train_epoch(learner, batches)
     return images / (time.perf_counter() - started)
 
 
@@ -258,9 +269,9 @@ def _places(tensor: Any) -> int:
 
 def trainer_of(task: Task) -> Trainer:
     """A trainer as in the stages; images are flipped, rotated, zoomed and shifted."""
-    moves = Augmentation(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
-    augment = Augment(moves, task.layout, 0, target=task.kind)
-    return Trainer(task.network, task.objective, Plan(1, 1000, 1e-3, 0, 0.0, 0.0, 9), augment)
+    augmentation = Augmentation(flip_left_right=True, rotation=10, zoom=0.1, shift=0.05)
+    augment = Augment(augmentation, task.layout, 0, target=task.kind)
+    return Trainer(task.network, task.objective, Schedule(1, 1000, 1e-3, 0, 0.0, 0.0, 9), augment)
 
 
 def on_disk(task: Task, folder: Path) -> Rows:

@@ -51,7 +51,7 @@ def _osic_cnn() -> dict[str, np.ndarray]:
 
     from pulmo.models.osic_cnn import OsicCnnParameters, Scale, osic_cnn
     from pulmo.models.quantile_lines import LinePinball
-    from pulmo.training.sequences import Rows
+    from pulmo.training.data import Rows
 
     parameters = OsicCnnParameters(pixels=48, stem=8, filters=(8, 16, 24), dense=16, dropout=0.0, start=-1.0)
     network = osic_cnn(parameters, 6, Scale(-1000.0, 400.0, 0.25))
@@ -73,8 +73,8 @@ def _networks3d() -> dict[str, np.ndarray]:
     from pulmo.models.intensity_scale import IntensityScale
     from pulmo.models.resnet3d import LOCALISED, ResNet3dParameters, resnet3d
     from pulmo.models.slides_cnn3d import SlidesCnn3dParameters, slides_cnn3d
+    from pulmo.training.data import Rows
     from pulmo.training.device import gradient
-    from pulmo.training.sequences import Rows
 
     rng, scale = np.random.default_rng(0), IntensityScale((-1000.0,), (400.0,), (0.25,))
     shape, found = (6, 16, 16, 2), {}
@@ -104,7 +104,7 @@ def _networks_on_pictures() -> dict[str, np.ndarray]:
     from pulmo.models.resnet_segmenter import ResnetSegmenterParameters, resnet_segmenter
     from pulmo.models.segmentation_losses import SegmentationLoss, Terms
     from pulmo.models.unet import UnetParameters, unet
-    from pulmo.training.sequences import Rows
+    from pulmo.training.data import Rows
 
     rng = np.random.default_rng(0)
     inputs = {"image": rng.integers(0, 256, (8, 32, 32)).astype(np.uint8)}
@@ -112,15 +112,15 @@ def _networks_on_pictures() -> dict[str, np.ndarray]:
     corner, size = rng.uniform(0, 16, (8, 3, 2)), rng.uniform(0, 16, (8, 3, 2))
     boxes = Rows(inputs, np.concatenate([corner, corner + size], axis=-1).astype(np.float32))
     overlap = SegmentationLoss(Terms(cross_entropy=1, focal=1, dice=1, iou=1))
-    with_head = SegmentationLoss(Terms(cross_entropy=1, dice=1, any=1))
-    residual = ResnetSegmenterParameters(4, 3, 1, 0.9, 0.0, short_head=False)
-    mobile = EncoderUnetParameters("mobilenet_v2", (8, 8, 8, 4, 4), 0.9, head=True)
+    with_head = SegmentationLoss(Terms(cross_entropy=1, dice=1, presence=1))
+    residual = ResnetSegmenterParameters(4, 3, 1, 0.9, 0.0, upsampling_head=True)
+    mobile = EncoderUnetParameters("mobilenet_v2", (8, 8, 8, 4, 4), 0.9, presence_head=True)
     tasks = {
-        "unet": (unet(UnetParameters(4, 2, 2.0, 0.0, 0.9, shrink=2, head=True), 32), with_head, masks),
+        "unet": (unet(UnetParameters(4, 2, 2.0, 0.0, 0.9, output_stride=2, presence_head=True), 32), with_head, masks),
         "resnet_segmenter": (resnet_segmenter(residual, 32), overlap, masks),
-        "resnet, short head": (resnet_segmenter(residual._replace(short_head=True), 32), overlap, masks),
+        "resnet, short head": (resnet_segmenter(residual._replace(upsampling_head=False), 32), overlap, masks),
         "encoder_unet": (encoder_unet(mobile, 32), with_head, masks),
-        "detector": (detector(DetectorParameters(4, 3, 0.9, cell=4), 32), DetectionLoss(4), boxes),
+        "detector": (detector(DetectorParameters(4, 3, 0.9, stride=4), 32), DetectionLoss(4), boxes),
     }
     found = {}
     for name, (network, objective, rows) in tasks.items():
@@ -142,12 +142,12 @@ def _give_weights(network: Any, rng: np.random.Generator) -> None:
 
 
 def _one_step(name: str, network: Any, objective: Any, rows: Any) -> dict[str, np.ndarray]:
-    from pulmo.training.checkpoint import values_of
-    from pulmo.training.fit import Plan, Trainer
-    from pulmo.training.sequences import TrainingBatches
+    from pulmo.training.checkpoints import values_of
+    from pulmo.training.data import TrainingBatches
+    from pulmo.training.loop import Schedule, Trainer
 
     before = network.get_weights()
-    trainer = Trainer(network, objective, Plan(2, 1, 1e-3, 0, 0.0, 0.0, 9))
+    trainer = Trainer(network, objective, Schedule(2, 1, 1e-3, 0, 0.0, 0.0, 9))
     with tempfile.TemporaryDirectory() as folder:
         batches = TrainingBatches(rows, rows.length, seed=0, steps=1)
         history = trainer.fit(values_of(network.variables), batches, Path(folder) / "checkpoint.npz")

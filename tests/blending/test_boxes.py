@@ -58,7 +58,7 @@ def test_finishing() -> None:
         boxes((0, 0.9, 100, 100, 100, 200), (0, 0.3, 0, 0, 50, 50), (1, 0.3, 0, 0, 50, 50), (2, 0.1, 0, 0, 9, 9)),
         np.array([2, 1, 2, 2]),
     )
-    found = finish_boxes(fused, Finish(threshold=0.2, solo=0.5, shrink=0.8))
+    found = finish_boxes(fused, Finish(threshold=0.2, unmatched=0.5, shrink=0.8))
     assert found.image.tolist() == [0, 1]
     assert found.xywh == pytest.approx(np.array([[110, 120, 80, 160], [5, 5, 40, 40]]))
     grown = finish_boxes(fused, Finish(shrink=1.2))

@@ -1,4 +1,4 @@
-"""What the tests of several networks ask."""
+"""What the tests of several networks share."""
 
 import math
 from pathlib import Path
@@ -12,9 +12,9 @@ def trainable(network: Any) -> int:
     return sum(math.prod(weight.shape) for weight in network.trainable_weights)
 
 
-def say(network: Any, images: np.ndarray) -> dict[str, np.ndarray]:
-    said = network({"image": images}, training=False)
-    return {name: np.asarray(keras.ops.convert_to_numpy(value)) for name, value in said.items()}
+def predict(network: Any, images: np.ndarray) -> dict[str, np.ndarray]:
+    outputs = network({"image": images}, training=False)
+    return {name: np.asarray(keras.ops.convert_to_numpy(value)) for name, value in outputs.items()}
 
 
 def saved_and_read(network: Any, folder: Path) -> Any:
@@ -22,5 +22,5 @@ def saved_and_read(network: Any, folder: Path) -> Any:
     return keras.models.load_model(folder / "network.keras", safe_mode=True)
 
 
-def pictures(count: int, pixels: int) -> np.ndarray:
+def random_images(count: int, pixels: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, pixels, pixels), np.uint8)

@@ -50,8 +50,8 @@ def test_a_cell_belongs_to_the_box_that_heats_it_most() -> None:
 def test_an_empty_picture_wants_no_heat_and_no_box() -> None:
     heat, _ = map(as_array, grid_target(np.zeros((2, 3, 4), np.float32), 4, 4, 8.0))
     assert not heat.any()
-    said = np.full((2, 4, 4), 0.2, np.float32)
-    loss = DetectionLoss(8).call(np.zeros((2, 3, 4), np.float32), {"heat": said, "boxes": np.ones((2, 4, 4, 4), "f4")})
+    found = np.full((2, 4, 4), 0.2, np.float32)
+    loss = DetectionLoss(8).call(np.zeros((2, 3, 4), np.float32), {"heat": found, "boxes": np.ones((2, 4, 4, 4), "f4")})
     np.testing.assert_allclose(as_array(loss), 16 * 0.04 * -math.log(0.8), rtol=1e-5)
 
 
@@ -71,5 +71,5 @@ def test_the_loss_is_least_where_all_is_right_and_grows_with_each_mistake() -> N
     assert loss(peak, moved) == pytest.approx(2 * (1 - 20 / 28) * heat.sum() / max(float(heat.sum()), 1), rel=1e-3)
 
 
-def test_it_is_kept_with_its_cell() -> None:
-    assert DetectionLoss.from_config(DetectionLoss(4).get_config()).cell == 4
+def test_it_is_saved_with_its_stride() -> None:
+    assert DetectionLoss.from_config(DetectionLoss(4).get_config()).stride == 4

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pulmo.models.detector import BoxesAround, DetectorParameters, detector
-from tests.models.support import pictures, saved_and_read, say
+from tests.models.support import predict, random_images, saved_and_read
 
-SMALL = DetectorParameters(start=4, depth=2, momentum=0.9, cell=2)
+SMALL = DetectorParameters(base_filters=4, depth=2, momentum=0.9, stride=2)
 
 
 def test_boxes_lie_around_the_middles_of_cells_by_hand() -> None:
@@ -18,13 +18,13 @@ def test_boxes_lie_around_the_middles_of_cells_by_hand() -> None:
     assert boxes[0, 1, 2].tolist() == [16, 4, 36, 14]
 
 
-@pytest.mark.parametrize(("cell", "side"), [(2, 8), (4, 4)])
-def test_the_grid_has_the_cells_asked_for(cell: int, side: int) -> None:
-    said = say(detector(SMALL._replace(cell=cell), 16), pictures(2, 16))
-    assert said["heat"].shape == (2, side, side)
-    assert said["boxes"].shape == (2, side, side, 4)
-    assert ((said["heat"] > 0) & (said["heat"] < 1)).all()
-    assert (said["boxes"][..., :2] < said["boxes"][..., 2:]).all()
+@pytest.mark.parametrize(("stride", "side"), [(2, 8), (4, 4)])
+def test_the_grid_has_the_stride(stride: int, side: int) -> None:
+    found = predict(detector(SMALL._replace(stride=stride), 16), random_images(2, 16))
+    assert found["heat"].shape == (2, side, side)
+    assert found["boxes"].shape == (2, side, side, 4)
+    assert ((found["heat"] > 0) & (found["heat"] < 1)).all()
+    assert (found["boxes"][..., :2] < found["boxes"][..., 2:]).all()
 
 
 def test_parameters_counted_by_hand() -> None:
@@ -35,9 +35,9 @@ def test_parameters_counted_by_hand() -> None:
     assert detector(SMALL, 16).count_params() == first + second + back + head
 
 
-def test_saved_and_read_in_safe_mode_it_says_the_same(tmp_path: Path) -> None:
-    network, images = detector(SMALL, 8), pictures(2, 8)
-    before, after = say(network, images), say(saved_and_read(network, tmp_path), images)
+def test_saved_and_read_in_safe_mode_it_predicts_the_same(tmp_path: Path) -> None:
+    network, images = detector(SMALL, 8), random_images(2, 8)
+    before, after = predict(network, images), predict(saved_and_read(network, tmp_path), images)
     for name, value in before.items():
         np.testing.assert_array_equal(value, after[name])
 

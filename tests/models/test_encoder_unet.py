@@ -2,10 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from pulmo.models.encoder_unet import ENCODERS, EncoderUnetParameters, encoder_of, encoder_unet
-from tests.models.support import pictures, say
+from pulmo.models.encoder_unet import EncoderUnetParameters, encoder_unet
+from pulmo.models.encoders import ENCODERS, application
+from tests.models.support import predict, random_images
 
-SMALL = EncoderUnetParameters("mobilenet_v2", (8, 8, 8, 4, 4), momentum=0.9, head=True)
+SMALL = EncoderUnetParameters("mobilenet_v2", (8, 8, 8, 4, 4), momentum=0.9, presence_head=True)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -24,13 +25,13 @@ def test_it_goes_down_by_the_encoder_and_up_beside_it() -> None:
     network = encoder_unet(SMALL, 64)
     encoder = network.get_layer("encoder")
     assert [level.shape[1:3] for level in encoder.outputs] == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2)]
-    said = say(network, pictures(2, 64))
-    assert said["mask"].shape == (2, 64, 64)
-    assert said["any"].shape == (2,)
+    found = predict(network, random_images(2, 64))
+    assert found["mask"].shape == (2, 64, 64)
+    assert found["presence"].shape == (2,)
 
 
 def test_given_weights_are_the_encoders() -> None:
-    weights = encoder_of("mobilenet_v2", 32).get_weights()
+    weights = application("mobilenet_v2", 32).get_weights()
     found = encoder_unet(SMALL, 32, weights).get_layer("encoder").get_weights()
     assert len(found) == len(weights)
     for one, other in zip(found, weights, strict=True):

@@ -8,11 +8,11 @@ from pulmo.models.metrics import accuracy_of_classes, dice_of_masks
 
 def test_dice_is_taken_picture_by_picture_of_what_is_likelier_than_not() -> None:
     target = np.zeros((4, 2, 2), np.uint8)
-    said = np.zeros((4, 2, 2), np.float32)
-    target[0], said[0] = [[255, 200], [127, 0]], [[0.9, 0.4], [0.6, 0.1]]  # two pixels each, one in common: 2·1 / 4
-    target[1, 0, 0] = 255  # one, and none said
-    said[2, 0, 0] = 0.7  # none, and one said; in the last, none and none
-    dice = ops.convert_to_numpy(dice_of_masks(ops.convert_to_tensor(target), {"mask": ops.convert_to_tensor(said)}))
+    found = np.zeros((4, 2, 2), np.float32)
+    target[0], found[0] = [[255, 200], [127, 0]], [[0.9, 0.4], [0.6, 0.1]]  # two pixels each, one in common: 2·1 / 4
+    target[1, 0, 0] = 255  # one, and none found
+    found[2, 0, 0] = 0.7  # none, and one found; in the last, none and none
+    dice = ops.convert_to_numpy(dice_of_masks(ops.convert_to_tensor(target), {"mask": ops.convert_to_tensor(found)}))
     assert dice.tolist() == [0.5, 0.0, 0.0, 1.0]
 
 

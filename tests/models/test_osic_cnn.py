@@ -17,7 +17,7 @@ def batch(pixels: int, patients: int = 3) -> dict[str, np.ndarray]:
     return {"image": image, "numbers": rng.normal(size=(patients, 6)).astype(np.float32)}
 
 
-def say(network: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
+def predict(network: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(network(inputs, training=False)))
 
 
@@ -45,23 +45,23 @@ def test_the_report_has_eight_blocks_and_fits_its_pictures() -> None:
 
 
 def test_before_learning_everybody_has_the_line_it_starts_from(network: Any) -> None:
-    lines = say(network, batch(32))
+    lines = predict(network, batch(32))
     assert lines.shape == (3, 2, 3)
     np.testing.assert_allclose(lines, [[[-0.6931472, 0, 0.6931472], [-2.1931472, -1.5, -0.8068528]]] * 3, rtol=1e-6)
 
 
 def test_both_branches_are_heard(network: Any) -> None:
-    # Any other last layer than zeros, and every input changes what is said.
+    # Any other last layer than zeros, and every input changes what is found.
     last = next(layer for layer in reversed(network.layers) if isinstance(layer, keras.layers.Dense))
     last.kernel.assign(np.random.default_rng(1).normal(size=last.kernel.shape))
     inputs = batch(32)
-    said = say(network, inputs)
+    found = predict(network, inputs)
     for name in inputs:
         other = {**inputs, name: np.roll(inputs[name], 1, axis=0)}
-        assert (say(network, other) != said).any(axis=(1, 2)).all()
+        assert (predict(network, other) != found).any(axis=(1, 2)).all()
 
 
-def test_saved_and_read_in_safe_mode_it_says_the_same(network: Any, tmp_path: Path) -> None:
+def test_saved_and_read_in_safe_mode_it_predicts_the_same(network: Any, tmp_path: Path) -> None:
     network.save(tmp_path / "network.keras")
     again = keras.models.load_model(tmp_path / "network.keras", safe_mode=True)
-    np.testing.assert_array_equal(say(again, batch(32)), say(network, batch(32)))
+    np.testing.assert_array_equal(predict(again, batch(32)), predict(network, batch(32)))

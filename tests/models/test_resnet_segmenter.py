@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from pulmo.models.resnet_segmenter import REPORT, ResnetSegmenterParameters, resnet_segmenter
-from tests.models.support import pictures, saved_and_read, say, trainable
+from tests.models.support import predict, random_images, saved_and_read, trainable
 
-SMALL = ResnetSegmenterParameters(start=2, depth=2, blocks=1, momentum=0.9, negative_slope=0.1, short_head=True)
+SMALL = ResnetSegmenterParameters(
+    base_filters=2, depth=2, residual_blocks=1, momentum=0.9, negative_slope=0.1, upsampling_head=False
+)
 
 
 @pytest.mark.parametrize("pixels", [32, 320])
@@ -19,7 +21,7 @@ def test_the_report_states_its_parameters(pixels: int) -> None:
 
 
 def test_the_short_head_reads_the_last_level() -> None:
-    network = resnet_segmenter(REPORT._replace(short_head=True), 32)
+    network = resnet_segmenter(REPORT._replace(upsampling_head=False), 32)
     normalisations = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert [layer.momentum for layer in normalisations[-2:]] == [0.9, 0.9999]
     # The head by hand: 1×1 to 256, transposed to 128, 1×1 to 1, their biases, and two more normalisations.
@@ -29,17 +31,17 @@ def test_the_short_head_reads_the_last_level() -> None:
 
 @pytest.mark.parametrize(("depth", "repeated"), [(3, 2), (4, 4)])
 def test_probabilities_are_repeated_to_full_size(depth: int, repeated: int) -> None:
-    network = resnet_segmenter(SMALL._replace(depth=depth, short_head=False), 32)
-    mask = say(network, pictures(1, 32))["mask"][0]
+    network = resnet_segmenter(SMALL._replace(depth=depth, upsampling_head=True), 32)
+    mask = predict(network, random_images(1, 32))["mask"][0]
     tiles = mask.reshape(32 // repeated, repeated, 32 // repeated, repeated)
     np.testing.assert_array_equal(tiles, np.broadcast_to(tiles[:, :1, :, :1], tiles.shape))
     assert len(np.unique(mask)) > 8
 
 
-def test_saved_and_read_in_safe_mode_it_says_the_same(tmp_path: Path) -> None:
-    network, images = resnet_segmenter(SMALL, 16), pictures(2, 16)
+def test_saved_and_read_in_safe_mode_it_predicts_the_same(tmp_path: Path) -> None:
+    network, images = resnet_segmenter(SMALL, 16), random_images(2, 16)
     again = saved_and_read(network, tmp_path)
-    np.testing.assert_array_equal(say(network, images)["mask"], say(again, images)["mask"])
+    np.testing.assert_array_equal(predict(network, images)["mask"], predict(again, images)["mask"])
 
 
 def test_a_size_that_cannot_be_halved_is_named() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from pulmo.training.masks import predict_folds
+from pulmo.training.saved_networks import SavedNetworks
 
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
 from pulmo.pipeline.model_folder import Family, Source, reading_model, write_model
-from pulmo.training.masks import predict_folds
-from pulmo.training.saved_networks import SavedNetworks
 
 
 @pytest.mark.parametrize("name", competition_names())

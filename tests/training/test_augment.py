@@ -79,7 +79,7 @@ def test_flips_are_exact_half_of_the_time_and_take_the_mask_along(layout: Layout
 def test_every_example_moves_by_itself_and_nothing_else_in_the_batch_changes() -> None:
     image = np.tile(np.random.default_rng(0).random((1, 16, 16)).astype(np.float32), (3, 1, 1))
     batch = batch_of(image, np.arange(3.0))
-    out = Augment(Augmentation(rotation=20, zoom=0.1, shift=0.1, gain=0.1, offset=5), "yx", seed=0)(batch)
+    out = Augment(Augmentation(rotation=20, zoom=0.1, shift=0.1, contrast=0.1, brightness=5), "yx", seed=0)(batch)
     seen = keras.ops.convert_to_numpy(out["inputs"]["image"])
     assert len({pixels.tobytes() for pixels in seen}) == 3
     assert keras.ops.convert_to_numpy(out["target"]).tolist() == [0, 1, 2]
@@ -88,7 +88,7 @@ def test_every_example_moves_by_itself_and_nothing_else_in_the_batch_changes() -
 
 def test_gain_and_offset_stay_within_what_was_asked() -> None:
     image = np.full((200, 2, 2), 100.0, np.float32)
-    seen = Augment(Augmentation(gain=0.1, offset=5), "yx", seed=0)(batch_of(image, image))["inputs"]["image"]
+    seen = Augment(Augmentation(contrast=0.1, brightness=5), "yx", seed=0)(batch_of(image, image))["inputs"]["image"]
     values = keras.ops.convert_to_numpy(seen)[:, 0, 0]
     assert 85 <= values.min() < 90 < 110 < values.max() <= 115
 
@@ -106,7 +106,7 @@ def test_the_same_seed_moves_alike_and_the_layer_can_be_made_again_from_what_it_
 def test_beyond_white_a_byte_stays_white_and_below_black_black() -> None:
     image = np.full((64, 2, 2), 250, np.uint8)
     image[:, 0] = 3
-    augment = Augment(Augmentation(gain=0.2, offset=30), "yx", seed=0)
+    augment = Augment(Augmentation(contrast=0.2, brightness=30), "yx", seed=0)
     seen = keras.ops.convert_to_numpy(augment(batch_of(image, np.zeros(64)))["inputs"]["image"])
     assert (seen[:, 0] < 40).all()
     assert (seen[:, 1] > 160).all()

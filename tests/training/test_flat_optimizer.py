@@ -1,14 +1,14 @@
-"""Weights laid end to end are moved as they are moved one by one."""
+"""Steps on one vector of weights equal steps weight by weight."""
 
 from typing import Any
 
 import keras
 import numpy as np
 
-from pulmo.training.checkpoint import assign, values_of
+from pulmo.training.checkpoints import assign, values_of
 from pulmo.training.device import computing_on
 from pulmo.training.flat_optimizer import FlatOptimizer
-from pulmo.training.schedule import WarmUpThenCosine
+from pulmo.training.loop import WarmUpThenCosine
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 6)).astype(np.float32), RNG.normal(size=(12, 2)).astype(np.float32)

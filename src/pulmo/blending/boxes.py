@@ -27,12 +27,12 @@ class Finish(NamedTuple):
 
     Attributes:
         threshold: boxes of lower confidence are dropped.
-        solo: so are those that no other box agreed with, if their confidence is below this.
+        unmatched: boxes that no other matched are dropped below this confidence.
         shrink: width and height are multiplied by it, about the box's centre.
     """
 
     threshold: float = 0.0
-    solo: float = 0.0
+    unmatched: float = 0.0
     shrink: float = 1.0
 
 
@@ -112,7 +112,7 @@ class _Clusters:
 def finish_boxes(fused: Fused, finish: Finish) -> Boxes:
     """Drop boxes of too little confidence, shrink the others, and cut them at the image's edge."""
     boxes = fused.boxes
-    least = np.where(fused.members > 1, finish.threshold, max(finish.threshold, finish.solo))
+    least = np.where(fused.members > 1, finish.threshold, max(finish.threshold, finish.unmatched))
     boxes = boxes.take(boxes.confidence >= least)
     xywh = boxes.xywh
     shrunk = np.concatenate([xywh[:, :2] + xywh[:, 2:] * (1 - finish.shrink) / 2, xywh[:, 2:] * finish.shrink], axis=1)

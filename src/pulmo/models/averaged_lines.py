@@ -1,9 +1,9 @@
-"""Few-parameter lines of a change over time, fitted by the Laplace likelihood; what bends them is averaged over.
+"""Few-parameter lines of a change over time, fitted by the Laplace likelihood and averaged over choices of columns.
 
 With t the time gone by in years and z the columns that describe a patient, the centre is a + b·t + c·t·z for two
 columns at the most, and the standard deviation exp(d + e·ln(1 + weeks/20)). Every choice of columns has its line, which
 weighs in the average as much as it is likely for patients that it has not seen (see `pseudo_bma`). An average of lines
-is a line: so one is left, in which most columns have next to nothing to say.
+is a line: so one is left, in which most columns have next to no weight.
 
 On the competition's patients all columns at once do worse than none: few parameters are what wins there.
 """
@@ -37,7 +37,7 @@ class AveragedLine(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What is learned from, a row a pair of visits: weeks between them (rows,), standardised columns (rows, columns),
+    """Training examples, a row a pair of visits: weeks between them (rows,), standardised columns (rows, columns),
     the change (rows,) in its own standard deviations, weights (rows,), the patient (rows,), and by which rows the lines
     are compared (rows,) bool."""
 
@@ -53,7 +53,7 @@ def fit_averaged_line(changes: Changes, penalty: float) -> AveragedLine:
     """Fit a line for each choice of columns, and average them.
 
     Args:
-        changes: what is learned from.
+        changes: the training examples.
         penalty: of a column's squared coefficient.
     """
     columns = changes.columns.shape[1]

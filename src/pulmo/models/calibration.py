@@ -20,7 +20,7 @@ def fit_temperature(logits: np.ndarray, label: np.ndarray, prior_logit: float = 
     Args:
         logits: of rows that the network has not seen, (rows,).
         label: 0 or 1, (rows,).
-        prior_logit: log odds of a 1 among all rows, where the network learned with both classes of equal weight (its
+        prior_logit: log odds of a 1 among all rows, where the network was trained with equal weights of classes (its
             logits are then those of a balanced world); else 0.
 
     Returns:

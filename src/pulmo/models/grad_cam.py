@@ -1,7 +1,7 @@
-"""Where in a scan a network saw what it says: Grad-CAM in three dimensions.
+"""Grad-CAM in three dimensions: the places in a scan that raise a network's logit.
 
-A map of the last layer that has places counts by how much the score would rise with it, on average over the scan; what
-speaks for the class is the positive part of their sum. Source: Selvaraju et al., ICCV 2017.
+Each map of the last convolutional layer is weighted by the mean gradient of the logit with respect to it; the result is
+the positive part of their sum. Source: Selvaraju et al., ICCV 2017.
 """
 
 from typing import Any, NamedTuple
@@ -27,8 +27,8 @@ def cut(network: Any, layer: str) -> Halves:
 
 
 def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Maps and the logit's gradients with respect to them, (batch, slices, rows, columns, filters) each → what speaks
-    for class 1, (batch, slices, rows, columns), not negative."""
+    """Maps and the logit's gradients with respect to them, (batch, slices, rows, columns, filters) each →
+    activation for class 1, (batch, slices, rows, columns), not negative."""
     weights = gradients.mean(axis=(1, 2, 3), keepdims=True)
     return np.asarray(np.maximum((weights * maps).sum(axis=-1), 0))
 

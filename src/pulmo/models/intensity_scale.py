@@ -1,4 +1,4 @@
-"""What a volume's stored numbers mean: told apart from the networks, for who reads scans should not load Keras."""
+"""The scale of a volume's stored values; apart from the networks, so that reading scans does not load Keras."""
 
 from typing import NamedTuple
 

@@ -15,7 +15,7 @@ class Normalise(keras.layers.Layer):
     Each of these is one number, or one for every channel, of which the last axis then has as many.
 
     A layer of the network, so that arrays stay small on disk (int16, uint8), cross to the device as they are, and a
-    saved network needs nothing said about its input.
+    saved network takes stored values.
     """
 
     def __init__(
@@ -40,5 +40,5 @@ class Normalise(keras.layers.Layer):
         return keras.KerasTensor(values.shape, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved network keeps."""
+        """The arguments, for saving."""
         return {**super().get_config(), "low": self.low, "high": self.high, "mean": self.mean}

@@ -4,9 +4,9 @@
     numbers  → dense ─────────────────────────────────────────────────────────────────────────────┴→ dense → 5 numbers
 
 A residual block is (3×3 convolution, LeakyReLU, 3×3 convolution) added to its input, then LeakyReLU. It halves the
-picture where it has more filters than the block before; then a 1×1 convolution brings its input to the same shape.
-Source: He et al., CVPR 2016; without batch normalisation, as in Zhang et al., ICLR 2019 (Fixup): density itself is what
-is looked for, and a few dozen patients give no steady statistics.
+image where it has more filters than the block before; then a 1×1 convolution brings its input to the same shape.
+Source: He et al., CVPR 2016; without batch normalisation, as in Zhang et al., ICLR 2019 (Fixup): density itself is the
+signal, and a few dozen patients give no stable statistics.
 """
 
 from typing import Any, NamedTuple
@@ -21,14 +21,14 @@ NEGATIVE_SLOPE = 0.1
 CONTRAST = 8.0
 """Between healthy and ill, lungs differ by about a tenth of the normalised range."""
 
-LEAST_SHARE = 1e-3
-"""Instead of dividing by nothing, where a slice was moved out of the picture."""
+MIN_LUNG_SHARE = 1e-3
+"""Avoids a division by zero, where augmentation moved the lungs out of the image."""
 
 
 class OsicCnnParameters(NamedTuple):
     """`pixels` a side of a slice; `stem` filters of the first convolution; `filters` of each residual block;
     `dense` units where image and numbers meet; `dropout` before them; `start`, the median change in a unit of time
-    that is predicted of everybody before anything is learned."""
+    that is predicted for every patient before training."""
 
     pixels: int
     stem: int
@@ -39,7 +39,7 @@ class OsicCnnParameters(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """What the stored pixel values `low`…`high` mean: 0…1, around `mean`."""
+    """The scale of stored pixel values: `low`…`high` become 0…1, less `mean`."""
 
     low: float
     high: float
@@ -69,21 +69,21 @@ def osic_cnn(parameters: OsicCnnParameters, numbers: int, scale: Scale) -> Any:
     known = _activated(layers.Dense(parameters.dense)(described))
     x = layers.Dropout(parameters.dropout)(layers.Concatenate()([x, lung_share, known]))
     x = _activated(layers.Dense(parameters.dense)(x))
-    # In float32, because this is what the loss is made of.
+    # In float32, because the loss is computed from it.
     x = layers.Dense(LINE_NUMBERS, kernel_initializer="zeros", bias_initializer=_start(parameters), dtype="float32")(x)
     return keras.Model({"image": image, "numbers": described}, OrderedLines(dtype="float32")(x), name="osic_cnn")
 
 
-def _lung_average(x: Any, image: Any, air: float) -> tuple[Any, Any]:
-    """Global average pooling over the lungs alone, (batch, filters), and their share of the picture, (batch, 1).
+def _lung_average(x: Any, image: Any, air_hu: float) -> tuple[Any, Any]:
+    """Global average pooling over the lungs alone, (batch, filters), and their share of the image, (batch, 1).
 
-    Most of a picture is not lung; averaged over all of it, small lungs would pass for healthy ones.
+    Most of an image is not lung; averaged over all of it, small lungs would look like healthy ones.
     """
-    lungs = layers.Reshape((*image.shape[1:], 1))(ops.cast(image > air, "float32"))
+    lungs = layers.Reshape((*image.shape[1:], 1))(ops.cast(image > air_hu, "float32"))
     pixels = image.shape[1] // x.shape[1]
     lungs = layers.AveragePooling2D(pixels, padding="same", dtype="float32")(lungs)
     share = layers.GlobalAveragePooling2D(dtype="float32")(lungs)
-    return layers.GlobalAveragePooling2D(dtype="float32")(x * lungs) / (share + LEAST_SHARE), share
+    return layers.GlobalAveragePooling2D(dtype="float32")(x * lungs) / (share + MIN_LUNG_SHARE), share
 
 
 def _start(parameters: OsicCnnParameters) -> Any:

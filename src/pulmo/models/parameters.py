@@ -1,11 +1,11 @@
-"""How many weights a network has, and where they are."""
+"""The number of weights of a network, and the layer that holds most of them."""
 
 import math
 from typing import Any
 
 
 def describe_parameters(network: Any) -> str:
-    """The count of a Keras model's weights, and the layer that holds most, in words."""
+    """The count of a Keras model's weights, and the layer that holds most."""
     total = network.count_params()
     largest = max(network.layers, key=lambda layer: layer.count_params())
     kernel = max((tuple(weight.shape) for weight in largest.weights), key=math.prod)

@@ -1,4 +1,4 @@
-"""Quantiles of a change that grow linearly with time: what a network says of a patient, once for all weeks.
+"""Quantiles of a change that grow linearly with time: a network's prediction for a patient, once for all weeks.
 
 A line has two parts: what is uncertain at once (a first measurement that was too high falls back), around no change,
 and the change in a unit of time. Each has its own three QUANTILES, which never cross; so neither do their sums later.

@@ -1,4 +1,4 @@
-"""Three quantiles that stand for a whole forecast: which they are, and what a Laplace distribution says about them."""
+"""Three quantiles that stand for a forecast's distribution, and their Laplace distribution."""
 
 import math
 from typing import NamedTuple, Protocol
@@ -13,14 +13,14 @@ deviation b: ½·exp(−d/b) = 0.2. Its standard deviation is √2·b."""
 
 
 class Examples(NamedTuple):
-    """What a model learns from.
+    """Training examples.
 
     Attributes:
         features: (rows, columns) float64, NaN where unknown.
         target: (rows,) float64.
         weight: (rows,) float64, positive; how much each row counts.
-        group: (rows,) who each row is of: rows of one patient are alike, so that only others can judge them.
-        scored: (rows,) bool, such as will be scored: those by which models are compared.
+        group: (rows,) the patient of each row: rows of one patient are alike, so models are compared on other patients.
+        scored: (rows,) bool, rows like those that will be scored; models are compared by these.
     """
 
     features: np.ndarray

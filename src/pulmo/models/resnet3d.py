@@ -5,7 +5,7 @@
 A residual block is (3×3 convolution within the slices, LeakyReLU, convolution of 3 across them) added to its input,
 then LeakyReLU; where it has more filters than the block before, it halves every side, and its input follows by maxima
 of 2×2×2 and a 1×1×1 convolution: of every second voxel, seven nodules in eight of a voxel's size would be lost. The
-maximum over the scan lets one nodule speak, which the mean alone would thin out; the mean counts them. Sources: He et
+maximum over the scan responds to one nodule, which the mean alone would thin out; the mean counts them. Sources: He et
 al., CVPR 2016; shortcuts that pool, He et al., CVPR 2019 (ResNet-D); factorised in two, Tran et al., CVPR 2018
 (R(2+1)D), which has less than half of the weights of 3×3×3; without batch normalisation, as in Zhang et al., ICLR 2019
 (Fixup), for batches of a few volumes give no steady statistics; maxima over a scan, as in the competition's best
@@ -23,7 +23,7 @@ from pulmo.models.normalise import Normalise
 CLASSES = 2
 NEGATIVE_SLOPE = 0.1
 LOCALISED = "localised"
-"""The layer whose maps tell where in the scan: the last that has places."""
+"""The last layer with maps of the scan, for Grad-CAM."""
 
 
 class ResNet3dParameters(NamedTuple):

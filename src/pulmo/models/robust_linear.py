@@ -106,7 +106,7 @@ def fit_robust_linear(examples: Examples, kind: Kind, parameters: LinearParamete
 
 def standardise(values: np.ndarray) -> Standardisation:
     """The scale of values (rows, columns), NaN where unknown."""
-    known = np.where(np.isnan(values).all(axis=0), 0.0, values)  # a column of which nothing is known says nothing
+    known = np.where(np.isnan(values).all(axis=0), 0.0, values)  # a column without any known value has no effect
     median, low, high = np.nanpercentile(known, (50, *HELD_BETWEEN_PERCENTILES), axis=0)
     held = np.clip(np.where(np.isnan(known), median, known), low, high)
     sd = held.std(axis=0)

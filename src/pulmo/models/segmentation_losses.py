@@ -1,4 +1,4 @@
-"""What outlines are learned from: how likely each pixel was, and how well the shapes overlap, image by image.
+"""Segmentation losses: likelihood of each pixel and overlap of the masks, image by image.
 
 With t the target and p the probability of each pixel, and sums over an image,
 
@@ -8,8 +8,7 @@ With t the target and p the probability of each pixel, and sums over an image,
     IoU             1 − (Σt + Σp − Σ|t − p| + 2) / (Σt + Σp + Σ|t − p| + 2)   Wang et al., NeurIPS 2023
 
 For whole pixels the last two are the usual ones, Σt + Σp − Σ|t − p| being 2·Σtp; for pixels that are covered in part
-they are least at p = t, which the usual ones are not. The 1 and 2 are a pixel that is always found: so an empty image
-has a loss too.
+they are least at p = t, which the usual ones are not. The 1 and 2 smooth the ratios: so an empty image has a loss too.
 """
 
 from typing import Any, NamedTuple
@@ -18,17 +17,17 @@ import keras
 from keras import ops
 
 COVERED = 255.0
-NEAREST_TO_CERTAIN = 1e-6
+EPSILON = 1e-6
 
 
 class Terms(NamedTuple):
-    """The weight of each term; `any` is the cross-entropy of the head, if the network has one."""
+    """The weight of each term; `presence` is the cross-entropy of the presence head, if the network has one."""
 
     cross_entropy: float = 0.0
     focal: float = 0.0
     dice: float = 0.0
     iou: float = 0.0
-    any: float = 0.0
+    presence: float = 0.0
     focal_gamma: float = 2.0
 
 
@@ -36,8 +35,8 @@ class Terms(NamedTuple):
 class SegmentationLoss(keras.losses.Loss):
     """The weighted sum of `terms`: a number an image, in float32 whatever the network's precision.
 
-    The target is uint8 (batch, rows, columns), how much of each pixel is covered, 255 being all; an image has anything
-    if a pixel of it is not 0, so a head needs no target of its own. The prediction is a segmenter's, see `segmenter`.
+    The target is uint8 (batch, rows, columns), how much of each pixel is covered, 255 being all; an image is positive
+    if a pixel is not 0, so the presence head needs no target of its own. The prediction is a segmenter's.
     """
 
     def __init__(self, terms: Terms, name: str = "segmentation_loss", **more: Any) -> None:
@@ -45,31 +44,31 @@ class SegmentationLoss(keras.losses.Loss):
         self.terms = Terms(*terms)
 
     def call(self, target: Any, prediction: dict[str, Any]) -> Any:
-        """(batch, rows, columns), {"mask", maybe "any"} → (batch,)."""
+        """(batch, rows, columns), {"mask", maybe "presence"} → (batch,)."""
         terms = self.terms
         covered = ops.reshape(target, (ops.shape(target)[0], -1)) / COVERED
-        said = ops.reshape(prediction["mask"], ops.shape(covered))
+        probability = ops.reshape(prediction["mask"], ops.shape(covered))
         loss = ops.zeros(ops.shape(covered)[:1], "float32")
-        surprise, gap = _cross_entropy(covered, said), ops.abs(covered - said)
+        entropy, gap = _cross_entropy(covered, probability), ops.abs(covered - probability)
         if terms.cross_entropy:
-            loss += terms.cross_entropy * ops.mean(surprise, -1)
+            loss += terms.cross_entropy * ops.mean(entropy, -1)
         if terms.focal:
-            loss += terms.focal * ops.mean(surprise * gap**terms.focal_gamma, -1)
-        total, apart = ops.sum(covered + said, -1), ops.sum(gap, -1)
+            loss += terms.focal * ops.mean(entropy * gap**terms.focal_gamma, -1)
+        total, difference = ops.sum(covered + probability, -1), ops.sum(gap, -1)
         if terms.dice:
-            loss += terms.dice * apart / (total + 1)
+            loss += terms.dice * difference / (total + 1)
         if terms.iou:
-            loss += terms.iou * 2 * apart / (total + apart + 2)
-        if terms.any and "any" in prediction:
-            there = ops.cast(ops.any(covered > 0, -1), "float32")
-            loss += terms.any * _cross_entropy(there, prediction["any"])
+            loss += terms.iou * 2 * difference / (total + difference + 2)
+        if terms.presence and "presence" in prediction:
+            present = ops.cast(ops.any(covered > 0, -1), "float32")
+            loss += terms.presence * _cross_entropy(present, prediction["presence"])
         return loss
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved loss keeps."""
+        """The arguments, for saving."""
         return {**super().get_config(), "terms": list(self.terms)}
 
 
-def _cross_entropy(target: Any, said: Any) -> Any:
-    said = ops.clip(said, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
-    return -target * ops.log(said) - (1 - target) * ops.log(1 - said)
+def _cross_entropy(target: Any, probability: Any) -> Any:
+    probability = ops.clip(probability, EPSILON, 1 - EPSILON)
+    return -target * ops.log(probability) - (1 - target) * ops.log(1 - probability)

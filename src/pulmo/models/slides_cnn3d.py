@@ -3,7 +3,7 @@
     volume → normalised → 3×3×3 convolution, 32 → pool → 3×3×3 convolution, 64 → pool → dense 1024 → dropout → 2 scores
 
 With volumes of 50 × 50 × 20 the second pooling leaves 13 × 13 × 5 places of 64 numbers: 54,080, each joined to each of
-1,024 units. That is 55,378,944 of 55,437,250 weights, for some dozens of scans: why it learned them by heart.
+1,024 units. That is 55,378,944 of 55,437,250 weights, for some dozens of scans: why it overfits.
 """
 
 from typing import Any, NamedTuple

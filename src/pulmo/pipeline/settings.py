@@ -1,7 +1,8 @@
 """Settings: numbers and choices from a competition's `config.toml`, a preset and `--set`, in one frozen typed object.
 
 `config.toml` holds a table per stage, which are the defaults, and `[presets.<name>.<stage>]` tables that replace some
-of them. A key that is unknown or of the wrong type is an error naming the key, and the nearest one that exists.
+of them; `extends = "<preset>"` in a preset names another on which it builds. A key that is unknown or of the wrong type
+is an error naming the key, and the nearest one that exists.
 """
 
 import difflib
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pulmo.errors import CommandLineError, Fault
 
 DEFAULT_PRESET = "full"
+EXTENDS = "extends"
 
 
 class Section(BaseModel):
@@ -51,7 +53,7 @@ def load_settings(
         close = difflib.get_close_matches(preset, [*presets, DEFAULT_PRESET], n=1)
         instead = f"Did you mean {close[0]}? There are" if close else "Choose from"
         raise CommandLineError(Fault("--preset", f"{preset!r} is not a preset", f"{instead} {known}"))
-    values = _merge(values, presets.get(preset, {}))
+    values = _merge(values, _preset_values(presets, preset))
     for override in overrides:
         values = _merge(values, _parse_override(override))
     try:
@@ -59,6 +61,12 @@ def load_settings(
         return model.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
         raise CommandLineError(_fault(model, problem) for problem in error.errors()) from None
+
+
+def _preset_values(presets: Mapping[str, Any], name: str) -> dict[str, Any]:
+    values = dict(presets.get(name, {}))
+    base = values.pop(EXTENDS, None)
+    return _merge(_preset_values(presets, base), values) if base else values
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

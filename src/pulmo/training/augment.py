@@ -1,7 +1,9 @@
-"""Pictures seen a little differently each time, on the device that trains: image, and what is marked in it, alike.
+"""Random augmentation on the training device: an image and the mask or boxes on it move alike.
 
-Every example is moved by itself. Augmentation are one affine map of the plane about its centre, so that an image is
-interpolated once; it is done by gathering, which every backend compiles, and gives equal values under each of them.
+Each example of a batch gets its own affine map of the plane about its centre, so that an image is interpolated once.
+`keras.layers.Random*` are not used: one affine map with one interpolation replaces a chain of three, integer images and
+volumes keep their type and range, boxes and masks move with any of them from Keras 3.10 on, and the values are equal
+under every backend.
 """
 
 import math
@@ -12,17 +14,19 @@ import keras
 import numpy as np
 from keras import ops
 
+from pulmo.training.tasks import Motion
+
 Layout = Literal["yx", "yxc", "zyx", "zyxc"]
 """The axes of one image: y rows, x columns, z slices, c channels. Slices of a volume move alike, in their planes."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far an image may be moved; each amount is drawn evenly between plus and minus what stands here.
+    """Ranges of random augmentation; each amount is drawn uniformly between plus and minus the value here.
 
     `rotation` in degrees; `zoom` and `shift` as shares of the side; `flip_…` happen to half of the examples. Then
-    values are multiplied by 1 ± `gain`, and ± `offset`, in the stored unit, is added, as far as the stored type goes.
-    `fill` comes in from outside.
+    values are multiplied by 1 ± `contrast`, and ± `brightness`, in the stored unit, is added, clipped to the stored
+    type. `fill` is the value outside the image.
     """
 
     flip_left_right: bool = False
@@ -30,39 +34,46 @@ class Augmentation:
     rotation: float = 0.0
     zoom: float = 0.0
     shift: float = 0.0
-    gain: float = 0.0
-    offset: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
     fill: float = 0.0
 
     @property
     def interpolate(self) -> bool:
-        """Whether pixels come to lie between pixels; flips alone are exact."""
+        """Whether values are interpolated; flips alone are exact."""
         return bool(self.rotation or self.zoom or self.shift)
 
 
 @keras.saving.register_keras_serializable("pulmo")
 class Augment(keras.layers.Layer):
-    """A batch, as `sequences.gather` makes it → the same with `inputs[image]`, and maybe its target, moved.
+    """A batch, as `data.gather` makes it → the same with `inputs[image]`, and its target where it moves, augmented.
 
-    `target` says what the target is: "same" is not touched; a "mask" has the image's layout and moves with it, to the
-    nearest pixel; "boxes" are (batch, boxes, 4 or more): x0, y0, x1, y1 in pixels, then whatever else; a moved box is
-    the upright one around the moved corners, cut at the picture's edge, and empty boxes (fillers) stay as they are.
+    `target` names the kind of target: "same" is unchanged; a "mask" has the image's layout and moves with it, to the
+    nearest pixel; "boxes" are (batch, boxes, 4 or more): x0, y0, x1, y1 in pixels, then any other values; a moved box
+    is the upright one around the moved corners, clipped to the image, and empty boxes (padding) stay as they are.
     """
 
     def __init__(
-        self, moves: Augmentation, layout: Layout, seed: int, image: str = "image", target: str = "same", **more: Any
+        self,
+        augmentation: Augmentation,
+        layout: Layout,
+        seed: int,
+        image: str = "image",
+        target: Motion = "same",
+        **more: Any,
     ) -> None:
         # Its own policy: positions in half precision would be off by pixels.
         super().__init__(**{"dtype": "float32", "autocast": False, **more})
-        self.moves, self.layout, self.seed, self.image, self.target = moves, layout, seed, image, target
+        self.augmentation, self.layout, self.seed = augmentation, layout, seed
+        self.image, self.target = image, target
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Move every example of a batch."""
+        """Augment every example of a batch."""
         planes = _to_planes(ops.cast(batch["inputs"][self.image], "float32"), self.layout)
         count, size = ops.shape(planes)[0], (int(planes.shape[1]), int(planes.shape[2]))
         matrix, shift = self._draw_map(count, size)
-        moved = self._recoloured(self._moved(planes, matrix, shift, nearest=False), count)
+        moved = self._intensities(self._moved(planes, matrix, shift, nearest=False), count)
         moved = _within_type(moved, batch["inputs"][self.image].dtype)
         inputs = {**batch["inputs"], self.image: _from_planes(moved, batch["inputs"][self.image], self.layout)}
         target = batch["target"]
@@ -75,49 +86,50 @@ class Augment(keras.layers.Layer):
 
     def _draw_map(self, count: Any, size: tuple[int, int]) -> tuple[Any, Any]:
         """Where each pixel of the new image comes from: old = matrix @ (new − centre) + centre + shift, in (y, x)."""
-        moves = self.moves
-        angle = self._even(count, math.radians(moves.rotation))
-        scale = 1 + self._even(count, moves.zoom)
+        ranges = self.augmentation
+        angle = self._uniform(count, math.radians(ranges.rotation))
+        scale = 1 + self._uniform(count, ranges.zoom)
         up_down, left_right = (
-            ops.where(self._even(count, 1.0) < 0, -1.0, 1.0) if flips else ops.ones((count,))
-            for flips in (moves.flip_up_down, moves.flip_left_right)
+            ops.where(self._uniform(count, 1.0) < 0, -1.0, 1.0) if flips else ops.ones((count,))
+            for flips in (ranges.flip_up_down, ranges.flip_left_right)
         )
         cosine, sine = scale * ops.cos(angle), scale * ops.sin(angle)
         rows = [
             ops.stack([cosine * up_down, -sine * left_right], -1),
             ops.stack([sine * up_down, cosine * left_right], -1),
         ]
-        shift = ops.stack([self._even(count, moves.shift * side) for side in size], -1)
+        shift = ops.stack([self._uniform(count, ranges.shift * side) for side in size], -1)
         return ops.stack(rows, 1), shift
 
-    def _even(self, count: Any, most: float) -> Any:
-        return keras.random.uniform((count,), -most, most, seed=self.random) if most else ops.zeros((count,))
+    def _uniform(self, count: Any, limit: float) -> Any:
+        return keras.random.uniform((count,), -limit, limit, seed=self.random) if limit else ops.zeros((count,))
 
     def _moved(self, planes: Any, matrix: Any, shift: Any, nearest: bool) -> Any:
-        if self.moves.interpolate:
-            return warp(planes, matrix, shift, nearest, 0.0 if nearest else self.moves.fill)
+        if self.augmentation.interpolate:
+            return warp(planes, matrix, shift, nearest, 0.0 if nearest else self.augmentation.fill)
         for axis in (0, 1):
             flipped = ops.reshape(matrix[:, axis, axis] < 0, (-1, 1, 1, 1))
             planes = ops.where(flipped, ops.flip(planes, axis + 1), planes)
         return planes
 
-    def _recoloured(self, planes: Any, count: Any) -> Any:
-        gain, offset = 1 + self._even(count, self.moves.gain), self._even(count, self.moves.offset)
-        return planes * ops.reshape(gain, (-1, 1, 1, 1)) + ops.reshape(offset, (-1, 1, 1, 1))
+    def _intensities(self, planes: Any, count: Any) -> Any:
+        ranges = self.augmentation
+        factor, added = 1 + self._uniform(count, ranges.contrast), self._uniform(count, ranges.brightness)
+        return planes * ops.reshape(factor, (-1, 1, 1, 1)) + ops.reshape(added, (-1, 1, 1, 1))
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved layer keeps."""
-        ours = {"moves": asdict(self.moves), "layout": self.layout, "seed": self.seed}
+        """The layer's arguments, for saving."""
+        ours = {"augmentation": asdict(self.augmentation), "layout": self.layout, "seed": self.seed}
         return {**super().get_config(), **ours, "image": self.image, "target": self.target}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Augment":
-        """From what was kept."""
-        return cls(**{**config, "moves": Augmentation(**config["moves"])})
+        """From a saved layer's arguments."""
+        return cls(**{**config, "augmentation": Augmentation(**config["augmentation"])})
 
 
 def _within_type(planes: Any, dtype: Any) -> Any:
-    """What a whole number of that type can hold: networks take such, and beyond white a byte begins again at black."""
+    """Clipped to the range of an integer type: a byte beyond 255 would wrap around to 0."""
     name = keras.backend.standardize_dtype(dtype)
     if "int" not in name:
         return planes
@@ -129,11 +141,11 @@ def warp(planes: Any, matrix: Any, shift: Any, nearest: bool, fill: float) -> An
     """Move images (batch, rows, columns, channels), each by its own map.
 
     Args:
-        planes: of any type; kept if `nearest`, else float32.
+        planes: of any type; the result has it if `nearest`, else float32.
         matrix: (batch, 2, 2), see `Augment`; in (y, x).
         shift: (batch, 2) in pixels.
         nearest: take the nearest pixel (masks); else interpolate between four.
-        fill: what lies outside the image.
+        fill: the value outside the image.
     """
     height, width, channels = (int(side) for side in planes.shape[1:])
     centre = ops.convert_to_tensor([(height - 1) / 2, (width - 1) / 2], "float32")

@@ -1,23 +1,344 @@
-"""Fitting fold by fold: examples and folds → out-of-fold predictions, and a model of all."""
+"""Cross-validation: a model without each fold, and out-of-fold predictions by the model that was not trained on a row.
 
-from collections.abc import Callable, Iterable
-from typing import Generic, NamedTuple, TypeVar
+- cross_validate_networks: a network a fold, saved as soon as it is trained;
+- NetworkTrainer: a network compiled once, trained without some rows;
+- cross_validate: models of a table, and one of all its rows.
+
+A small network leaves most cores idle, because its steps are too short to be divided; so several folds can be trained
+at the same time on a CPU, each in its own process with its share of the cores. On a GPU they are trained one by one.
+"""
+
+import io
+import pickle
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+import pandas as pd
 
-from pulmo.errors import DivergedError
+from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.models.quantiles import Examples, QuantileModel
+from pulmo.pipeline.parallel import cores, prepare_process
+from pulmo.pipeline.progress import track
+from pulmo.pipeline.stage import Stage, load, save
+from pulmo.training.device import computing_on
+from pulmo.training.folds import validation_part
+from pulmo.training.tasks import Dataset, Note, Task
+
+if TYPE_CHECKING:
+    from pulmo.training.inference import Predictions
 
 Model = TypeVar("Model", bound=QuantileModel)
+NETWORK, HISTORY = "network.keras", "history"
+SEEDS_A_RUN = 1000
+"""Training number n of a run with seed s has seed SEEDS_A_RUN · s + n."""
+
+
+class CrossValidatedNetworks:
+    """A network without each of the first folds, and its predictions.
+
+    Args:
+        folders: of each fold: NETWORK, HISTORY and the predictions.
+        fold: of each row of the dataset, (rows,).
+        every_row: whether each network has predicted every row, not those of its fold alone.
+    """
+
+    def __init__(self, folders: Sequence[Path], fold: np.ndarray, every_row: bool) -> None:
+        self._folders, self._fold, self._every_row = folders, fold, every_row
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The numbers of the rows predicted out of fold, in order of folds, (held_out,) int64."""
+        return np.concatenate([np.flatnonzero(self._fold == number) for number in range(len(self._folders))])
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The networks' histories, see `loop.Trainer.fit`; `fold` is the network's."""
+        tables: list[pd.DataFrame] = [load(folder / f"{HISTORY}.parquet") for folder in self._folders]
+        return pd.concat(tables, ignore_index=True)
+
+    def out_of_fold(self, name: str) -> np.ndarray:
+        """Predictions of that name for `rows`, (held_out, …)."""
+        return np.concatenate([values for _, values in self.by_fold(name)])
+
+    def by_fold(self, name: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Of each fold, its row numbers and the predictions of that name for them, memory-mapped."""
+        for number, folder in enumerate(self._folders):
+            rows = np.flatnonzero(self._fold == number)
+            values = load(folder / f"{name}.npy")
+            yield rows, values[rows] if self._every_row else values
+
+    def of_every_row(self, name: str) -> np.ndarray:
+        """Predictions of that name by each network for every row, (folds, rows, …); needs `every_row`."""
+        return np.stack([load(folder / f"{name}.npy") for folder in self._folders])
+
+    def save_networks(self, folder: Path) -> None:
+        """Copy the networks into an existing folder, as `fold<number>.keras`."""
+        for number, source in enumerate(self._folders):
+            shutil.copy(source / NETWORK, folder / f"fold{number}.keras")
+
+
+def cross_validate_networks(
+    stage: Stage,
+    dataset: Dataset,
+    task: Task,
+    folds: int | None = None,
+    *,
+    seed: int | None = None,
+    name: str = "fold",
+    every_row: bool = False,
+) -> CrossValidatedNetworks:
+    """Train a network without each fold; those of an interrupted run that are finished are not trained again.
+
+    Args:
+        stage: its checkpoints, device, notes and progress bar are used.
+        dataset: all rows.
+        task: what is trained for.
+        folds: a network for each of the first so many; default: for all.
+        seed: of weights, batches and augmentation; default: the stage's.
+        name: of the checkpoints, followed by the number of the fold.
+        every_row: predict every row, also those trained on.
+
+    Raises:
+        UserError: a process died, or an error of the network's own.
+        DivergedError: a training diverged; it names the fold.
+    """
+    networks = dataset.folds if folds is None else min(folds, dataset.folds)
+    jobs = _Jobs(dataset, task, stage.seed if seed is None else seed, name, every_row)
+    left = [number for number in range(networks) if not stage.has_checkpoint(f"{name}{number}")]
+    if left:
+        with computing_on(stage.device) as device:
+            processes = min(task.config.parallel_folds, networks, cores()) if device.kind == "cpu" else 1
+            if processes == 1:
+                trainer = jobs.trainer(stage)
+                for number in stage.progress(left, _title(stage)):
+                    jobs.train(stage, trainer, number)
+            else:
+                _train_in_parallel(stage, jobs, left, processes)
+    folders = [stage.checkpoint_folder(f"{name}{number}") for number in range(networks)]
+    return CrossValidatedNetworks(folders, dataset.fold, every_row)
+
+
+class NetworkTrainer:
+    """A network compiled once and trained on some of a dataset's rows, as often as there are folds. Inside
+    `computing_on` only.
+
+    Args:
+        dataset: all rows.
+        task: what is trained for.
+        seed: of the run.
+        note: takes notes on the network for the run's summary.
+    """
+
+    def __init__(self, dataset: Dataset, task: Task, seed: int, note: Note = lambda _: None) -> None:
+        from pulmo.training.loop import Trainer
+
+        self._dataset, self._task, self._seed = dataset, task, seed
+        self._build = task.network(dataset.inputs, note)
+        self._schedule = task.config.schedule(dataset.training_size)
+        network = self._new_network(seed)
+        self._trainer = Trainer(network, task.loss(), self._schedule, task.augment(seed), task.metrics())
+        self._predictor = task.predictor(network)
+
+    @property
+    def network(self) -> Any:
+        """The Keras model, with the weights of the last training."""
+        return self._trainer.network
+
+    def train(self, left_out: np.ndarray, number: int, checkpoint: Path) -> pd.DataFrame:
+        """Train on all trainable rows but those left out, of which a few are monitored.
+
+        Args:
+            left_out: (rows,) bool.
+            number: of this training; another one starts from other weights and has other batches.
+            checkpoint: a file, see `loop.Trainer.fit`.
+
+        Returns:
+            The history, see `loop.Trainer.fit`.
+        """
+        from pulmo.training.checkpoints import values_of
+        from pulmo.training.data import OrderedBatches, Rows, TrainingBatches, monitored_subset
+
+        seed, batch, steps = SEEDS_A_RUN * self._seed + number, self._task.config.batch, self._schedule.steps
+        trainable = self._dataset.trainable_rows
+        trained, validating = self._split(np.flatnonzero(trainable & ~left_out), seed)
+        rows = Rows(self._dataset.inputs, self._task.target, self._task.weight(trained))
+        train = TrainingBatches(rows, batch, seed, steps, self._sampler(trained))
+        validation = OrderedBatches(rows, batch, validating) if len(validating) else None
+        held_out = monitored_subset(np.flatnonzero(trainable & left_out), steps * batch)
+        monitored = OrderedBatches(rows, batch, held_out) if len(held_out) else None
+        initial = values_of(self._new_network(seed).variables)
+        return self._trainer.fit(initial, train, checkpoint, validation, monitored)
+
+    def predict(self, rows: np.ndarray | None = None) -> "Predictions":
+        """The last trained network's predictions for every row, or for those of the numbers `rows`."""
+        return self._predictor(self._dataset.inputs, rows)
+
+    def _split(self, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers → those trained on, and those of other patients that choose the best epoch."""
+        share, patient = self._task.config.validation_share, self._dataset.patient
+        if not share:
+            return rows, rows[:0]
+        if patient is None:
+            raise ValueError("validation_share needs the dataset's patient of each row")
+        validating = validation_part(patient[rows], share, seed)
+        return rows[~validating], rows[validating]
+
+    def _sampler(self, rows: np.ndarray) -> Any:
+        from pulmo.training.data import PositiveShare, shuffled
+
+        first, positive = self._task.config.first_positive_share, self._dataset.positive
+        if not first:
+            return shuffled(rows)
+        if positive is None:
+            raise ValueError("first_positive_share needs to know which rows of the dataset are positive")
+        return PositiveShare(rows, positive[rows], first, self._schedule.epochs)
+
+    def _new_network(self, seed: int) -> Any:
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        return self._build()
+
+
+def train_checkpointed(stage: Stage, name: str, train: Callable[[Path, Path], None]) -> Path:
+    """A training whose results are kept in a folder of that name, see `Stage.checkpoint`.
+
+    Args:
+        stage: in whose workspace.
+        name: of the folder.
+        train: (checkpoint, folder) → trains, with the state between epochs in the file `checkpoint`, and writes its
+            results into the fresh folder. The checkpoint is removed when the results are whole.
+
+    Raises:
+        DivergedError: it names the training. The checkpoint is removed, so that the training starts anew.
+    """
+    checkpoint = stage.scratch("checkpoints") / f"{name}.npz"
+    try:
+        folder = stage.checkpoint(name, partial(train, checkpoint))
+    except DivergedError as error:
+        checkpoint.unlink(missing_ok=True)
+        raise error.within(name) from None
+    checkpoint.unlink(missing_ok=True)  # of a large network, as large as three of it
+    return folder
+
+
+class _Jobs(NamedTuple):
+    """The trainings of one cross-validation: all that another process must know."""
+
+    dataset: Dataset
+    task: Task
+    seed: int
+    name: str
+    every_row: bool
+
+    def trainer(self, stage: Stage) -> NetworkTrainer:
+        return NetworkTrainer(self.dataset, self.task, self.seed, stage.note)
+
+    def train(self, stage: Stage, trainer: NetworkTrainer, number: int) -> None:
+        """Train without a fold and save network, history and predictions."""
+
+        def train(checkpoint: Path, folder: Path) -> None:
+            held_out = self.dataset.fold == number
+            history = trainer.train(held_out, number, checkpoint)
+            trainer.network.save(folder / NETWORK)
+            save(folder / HISTORY, history.assign(fold=number))
+            predictions = trainer.predict(None if self.every_row else np.flatnonzero(held_out))
+            for name, values in predictions.items():
+                save(folder / name, values)
+
+        train_checkpointed(stage, f"{self.name}{number}", train)
+
+
+def _title(stage: Stage) -> str:
+    return f"{stage.spec.name}, folds"
+
+
+def _train_in_parallel(stage: Stage, jobs: _Jobs, left: Sequence[int], processes: int) -> None:
+    """In processes that have the same number of threads however many folds are left, so that a resumed training ends
+    with the weights it would have had."""
+    packed = _pack(jobs)
+    futures = [_worker_pool(processes).submit(_train_in_worker, stage, packed, number) for number in left]
+    try:
+        for future in track(as_completed(futures), _title(stage), len(futures)):
+            _copy_notes(stage, future)
+    except BrokenProcessPool:
+        _worker_pool.cache_clear()
+        raise UserError(
+            Fault(
+                f"stage {stage.spec.name}",
+                f"one of {processes} processes that trained networks has died, most likely for want of memory",
+                "Run it again: folds that are done are kept; or set parallel_folds of these networks lower",
+            )
+        ) from None
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _copy_notes(stage: Stage, future: Future[list[str]]) -> None:
+    for note in future.result():
+        stage.note(note)
+
+
+@cache
+def _worker_pool(processes: int) -> ProcessPoolExecutor:
+    """Processes that stay until this one ends: loading Keras takes as long as some trainings."""
+    # Spawned, because a forked child of a process with threads may hang.
+    return ProcessPoolExecutor(processes, get_context("spawn"), prepare_process, (max(1, cores() // processes),))
+
+
+_compiled: dict[bytes, tuple[_Jobs, NetworkTrainer]] = {}  # in a worker: its last trainer
+
+
+def _train_in_worker(stage: Stage, packed: bytes, number: int) -> list[str]:
+    """Train a fold in a process of the pool; the stage's notes."""
+    import keras
+
+    with computing_on("cpu"):
+        if packed not in _compiled:
+            _compiled.clear()
+            keras.backend.clear_session()
+            jobs: _Jobs = pickle.loads(packed)
+            _compiled[packed] = jobs, jobs.trainer(stage)
+        jobs, trainer = _compiled[packed]
+        jobs.train(stage, trainer, number)
+    return stage.notes
+
+
+class _Pickler(pickle.Pickler):
+    """Sends a memory-mapped array to another process as the name of its file, not by its values."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """See `pickle`."""
+        mapped = isinstance(value, np.memmap) and getattr(value, "_mmap", None) is not None
+        if not mapped or not value.flags.c_contiguous or not value.size:
+            return NotImplemented
+        whole = value
+        while isinstance(whole.base, np.memmap):
+            whole = whole.base
+        offset = whole.offset + value.ctypes.data - whole.ctypes.data
+        return np.memmap, (value.filename, value.dtype, "r", offset, value.shape)
+
+
+def _pack(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
 
 
 class CrossValidation(NamedTuple, Generic[Model]):
-    """What cross-validation leaves.
+    """Models of a table.
 
     Attributes:
-        out_of_fold: (rows, 3); each row predicted by the model that has not seen its fold.
-        whole: the model of all rows, for those that are in none. It knows more than the average of the folds' models,
-            which each lack a part.
+        out_of_fold: (rows, 3); each row predicted by the model that was not trained on its fold.
+        whole: the model of all rows, for new ones; it is trained on more than any fold's model.
     """
 
     out_of_fold: np.ndarray
@@ -27,13 +348,13 @@ class CrossValidation(NamedTuple, Generic[Model]):
 def cross_validate(
     examples: Examples, fold: np.ndarray, fit: Callable[[int, Examples], Model], numbers: Iterable[int] | None = None
 ) -> CrossValidation[Model]:
-    """Fit a model a fold on the rows of all the others, and last one on all.
+    """Fit a model without each fold, and one on all rows.
 
     Args:
         examples: all rows.
         fold: the fold of each row, (rows,) int, from 0 with none left out.
         fit: number of the fold left out, and the examples outside it → model; the number of folds stands for none.
-        numbers: those of `fits_of(fold)`, by default counted here; a progress bar over them, say.
+        numbers: those of `fits_of(fold)`, by default counted here; for instance a progress bar over them.
 
     Raises:
         DivergedError: a fit failed, or a model predicts what is not finite; it names the fold.
@@ -41,14 +362,14 @@ def cross_validate(
     out_of_fold = np.full((len(fold), 3), np.nan)
     for number in numbers or fits_of(fold):
         held_out = fold == number
-        # Of the model of all rows, the predictions of these stand for those of others.
-        asked = held_out if held_out.any() else np.ones_like(held_out)
+        # The model of all rows is checked by its predictions of these.
+        predicted_rows = held_out if held_out.any() else np.ones_like(held_out)
         where = f"fold{number}" if held_out.any() else "all rows"
         try:
             model = fit(number, examples.take(~held_out))
         except DivergedError as error:
             raise error.within(where) from None
-        predicted = model.predict(examples.features[asked])
+        predicted = model.predict(examples.features[predicted_rows])
         if not np.isfinite(predicted).all():
             raise DivergedError.of(where, "what the model predicts is not finite")
         if held_out.any():
@@ -57,5 +378,5 @@ def cross_validate(
 
 
 def fits_of(fold: np.ndarray) -> range:
-    """The numbers of all fits: a fold each, and one more for the fit on all rows."""
+    """The numbers of all fits: one a fold, and one more on all rows."""
     return range(int(fold.max()) + 2)

@@ -1,4 +1,10 @@
-"""Where networks are trained: on the CPU, a GPU, or several of them; the one file that calls a backend by its name."""
+"""Devices: a CPU, a GPU, or several of them; the one file that calls a backend by its name.
+
+`on_cpu` is the one switch between two ways to train. On a GPU, Keras' own loops and optimizer, in mixed precision. On
+the CPU, bit-equal results: deterministic operations, `loop` runs batch by batch, because Keras' loops feed TensorFlow
+from another thread, which then takes part in the computing, and about one step in 300 came to differ in its last bit;
+and `flat_optimizer` updates all weights as one vector, which halves the time to compile a small network's step.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -14,12 +20,12 @@ _on_cpu: ContextVar[bool] = ContextVar("on_cpu", default=True)
 
 
 def on_cpu() -> bool:
-    """Whether the CPU computes: results are then equal to the last bit, and nothing is gained by working ahead."""
+    """Whether the CPU trains, see above; set by `computing_on`."""
     return _on_cpu.get()
 
 
 class Device(NamedTuple):
-    """What is computed on: `kind` cpu or gpu, the `number` of them, and the Keras `backend`."""
+    """`kind` cpu or gpu, the `number` of them, and the Keras `backend`."""
 
     kind: str
     number: int
@@ -30,13 +36,13 @@ class Device(NamedTuple):
 def computing_on(wish: str, mixed: bool | None = None) -> Iterator[Device]:
     """Build and train networks on a device, inside `with`.
 
-    On GPUs in mixed precision and as fast as they can; on the CPU in float32 and by deterministic operations, so that
-    the same training twice, with the same number of threads, gives the same weights. Several GPUs share each batch:
-    under TensorFlow by MirroredStrategy, under JAX by Keras' own distribution; torch takes one.
+    On GPUs in mixed precision; on the CPU in float32 and by deterministic operations, so that the same training twice,
+    with the same number of threads, gives the same weights. Several GPUs share each batch: under TensorFlow by
+    MirroredStrategy, under JAX by Keras' own distribution; torch uses one.
 
     Args:
-        wish: auto, cpu or gpu; auto takes a GPU where there is one.
-        mixed: half precision where it is enough; by default on GPUs.
+        wish: auto, cpu or gpu; auto uses a GPU where there is one.
+        mixed: mixed precision; by default on GPUs.
 
     Raises:
         UserError: a GPU is wished for and Keras' backend sees none.
@@ -70,7 +76,7 @@ def computing_on(wish: str, mixed: bool | None = None) -> Iterator[Device]:
 def gradient(function: Any, at: np.ndarray) -> np.ndarray:
     """The gradient of a sum of a network's outputs with respect to its input, of the input's shape.
 
-    Keras trains under every backend, but has no words of its own for this.
+    Keras trains under every backend, but has no function of its own for this.
     """
     import keras
 
@@ -109,9 +115,9 @@ def _count_gpus(backend: str) -> int:
 def _quieten_tensorflow() -> None:
     import tensorflow
 
-    # It counts as a mistake that every network has a prediction step of its own.
+    # It warns that every network has a prediction step of its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # This pass cannot fuse the gradient of LeakyReLU, tells the user so in C++, and goes on without.
+    # This pass cannot fuse the gradient of LeakyReLU, prints that in C++, and goes on without.
     tensorflow.config.optimizer.set_experimental_options({"remapping": False})
 
 

@@ -1,8 +1,8 @@
-"""An optimizer on all weights at once, for the CPU.
+"""An optimizer on all weights as one vector, for the CPU; see `device.on_cpu`.
 
-Optimizers go through a network's weights one by one, with some forty small operations each; a small network has a
-hundred of them, and of the time to compile its step more than half goes there. Laid end to end in one vector, the
-weights take these operations once. The numbers are the same but for rounding.
+Keras' optimizers update a network's weights one by one, with some forty small operations each; a small network has a
+hundred weights, and more than half of the time to compile its step goes there. Concatenated to one vector, the weights
+take these operations once. The numbers are the same but for rounding.
 """
 
 import math
@@ -25,7 +25,7 @@ class FlatOptimizer(keras.optimizers.Optimizer):
         self.inner = inner
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Make the vector, and what the optimizer keeps of it."""
+        """Make the vector and the optimizer's state."""
         self._ends = np.cumsum([math.prod(variable.shape) for variable in variables]).tolist()
         self._vector = self.add_variable((self._ends[-1],), name="vector")
         self.inner.build([self._vector])

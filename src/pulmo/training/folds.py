@@ -1,4 +1,8 @@
-"""Which fold does a row belong to? Folds are by group (the patient), so that nobody stands on both sides."""
+"""Folds by group (the patient): all rows of a patient are in one fold.
+
+scikit-learn's `StratifiedGroupKFold` is not used: it balances rows greedily, where here each fold has its share of the
+groups of every class to within one, whatever the order of the rows.
+"""
 
 from collections.abc import Sequence
 
@@ -6,12 +10,12 @@ import numpy as np
 
 
 def folds_by_group(groups: Sequence[str] | np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Deal groups into folds of equal size (to within one), in an order that depends on the seed alone.
+    """Assign groups to folds of equal size (to within one), in an order that depends on the seed alone.
 
     Args:
         groups: the group of each row, (rows,); the order of the rows does not change a group's fold.
         count: number of folds.
-        seed: another seed, another dealing.
+        seed: another seed gives other folds.
 
     Returns:
         The fold of each row, (rows,) int64, from 0.
@@ -20,12 +24,12 @@ def folds_by_group(groups: Sequence[str] | np.ndarray, count: int, seed: int) ->
         ValueError: there are fewer groups than folds.
     """
     names, group_of_row = _groups(groups, count)
-    return np.asarray(_dealt(np.random.default_rng(seed).permutation(len(names)), count)[group_of_row])
+    return np.asarray(_assign(np.random.default_rng(seed).permutation(len(names)), count)[group_of_row])
 
 
 def validation_part(groups: Sequence[str] | np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which rows choose the best epoch, bool (rows,): those of about that `share` of the groups, of one at least; none
-    where `share` is 0, or where there is one group alone, for then nothing would be left to learn from."""
+    """The rows that choose the best epoch, bool (rows,): of about that `share` of the groups, one at least; none where
+    `share` is 0, or where there is one group alone and no row would be left to train on."""
     count = len(np.unique(np.asarray(groups, dtype=str)))
     if not share or count < 2:
         return np.zeros(len(groups), bool)
@@ -41,7 +45,7 @@ def stratified_folds(
         groups: the group of each row, (rows,).
         kinds: a number for each row, (rows,); a group is of its largest.
         count: number of folds.
-        seed: another seed, another dealing.
+        seed: another seed gives other folds.
 
     Raises:
         ValueError: there are fewer groups than folds.
@@ -49,9 +53,9 @@ def stratified_folds(
     names, group_of_row = _groups(groups, count)
     kind = np.full(len(names), -np.inf)
     np.maximum.at(kind, group_of_row, np.asarray(kinds, np.float64))
-    deck = np.random.default_rng(seed).permutation(len(names))
-    deck = deck[np.argsort(kind[deck], kind="stable")]  # like lies beside like, and is dealt one by one
-    return np.asarray(_dealt(deck, count)[group_of_row])
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(kind[order], kind="stable")]  # sorted by class, then assigned in turn
+    return np.asarray(_assign(order, count)[group_of_row])
 
 
 def _groups(groups: Sequence[str] | np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,8 +65,8 @@ def _groups(groups: Sequence[str] | np.ndarray, count: int) -> tuple[np.ndarray,
     return names, group_of_row
 
 
-def _dealt(deck: np.ndarray, count: int) -> np.ndarray:
-    """The fold of each group, the deck being dealt from its top."""
-    fold = np.empty(len(deck), np.int64)
-    fold[deck] = np.arange(len(deck)) % count
+def _assign(order: np.ndarray, count: int) -> np.ndarray:
+    """The fold of each group: groups in that order are assigned in turn."""
+    fold = np.empty(len(order), np.int64)
+    fold[order] = np.arange(len(order)) % count
     return fold

@@ -18,7 +18,7 @@ SMALL = (
     "train_cnn.stem=4",
     "train_cnn.filters=[4]",
     "train_cnn.batch=4",
-    "predict.pictures=1",
+    "predict.grad_cams=1",
     "cv.repeats=1",
 )
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulmo.competitions.dsb.cnn import VolumeTrainer, class_weights
+from pulmo.competitions.dsb.cnn import LOGITS, VolumeTask, logit_of
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.imaging.area_resample import Size
 from pulmo.scoring.classification import auc
+from pulmo.training.cross_validation import NetworkTrainer
 from pulmo.training.device import computing_on
+from pulmo.training.tasks import Dataset
 from tests.competitions.dsb.support import settings_of
 
 FORMAT = VolumeFormat(
@@ -30,9 +32,15 @@ def volumes() -> np.ndarray:
     return hu.astype(np.int16)
 
 
-def trainer_of(volumes: np.ndarray, label: np.ndarray, *overrides: str) -> VolumeTrainer:
-    patients = [f"p{number}" for number in range(COUNT)]
-    return VolumeTrainer(volumes, label, patients, FORMAT, settings_of(*overrides).train_cnn, seed=0)
+def trainer_of(volumes: np.ndarray, label: np.ndarray, *overrides: str) -> NetworkTrainer:
+    patient = np.array([f"p{number}" for number in range(COUNT)])
+    dataset = Dataset({"image": volumes}, np.zeros(COUNT, np.int64), patient=patient)
+    task = VolumeTask(config=settings_of(*overrides).train_cnn, target=label[:, None], volumes=FORMAT)
+    return NetworkTrainer(dataset, task, seed=0)
+
+
+def logits(trainer: NetworkTrainer) -> np.ndarray:
+    return logit_of(trainer.predict()[LOGITS])
 
 
 def test_it_finds_a_spot_in_scans_it_has_not_seen(volumes: np.ndarray, tmp_path: Path) -> None:
@@ -41,9 +49,9 @@ def test_it_finds_a_spot_in_scans_it_has_not_seen(volumes: np.ndarray, tmp_path:
     with computing_on("cpu"):
         trainer = trainer_of(volumes, LABEL, *settings)
         history = trainer.train(held_out, 0, tmp_path / "checkpoint.npz")
-        logits = trainer.logits()
+        found = logits(trainer)
     assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
-    assert auc(LABEL[held_out], logits[held_out]) == 1
+    assert auc(LABEL[held_out], found[held_out]) == 1
 
 
 def test_what_is_held_out_teaches_nothing(volumes: np.ndarray, tmp_path: Path) -> None:
@@ -58,16 +66,9 @@ def test_what_is_held_out_teaches_nothing(volumes: np.ndarray, tmp_path: Path) -
     assert all(np.array_equal(one, another) for one, another in zip(*weights, strict=True))
 
 
-def test_class_weights_by_hand() -> None:
-    label = np.array([1, 0, 0, 0, 1, 1])
-    found = class_weights(label, np.array([0, 1, 2, 3]))  # one of four is a 1
-    np.testing.assert_allclose(found, [2, 2 / 3, 2 / 3, 2 / 3, 2, 2], rtol=1e-6)
-    assert found[:4].mean() == pytest.approx(1)
-
-
 def test_the_slides_network_is_a_preset(volumes: np.ndarray, tmp_path: Path) -> None:
     with computing_on("cpu"):
         trainer = trainer_of(volumes, LABEL, "train_cnn.network=slides", "train_cnn.dense=8", "train_cnn.filters=[2,3]")
         trainer.train(np.arange(COUNT) >= 16, 0, tmp_path / "checkpoint.npz")
         assert trainer.network.name == "slides_cnn3d"
-        assert np.isfinite(trainer.logits()).all()
+        assert np.isfinite(logits(trainer)).all()

@@ -2,9 +2,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.osic.cnn import CnnTrainer, Cohort, cohort, patient_numbers, quantiles_of_pairs
+from pulmo.competitions.osic.cnn import (
+    LINES,
+    Cohort,
+    cohort,
+    dataset_of,
+    lines_of_patients,
+    patient_numbers,
+    quantiles_of_pairs,
+    task_of,
+)
+from pulmo.competitions.osic.settings import CnnSettings
 from pulmo.competitions.osic.slices import PatientSlices
 from pulmo.competitions.osic.visit_pairs import forward_pairs
+from pulmo.training.cross_validation import NetworkTrainer
 from pulmo.training.device import computing_on
 from tests.competitions.osic.support import settings_of
 
@@ -72,6 +83,11 @@ def ill_and_well() -> Cohort:
     return Cohort(slices, np.ones(16, bool), np.zeros((16, 6), np.float32), target)
 
 
+def trainer_of(known: Cohort, settings: CnnSettings) -> NetworkTrainer:
+    dataset = dataset_of(known, np.zeros(len(known.followed), np.int64))
+    return NetworkTrainer(dataset, task_of(known, settings), seed=0)
+
+
 def test_it_learns_what_only_the_scan_shows_of_patients_it_has_not_seen(
     ill_and_well: Cohort, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -80,9 +96,9 @@ def test_it_learns_what_only_the_scan_shows_of_patients_it_has_not_seen(
     ).train_cnn
     held_out = np.arange(16) >= 12
     with computing_on("cpu"):
-        trainer = CnnTrainer(ill_and_well, settings, seed=0)
-        trainer.train(held_out, 0, tmp_path_factory.mktemp("cnn") / "checkpoint.npz")
-        a_year = trainer.lines()[held_out, 1, 1]
+        trainer = trainer_of(ill_and_well, settings)
+        trainer.train(np.repeat(held_out, 2), 0, tmp_path_factory.mktemp("cnn") / "checkpoint.npz")
+        a_year = lines_of_patients(trainer.predict()[LINES], 16)[held_out, 1, 1]
     assert (a_year[1::2] < -2).all()
     assert (a_year[::2] > -2).all()
 
@@ -99,6 +115,6 @@ def test_what_is_held_out_teaches_nothing(ill_and_well: Cohort, tmp_path_factory
 
 
 def _weights(known: Cohort, held_out: np.ndarray, folders: pytest.TempPathFactory) -> list[np.ndarray]:
-    trainer = CnnTrainer(known, settings_of("train_cnn.validation_share=0.34").train_cnn, seed=0)
-    trainer.train(held_out, 0, folders.mktemp("cnn") / "checkpoint.npz")
+    trainer = trainer_of(known, settings_of("train_cnn.validation_share=0.34").train_cnn)
+    trainer.train(np.repeat(held_out, 2), 0, folders.mktemp("cnn") / "checkpoint.npz")
     return [np.asarray(weights) for weights in trainer.network.get_weights()]

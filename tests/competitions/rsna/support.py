@@ -10,13 +10,21 @@ from pulmo.pipeline.settings import load_settings
 
 CONFIG = Path(__file__).parents[3] / "src/pulmo/competitions/rsna/config.toml"
 FAMILIES = ("train_lungs", "train_classifier", "train_segmenter", "train_detector")
-TINY = {"folds": "2", "start": "4", "depth": "1", "shrink": "1", "epochs": "2", "steps": "2", "batch": "4"}
+TINY = {
+    "folds": "2",
+    "base_filters": "4",
+    "depth": "1",
+    "output_stride": "1",
+    "epochs": "2",
+    "steps": "2",
+    "batch": "4",
+}
 SMALL = (
     "features.folds=2",
     "features.pixels=32",
     "train_segmenter.network=unet",
     *(f"{family}.{key}={value}" for family in FAMILIES[:3] for key, value in TINY.items()),
-    *(f"train_detector.{key}={value}" for key, value in {**TINY, "depth": "3"}.items() if key != "shrink"),
+    *(f"train_detector.{key}={value}" for key, value in {**TINY, "depth": "3"}.items() if key != "output_stride"),
 )
 
 

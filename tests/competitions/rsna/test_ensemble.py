@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from pulmo.competitions.rsna.candidate_boxes import UNCUT, Candidates
+from pulmo.competitions.rsna.candidate_boxes import NO_THRESHOLD, Candidates
 from pulmo.competitions.rsna.ensemble import (
     DETECTOR,
     SEGMENTER,
-    Evidence,
+    Predictions,
     blend_parameters_for,
     combine,
     cross_fit,
@@ -16,7 +16,7 @@ from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes
 
 PATIENTS = 40
-PLAIN = {"cut": 128.0, "iou": 0.4, "shrink": 1.0, "threshold": 0.0}
+PLAIN = {"mask_threshold": 128.0, "iou": 0.4, "shrink": 1.0, "threshold": 0.0}
 
 
 def true_boxes() -> Boxes:
@@ -27,7 +27,7 @@ def true_boxes() -> Boxes:
     return Boxes(image, xywh.astype(np.float64), np.ones(len(image)))
 
 
-def suggested(shrunk: float = 1.0, cut: int = 128, in_lungs: float = 1.0) -> Candidates:
+def suggested(shrunk: float = 1.0, mask_threshold: int = 128, in_lungs: float = 1.0) -> Candidates:
     """A box for every patient, right where there is one; a twelfth too large on either side for 1 / 1.2."""
     truth, rng = true_boxes(), np.random.default_rng(1)
     xywh = np.repeat(truth.xywh, 2, axis=0)
@@ -36,83 +36,85 @@ def suggested(shrunk: float = 1.0, cut: int = 128, in_lungs: float = 1.0) -> Can
     confidence = np.where(positive, rng.uniform(0.5, 0.9, PATIENTS), rng.uniform(0.1, 0.4, PATIENTS))
     boxes = Boxes(np.arange(PATIENTS), xywh, confidence)
     lungs = np.where(positive, 1.0, in_lungs)
-    return Candidates(boxes, np.full(PATIENTS, cut, np.uint8), lungs)
+    return Candidates(boxes, np.full(PATIENTS, mask_threshold, np.uint8), lungs)
 
 
-def score(evidence: Evidence, values: dict[str, float]) -> float:
-    return mean_precision(box_precision(true_boxes(), combine(evidence, values), evidence.patients))
+def score(predictions: Predictions, values: dict[str, float]) -> float:
+    return mean_precision(box_precision(true_boxes(), combine(predictions, values), predictions.patients))
 
 
 def test_a_threshold_tells_them_apart() -> None:
-    evidence = Evidence({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
-    assert score(evidence, PLAIN) == 0.5
-    fitted = fit_values(evidence, true_boxes(), blend_parameters_for(evidence, classified=False, lungs=False))
+    predictions = Predictions({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
+    assert score(predictions, PLAIN) == 0.5
+    fitted = fit_values(predictions, true_boxes(), blend_parameters_for(predictions, classified=False, lungs=False))
     assert "kept" not in fitted
-    assert score(evidence, fitted) == 1
+    assert score(predictions, fitted) == 1
 
 
 def test_other_thresholds_are_told_with_what_they_score() -> None:
-    evidence = Evidence({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
-    told = score_by_threshold(evidence, true_boxes(), {**PLAIN, "threshold": 0.45}).set_index("threshold")
+    predictions = Predictions({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
+    told = score_by_threshold(predictions, true_boxes(), {**PLAIN, "threshold": 0.45}).set_index("threshold")
     assert told.index.is_monotonic_increasing
     kept = told["boxes"].tolist()
     assert kept[told.index.get_loc(0.45)] == PATIENTS / 2  # every true box, and no other
     assert (kept[0], kept[-1]) == (PATIENTS, 1)
     for threshold, found in zip(told.index.tolist(), told["score"].tolist(), strict=True):
-        assert found == pytest.approx(score(evidence, {**PLAIN, "threshold": threshold}))
+        assert found == pytest.approx(score(predictions, {**PLAIN, "threshold": threshold}))
 
 
 def test_boxes_too_large_are_shrunk() -> None:
-    evidence = Evidence({SEGMENTER: suggested(shrunk=1.25)}, np.ones(PATIENTS), PATIENTS)
-    fitted = fit_values(evidence, true_boxes(), blend_parameters_for(evidence, classified=False, lungs=False))
+    predictions = Predictions({SEGMENTER: suggested(shrunk=1.25)}, np.ones(PATIENTS), PATIENTS)
+    fitted = fit_values(predictions, true_boxes(), blend_parameters_for(predictions, classified=False, lungs=False))
     assert fitted["shrink"] in (0.8, 0.85)
-    assert score(evidence, fitted) == 1
+    assert score(predictions, fitted) == 1
 
 
-@pytest.mark.parametrize("way", ["gate", "lungs"])
+@pytest.mark.parametrize("way", ["classifier_threshold", "lungs"])
 def test_classifier_and_lungs_have_their_say(way: str) -> None:
     positive = np.arange(PATIENTS) % 2 == 0
-    probability = np.where(positive, 0.9, 0.15) if way == "gate" else np.ones(PATIENTS)
+    probability = np.where(positive, 0.9, 0.15) if way == "classifier_threshold" else np.ones(PATIENTS)
     route = suggested(in_lungs=0.1 if way == "lungs" else 1.0)
     sure = route._replace(boxes=route.boxes._replace(confidence=np.full(PATIENTS, 0.5)))
-    evidence = Evidence({SEGMENTER: sure}, probability, PATIENTS)
-    assert score(evidence, {**PLAIN, way: 0.2}) == 1
-    fitted = fit_values(evidence, true_boxes(), blend_parameters_for(evidence, way == "gate", way == "lungs"))
-    assert score(evidence, fitted) == 1
+    predictions = Predictions({SEGMENTER: sure}, probability, PATIENTS)
+    assert score(predictions, {**PLAIN, way: 0.2}) == 1
+    fitted = fit_values(
+        predictions, true_boxes(), blend_parameters_for(predictions, way == "classifier_threshold", way == "lungs")
+    )
+    assert score(predictions, fitted) == 1
 
 
 def test_only_boxes_of_the_cut_count_and_a_detector_has_none() -> None:
-    evidence = Evidence({SEGMENTER: suggested(cut=64)}, np.ones(PATIENTS), PATIENTS)
-    assert len(combine(evidence, PLAIN).image) == 0
-    evidence = Evidence({DETECTOR: suggested(cut=UNCUT)}, np.ones(PATIENTS), PATIENTS)
-    assert len(combine(evidence, PLAIN).image) == PATIENTS
+    predictions = Predictions({SEGMENTER: suggested(mask_threshold=64)}, np.ones(PATIENTS), PATIENTS)
+    assert len(combine(predictions, PLAIN).image) == 0
+    predictions = Predictions({DETECTOR: suggested(mask_threshold=NO_THRESHOLD)}, np.ones(PATIENTS), PATIENTS)
+    assert len(combine(predictions, PLAIN).image) == PATIENTS
 
 
 def test_routes_are_fused_by_weight() -> None:
-    routes = {SEGMENTER: suggested(), DETECTOR: suggested(cut=UNCUT)}
-    evidence = Evidence(routes, np.ones(PATIENTS), PATIENTS)
-    assert len(combine(evidence, {**PLAIN, "detector": 0.5}).image) == PATIENTS
-    alone = combine(evidence, {**PLAIN, "detector": 0.0})
+    routes = {SEGMENTER: suggested(), DETECTOR: suggested(mask_threshold=NO_THRESHOLD)}
+    predictions = Predictions(routes, np.ones(PATIENTS), PATIENTS)
+    assert len(combine(predictions, {**PLAIN, "detector": 0.5}).image) == PATIENTS
+    alone = combine(predictions, {**PLAIN, "detector": 0.0})
     assert alone.confidence == pytest.approx(routes[SEGMENTER].boxes.confidence)
 
 
 def test_nobody_is_scored_by_values_fitted_on_them() -> None:
     # In the second half true boxes come with less confidence: a threshold from one half fails in the other.
-    evidence = Evidence({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
+    predictions = Predictions({SEGMENTER: suggested()}, np.ones(PATIENTS), PATIENTS)
     late = np.arange(PATIENTS) >= PATIENTS // 2
-    route = evidence.routes[SEGMENTER]
+    route = predictions.routes[SEGMENTER]
     less = route.boxes._replace(confidence=np.where(late, route.boxes.confidence / 10, route.boxes.confidence))
-    evidence = evidence._replace(routes={SEGMENTER: route._replace(boxes=less)})
-    knobs = blend_parameters_for(evidence, classified=False, lungs=False)
-    found = cross_fit(evidence, true_boxes(), late.astype(int), knobs)
+    predictions = predictions._replace(routes={SEGMENTER: route._replace(boxes=less)})
+    knobs = blend_parameters_for(predictions, classified=False, lungs=False)
+    found = cross_fit(predictions, true_boxes(), late.astype(int), knobs)
     scores = box_precision(true_boxes(), found, PATIENTS)
     assert np.nanmean(scores[late]) == 0
-    assert fit_values(evidence, true_boxes(), knobs)["threshold"] < 0.5
+    assert fit_values(predictions, true_boxes(), knobs)["threshold"] < 0.5
 
 
 def test_the_patients_of_a_part_are_counted_anew() -> None:
-    evidence = Evidence({SEGMENTER: suggested()}, np.arange(PATIENTS) / PATIENTS, PATIENTS)
-    part = evidence.of(np.arange(PATIENTS) % 4 == 2)
+    predictions = Predictions({SEGMENTER: suggested()}, np.arange(PATIENTS) / PATIENTS, PATIENTS)
+    part = predictions.of(np.arange(PATIENTS) % 4 == 2)
     assert part.patients == 10
     assert part.probability[:2] == pytest.approx([2 / PATIENTS, 6 / PATIENTS])
     assert part.routes[SEGMENTER].boxes.image.tolist() == list(range(10))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulmo.competitions.rsna.rasterize import outlines, paint, scaled, share_inside
+from pulmo.competitions.rsna.rasterize import boxes_of_masks, paint, scaled, share_inside
 from pulmo.scoring.boxes import Boxes
 
 
@@ -26,26 +26,26 @@ side = st.integers(2, 12)
 @given(st.integers(0, 19), st.integers(0, 19), side, side)
 def test_a_box_painted_is_outlined_again(x: int, y: int, width: int, height: int) -> None:
     box = np.array([[x, y, width, height]], np.float64)
-    found = outlines(paint(box, 32)[None], [128])
+    found = boxes_of_masks(paint(box, 32)[None], [128])
     assert found.boxes.xywh.tolist() == box.tolist()
     assert found.boxes.confidence.tolist() == [1]
-    assert found.cut.tolist() == [128]
+    assert found.mask_threshold.tolist() == [128]
 
 
-def test_each_cut_has_its_own_outlines() -> None:
+def test_each_cut_has_its_own_boxes_of_masks() -> None:
     picture = np.zeros((2, 16, 16), np.uint8)
     picture[1, 2:6, 3:13] = 100
     picture[1, 2:6, 3:5] = picture[1, 2:6, 11:13] = 200
-    found = outlines(picture, [50, 150, 250])
+    found = boxes_of_masks(picture, [50, 150, 250])
     assert found.boxes.image.tolist() == [1, 1, 1]
-    assert found.cut.tolist() == [50, 150, 150]
+    assert found.mask_threshold.tolist() == [50, 150, 150]
     assert found.boxes.xywh.tolist() == [[3, 2, 10, 4], [3, 2, 2, 4], [11, 2, 2, 4]]
     assert found.boxes.confidence * 255 == pytest.approx([140, 200, 200])
 
 
 def test_nothing_gives_no_outline() -> None:
-    assert outlines(np.zeros((3, 8, 8), np.uint8), [1]).boxes.xywh.shape == (0, 4)
-    assert outlines(np.zeros((0, 8, 8), np.uint8), [1]).boxes.xywh.shape == (0, 4)
+    assert boxes_of_masks(np.zeros((3, 8, 8), np.uint8), [1]).boxes.xywh.shape == (0, 4)
+    assert boxes_of_masks(np.zeros((0, 8, 8), np.uint8), [1]).boxes.xywh.shape == (0, 4)
 
 
 def test_the_share_of_a_box_that_is_lung() -> None:

@@ -20,7 +20,7 @@ from pulmo.errors import UserError
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
 from pulmo.scoring.box_precision import score
-from pulmo.training.image_trainer import ImageTrainer
+from pulmo.training.cross_validation import NetworkTrainer
 from tests.competitions.rsna.conftest import BROKEN
 from tests.competitions.rsna.support import run_of
 
@@ -80,8 +80,7 @@ def test_every_readable_image_is_predicted_once_out_of_fold(finished: Run) -> No
 def test_a_detector_learns_from_edges_in_network_pixels(finished: Run) -> None:
     patients, boxes = (load(output(finished, f"features/{name}")) for name in ("patients", "boxes"))
     images = load(output(finished, "features/images"))
-    x_rays = RadiographTable(patients, images, patients["error"].isna().to_numpy(), patients["fold"].to_numpy())
-    target = box_target(x_rays, boxes)
+    target = box_target(RadiographTable(patients, images), boxes)
     assert ((target[..., 2] > target[..., 0]).sum(axis=1) == patients["boxes"]).all()
     expected = boxes.assign(x=boxes["x"] / 4, right=(boxes["x"] + boxes["width"]) / 4).groupby("patient")
     place = patients.index[patients["boxes"] > 1].difference([BROKEN])[0]
@@ -130,15 +129,15 @@ def test_interrupted_in_a_fold_it_does_none_twice_and_ends_with_the_same_bytes(
     stage = "train_segmenter"  # all families go the same way through their folds
     run = run_of(drawn / "data", tmp_path / "work")
     shutil.copytree(finished.paths.stage("features"), run.paths.stage("features"))
-    train, calls = ImageTrainer.train, []
+    train, calls = NetworkTrainer.train, []
 
-    def train_or_stop(self: ImageTrainer, *args: Any, **more: Any) -> pd.DataFrame:
+    def train_or_stop(self: NetworkTrainer, *args: Any, **more: Any) -> pd.DataFrame:
         calls.append(stage)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return train(self, *args, **more)
 
-    monkeypatch.setattr(ImageTrainer, "train", train_or_stop)
+    monkeypatch.setattr(NetworkTrainer, "train", train_or_stop)
     spec = run.competition.stage(stage)
     with pytest.raises(KeyboardInterrupt):
         list(run_stages(run, [spec]))
@@ -217,7 +216,7 @@ def test_without_lung_masks_and_classifier_it_says_so_and_goes_on(finished: Run,
     assert "lung_rle.csv has masks of 0 patients" in results["train_lungs"].manifest.notes[0]
     assert "classifier is left out" in results["train_classifier"].manifest.notes[0]
     fitted = load(output(run, "fit_ensemble/model") / "ensemble.json")["fitted"]
-    assert not {"gate", "scale", "lungs"} & set(fitted)
+    assert not {"classifier_threshold", "scale", "lungs"} & set(fitted)
 
 
 def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, tmp_path: Path) -> None:
@@ -232,7 +231,7 @@ def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, 
     assert np.abs(difference).max() <= 1  # batches are of other sizes
     wrong = run_of(drawn / "data", tmp_path / "other", f"train_lungs.model={elsewhere}", "features.pixels=64")
     list(run_stages(wrong, [wrong.competition.stage("features")]))
-    with pytest.raises(UserError, match="pictures of 32 pixels a side, not 64"):
+    with pytest.raises(UserError, match="images of 32 pixels a side, not 64"):
         list(run_stages(wrong, [wrong.competition.stage("train_lungs")]))
 
 

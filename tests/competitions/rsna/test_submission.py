@@ -116,7 +116,7 @@ def test_a_file_alone_is_only_shrunk_and_sifted() -> None:
         "0.9000 100 100 100 100 0.8000 100 100 100 90",
         "0.2000 0 0 50 50",
     ]
-    found = blend([mine], [1.0], shrink=0.9, threshold=0.85, solo=1.0)
+    found = blend([mine], [1.0], shrink=0.9, threshold=0.85, unmatched=1.0)
     assert found["PredictionString"].tolist() == ["0.9000 105 105 90 90", ""]
 
 
@@ -124,7 +124,7 @@ def test_files_are_fused_whatever_the_order_of_their_rows() -> None:
     mine, other = table("0.9 0 0 100 100", "0.6 0 0 50 50"), table("0.3 40 0 100 100", "")
     found = blend([mine, other.iloc[::-1]], [1.0, 1.0], iou=0.4)
     assert found["PredictionString"].tolist() == ["0.6000 10 0 100 100", "0.3000 0 0 50 50"]
-    assert blend([mine, other], [1.0, 1.0], iou=0.4, solo=0.4)["PredictionString"].tolist()[1] == ""
+    assert blend([mine, other], [1.0, 1.0], iou=0.4, unmatched=0.4)["PredictionString"].tolist()[1] == ""
     assert blend([mine, other], [0.0, 1.0])["PredictionString"].tolist() == ["0.3000 40 0 100 100", ""]
 
 

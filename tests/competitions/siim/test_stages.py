@@ -25,7 +25,7 @@ from tests.competitions.siim.support import CONFIG, run_of
 def test_every_preset_is_whole(preset: str) -> None:
     settings = load_settings(Settings, CONFIG.read_text(), preset)
     assert settings.train_segmenter.folds <= settings.features.folds
-    halvings = settings.train_segmenter.shrink * 2**settings.train_segmenter.depth
+    halvings = settings.train_segmenter.output_stride * 2**settings.train_segmenter.depth
     assert settings.features.pixels % halvings == 0
 
 
@@ -72,7 +72,7 @@ def test_every_readable_x_ray_is_held_out_once(finished: Run) -> None:
     x_rays, held = (load(output(finished, name)) for name in ("features/x_rays", "train_segmenter/out_of_fold"))
     assert sorted(held["row"]) == np.flatnonzero(x_rays["fold"] >= 0).tolist()
     assert (x_rays["fold"].to_numpy()[held["row"]] == held["fold"]).all()
-    assert held["any"].between(0, 1).all()
+    assert held["presence"].between(0, 1).all()
     assert len(load(output(finished, "train_segmenter/probability"))) == len(held)
     assert load(output(finished, "train_segmenter/history")).groupby("fold").size().to_list() == [2, 2]
 

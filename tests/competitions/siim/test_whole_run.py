@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulmo.competitions.siim.thresholds import Thresholds
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
 from pulmo.scoring.rle import area, parse
@@ -109,7 +110,7 @@ def test_every_mask_is_drawn_at_full_size_when_thresholds_let_it(
     model = tmp_path / "model"
     shutil.copytree(output(finished, "fit_ensemble/model"), model)
     record = load(model / "ensemble.json")
-    record["thresholds"] = {"high": 0.0, "least_share": 0.0, "low": 0.0, "gate": 0.0}
+    record["thresholds"] = dict.fromkeys(Thresholds._fields, 0.0)
     (model / "ensemble.json").write_text(json.dumps(record))
     assert predict(capsys, drawn / "data", model, tmp_path)[0] == 0
     sent = pd.read_csv(tmp_path / "submission.csv")
@@ -136,7 +137,7 @@ def test_missing_and_unreadable_images_get_an_empty_mask(
     whole = load(output(finished, "predict/predictions")).set_index("image")
     rest = [file.stem for file in files[2:]]
     assert said.loc[rest, "cell"].tolist() == whole.loc[rest, "cell"].tolist()
-    assert np.allclose(said.loc[rest, "any"], whole.loc[rest, "any"], atol=1e-6)
+    assert np.allclose(said.loc[rest, "presence"], whole.loc[rest, "presence"], atol=1e-6)
 
 
 def test_no_images_at_all_are_an_error(

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.competitions.dsb.cnn import LOGITS, logit_of
 from pulmo.competitions.dsb.data import balanced_folds
 from pulmo.competitions.dsb.evaluation import evaluate
 from pulmo.competitions.dsb.fit_ensemble import calibrate, cross_calibrate
 from pulmo.competitions.dsb.settings import Settings
-from pulmo.competitions.dsb.train_cnn import volume_folds
+from pulmo.competitions.dsb.train_cnn import train_networks
 from pulmo.models.logits import sigmoid
-from pulmo.pipeline.stage import Stage, load
+from pulmo.pipeline.stage import Stage
 from pulmo.scoring.log_loss import log_loss
-from pulmo.training.fold_networks import train_folds
 
 BASE_RATE, PLAIN, CALIBRATED = "base rate", "network", "network, calibrated"
 
@@ -29,8 +29,8 @@ def run(stage: Stage, settings: Settings) -> None:
     for repeat in range(settings.cv.repeats):
         seed = stage.seed + repeat
         fold = balanced_folds(scans, settings.features.folds, seed)
-        pieces = train_folds(stage, volume_folds(settings.train_cnn, fold, seed, f"repeat{repeat}_fold"))
-        logit = np.stack([load(piece / "logits.npy") for piece in pieces])[fold, np.arange(len(fold))]
+        result = train_networks(stage, settings.train_cnn, fold, seed, f"repeat{repeat}_fold")
+        logit = logit_of(result.of_every_row(LOGITS))[fold, np.arange(len(fold))]
         parts.append(_predictions(scans, logit, fold).assign(repeat=repeat))
     predictions = pd.concat(parts, ignore_index=True)
     table = score_table(predictions)

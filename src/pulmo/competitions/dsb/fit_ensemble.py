@@ -15,8 +15,8 @@ OUT_OF_FOLD, LEARNED = "out of fold", "training"
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the cross-calibrated `out_of_fold` probabilities, the `metrics` of these and of the scans that
-    the networks have learned, and the `estimate`."""
+    """Write `model`, the cross-calibrated `out_of_fold` probabilities, the `metrics` of these and of the training
+    scans, and the `estimate`."""
     out_of_fold, fitted = stage.read("train_cnn/out_of_fold"), stage.read("train_cnn/fitted")
     description = stage.read("features/description")
     logit, label = out_of_fold["logit"].to_numpy(), out_of_fold["label"].to_numpy()
@@ -57,8 +57,8 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
 def calibrate(logit: np.ndarray, label: np.ndarray) -> Calibration:
     """Fit to out-of-fold logits (scans,) and labels (scans,).
 
-    The networks learn with both classes of equal weight, so the prior is put back: that of these scans, and one more of
-    each class.
+    The networks are trained with both classes of equal weight, so the prior is put back: that of these scans, and one
+    more of each class.
     """
     base_rate = float((np.sum(label) + 1) / (len(label) + 2))
     prior_logit = float(np.log(base_rate / (1 - base_rate)))

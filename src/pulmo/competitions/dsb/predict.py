@@ -1,7 +1,6 @@
-"""Scans and `model/` → a probability for each that is asked for, and where the networks looked.
+"""Scans and `model/` → a probability for each scan of the sample submission, and Grad-CAM maps of the most probable.
 
-Asked for are the ids of Kaggle's sample; where there is none, all scans that were not there to learn from, be it one
-new scan alone.
+Without a sample submission, all scans are predicted that are not among the training scans; one scan alone always is.
 """
 
 from contextlib import ExitStack
@@ -9,6 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.dsb.cnn import mean_grad_cam, mean_logit
 from pulmo.competitions.dsb.data import find_scans, labels_of_classes
 from pulmo.competitions.dsb.evaluation import evaluate, in_words
 from pulmo.competitions.dsb.settings import PredictSettings
@@ -19,7 +19,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 
 FEW = 5
-"""Of so many scans, each is told of in the summary."""
+"""Up to so many scans, each prediction is noted in the summary."""
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
@@ -32,7 +32,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     with ExitStack() as scopes:
         # The network's channels are the last.
         volumes = shown[..., -model.volumes.shape[-1] :]
-        logit, chosen, cams = _say(stage, scopes, model, volumes, settings.pictures)
+        logit, chosen, cams = _predict(stage, scopes, model, volumes, settings.grad_cams)
     by_id = pd.Series(logit, index=whole["id"])
     predictions = scans[["id", "patient", "label"]].assign(logit=by_id.reindex(scans["id"]).to_numpy())
     predictions["probability"] = model.calibration.probability(predictions["logit"].to_numpy())
@@ -65,25 +65,22 @@ def asked_scans(stage: Stage, model: TrainedModel) -> pd.DataFrame:
 
 
 def _new(table: pd.DataFrame, training_scans: frozenset[str]) -> pd.DataFrame:
-    # A single scan lies in a folder of any name: that it is called as one of the training scans says nothing.
+    # A single scan lies in a folder of any name: it may have the name of a training scan.
     return table if len(table) == 1 else table[~table["id"].isin(training_scans)]
 
 
-def _say(
-    stage: Stage, scopes: ExitStack, model: TrainedModel, volumes: np.ndarray, pictures: int
+def _predict(
+    stage: Stage, scopes: ExitStack, model: TrainedModel, volumes: np.ndarray, shown: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The logits of all volumes, which of them are looked at, and where the networks looked."""
+    """The logits of all volumes, the numbers of the most probable ones, and their Grad-CAM maps."""
     if not len(volumes):
         return np.empty(0), np.empty(0, np.int64), np.empty((0, *model.volumes.shape[:3]), np.float32)
-    # Loading Keras takes seconds: only where there is a volume for it.
-    from pulmo.competitions.dsb.cnn import FoldNetworks
     from pulmo.training.device import computing_on
 
     scopes.enter_context(computing_on(stage.device))
-    networks = FoldNetworks(model.networks)
-    logit = networks.logits(volumes)
-    chosen = np.argsort(-logit, kind="stable")[:pictures]
-    return logit, chosen, networks.look(volumes[chosen])
+    logit = mean_logit(model.networks, volumes)
+    chosen = np.argsort(-logit, kind="stable")[:shown]
+    return logit, chosen, mean_grad_cam(model.networks, volumes[chosen])
 
 
 def _metrics(stage: Stage, predictions: pd.DataFrame) -> pd.DataFrame:

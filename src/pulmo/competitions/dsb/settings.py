@@ -1,4 +1,4 @@
-"""What can be set in the Data Science Bowl's stages; the values are in `config.toml`."""
+"""Settings of the Data Science Bowl's stages; `config.toml` has the values that differ from the defaults."""
 
 from typing import Annotated, Literal
 
@@ -7,30 +7,34 @@ from pydantic import Field
 from pulmo.imaging.area_resample import Size
 from pulmo.imaging.network_volume import Channel, LungFormat
 from pulmo.pipeline.settings import Section
+from pulmo.training.settings import TrainingConfig
 
 Count = Annotated[int, Field(ge=1)]
 
 
 class FeatureSettings(Section):
-    """Folds and labels, and what the network sees of a scan.
+    """Folds and labels, and the network's input. MR, where there are no lungs, takes `size` alone.
 
-    Where the files hold no test set, `test_share` of the patients are held out as one. A nodule of LIDC-IDRI counts if
-    `min_readers` of its readers marked it. Of a folder a class, `positive` names the one whose probability is told; by
-    default the last by name. The rest is of `LungFormat`, of which MR, where there are no lungs, takes `size` alone:
-    slices, rows, columns.
+    Attributes:
+        folds: by patient.
+        test_share: of the patients, held out as a test set where the files hold none.
+        min_readers: of LIDC-IDRI, so many of the readers must have marked a nodule.
+        positive: of a folder a class, the one whose probability is predicted; empty: the last by name.
+        size: slices, rows, columns of a volume.
+        channels, masked, cropped, margin_mm, vessel_mm, slice_share: see `imaging.network_volume.LungFormat`.
     """
 
-    folds: int = Field(ge=2)
-    test_share: float = Field(ge=0, le=0.5)
-    min_readers: int = Field(ge=1, le=4)
-    positive: str
-    size: tuple[Count, Count, Count]
-    channels: tuple[Channel, ...] = Field(min_length=1)
-    masked: bool
-    cropped: bool
-    margin_mm: float = Field(ge=0, le=20)
-    vessel_mm: float = Field(ge=0, le=20)
-    slice_share: float = Field(gt=0, le=1)
+    folds: int = Field(default=5, ge=2)
+    test_share: float = Field(default=0.2, ge=0, le=0.5)
+    min_readers: int = Field(default=1, ge=1, le=4)
+    positive: str = ""
+    size: tuple[Count, Count, Count] = (20, 50, 50)
+    channels: tuple[Channel, ...] = Field(default=("mean", "nodule_enhanced"), min_length=1)
+    masked: bool = True
+    cropped: bool = True
+    margin_mm: float = Field(default=3.0, ge=0, le=20)
+    vessel_mm: float = Field(default=3.0, ge=0, le=20)
+    slice_share: float = Field(default=1.0, gt=0, le=1)
 
     def lung_format(self) -> LungFormat:
         """As the imaging takes it."""
@@ -45,52 +49,38 @@ class FeatureSettings(Section):
         )
 
 
-class CnnSettings(Section):
-    """The three-dimensional network: `residual`, of `stem` and `filters` a block; or that of the `slides`, of `filters`
-    a convolution and `dense` units.
+class CnnSettings(TrainingConfig):
+    """The three-dimensional network.
 
-    Training: `batch`, and the fields of `fit.Plan`. Scans are mirrored left and right by `flip`, turned in their planes
-    by up to `rotation` degrees, moved by shares `zoom` and `shift` of their side; values are moved by up to `offset`.
-    A `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `parallel_folds` of the
-    networks are trained side by side, see `fold_networks`.
+    Attributes:
+        network: `residual`, of `stem` and `filters`; or that of the `slides`, of `filters` and `dense`.
+        stem: filters of the first convolution.
+        filters: of each block, or of each convolution.
+        dense: units.
+        dropout: before the logits.
     """
 
-    parallel_folds: int = Field(ge=1)
-    network: Literal["residual", "slides"]
-    stem: int = Field(ge=1)
-    filters: tuple[Count, ...] = Field(min_length=1)
-    dense: int = Field(ge=1)
-    dropout: float = Field(ge=0, lt=1)
-    batch: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    warm_up_epochs: int = Field(ge=0)
-    weight_decay: float = Field(ge=0)
-    averaging: float = Field(ge=0, lt=1)
-    patience: int = Field(ge=0)
-    validation_share: float = Field(ge=0, le=0.5)
-    flip: bool
-    rotation: float = Field(ge=0, le=180)
-    zoom: float = Field(ge=0, lt=1)
-    shift: float = Field(ge=0, lt=1)
-    offset: float = Field(ge=0)
+    network: Literal["residual", "slides"] = "residual"
+    stem: int = Field(default=8, ge=1)
+    filters: tuple[Count, ...] = Field(default=(16, 32), min_length=1)
+    dense: int = Field(default=1024, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
 class EnsembleSettings(Section):
-    """Nothing: the temperature is fitted."""
+    """None: the temperature is fitted."""
 
 
 class PredictSettings(Section):
-    """Of how many scans, the most probable first, it is shown where the network looked."""
+    """Grad-CAM maps are drawn of so many scans, the most probable first."""
 
-    pictures: int = Field(ge=0)
+    grad_cams: int = Field(default=12, ge=0)
 
 
 class CvSettings(Section):
-    """Folds by patient, dealt anew for each of `repeats` seeds."""
+    """Folds by patient, new ones for each of `repeats` seeds."""
 
-    repeats: int = Field(ge=1)
+    repeats: int = Field(default=3, ge=1)
 
 
 class Settings(Section):

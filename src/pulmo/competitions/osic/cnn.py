@@ -1,14 +1,15 @@
-"""OSIC's network, from patients to lines of FVC and back: what it sees, what it learns, what it says.
+"""OSIC's network: the patients as a dataset of slices, the task of quantile lines, and its forecasts.
 
 A patient's numbers are the report's, age, sex and two smoking bits, and two more: the first Percent, because who is
 already ill declines otherwise, and the first FVC, because millilitres lost scale with the lungs that lose them.
+Keras is loaded only where a network is built.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -18,35 +19,30 @@ from pulmo.competitions.osic.visit_pairs import pair_weights
 from pulmo.imaging.hounsfield import LOWEST_HU
 from pulmo.imaging.normalize import HIGHEST_HU, MEAN
 from pulmo.imaging.normalize import LOWEST_HU as LOWEST_NORMAL_HU
-from pulmo.models.osic_cnn import OsicCnnParameters, Scale, osic_cnn
-from pulmo.models.quantile_lines import LinePinball
 from pulmo.models.quantiles import QUANTILES
-from pulmo.training.augment import Augment, Augmentation
-from pulmo.training.checkpoint import Values, values_of
-from pulmo.training.fit import Plan, Trainer
-from pulmo.training.folds import validation_part
-from pulmo.training.loop import predict
-from pulmo.training.saved_networks import SavedNetworks
-from pulmo.training.sequences import OrderedBatches, Rows, TrainingBatches
+from pulmo.training.tasks import Dataset, Note
+
+if TYPE_CHECKING:
+    from pulmo.training.inference import Predictor
+    from pulmo.training.loop import Metric
 
 WEEKS, ML = 52.0, 200.0
-"""The network counts in years and in 200 ml, so that what it says is about 1."""
+"""The network counts in years and in 200 ml, so that its outputs are about 1."""
 
 NUMBERS = 6
-TYPICAL = -1.0
+TYPICAL_DECLINE = -1.0
 """200 ml a year: what patients with pulmonary fibrosis lose (Raghu et al.,
 Am J Respir Crit Care Med 2011; 183: 788)."""
-OFFSET_HU = 15.0
-"""Scanners and breath differ by that much at the least."""
 PREDICTION_BATCH = 64
+LINES = "lines"
 
 
 class Cohort(NamedTuple):
-    """Patients with slices, as the network learns from them.
+    """Patients with slices.
 
     Attributes:
         slices: of the patients, in this order; memory-mapped.
-        followed: (patients,) bool; the others were seen once, and nothing can be learned from them.
+        followed: (patients,) bool; the others have one visit, and cannot be trained on.
         numbers: (patients, NUMBERS) float32; 0 of those not followed.
         target: (patients, visits, 3) float32: years since the baseline, change in 200 ml, weight; 0 fills up.
     """
@@ -58,7 +54,7 @@ class Cohort(NamedTuple):
 
 
 def cohort(pairs: pd.DataFrame, slices: PatientSlices) -> Cohort:
-    """What all visit pairs say about the patients who have slices."""
+    """The patients who have slices, with their later visits among all pairs."""
     baseline = pairs[pairs["is_baseline_pair"] & pairs["patient"].isin(slices.patients)]
     followed = np.isin(slices.patients, baseline["patient"])
     numbers = np.zeros((len(followed), NUMBERS), np.float32)
@@ -67,7 +63,7 @@ def cohort(pairs: pd.DataFrame, slices: PatientSlices) -> Cohort:
 
 
 def patient_numbers(pairs: pd.DataFrame, patients: Sequence[str]) -> np.ndarray:
-    """What describes each of `patients`, (patients, NUMBERS) float32, from their baseline pairs (or asked weeks)."""
+    """The numbers of each of `patients`, (patients, NUMBERS) float32, from baseline pairs (or weeks to forecast)."""
     first = pairs.drop_duplicates("patient").set_index("patient").loc[list(patients)]
     ex, current = first["ex_smoker"] == 1, first["current_smoker"] == 1
     unknown = first["ex_smoker"].isna() | first["current_smoker"].isna()
@@ -98,93 +94,102 @@ def _targets(baseline: pd.DataFrame, slices: PatientSlices) -> np.ndarray:
     return target
 
 
-class CnnTrainer:
-    """The network compiled once, for one cohort; trained without some patients, asked about any. Inside a device's
-    scope (`computing_on`) only."""
+@dataclass(frozen=True)
+class LineTask:
+    """Quantile lines of a patient's FVC, from each slice of the lungs and the patient's numbers.
 
-    def __init__(self, known: Cohort, settings: CnnSettings, seed: int) -> None:
-        self._known, self._settings, self._seed = known, settings, seed
-        self._rows = slice_rows(known.slices.hu, known.numbers, known.target)
-        self._trainer = Trainer(
-            self._network(seed), LinePinball(), _plan(settings), Augment(_moves(settings), "yx", seed)
+    Predictions: `lines` float32 (slices of all patients, 2, 3), see `models.quantile_lines`.
+
+    Attributes:
+        config: of network and training.
+        target: (slices of all patients, visits, 3), see `Cohort`.
+    """
+
+    config: CnnSettings
+    target: np.ndarray
+
+    def network(self, inputs: Mapping[str, np.ndarray], note: Note) -> Callable[[], Any]:
+        """See `models.osic_cnn`."""
+        from pulmo.models.osic_cnn import OsicCnnParameters, Scale, osic_cnn
+
+        s = self.config
+        parameters = OsicCnnParameters(
+            inputs["image"].shape[-1], s.stem, s.filters, s.dense, s.dropout, TYPICAL_DECLINE
         )
+        return lambda: osic_cnn(parameters, NUMBERS, Scale(LOWEST_NORMAL_HU, HIGHEST_HU, MEAN))
 
-    @property
-    def network(self) -> Any:
-        """The Keras model, with the weights of the last training."""
-        return self._trainer.network
+    def augment(self, seed: int) -> Any:
+        """Only the image moves; air comes in from outside."""
+        from pulmo.training.augment import Augment
 
-    def train(self, left_out: np.ndarray, number: int, checkpoint: Path) -> pd.DataFrame:
-        """Train on the patients who are not left out; the history.
+        return Augment(self.config.augmentation(fill=LOWEST_HU), "yx", seed)
 
-        Args:
-            left_out: (patients,) bool, in the cohort's order.
-            number: of this training; another one starts from other weights and sees other batches.
-            checkpoint: see `Trainer.fit`.
-        """
-        seed = 1000 * self._seed + number
-        learned, checked = map(self._rows_of, self._split(np.flatnonzero(~left_out & self._known.followed), seed))
-        train = TrainingBatches(
-            self._rows, self._settings.batch, seed, self._settings.steps, lambda rng, _: rng.permutation(learned)
-        )
-        validation = OrderedBatches(self._rows, PREDICTION_BATCH, checked) if len(checked) else None
-        return self._trainer.fit(self._initial(seed), train, checkpoint, validation)
+    def loss(self) -> Any:
+        """The pinball loss of a line's quantiles at each visit."""
+        from pulmo.models.quantile_lines import LinePinball
 
-    def lines(self) -> np.ndarray:
-        """What the network, as last trained, says of every patient: (patients, 2, 3)."""
-        return predict_lines(self.network, self._known.slices.hu, self._known.numbers)
+        return LinePinball()
 
-    def _network(self, seed: int) -> Any:
-        keras.utils.set_random_seed(seed)
-        s = self._settings
-        pixels = self._known.slices.hu.shape[-1]
-        parameters = OsicCnnParameters(pixels, s.stem, s.filters, s.dense, s.dropout, TYPICAL)
-        return osic_cnn(parameters, NUMBERS, Scale(LOWEST_NORMAL_HU, HIGHEST_HU, MEAN))
+    def metrics(self) -> Mapping[str, "Metric"]:
+        """None."""
+        return {}
 
-    def _initial(self, seed: int) -> Values:
-        return values_of(self._network(seed).variables)
+    def weight(self, rows: np.ndarray) -> np.ndarray | None:
+        """All alike: visits have weights in the target."""
+        return None
 
-    def _split(self, patients: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Those learned from, and those by whom the best epoch is chosen."""
-        checked = validation_part(patients.astype(str), self._settings.validation_share, seed)
-        return patients[~checked], patients[checked]
-
-    def _rows_of(self, patients: np.ndarray) -> np.ndarray:
-        slices = self._known.slices.hu.shape[1]
-        return np.ravel(patients[:, None] * slices + np.arange(slices))
+    def predictor(self, network: Any) -> "Predictor":
+        """The lines of each slice."""
+        return line_predictor(network)
 
 
-def slice_rows(hu: np.ndarray, numbers: np.ndarray, target: np.ndarray | None = None) -> Rows:
-    """Every slice of every patient, a row each; the images are not copied."""
-    slices = hu.shape[1]
-    images = hu.reshape(-1, *hu.shape[2:])
-    each = None if target is None else np.repeat(target, slices, axis=0)
-    return Rows({"image": images, "numbers": np.repeat(numbers, slices, axis=0)}, each)
+def line_predictor(network: Any) -> "Predictor":
+    """The `lines` of each slice."""
+    from pulmo.training.inference import OutputPredictor
+
+    return OutputPredictor(network, LINES, PREDICTION_BATCH)
 
 
-def predict_lines(network: Any, hu: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """The mean over each patient's slices: int16 (patients, slices, …) and (patients, NUMBERS) → (patients, 2, 3)."""
-    rows = slice_rows(hu, numbers)
-    lines = predict(network, rows, PREDICTION_BATCH)
-    return np.asarray(lines.reshape(len(hu), hu.shape[1], 2, len(QUANTILES)).mean(axis=1), np.float64)
+def dataset_of(known: Cohort, fold: np.ndarray) -> Dataset:
+    """A row a slice.
+
+    Args:
+        known: the patients.
+        fold: of each of them, (patients,).
+    """
+    slices = known.slices.hu.shape[1]
+    patient = np.arange(len(fold)).astype(str)
+    return Dataset(
+        slice_inputs(known.slices.hu, known.numbers),
+        fold=np.repeat(fold, slices),
+        trainable=np.repeat(known.followed, slices),
+        patient=np.repeat(patient, slices),
+    )
 
 
-def _moves(s: CnnSettings) -> Augmentation:
-    # Lungs are no mirror images, but fibrosis knows no side.
-    return Augmentation(True, False, s.rotation, s.zoom, s.shift, offset=OFFSET_HU, fill=LOWEST_HU)
+def task_of(known: Cohort, settings: CnnSettings) -> LineTask:
+    """The task of `dataset_of`."""
+    return LineTask(settings, np.repeat(known.target, known.slices.hu.shape[1], axis=0))
 
 
-def _plan(s: CnnSettings) -> Plan:
-    return Plan(s.epochs, s.steps, s.learning_rate, s.warm_up_epochs, s.weight_decay, s.averaging, s.patience)
+def slice_inputs(hu: np.ndarray, numbers: np.ndarray) -> dict[str, np.ndarray]:
+    """The network's inputs, a row for each slice of each patient; the images are not copied."""
+    return {"image": hu.reshape(-1, *hu.shape[2:]), "numbers": np.repeat(numbers, hu.shape[1], axis=0)}
+
+
+def lines_of_patients(lines: np.ndarray, patients: int) -> np.ndarray:
+    """The mean over each patient's slices: (slices of all patients, 2, 3) → (patients, 2, 3) float64."""
+    by_slice = lines.reshape(patients, -1, 2, len(QUANTILES))
+    return np.asarray(by_slice.mean(axis=1), np.float64)
 
 
 def quantiles_of_pairs(pairs: pd.DataFrame, patients: Sequence[str], lines: np.ndarray) -> np.ndarray:
     """Quantiles of the change in ml of visit pairs (pairs, 3), NaN where a patient is not among `patients`.
 
     Args:
-        pairs: with `patient` and `gap_weeks`; weeks before the baseline count as the baseline, the earliest that
-            anything is known of.
-        patients: who the lines are of.
+        pairs: with `patient` and `gap_weeks`; weeks before the baseline count as the baseline, the earliest
+            known.
+        patients: those of the lines.
         lines: (patients, 2, 3), as the network gives them.
     """
     place = pairs["patient"].map({patient: place for place, patient in enumerate(patients)})
@@ -197,12 +202,15 @@ def quantiles_of_pairs(pairs: pd.DataFrame, patients: Sequence[str], lines: np.n
 
 
 def predict_pairs(files: Sequence[Path], pairs: pd.DataFrame, slices: PatientSlices) -> np.ndarray:
-    """Quantiles of the change in ml for asked pairs (pairs, 3): the mean over the networks in `files`.
+    """Quantiles of the change in ml for pairs to be forecast (pairs, 3): the mean over the networks in `files`.
 
     NaN for patients without slices.
     """
     if not slices.patients:
         return np.full((len(pairs), len(QUANTILES)), np.nan)
-    numbers = patient_numbers(pairs, slices.patients)
-    lines = [predict_lines(network, slices.hu, numbers) for network in SavedNetworks(files).each()]
+    from pulmo.training.inference import predict_folds
+
+    inputs = slice_inputs(slices.hu, patient_numbers(pairs, slices.patients))
+    folds = predict_folds(files, inputs, line_predictor)
+    lines = [lines_of_patients(fold[LINES], len(slices.patients)) for fold in folds]
     return quantiles_of_pairs(pairs, slices.patients, np.mean(lines, axis=0))

@@ -45,7 +45,7 @@ def predict(
     statistics: pd.DataFrame,
     slices: PatientSlices | None = None,
 ) -> pd.DataFrame:
-    """Forecast what is asked for.
+    """Forecast FVC and Confidence of given patients and weeks.
 
     Args:
         model: as read from its folder.
@@ -61,7 +61,7 @@ def predict(
     features = model_features(pairs, statistics, model.ct_columns)
     slices = slices or no_slices(model.slice_format)
     quantiles_ml = [
-        _networks_say(model.networks, pairs, slices) if name == NETWORK else model.models[name].predict(features)
+        _network_quantiles(model.networks, pairs, slices) if name == NETWORK else model.models[name].predict(features)
         for name in model.names
     ]
     medians_ml = filled(np.stack(quantiles_ml)[:, :, 1])
@@ -76,8 +76,7 @@ def predict(
     )
 
 
-def _networks_say(files: Sequence[Path], pairs: pd.DataFrame, slices: PatientSlices) -> np.ndarray:
-    # Loading Keras takes seconds: only where there is a network and a scan for it.
+def _network_quantiles(files: Sequence[Path], pairs: pd.DataFrame, slices: PatientSlices) -> np.ndarray:
     from pulmo.competitions.osic.cnn import predict_pairs
 
     return predict_pairs(files, pairs, slices)
@@ -112,7 +111,7 @@ def _scans(stage: Stage, model: TrainedModel, patients: list[str]) -> tuple[pd.D
     unknown = without_statistics(model.published, model.ct_columns, patients)
     if unknown:
         stage.note(
-            f"The model was trained with the CT statistics of {model.ct_source['file']}, which says nothing about "
+            f"The model was trained with the CT statistics of {model.ct_source['file']}, which has none of "
             f"{', '.join(unknown)}: the training patients' median stands in"
         )
     return model.published, none

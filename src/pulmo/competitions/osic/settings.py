@@ -1,4 +1,4 @@
-"""What can be set in OSIC's stages; the values are in `config.toml`."""
+"""Settings of OSIC's stages; `config.toml` has the values that differ from the defaults."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,22 +11,28 @@ from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantile_gbm import GbmParameters
 from pulmo.models.robust_linear import LinearParameters
 from pulmo.pipeline.settings import Section
+from pulmo.training.settings import TrainingConfig
 
 
 class FeatureSettings(Section):
-    """Folds, and which CT statistics the models may see.
+    """Folds, CT statistics, and the network's slices.
 
-    `ct_statistics` names a file of published numbers, which then replace our own for every patient. Our own enter the
-    models only when `minimum_scans` patients have them; of these, `scan_columns` do. Networks see `slices` of each
-    scan, squares of `slice_pixels` that show `slice_field_mm`.
+    Attributes:
+        folds: by patient.
+        minimum_scans: patients with CT statistics of our own; the models use none where there are fewer.
+        scan_columns: the CT statistics that the models use.
+        slices: of each scan.
+        slice_pixels: of a slice's side.
+        slice_field_mm: what that side shows.
+        ct_statistics: file of published CT statistics, which replace our own for every patient.
     """
 
-    folds: int = Field(ge=2)
-    minimum_scans: int = Field(ge=1)
-    scan_columns: tuple[str, ...]
-    slices: int = Field(ge=1)
-    slice_pixels: int = Field(ge=16)
-    slice_field_mm: float = Field(gt=0)
+    folds: int = Field(default=5, ge=2)
+    minimum_scans: int = Field(default=50, ge=1)
+    scan_columns: tuple[str, ...] = ("lung_litres", "hu_mean", "hu_skew", "share_ground_glass_reticular")
+    slices: int = Field(default=8, ge=1)
+    slice_pixels: int = Field(default=128, ge=16)
+    slice_field_mm: float = Field(default=340.0, gt=0)
     ct_statistics: Path | None = None
 
     def slice_format(self) -> SliceFormat:
@@ -65,33 +71,22 @@ class LinearSettings(Section):
         return LinearParameters(**self.model_dump())
 
 
-class CnnSettings(Section):
-    """The network on lung slices, left out where fewer than `minimum_scans` patients have a scan.
+class CnnSettings(TrainingConfig):
+    """The network on lung slices.
 
-    Size: `stem`, `filters` a residual block, `dense`, `dropout`. Training: `batch`, and the fields of `fit.Plan`.
-    Slices are turned by up to `rotation` degrees, and moved by shares `zoom` and `shift` of their side. A
-    `validation_share` of the patients learned from, if any, chooses the best epoch. On a CPU, `parallel_folds` of the
-    networks are trained side by side, see `fold_networks`.
+    Attributes:
+        minimum_scans: patients with a scan; the network is left out where there are fewer.
+        stem: filters of the first convolution.
+        filters: of each residual block.
+        dense: units.
+        dropout: before the dense layer.
     """
 
-    parallel_folds: int = Field(ge=1)
-    minimum_scans: int = Field(ge=1)
-    stem: int = Field(ge=1)
-    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
-    dense: int = Field(ge=1)
-    dropout: float = Field(ge=0, lt=1)
-    batch: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    warm_up_epochs: int = Field(ge=0)
-    weight_decay: float = Field(ge=0)
-    averaging: float = Field(ge=0, lt=1)
-    patience: int = Field(ge=0)
-    validation_share: float = Field(ge=0, le=0.5)
-    rotation: float = Field(ge=0, le=180)
-    zoom: float = Field(ge=0, lt=1)
-    shift: float = Field(ge=0, lt=1)
+    minimum_scans: int = Field(default=50, ge=1)
+    stem: int = Field(default=16, ge=1)
+    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(24, 48, 64), min_length=1)
+    dense: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
 class EnsembleSettings(Section):
@@ -108,11 +103,11 @@ class EnsembleSettings(Section):
 
 
 class PredictSettings(Section):
-    """Nothing: prediction follows from the model."""
+    """None: prediction follows from the model."""
 
 
 class CvSettings(Section):
-    """The competition's protocol: folds by patient, dealt anew for each of `repeats` seeds."""
+    """The competition's protocol: folds by patient, new ones for each of `repeats` seeds."""
 
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)

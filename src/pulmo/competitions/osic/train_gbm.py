@@ -8,8 +8,8 @@ from pulmo.competitions.osic.settings import GbmSettings
 from pulmo.models.quantile_gbm import QuantileGbm, fit_quantile_gbm
 from pulmo.models.quantiles import Examples
 from pulmo.pipeline.stage import Stage
+from pulmo.training.checkpoints import load_gbm, save_gbm
 from pulmo.training.cross_validation import cross_validate, fits_of
-from pulmo.training.model_files import load_gbm, save_gbm
 
 NAME = "gbm"
 

@@ -8,8 +8,8 @@ from pulmo.competitions.osic.settings import LinearSettings
 from pulmo.models.quantiles import Examples
 from pulmo.models.robust_linear import KINDS, Kind, LinearQuantiles, fit_robust_linear
 from pulmo.pipeline.stage import Stage
+from pulmo.training.checkpoints import load_linear, save_linear
 from pulmo.training.cross_validation import cross_validate
-from pulmo.training.model_files import load_linear, save_linear
 
 
 def run(stage: Stage, settings: LinearSettings) -> None:

@@ -22,7 +22,7 @@ from pulmo.imaging.lung_slices import SliceFormat
 from pulmo.models.quantiles import QuantileModel
 from pulmo.pipeline import model_folder
 from pulmo.pipeline.model_folder import Source, reading_model
-from pulmo.training.model_files import load_gbm, load_linear
+from pulmo.training.checkpoints import load_gbm, load_linear
 
 NAME, STATISTICS = "osic", "ct_statistics.parquet"
 BOOSTERS, LINEAR, NETWORK = FAMILIES = ("gbm", "linear", "cnn")

@@ -1,4 +1,4 @@
-"""The table in which every route leaves the boxes it suggests, and how the ensemble reads it."""
+"""The table of candidate boxes that every route writes, and how the ensemble reads it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,22 +10,22 @@ from pulmo.competitions.rsna.rasterize import scaled, share_inside
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.scoring.boxes import Boxes, no_boxes
 
-_COLUMNS = ["patient", "cut", "confidence", *BOX_COLUMNS]
-UNCUT = 0
+_COLUMNS = ["patient", "mask_threshold", "confidence", *BOX_COLUMNS]
+NO_THRESHOLD = 0
 
 
 class Candidates(NamedTuple):
-    """Boxes that a route suggests.
+    """The candidate boxes of a route.
 
     Attributes:
         boxes: in pixels of the X-ray; `image` is the patient's place in some list.
-        cut: (boxes,) uint8: at which probability (of 255) it was outlined, UNCUT for a detector's; one of a route's
-            cuts is chosen for all.
-        in_lungs: (boxes,) float64, the share of the box that is lung; 1 where no lungs were looked for.
+        mask_threshold: (boxes,) uint8: the probability (of 255) at which the mask was cut, NO_THRESHOLD for a
+            detector's; one of a route's thresholds is chosen for all.
+        in_lungs: (boxes,) float64, the share of the box that is lung; 1 where lungs were not segmented.
     """
 
     boxes: Boxes
-    cut: np.ndarray
+    mask_threshold: np.ndarray
     in_lungs: np.ndarray
 
 
@@ -33,23 +33,24 @@ def candidate_table(
     boxes: Boxes | None = None,
     patients: Sequence[str] | pd.Series = (),
     scale: np.ndarray | None = None,
-    cut: np.ndarray | None = None,
+    mask_threshold: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Boxes as a table, for the disk; without arguments, an empty one.
 
     Args:
-        boxes: in pixels of the network's pictures.
-        patients: whom `image` counts.
+        boxes: in pixels of the network's images.
+        patients: those that `image` counts.
         scale: pixels of the X-ray a network pixel, (patients, 2), across and down.
-        cut: of each box; by default UNCUT.
+        mask_threshold: of each box; by default NO_THRESHOLD.
     """
     boxes = no_boxes() if boxes is None else boxes
     factor = np.ones((0, 2)) if scale is None else scale[boxes.image]
     xywh = scaled(boxes.xywh, factor)
     names = np.asarray(patients, dtype=object)[boxes.image]
-    cut = np.full(len(names), UNCUT, np.uint8) if cut is None else cut
+    if mask_threshold is None:
+        mask_threshold = np.full(len(names), NO_THRESHOLD, np.uint8)
     table = pd.DataFrame(xywh, columns=list(BOX_COLUMNS))
-    return table.assign(patient=names, cut=cut, confidence=boxes.confidence)[_COLUMNS]
+    return table.assign(patient=names, mask_threshold=mask_threshold, confidence=boxes.confidence)[_COLUMNS]
 
 
 def read_candidates(
@@ -70,4 +71,4 @@ def read_candidates(
     in_lungs = np.ones(len(image))
     if lungs is not None:
         in_lungs = share_inside(boxes._replace(xywh=scaled(xywh, scale[image])), lungs)
-    return Candidates(boxes, table["cut"].to_numpy(np.uint8), in_lungs)
+    return Candidates(boxes, table["mask_threshold"].to_numpy(np.uint8), in_lungs)

@@ -66,20 +66,20 @@ def _possible(variant: Variant, oof: OutOfFold) -> bool:
     if variant.name == ENSEMBLE:
         return True
     lacking = (variant.classified and not oof.classified) or (variant.lungs and not oof.lungs)
-    return not lacking and all(route in oof.evidence.routes for route in variant.routes)
+    return not lacking and all(route in oof.predictions.routes for route in variant.routes)
 
 
 def boxes_of(variant: Variant, oof: OutOfFold) -> Boxes:
     """The boxes of a variant, cross-fitted."""
-    routes = {name: found for name, found in oof.evidence.routes.items() if name in variant.routes}
-    evidence = oof.evidence._replace(routes=routes)
-    parameters = blend_parameters_for(evidence, variant.classified and oof.classified, variant.lungs and oof.lungs)
-    return cross_fit(evidence, oof.truth, oof.fold, parameters)
+    routes = {name: found for name, found in oof.predictions.routes.items() if name in variant.routes}
+    predictions = oof.predictions._replace(routes=routes)
+    parameters = blend_parameters_for(predictions, variant.classified and oof.classified, variant.lungs and oof.lungs)
+    return cross_fit(predictions, oof.truth, oof.fold, parameters)
 
 
 def score_table(oof: OutOfFold, found: dict[str, Boxes]) -> pd.DataFrame:
     """A row a variant: `variant`, `score`, `error`, `gain` on the first, its error, `boxes` and `patients_counted`."""
-    count = oof.evidence.patients
+    count = oof.predictions.patients
     scores = {name: box_precision(oof.truth, boxes, count) for name, boxes in found.items()}
     first = next(iter(scores.values()))
     rows = []

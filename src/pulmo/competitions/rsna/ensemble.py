@@ -1,8 +1,8 @@
-"""What all networks say of some patients → boxes; few constants, fitted by the metric.
+"""All networks' predictions for some patients → boxes; few constants, fitted by the metric.
 
-A route's boxes are those outlined at one cut, enough of them in the lungs, of patients whom the classifier does not
-clear; its probability scales their confidence. Then routes are fused, boxes of little confidence dropped, the others
-shrunk.
+A route's boxes are those of one mask threshold that lie in the lungs by enough, of patients whose probability by the
+classifier is high enough; that probability scales their confidence. Then routes are fused, boxes of little confidence
+dropped, the others made smaller.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import pandas as pd
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
 from pulmo.blending.parameters import coordinate_search
 from pulmo.competition import BlendParameter
-from pulmo.competitions.rsna.candidate_boxes import UNCUT, Candidates
+from pulmo.competitions.rsna.candidate_boxes import NO_THRESHOLD, Candidates
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes, no_boxes
 
@@ -22,11 +22,11 @@ SEGMENTER, DETECTOR = "segmenter", "detector"
 TRIED = 40
 KEPT, THRESHOLD = "kept", "threshold"
 """During the search, so many boxes a patient are kept, whatever their confidence; the result is a threshold, because at
-prediction a patient may come alone."""
+prediction there may be one patient alone."""
 
 
-class Evidence(NamedTuple):
-    """What the networks say.
+class Predictions(NamedTuple):
+    """The networks' predictions for some patients.
 
     Attributes:
         routes: each route's boxes.
@@ -38,107 +38,110 @@ class Evidence(NamedTuple):
     probability: np.ndarray
     patients: int
 
-    def of(self, which: np.ndarray) -> "Evidence":
-        """Of some patients, (patients,) bool, who are counted anew."""
+    def of(self, which: np.ndarray) -> "Predictions":
+        """Of some patients, (patients,) bool, numbered anew."""
         place = np.cumsum(which) - 1
         routes = {}
         for name, candidates in self.routes.items():
             kept = which[candidates.boxes.image]
             boxes = candidates.boxes.take(kept)
             routes[name] = Candidates(
-                boxes._replace(image=place[boxes.image]), candidates.cut[kept], candidates.in_lungs[kept]
+                boxes._replace(image=place[boxes.image]), candidates.mask_threshold[kept], candidates.in_lungs[kept]
             )
-        return Evidence(routes, self.probability[which], int(which.sum()))
+        return Predictions(routes, self.probability[which], int(which.sum()))
 
 
-def blend_parameters_for(evidence: Evidence, classified: bool, lungs: bool) -> dict[str, BlendParameter]:
-    """What there is to turn, for the routes there are."""
+def blend_parameters_for(predictions: Predictions, classified: bool, lungs: bool) -> dict[str, BlendParameter]:
+    """The parameters to fit, for the routes there are."""
     parameters = {}
-    if SEGMENTER in evidence.routes:
-        cuts = np.unique(evidence.routes[SEGMENTER].cut).tolist() or [UNCUT]
-        parameters["cut"] = BlendParameter(float(cuts[len(cuts) // 2]), tuple(map(float, cuts)))
+    if SEGMENTER in predictions.routes:
+        thresholds = np.unique(predictions.routes[SEGMENTER].mask_threshold).tolist() or [NO_THRESHOLD]
+        middle = float(thresholds[len(thresholds) // 2])
+        parameters["mask_threshold"] = BlendParameter(middle, tuple(map(float, thresholds)))
     parameters[KEPT] = BlendParameter(0.4, tuple(np.arange(0.05, 1.3, 0.05).round(3).tolist()))
     if classified:
-        parameters["gate"] = BlendParameter(0.0, (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
+        parameters["classifier_threshold"] = BlendParameter(0.0, (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
         parameters["scale"] = BlendParameter(0.0, (0.25, 0.5, 1.0, 2.0))
     if lungs:
         parameters["lungs"] = BlendParameter(0.0, (0.2, 0.4, 0.6, 0.8))
-    if len(evidence.routes) > 1:
+    if len(predictions.routes) > 1:
         parameters["detector"] = BlendParameter(0.5, (0.0, 0.25, 0.75, 1.0))
-        parameters["solo"] = BlendParameter(0.0, (0.1, 0.2, 0.3, 0.4))
+        parameters["unmatched"] = BlendParameter(0.0, (0.1, 0.2, 0.3, 0.4))
     parameters["iou"] = BlendParameter(0.4, (0.2, 0.3, 0.5, 0.6))
     parameters["shrink"] = BlendParameter(1.0, (0.8, 0.85, 0.9, 0.95, 1.05))
     return parameters
 
 
-def combine(evidence: Evidence, values: Mapping[str, float]) -> Boxes:
+def combine(predictions: Predictions, values: Mapping[str, float]) -> Boxes:
     """The boxes of every patient, given the values that `fit_values` found (or KEPT in the place of THRESHOLD)."""
-    fused = _fuse(evidence, values)
-    threshold = values[THRESHOLD] if THRESHOLD in values else _threshold(fused, values[KEPT] * evidence.patients)
-    return finish_boxes(fused, Finish(threshold, values.get("solo", 0.0), values["shrink"]))
+    fused = _fuse(predictions, values)
+    threshold = values[THRESHOLD] if THRESHOLD in values else _threshold(fused, values[KEPT] * predictions.patients)
+    return finish_boxes(fused, Finish(threshold, values.get("unmatched", 0.0), values["shrink"]))
 
 
-def fit_values(evidence: Evidence, truth: Boxes, parameters: Mapping[str, BlendParameter]) -> dict[str, float]:
-    """Turn the parameters for the competition's metric.
+def fit_values(predictions: Predictions, truth: Boxes, parameters: Mapping[str, BlendParameter]) -> dict[str, float]:
+    """Fit the parameters to the competition's metric.
 
     Args:
-        evidence: out of fold.
+        predictions: out of fold.
         truth: the patients' boxes.
         parameters: from `blend_parameters_for`.
 
     Returns:
         A value by parameter, and THRESHOLD in the place of KEPT.
     """
-    values = coordinate_search(lambda tried: _score(evidence, truth, tried), parameters)
+    values = coordinate_search(lambda tried: _score(predictions, truth, tried), parameters)
     kept = values.pop(KEPT)
-    return {**values, THRESHOLD: _threshold(_fuse(evidence, values), kept * evidence.patients)}
+    return {**values, THRESHOLD: _threshold(_fuse(predictions, values), kept * predictions.patients)}
 
 
-def score_by_threshold(evidence: Evidence, truth: Boxes, values: Mapping[str, float]) -> pd.DataFrame:
-    """What a higher or lower THRESHOLD would have scored, all else as fitted: `threshold`, `score` and `boxes`, how
+def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[str, float]) -> pd.DataFrame:
+    """The score at higher and lower values of THRESHOLD, all else as fitted: `threshold`, `score` and `boxes`, how
     many are kept; a row each from the least to the greatest confidence, and the fitted one."""
-    fused = _fuse(evidence, values)
+    fused = _fuse(predictions, values)
     confidence = fused.boxes.confidence
     spread = np.linspace(confidence.min(), confidence.max(), TRIED) if len(confidence) else confidence
     rows = []
     for threshold in np.unique([*spread, values[THRESHOLD]]).tolist():
-        kept = finish_boxes(fused, Finish(threshold, values.get("solo", 0.0), values["shrink"]))
-        score = mean_precision(box_precision(truth, kept, evidence.patients))
+        kept = finish_boxes(fused, Finish(threshold, values.get("unmatched", 0.0), values["shrink"]))
+        score = mean_precision(box_precision(truth, kept, predictions.patients))
         rows.append({"threshold": threshold, "score": score, "boxes": len(kept.image)})
     return pd.DataFrame(rows)
 
 
-def cross_fit(evidence: Evidence, truth: Boxes, fold: np.ndarray, parameters: Mapping[str, BlendParameter]) -> Boxes:
+def cross_fit(
+    predictions: Predictions, truth: Boxes, fold: np.ndarray, parameters: Mapping[str, BlendParameter]
+) -> Boxes:
     """Each fold's boxes by values fitted on the other folds; `fold` (patients,)."""
     parts = []
     for number in np.unique(fold):
         inside = fold == number
-        learned = evidence.of(~inside)
+        learned = predictions.of(~inside)
         place = np.cumsum(~inside) - 1
         known = truth.take(~inside[truth.image])
         values = fit_values(learned, known._replace(image=place[known.image]), parameters)
-        found = combine(evidence.of(inside), values)
+        found = combine(predictions.of(inside), values)
         parts.append(found._replace(image=np.flatnonzero(inside)[found.image]))
     return Boxes(*(np.concatenate(part) for part in zip(*parts, strict=True))) if parts else no_boxes()
 
 
-def _score(evidence: Evidence, truth: Boxes, values: Mapping[str, float]) -> float:
-    score = mean_precision(box_precision(truth, combine(evidence, values), evidence.patients))
+def _score(predictions: Predictions, truth: Boxes, values: Mapping[str, float]) -> float:
+    score = mean_precision(box_precision(truth, combine(predictions, values), predictions.patients))
     return 0.0 if np.isnan(score) else score
 
 
-def _fuse(evidence: Evidence, values: Mapping[str, float]) -> Fused:
+def _fuse(predictions: Predictions, values: Mapping[str, float]) -> Fused:
     share = {SEGMENTER: 1 - values.get(DETECTOR, 0.5), DETECTOR: values.get(DETECTOR, 0.5)}
     sources = []
-    for candidates in evidence.routes.values():
+    for candidates in predictions.routes.values():
         image = candidates.boxes.image
-        kept = np.isin(candidates.cut, (UNCUT, int(values.get("cut", UNCUT))))
+        kept = np.isin(candidates.mask_threshold, (NO_THRESHOLD, int(values.get("mask_threshold", NO_THRESHOLD))))
         kept &= candidates.in_lungs >= values.get("lungs", 0.0)
-        kept &= evidence.probability[image] >= values.get("gate", 0.0)
+        kept &= predictions.probability[image] >= values.get("classifier_threshold", 0.0)
         boxes = candidates.boxes.take(kept)
-        scale = evidence.probability[boxes.image] ** values.get("scale", 0.0)
+        scale = predictions.probability[boxes.image] ** values.get("scale", 0.0)
         sources.append(boxes._replace(confidence=boxes.confidence * scale))
-    return fuse_boxes(sources, [share[name] for name in evidence.routes], evidence.patients, values["iou"])
+    return fuse_boxes(sources, [share[name] for name in predictions.routes], predictions.patients, values["iou"])
 
 
 def _threshold(fused: Fused, count: float) -> float:

@@ -18,33 +18,33 @@ FAMILIES = {**ROUTE_STAGES, "classifier": "train_classifier", "lungs": "train_lu
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with what each scores, `estimate`; and
-    `thresholds`: what other least confidences would have scored."""
-    said = read_out_of_fold(stage)
-    parameters = blend_parameters_for(said.evidence, said.classified, said.lungs)
-    found = cross_fit(said.evidence, said.truth, said.fold, parameters)
-    scores = box_precision(said.truth, found, said.evidence.patients)
-    ranked = Ranked((said.patients["boxes"] > 0).to_numpy(), said.evidence.probability) if said.classified else None
-    folds = score_folds(scores, said.patients["person"].to_numpy(), said.fold, ranked)
+    """Write `model`, the cross-fitted `out_of_fold` boxes, `pictures` with the score of each image, `estimate`; and
+    `thresholds`: the score at other confidence thresholds."""
+    oof = read_out_of_fold(stage)
+    parameters = blend_parameters_for(oof.predictions, oof.classified, oof.lungs)
+    found = cross_fit(oof.predictions, oof.truth, oof.fold, parameters)
+    scores = box_precision(oof.truth, found, oof.predictions.patients)
+    ranked = Ranked((oof.patients["boxes"] > 0).to_numpy(), oof.predictions.probability) if oof.classified else None
+    folds = score_folds(scores, oof.patients["person"].to_numpy(), oof.fold, ranked)
     for note in far_worse(folds, "mean precision", greater_is_better=True):
         stage.note(note)
-    estimate = {**estimate_of(scores, said.patients["person"]), "folds": folds}
-    values = fit_values(said.evidence, said.truth, parameters)
+    estimate = {**estimate_of(scores, oof.patients["person"]), "folds": folds}
+    values = fit_values(oof.predictions, oof.truth, parameters)
     families = {
         name: Source(stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
         for name, family in FAMILIES.items()
     }
     pixels = stage.read("features/description")["pixels"]
     write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, families)
-    names = said.patients["patient"]
+    names = oof.patients["patient"]
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
-    stage.write("pictures", pd.DataFrame({"patient": names, "fold": said.fold, "score": scores}))
+    stage.write("pictures", pd.DataFrame({"patient": names, "fold": oof.fold, "score": scores}))
     stage.write("estimate", estimate)
-    stage.write("thresholds", score_by_threshold(said.evidence, said.truth, values))
+    stage.write("thresholds", score_by_threshold(oof.predictions, oof.truth, values))
 
 
 def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | int]:
-    """Mean and bootstrap error of the pictures that count, (patients,), NaN for the others."""
+    """Mean and bootstrap error of the images that count, (patients,), NaN for the others."""
     counted = ~np.isnan(scores)
     mean = bootstrap_mean(scores[counted], patients[counted].to_numpy())
     return {

@@ -1,4 +1,6 @@
-"""Test X-rays and `model/` → boxes for every patient that Kaggle asks for."""
+"""Test X-rays and `model/` → boxes for every patient of the sample submission."""
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -6,12 +8,12 @@ import pandas as pd
 from pulmo.blending.boxes import fuse_boxes
 from pulmo.competitions.rsna.candidate_boxes import candidate_table, read_candidates
 from pulmo.competitions.rsna.data import SAMPLE, TEST_IMAGES
-from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Evidence, combine
+from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Predictions, combine
 from pulmo.competitions.rsna.features import image_scale
-from pulmo.competitions.rsna.rasterize import outlines
+from pulmo.competitions.rsna.rasterize import boxes_of_masks
 from pulmo.competitions.rsna.settings import PredictSettings
 from pulmo.competitions.rsna.submission import COLUMN_ALIASES, PATIENT, to_submission
-from pulmo.competitions.rsna.train_detector import LEAST, MOST
+from pulmo.competitions.rsna.train_detector import LIMITS
 from pulmo.competitions.rsna.trained_model import TrainedModel, read_model
 from pulmo.pipeline.stage import Stage
 from pulmo.radiographs.cache import ImageFormat, cache_images
@@ -21,28 +23,28 @@ FOLDS_IOU = 0.5
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
-    """Write `images` (those asked about, at network size), `predictions` and, in Kaggle's text, `submission`."""
+    """Write `images` (at network size), `predictions` and, in Kaggle's text, `submission`."""
     from pulmo.training.device import computing_on
 
     model = read_model(stage.input("fit_ensemble/model"))
     folder = ImageFolder(stage.data / TEST_IMAGES)
-    asked, files = requested_images(stage, stage.data / SAMPLE, PATIENT, folder, COLUMN_ALIASES)
+    ids, files = requested_images(stage, stage.data / SAMPLE, PATIENT, folder, COLUMN_ALIASES)
     headers = cache_images(stage, "images", files, ImageFormat(model.pixels))
     headers = headers.drop(columns="patient").rename_axis("patient").reset_index()
     readable = headers["error"].isna().to_numpy()
     patients = headers[readable].reset_index(drop=True)
     images = np.load(stage.array("images", (len(files), model.pixels, model.pixels), "uint8"), mmap_mode="r")
     with computing_on(stage.device):
-        evidence = ask_networks(model, images[readable], patients)
-    found = combine(evidence, model.fitted)
+        predictions = predict_networks(model, images[readable], patients)
+    found = combine(predictions, model.fitted)
     names = patients["patient"]
     stage.write("predictions", candidate_table(found, names, np.ones((len(names), 2))))
-    places = pd.Index(asked).get_indexer(names)
-    stage.write_csv("submission", to_submission(asked, found._replace(image=places[found.image])))
+    places = pd.Index(ids).get_indexer(names)
+    stage.write_csv("submission", to_submission(ids, found._replace(image=places[found.image])))
 
 
-def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame) -> Evidence:
-    """What the model's networks say of X-rays: the folds' outlines and probabilities averaged, their boxes fused.
+def predict_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame) -> Predictions:
+    """The model's networks' predictions: the folds' masks and probabilities averaged, their boxes fused.
 
     On a device only, see `computing_on`.
 
@@ -51,26 +53,30 @@ def ask_networks(model: TrainedModel, images: np.ndarray, patients: pd.DataFrame
         images: uint8 (patients, pixels, pixels), of the model's size.
         patients: `patient`, `rows` and `columns` of each.
     """
-    from pulmo.training import boxes as detectors
-    from pulmo.training.masks import predict_folds
+    from pulmo.training.inference import BoxPredictor, MaskPredictor, predict_folds, predict_mean, to_boxes
+
+    def masks(family: str) -> dict[str, np.ndarray]:
+        files, tta_flip = model.networks[family]
+        return predict_mean(files, {"image": images}, partial(MaskPredictor, tta_flip=tta_flip))
 
     scale = image_scale(patients, model.pixels)
     lungs = None
-    if model.networks["lungs"].files and model.fitted["lungs"] > 0:  # else they have no say
-        lungs = predict_folds(*model.networks["lungs"], images).probability
+    if model.networks["lungs"].files and model.fitted["lungs"] > 0:  # else they are not used
+        lungs = masks("lungs")["mask"]
     tables = {}
-    any_by_head = None
+    presence = None
     if model.networks[SEGMENTER].files:
-        said = predict_folds(*model.networks[SEGMENTER], images)
-        any_by_head = None if np.isnan(said.any).any() else said.any
-        found = outlines(said.probability, [int(model.fitted["cut"])])
-        tables[SEGMENTER] = candidate_table(found.boxes, patients["patient"], 1 / scale, found.cut)
+        predicted = masks(SEGMENTER)
+        presence = None if np.isnan(predicted["presence"]).any() else predicted["presence"]
+        found = boxes_of_masks(predicted["mask"], [int(model.fitted["mask_threshold"])])
+        tables[SEGMENTER] = candidate_table(found.boxes, patients["patient"], 1 / scale, found.mask_threshold)
     if model.networks[DETECTOR].files:
-        keeping = detectors.Keeping(MOST, LEAST)
-        folds = detectors.predict_folds(*model.networks[DETECTOR], images, keeping)
+        files, tta_flip = model.networks[DETECTOR]
+        predictor = partial(BoxPredictor, tta_flip=tta_flip, limits=LIMITS)
+        folds = [to_boxes(fold["boxes"]) for fold in predict_folds(files, {"image": images}, predictor)]
         fused = fuse_boxes(folds, [1.0] * len(folds), len(images), FOLDS_IOU)
         tables[DETECTOR] = candidate_table(fused.boxes, patients["patient"], 1 / scale)
+    if model.networks["classifier"].files:
+        presence = masks("classifier")["presence"]
     routes = {name: read_candidates(table, patients["patient"], scale, lungs) for name, table in tables.items()}
-    classifier = model.networks["classifier"]
-    probability = predict_folds(*classifier, images).any if classifier.files else any_by_head
-    return Evidence(routes, np.ones(len(images)) if probability is None else probability, len(patients))
+    return Predictions(routes, np.ones(len(images)) if presence is None else presence, len(patients))

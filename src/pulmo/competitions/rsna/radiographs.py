@@ -1,98 +1,75 @@
-"""The X-rays of `features`, as networks learn from them; and the stages' networks, trained fold by fold."""
+"""The images of `features` as a dataset for networks, and what every training stage writes."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pulmo.competitions.rsna.features import image_scale
 from pulmo.pipeline.stage import Stage
-from pulmo.training.fold_networks import HISTORY, Folds, FoldTrainer, copy_networks, joined, train_folds
-from pulmo.training.image_folds import ImageFolds, mask_folds
-from pulmo.training.image_settings import FoldSegmenterSettings, FoldSettings
-
-if TYPE_CHECKING:
-    from pulmo.training.masks import MaskPredictor
+from pulmo.training.cross_validation import CrossValidatedNetworks, cross_validate_networks
+from pulmo.training.settings import ImageNetworkConfig
+from pulmo.training.tasks import Dataset, Task
 
 
 class RadiographTable(NamedTuple):
-    """The stage `features`, as networks learn from it.
+    """The outputs of the stage `features`.
 
     Attributes:
-        patients: a row a picture; see `features`.
-        images: uint8 (patients, pixels, pixels), memory-mapped.
-        readable: (patients,) bool; the others are black, and nothing is learned from them.
-        fold: (patients,) int64.
+        patients: a row an image; see `features`.
+        images: uint8 (patients, pixels, pixels), memory-mapped; unreadable ones are black.
     """
 
     patients: pd.DataFrame
     images: np.ndarray
-    readable: np.ndarray
-    fold: np.ndarray
 
     @property
     def pixels(self) -> int:
-        """A side."""
+        """Of a side."""
         return int(self.images.shape[1])
 
     @property
-    def positive(self) -> np.ndarray:
-        """Which show pneumonia, (patients,) bool."""
-        return (self.patients["boxes"] > 0).to_numpy()
+    def readable(self) -> np.ndarray:
+        """(patients,) bool."""
+        return self.patients["error"].isna().to_numpy()
+
+    @property
+    def fold(self) -> np.ndarray:
+        """(patients,) int64."""
+        return self.patients["fold"].to_numpy(np.int64)
 
     @property
     def scale(self) -> np.ndarray:
         """See `image_scale`."""
         return image_scale(self.patients, self.pixels)
 
+    def dataset(self, trainable: np.ndarray) -> Dataset:
+        """All images, of which some, (patients,) bool, are trained on; positive are those with pneumonia."""
+        positive = (self.patients["boxes"] > 0).to_numpy()
+        return Dataset({"image": self.images}, self.fold, trainable, positive=positive)
+
 
 def read_radiographs(stage: Stage) -> RadiographTable:
-    """What the stage `features` left."""
-    patients = stage.read("features/patients")
-    fold = patients["fold"].to_numpy(np.int64)
-    return RadiographTable(patients, stage.read("features/images"), patients["error"].isna().to_numpy(), fold)
+    """The outputs of the stage `features`."""
+    return RadiographTable(stage.read("features/patients"), stage.read("features/images"))
 
 
-def outlining(
-    stage: Stage,
-    settings: FoldSegmenterSettings,
-    x_rays: RadiographTable,
-    target: np.ndarray,
-    learnable: np.ndarray,
-    ask: Callable[["MaskPredictor", np.ndarray, Path], None],
-) -> ImageFolds:
-    """A trainer of networks that outline what `target` shows, uint8 like the images; see `mask_folds`."""
-    # Loading Keras takes seconds: only where there is something to train.
-    from pulmo.training.image_trainer import Pictures
-
-    pictures = Pictures(x_rays.images, target, "mask", x_rays.positive)
-    return mask_folds(stage, settings, pictures, x_rays.fold, learnable, ask)
-
-
-def train_networks(stage: Stage, settings: FoldSettings, trainer: Callable[[Stage], FoldTrainer]) -> list[Path]:
-    """Train a network for each fold that the settings want, into the outputs `models`, `history`
-    and `description`.
-
-    Returns:
-        The folds' folders, with what their networks have said; see `train_folds`.
-    """
-    count = min(settings.folds, int(stage.read("features/patients")["fold"].max()) + 1)
-    pieces = train_folds(stage, Folds(trainer, count, settings.parallel_folds))
-    copy_networks(pieces, stage.folder("models"))
-    stage.write("history", joined(pieces, HISTORY))
+def train_networks(stage: Stage, settings: ImageNetworkConfig, dataset: Dataset, task: Task) -> CrossValidatedNetworks:
+    """Train the networks of a family, and write the outputs `models`, `history` and `description`."""
+    result = cross_validate_networks(stage, dataset, task, settings.folds)
+    result.save_networks(stage.folder("models"))
+    stage.write("history", result.history)
     describe_inference(stage, settings)
-    return pieces
+    return result
 
 
-def describe_inference(stage: Stage, settings: FoldSettings) -> None:
-    """The output `description`: how the networks were asked about images held out, and are to be asked ever after."""
-    stage.write("description", {"tta_flip": settings.mirrored})
+def describe_inference(stage: Stage, settings: ImageNetworkConfig) -> None:
+    """Write the output `description`: the test-time augmentation that the networks were validated with."""
+    stage.write("description", {"tta_flip": settings.tta_flip})
 
 
-def nothing_trained(stage: Stage, settings: FoldSettings, reason: str) -> None:
-    """Empty outputs `models` and `history`, and a note why."""
+def nothing_trained(stage: Stage, settings: ImageNetworkConfig, reason: str) -> None:
+    """Write empty outputs `models` and `history`, and note the reason."""
     stage.note(reason)
     describe_inference(stage, settings)
     stage.folder("models")

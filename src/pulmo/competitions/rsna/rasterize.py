@@ -1,4 +1,4 @@
-"""Boxes ↔ pictures: boxes painted as masks for networks that outline, and outlines read back as boxes."""
+"""Boxes ↔ masks: boxes painted as masks for segmentation networks, and boxes around the segmented regions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,26 +9,27 @@ import numpy as np
 from pulmo.scoring.boxes import Boxes
 
 COVERED = 255
-LEAST_AREA = 0.002
-"""Of the picture: of the real boxes one in a thousand is smaller."""
+MIN_AREA_FRACTION = 0.002
+"""Of the image: of the real boxes one in a thousand is smaller."""
 
 
-class Outlined(NamedTuple):
-    """Boxes read off probability maps, in pixels of these; `cut` uint8 (boxes,): at which probability, of 255."""
+class MaskBoxes(NamedTuple):
+    """Boxes of probability maps, in pixels of these; `mask_threshold` uint8 (boxes,): the probability, of 255, at which
+    the map was cut."""
 
     boxes: Boxes
-    cut: np.ndarray
+    mask_threshold: np.ndarray
 
 
 def scaled(xywh: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Boxes (boxes, 4) in other pixels: `factor` (boxes, 2) is new pixels an old one, across and down."""
+    """Boxes (boxes, 4) in other pixels: `factor` (boxes, 2) is new pixels for an old one, across and down."""
     return np.asarray(xywh * np.concatenate([factor, factor], axis=1))
 
 
 def paint(xywh: np.ndarray, pixels: int) -> np.ndarray:
     """How much of each pixel boxes cover, uint8 (pixels, pixels), 255 being all of it.
 
-    `xywh` (boxes, 4) are in pixels of this picture; where boxes overlap, the one that covers more counts.
+    `xywh` (boxes, 4) are in pixels of this mask; where boxes overlap, the one that covers more counts.
     """
     covered = np.zeros((pixels, pixels), np.uint8)
     for x, y, width, height in xywh.tolist():
@@ -43,44 +44,44 @@ def _covered(start: float, length: float, pixels: int) -> np.ndarray:
     return np.asarray(np.maximum(np.minimum(edges[1:], start + length) - np.maximum(edges[:-1], start), 0))
 
 
-def outlines(probability: np.ndarray, cuts: Sequence[int]) -> Outlined:
-    """The boxes around whatever is at least as probable as a cut, for each cut.
+def boxes_of_masks(probability: np.ndarray, thresholds: Sequence[int]) -> MaskBoxes:
+    """The boxes around connected regions of at least a threshold's probability, for each threshold.
 
     Args:
         probability: uint8 (images, pixels, pixels), 255 being certain.
-        cuts: of 255.
+        thresholds: of 255.
 
     Returns:
         Upright boxes around connected pixels (diagonals count), their confidence being the mean probability inside the
-        outline; those of less than LEAST_AREA are left out.
+        region; those of less than MIN_AREA_FRACTION are left out.
     """
-    least = LEAST_AREA * probability[0].size if len(probability) else 0
+    min_area = MIN_AREA_FRACTION * probability[0].size if len(probability) else 0
     rows = [
-        (image, cut, *found)
-        for image, picture in enumerate(probability)
-        for cut in cuts
-        for found in _components(picture, cut, least)
+        (image, threshold, *found)
+        for image, mask in enumerate(probability)
+        for threshold in thresholds
+        for found in _components(mask, threshold, min_area)
     ]
     table = np.array(rows, np.float64).reshape(-1, 7)
     boxes = Boxes(table[:, 0].astype(np.int64), table[:, 3:], table[:, 2])
-    return Outlined(boxes, table[:, 1].astype(np.uint8))
+    return MaskBoxes(boxes, table[:, 1].astype(np.uint8))
 
 
-def _components(picture: np.ndarray, cut: int, least: float) -> list[tuple[float, ...]]:
+def _components(mask: np.ndarray, threshold: int, min_area: float) -> list[tuple[float, ...]]:
     """Confidence, x, y, width, height of each."""
-    if picture.max() < cut:
+    if mask.max() < threshold:
         return []
-    inside = (picture >= cut).astype(np.uint8)
+    inside = (mask >= threshold).astype(np.uint8)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     area = statistics[:, cv2.CC_STAT_AREA]
-    mean = np.bincount(labels.ravel(), picture.ravel(), count) / np.maximum(area, 1) / COVERED
+    mean = np.bincount(labels.ravel(), mask.ravel(), count) / np.maximum(area, 1) / COVERED
     left, top, width, height = (
         statistics[:, part] for part in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)
     )
     return [
         (float(mean[n]), float(left[n]), float(top[n]), float(width[n]), float(height[n]))
         for n in range(1, count)
-        if area[n] >= least
+        if area[n] >= min_area
     ]
 
 

@@ -1,4 +1,4 @@
-"""What can be set in RSNA's stages; the values are in `config.toml`."""
+"""Settings of RSNA's stages; `config.toml` has the values that differ from the defaults."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,62 +7,54 @@ from pydantic import Field, model_validator
 
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section
-from pulmo.training.image_settings import FoldSegmenterSettings, FoldSettings, RecipeSettings, check_pixels
+from pulmo.training.settings import DetectorConfig, ImageNetworkConfig, SegmenterConfig, check_pixels
 
 
 class FeatureSettings(Section):
-    """`pixels` a side that networks see, and `folds` by patient."""
+    """`pixels` of a side at network size, and `folds` by patient."""
 
-    pixels: int = Field(ge=32)
-    folds: int = Field(ge=2)
-
-
-class OutlineSettings(FoldSegmenterSettings):
-    """The report's way: boxes painted as masks, outlined, and read back at each of `cuts` (of 255).
-
-    A `head` stands in for the classifier where that is left out.
-    """
-
-    cuts: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(min_length=1)
+    pixels: int = Field(default=320, ge=32)
+    folds: int = Field(default=5, ge=2)
 
 
-class ClassifierSettings(FoldSegmenterSettings):
-    """Is there pneumonia at all? A network that outlines too learns that from fewer pictures; it needs a `head`."""
+class LungSettings(SegmenterConfig):
+    """Segmentation of the lungs, trained on the masks in `lung_rle.csv`, where it is in the data folder.
 
-
-class LungSettings(FoldSegmenterSettings):
-    """Where are the lungs? Learned from the masks in `lung_rle.csv`, where it is in the data folder.
-
-    `model` names a network trained elsewhere on pictures of the same size, which is then asked instead.
+    `model` names a network trained elsewhere on images of the same size, which is then used instead.
     """
 
     model: Path | None = None
 
 
-class DetectorSettings(FoldSettings, RecipeSettings):
+class ClassifierSettings(SegmenterConfig):
+    """The probability of pneumonia, by a segmentation network with a presence head."""
+
+    presence_head: bool = True
+
+
+class SegmenterSettings(SegmenterConfig):
+    """The report's route: boxes painted as masks, segmented, and read back at each of the `thresholds` (of 255).
+
+    A presence head replaces the classifier where that is left out.
+    """
+
+    thresholds: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(default=(64, 96, 128, 160, 192), min_length=1)
+
+
+class DetectorSettings(DetectorConfig):
     """The one-stage detector; see `models.detector`."""
-
-    start: int = Field(ge=1)
-    depth: int = Field(ge=1)
-    momentum: float = Field(ge=0, lt=1)
-    cell: int = Field(ge=2)
-
-    @property
-    def pixel_multiple(self) -> int:
-        """Of what the side of an image must be a multiple, for the network halves it that often."""
-        return int(2**self.depth)
 
 
 class EnsembleSettings(Section):
-    """Nothing: what is fitted is fitted by the metric."""
+    """None: all values are fitted by the metric."""
 
 
 class PredictSettings(Section):
-    """Nothing: prediction follows from the model."""
+    """None: prediction follows from the model."""
 
 
 class CvSettings(Section):
-    """Nothing: the folds are those of the features."""
+    """None: the folds are those of the features."""
 
 
 class Settings(Section):
@@ -71,7 +63,7 @@ class Settings(Section):
     features: FeatureSettings
     train_lungs: LungSettings
     train_classifier: ClassifierSettings
-    train_segmenter: OutlineSettings
+    train_segmenter: SegmenterSettings
     train_detector: DetectorSettings
     fit_ensemble: EnsembleSettings
     predict: PredictSettings
@@ -79,7 +71,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _go_together(self) -> "Settings":
-        families: dict[str, FoldSegmenterSettings | DetectorSettings] = {
+        families: dict[str, ImageNetworkConfig] = {
             "train_lungs": self.train_lungs,
             "train_classifier": self.train_classifier,
             "train_segmenter": self.train_segmenter,
@@ -88,19 +80,20 @@ class Settings(Section):
         for name, family in families.items():
             if family.folds:
                 check_pixels(name, self.features.pixels, family.pixel_multiple)
-        if self.train_classifier.folds and not self.train_classifier.has_head:
-            what = "has no head, which predicts whether there is anything"
-            remedy = "Set network = 'unet' or 'encoder', and head = true"
+        if self.train_classifier.folds and not self.train_classifier.predicts_presence:
+            what = "has no presence head, which predicts whether there is pneumonia"
+            remedy = "Set network = 'unet' or 'encoder', and presence_head = true"
             raise UserError(Fault("setting train_classifier.network", what, remedy))
         if not self.train_segmenter.folds and not self.train_detector.folds:
             remedy = "Set train_segmenter.folds or train_detector.folds"
             raise UserError(Fault("the settings", "want neither a segmenter nor a detector", remedy))
-        _check_cell(self.train_detector)
+        _check_stride(self.train_detector)
         return self
 
 
-def _check_cell(detector: DetectorSettings) -> None:
-    cells = [2**level for level in range(1, detector.depth + 1)]
-    if detector.folds and detector.cell not in cells:
-        remedy = f"Choose from {', '.join(map(str, cells))}, or set train_detector.depth higher"
-        raise UserError(Fault("setting train_detector.cell", f"is {detector.cell}, no size of the network's", remedy))
+def _check_stride(detector: DetectorSettings) -> None:
+    strides = [2**level for level in range(1, detector.depth + 1)]
+    if detector.folds and detector.stride not in strides:
+        remedy = f"Choose from {', '.join(map(str, strides))}, or set train_detector.depth higher"
+        what = f"is {detector.stride}, which no level of the network has"
+        raise UserError(Fault("setting train_detector.stride", what, remedy))

@@ -30,7 +30,7 @@ BLEND_PARAMETERS = {
     "iou": BlendParameter(0.5, (0.3, 0.4, 0.5, 0.6, 0.7)),
     "shrink": BlendParameter(1.0, tuple(np.arange(0.80, 1.06, 0.025).round(3).tolist())),
     "threshold": BlendParameter(0.0, tuple(np.arange(0.0, 0.99, 0.03).round(3).tolist())),
-    "solo": BlendParameter(0.0, tuple(np.arange(0.0, 0.75, 0.05).round(3).tolist())),
+    "unmatched": BlendParameter(0.0, tuple(np.arange(0.0, 0.75, 0.05).round(3).tolist())),
 }
 """As `fuse_boxes` and `Finish` have them; thresholds are of the confidence after fusion."""
 
@@ -100,7 +100,7 @@ def blend(
     iou: float = 0.5,
     shrink: float = 1.0,
     threshold: float = 0.0,
-    solo: float = 0.0,
+    unmatched: float = 0.0,
 ) -> pd.DataFrame:
     """Weighted box fusion of several submissions with the same ids; of a single one, its boxes shrunk and sifted.
 
@@ -110,7 +110,7 @@ def blend(
         iou: see `fuse_boxes`. A file that stands alone is not fused with itself.
         shrink: see `Finish`, as are the other two.
         threshold: least confidence.
-        solo: least confidence of a box that no other agrees with; without meaning for a file alone.
+        unmatched: least confidence of a box that no other matches; without effect on a single file.
 
     Returns:
         A submission in the order of the first table.
@@ -119,7 +119,7 @@ def blend(
         UserError: a weight or another parameter is out of range.
     """
     weights = shares_of(weights).tolist()
-    for name, value in (("iou", iou), ("threshold", threshold), ("solo", solo)):
+    for name, value in (("iou", iou), ("threshold", threshold), ("unmatched", unmatched)):
         check_range(name, value, 0.0, 1.0)
     check_range("shrink", shrink, 0.1, 10.0)
     patients = tables[0][PATIENT].to_list()
@@ -129,7 +129,7 @@ def blend(
         fused = Fused(sources[0], np.full(len(sources[0].image), 2))
     else:
         fused = fuse_boxes(sources, [weights[place] for place in kept], len(patients), iou)
-    return to_submission(patients, finish_boxes(fused, Finish(threshold, solo, shrink)))
+    return to_submission(patients, finish_boxes(fused, Finish(threshold, unmatched, shrink)))
 
 
 def _boxes_of(table: pd.DataFrame, patients: Sequence[str]) -> Boxes:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import compare_means
-from pulmo.competitions.siim.fit_ensemble import cross_fit, mean_of, read_evidence
+from pulmo.competitions.siim.fit_ensemble import cross_fit, mean_of, read_out_of_fold
 from pulmo.competitions.siim.settings import Settings
-from pulmo.competitions.siim.thresholds import Choices, Evidence
+from pulmo.competitions.siim.thresholds import Choices, PixelCounts
 from pulmo.pipeline.stage import Stage
 
 HALF = 0.5
@@ -21,24 +21,24 @@ ENSEMBLE = "thresholds, minimum area and presence threshold"
 
 def run(stage: Stage, settings: Settings) -> None:
     """Write `images` (Dice of every out-of-fold X-ray, one column a variant), the `table` of means, and `scores`."""
-    held, evidence = read_evidence(stage)
-    scores = variants(evidence, held["fold"].to_numpy(), Choices(**settings.fit_ensemble.model_dump()))
+    held, counts = read_out_of_fold(stage)
+    scores = variants(counts, held["fold"].to_numpy(), Choices(**settings.fit_ensemble.model_dump()))
     table = score_table(scores, held)
     stage.write("images", pd.concat([held[["image", "patient", "fold", "area", "view", "sex"]], scores], axis=1))
     stage.write("table", table)
     stage.write("scores", _scores(table, held))
 
 
-def variants(evidence: Evidence, fold: np.ndarray, choices: Choices) -> pd.DataFrame:
+def variants(counts: PixelCounts, fold: np.ndarray, choices: Choices) -> pd.DataFrame:
     """The Dice of each image, from predicting no pneumothorax everywhere to all fitted thresholds; simplest first."""
-    one_level = Choices((0.0,), (0.0,), choices.low, (0.0,))
+    one_level = Choices((0.0,), (0.0,), choices.mask_threshold, (0.0,))
     return pd.DataFrame(
         {
-            "no pneumothorax everywhere": np.asarray(evidence.true == 0, np.float64),
-            "pixels of probability one half": cross_fit(evidence, fold, Choices((0.0,), (0.0,), (HALF,), (0.0,))),
-            "one threshold, fitted": cross_fit(evidence, fold, one_level),
-            "two thresholds and minimum area": cross_fit(evidence, fold, choices._replace(gate=(0.0,))),
-            ENSEMBLE: cross_fit(evidence, fold, choices),
+            "no pneumothorax everywhere": np.asarray(counts.true == 0, np.float64),
+            "pixels of probability one half": cross_fit(counts, fold, Choices((0.0,), (0.0,), (HALF,), (0.0,))),
+            "one threshold, fitted": cross_fit(counts, fold, one_level),
+            "two thresholds and minimum area": cross_fit(counts, fold, choices._replace(classifier_threshold=(0.0,))),
+            ENSEMBLE: cross_fit(counts, fold, choices),
         }
     )
 

@@ -33,7 +33,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     masks = read_masks(table)
     masks["area"] = area(parse(masks["cell"].to_list()))
     source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), read_nih_patients(stage.data, IMAGE))
-    x_rays = read_labelled_images(stage, masks, source, ImageFormat(settings.pixels, settings.contrast))
+    x_rays = read_labelled_images(stage, masks, source, ImageFormat(settings.pixels, settings.clahe_clip_limit))
     _check_masks(x_rays, table)
     require_positives(x_rays, (x_rays["area"] > 0).to_numpy(), settings.folds, table)
     x_rays["fold"] = patient_folds(stage, x_rays, kinds_of_area(x_rays["area"].to_numpy()), settings.folds)
@@ -82,7 +82,7 @@ def _write_masks(stage: Stage, x_rays: pd.DataFrame, pixels: int) -> None:
 def _description(x_rays: pd.DataFrame, settings: FeatureSettings) -> dict[str, object]:
     return {
         "pixels": settings.pixels,
-        "contrast": settings.contrast,
+        "clahe_clip_limit": settings.clahe_clip_limit,
         "images": len(x_rays),
         "unreadable": int(x_rays["error"].notna().sum()),
         "positive": int((x_rays["area"] > 0).sum()),

@@ -12,7 +12,7 @@ from pulmo.competitions.siim.settings import EnsembleSettings
 from pulmo.competitions.siim.thresholds import (
     LEVELS,
     Choices,
-    Evidence,
+    PixelCounts,
     Thresholds,
     counts_at_least,
     dice_of,
@@ -26,18 +26,18 @@ from pulmo.scoring.rle import decode, parse
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, `out_of_fold` (a row an X-ray held out, with its cross-fitted Dice), the `estimate`; `thresholds`,
-    those that each fold is scored with; and of the `search` for thresholds every choice with its mean `dice`."""
-    held, evidence = read_evidence(stage)
+    """Write `model`, `out_of_fold` (a row a held-out image, with its cross-fitted Dice), the `estimate`; `thresholds`,
+    those that each fold is scored with; and of the `search` for thresholds every combination with its mean `dice`."""
+    held, counts = read_out_of_fold(stage)
     choices = Choices(**settings.model_dump())
-    by_fold = fit_by_fold(evidence, held["fold"].to_numpy(), choices)
-    scores = scores_by_fold(evidence, held["fold"].to_numpy(), by_fold)
-    tried, dice = try_thresholds(evidence, choices)
+    by_fold = fit_by_fold(counts, held["fold"].to_numpy(), choices)
+    scores = scores_by_fold(counts, held["fold"].to_numpy(), by_fold)
+    tried, dice = try_thresholds(counts, choices)
     thresholds = tried[int(np.argmax(dice))]
     estimate = estimate_of(scores, held)
     for note in far_worse(estimate["folds"], "mean Dice", greater_is_better=True):
         stage.note(note)
-    stage.write("out_of_fold", held[["image", "patient", "fold", "any", "area", "row"]].assign(dice=scores))
+    stage.write("out_of_fold", held[["image", "patient", "fold", "presence", "area", "row"]].assign(dice=scores))
     stage.write("estimate", estimate)
     stage.write("thresholds", pd.DataFrame([{"fold": fold, **fitted._asdict()} for fold, fitted in by_fold.items()]))
     stage.write("search", pd.DataFrame(tried).assign(dice=dice))
@@ -50,38 +50,44 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     write_model(stage.folder("model"), record, Source(stage.input("train_segmenter/models"), tta_flip))
 
 
-def read_evidence(stage: Stage) -> tuple[pd.DataFrame, Evidence]:
-    """The X-rays held out, a row each (columns of `features/x_rays`, and `fold`, `any` and `row`), and what was said
-    of them at full size."""
-    from pulmo.training.masks import upsampled  # with it comes Keras, which takes seconds to load
+def read_out_of_fold(stage: Stage) -> tuple[pd.DataFrame, PixelCounts]:
+    """The held-out images, a row each (columns of `features/x_rays`, and `fold`, `presence` and `row`), and their
+    out-of-fold predictions at full size."""
+    from pulmo.training.inference import upsampled  # loads Keras, which takes seconds
 
-    x_rays, said = stage.read("features/x_rays"), stage.read("train_segmenter/out_of_fold")
+    x_rays, predicted = stage.read("features/x_rays"), stage.read("train_segmenter/out_of_fold")
     probability = stage.read("train_segmenter/probability")
-    held = x_rays.iloc[said["row"]].reset_index(drop=True).assign(any=said["any"], row=said["row"])
-    counts = np.empty((len(held), 2, LEVELS), np.int64)
+    rows, presence = predicted["row"], predicted["presence"]
+    held = x_rays.iloc[rows].reset_index(drop=True).assign(presence=presence, row=rows)
+    pixels = np.empty((len(held), 2, LEVELS), np.int64)
     for number in stage.progress(range(len(held)), "X-rays at full size"):
         shape = int(held["rows"].iloc[number]), int(held["columns"].iloc[number])
         mask = decode(parse([held["cell"].iloc[number]]), shape)[0]
-        counts[number] = counts_at_least(upsampled(probability[number], shape), mask)
-    return held, Evidence(counts[:, 0], counts[:, 1], held["area"].to_numpy(), held["any"].to_numpy())
+        pixels[number] = counts_at_least(upsampled(probability[number], shape), mask)
+    return held, PixelCounts(
+        predicted=pixels[:, 0],
+        true_positive=pixels[:, 1],
+        true=held["area"].to_numpy(),
+        presence=held["presence"].to_numpy(),
+    )
 
 
-def cross_fit(evidence: Evidence, fold: np.ndarray, choices: Choices) -> np.ndarray:
-    """What each picture scores with thresholds fitted on the pictures of other folds, (pictures,) float64."""
-    return scores_by_fold(evidence, fold, fit_by_fold(evidence, fold, choices))
+def cross_fit(counts: PixelCounts, fold: np.ndarray, choices: Choices) -> np.ndarray:
+    """Dice of each image with thresholds fitted on the images of other folds, (images,) float64."""
+    return scores_by_fold(counts, fold, fit_by_fold(counts, fold, choices))
 
 
-def fit_by_fold(evidence: Evidence, fold: np.ndarray, choices: Choices) -> dict[int, Thresholds]:
-    """For each fold, the thresholds fitted on the pictures of the others."""
-    return {number: fit_thresholds(evidence.take(fold != number), choices) for number in np.unique(fold).tolist()}
+def fit_by_fold(counts: PixelCounts, fold: np.ndarray, choices: Choices) -> dict[int, Thresholds]:
+    """For each fold, the thresholds fitted on the images of the others."""
+    return {number: fit_thresholds(counts.take(fold != number), choices) for number in np.unique(fold).tolist()}
 
 
-def scores_by_fold(evidence: Evidence, fold: np.ndarray, by_fold: Mapping[int, Thresholds]) -> np.ndarray:
-    """What each picture scores with the thresholds of its fold, (pictures,) float64."""
+def scores_by_fold(counts: PixelCounts, fold: np.ndarray, by_fold: Mapping[int, Thresholds]) -> np.ndarray:
+    """Dice of each image with the thresholds of its fold, (images,) float64."""
     scores = np.empty(len(fold))
     for number, thresholds in by_fold.items():
         inside = fold == number
-        scores[inside] = dice_of(evidence.take(inside), thresholds)
+        scores[inside] = dice_of(counts.take(inside), thresholds)
     return scores
 
 
@@ -95,18 +101,18 @@ def estimate_of(scores: np.ndarray, held: pd.DataFrame) -> dict[str, Any]:
 
     Args:
         scores: cross-fitted Dice of each image, (images,).
-        held: see `read_evidence`.
+        held: see `read_out_of_fold`.
     """
     patients, positive = held["patient"].to_numpy(), (held["area"] > 0).to_numpy()
     every = bootstrap_mean(scores, patients)
-    ranked = None if held["any"].isna().any() else Ranked(positive, held["any"].to_numpy())
+    ranked = None if held["presence"].isna().any() else Ranked(positive, held["presence"].to_numpy())
     return {
         "score": every.value,
         "standard_error": every.standard_error,
-        "dice_with_air": mean_of(scores[positive]),
-        "right_without_air": mean_of(scores[~positive]),
-        "score_of_saying_nothing": float((~positive).mean()),
+        "dice_with_pneumothorax": mean_of(scores[positive]),
+        "dice_without_pneumothorax": mean_of(scores[~positive]),
+        "score_of_empty_masks": float((~positive).mean()),
         "images": len(held),
-        "images_with_air": int(positive.sum()),
+        "images_with_pneumothorax": int(positive.sum()),
         "folds": score_folds(scores, patients, held["fold"].to_numpy(), ranked),
     }

@@ -1,4 +1,4 @@
-"""Test images and `model/` → a mask at full size for every image that Kaggle asks for."""
+"""Test images and `model/` → a mask at full size for every image of the sample submission."""
 
 from functools import partial
 from pathlib import Path
@@ -18,42 +18,43 @@ from pulmo.scoring.rle import EMPTY, encode, parse, to_text
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
-    """Write `images` at network size, `predictions` (`image`, `cell`, `any`, `error`) and, as text, `submission`.
+    """Write `images` at network size, `predictions` (`image`, `cell`, `presence`, `error`) and, as text, `submission`.
 
     An image that is missing or cannot be read gets an empty mask.
     """
     model = read_model(stage.input("fit_ensemble/model"))
     folder = ImageFolder(folder_of_test_images(stage.data))
-    asked, files = requested_images(stage, sample(stage.data), IMAGE, folder)
-    headers = cache_images(stage, "images", files, ImageFormat(model.pixels, model.contrast))
-    said = stage.checkpoint("networks", partial(_ask_networks, stage, model))
-    anything = load(said / "any.npy")
+    ids, files = requested_images(stage, sample(stage.data), IMAGE, folder)
+    headers = cache_images(stage, "images", files, ImageFormat(model.pixels, model.clahe_clip_limit))
+    predicted = stage.checkpoint("networks", partial(_predict, stage, model))
+    presence = load(predicted / "presence.npy")
     predictions = headers.copy()
-    predictions["cell"] = _cells(stage, model, headers, load(said / "probability.npy"), anything)
-    predictions["any"] = np.where(headers["error"].isna(), anything, 0)
-    predictions = predictions.reindex(pd.Index(asked, name="image"))
-    predictions = predictions[["cell", "any", "error"]].fillna({"cell": EMPTY, "any": 0.0}).reset_index()
+    predictions["cell"] = _cells(stage, model, headers, load(predicted / "mask.npy"), presence)
+    predictions["presence"] = np.where(headers["error"].isna(), presence, 0)
+    predictions = predictions.reindex(pd.Index(ids, name="image"))
+    predictions = predictions[["cell", "presence", "error"]].fillna({"cell": EMPTY, "presence": 0.0}).reset_index()
     stage.write("predictions", predictions)
-    stage.write_csv("submission", to_submission(asked, parse(predictions["cell"].to_list())))
+    stage.write_csv("submission", to_submission(ids, parse(predictions["cell"].to_list())))
 
 
-def _ask_networks(stage: Stage, model: TrainedModel, folder: Path) -> None:
-    """The folds' mean, once for all."""
+def _predict(stage: Stage, model: TrainedModel, folder: Path) -> None:
+    """The mean over the folds' networks."""
     from pulmo.training.device import computing_on
-    from pulmo.training.masks import predict_folds
+    from pulmo.training.inference import MaskPredictor, predict_mean
 
+    images = np.load(stage.workspace / "images.npy", mmap_mode="r")
     with computing_on(stage.device):
-        images = np.load(stage.workspace / "images.npy", mmap_mode="r")
-        said = predict_folds(*model.segmenter, images)
-    save(folder / "probability", said.probability)
-    save(folder / "any", said.any)
+        predictor = partial(MaskPredictor, tta_flip=model.segmenter.tta_flip)
+        predictions = predict_mean(model.segmenter.files, {"image": images}, predictor)
+    for name, values in predictions.items():
+        save(folder / name, values)
 
 
 def _cells(
-    stage: Stage, model: TrainedModel, headers: pd.DataFrame, probability: np.ndarray, anything: np.ndarray
+    stage: Stage, model: TrainedModel, headers: pd.DataFrame, probability: np.ndarray, presence: np.ndarray
 ) -> list[str]:
     """The mask of each image at its full size, as text."""
-    from pulmo.training.masks import upsampled
+    from pulmo.training.inference import upsampled
 
     cells = []
     for number, row in enumerate(stage.progress(headers.to_dict("records"), "masks")):
@@ -61,5 +62,5 @@ def _cells(
             cells.append(EMPTY)
             continue
         large = upsampled(probability[number], (int(row["rows"]), int(row["columns"])))
-        cells += to_text(encode(mask_of(large, float(anything[number]), model.thresholds)[None]))
+        cells += to_text(encode(mask_of(large, float(presence[number]), model.thresholds)[None]))
     return cells

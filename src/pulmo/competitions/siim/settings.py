@@ -1,56 +1,52 @@
-"""What can be set in SIIM's stages; the values are in `config.toml`."""
+"""Settings of SIIM's stages; `config.toml` has the values that differ from the defaults."""
 
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from pulmo.pipeline.settings import Section
-from pulmo.training.image_settings import FoldSegmenterSettings, check_pixels
+from pulmo.training.settings import SegmenterConfig, check_pixels
 
 Shares = tuple[Annotated[float, Field(ge=0, le=1)], ...]
 
 
 class FeatureSettings(Section):
-    """`pixels` a side that networks see, with CLAHE of clip limit `contrast` (0: none); `folds` by
+    """`pixels` of a side at network size, `clahe_clip_limit` of the contrast equalisation (0: none), `folds` by
     patient."""
 
-    pixels: int = Field(ge=32)
-    contrast: float = Field(ge=0)
-    folds: int = Field(ge=2)
+    pixels: int = Field(default=512, ge=32)
+    clahe_clip_limit: float = Field(default=2.0, ge=0)
+    folds: int = Field(default=5, ge=2)
 
 
-class OutlineSettings(FoldSegmenterSettings):
-    """The network; of two folds at least, for the thresholds of one are fitted on the others."""
+class NetworkSettings(SegmenterConfig):
+    """The segmentation network; of two folds at least, because thresholds of one are fitted on the others."""
 
-    folds: int = Field(ge=2)
+    folds: int = Field(default=5, ge=2)
 
 
 class EnsembleSettings(Section):
-    """What the search may choose from; all of it is tried.
+    """The values among which the thresholds are searched, all combinations; see `thresholds.Thresholds`."""
 
-    `high`: how likely a pixel must be to say that there is air at all, `least_share` of the picture's pixels must be
-    that; `low`: how likely a pixel of the outline; `gate`: how likely the network's head must find any air.
-    """
-
-    high: Shares = Field(min_length=1)
-    least_share: Shares = Field(min_length=1)
-    low: Shares = Field(min_length=1)
-    gate: Shares = Field(min_length=1)
+    presence_threshold: Shares = Field(min_length=1)
+    min_area_fraction: Shares = Field(min_length=1)
+    mask_threshold: Shares = Field(min_length=1)
+    classifier_threshold: Shares = Field(min_length=1)
 
 
 class PredictSettings(Section):
-    """Nothing: prediction follows from the model."""
+    """None: prediction follows from the model."""
 
 
 class CvSettings(Section):
-    """Nothing: the folds are those of the features."""
+    """None: the folds are those of the features."""
 
 
 class Settings(Section):
     """All of SIIM's settings, a section a stage."""
 
     features: FeatureSettings
-    train_segmenter: OutlineSettings
+    train_segmenter: NetworkSettings
     fit_ensemble: EnsembleSettings
     predict: PredictSettings
     cv: CvSettings

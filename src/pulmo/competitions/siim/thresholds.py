@@ -1,8 +1,9 @@
-"""From probabilities to a mask: is there air at all, and where does it end? Fitted by the competition's Dice.
+"""From probabilities to a mask: thresholds of presence and of the mask, fitted by the competition's Dice.
 
-A picture counts as positive if the network's head says so and enough pixels are likely enough; its outline is then
-drawn at a lower threshold. What all thresholds would score follows from two histograms of each picture at full size, so
-all combinations are tried. (The two thresholds and the least area are those of the competition's winner, A. Aimoldin.)
+An image is positive if the presence head's probability and the area of probable pixels reach their thresholds; its
+mask is then cut at a lower threshold. The score of all thresholds follows from two histograms of each image at full
+size, so all combinations are tried. (The two thresholds and the minimum area are those of the competition's winner,
+A. Aimoldin.)
 """
 
 from itertools import product
@@ -20,49 +21,50 @@ class Thresholds(NamedTuple):
     """What makes a mask of probabilities.
 
     Attributes:
-        high: how likely (0 to 1) a pixel must be to count as air at first.
-        least_share: of the picture's pixels must be that, or nothing is said.
-        low: how likely a pixel of the outline.
-        gate: how likely the head must find any air; without a head, nothing is asked.
+        presence_threshold: pixels of at least this probability (0 to 1) count towards the area.
+        min_area_fraction: they must be at least this share of the image, or the mask is empty.
+        mask_threshold: pixels of at least this probability are the mask.
+        classifier_threshold: the presence head's probability must be at least this, or the mask is empty; networks
+            without the head are not tested.
     """
 
-    high: float
-    least_share: float
-    low: float
-    gate: float
+    presence_threshold: float
+    min_area_fraction: float
+    mask_threshold: float
+    classifier_threshold: float
 
 
 class Choices(NamedTuple):
-    """What the thresholds may be; each a tuple."""
+    """The values to try of each threshold, a tuple each."""
 
-    high: tuple[float, ...]
-    least_share: tuple[float, ...]
-    low: tuple[float, ...]
-    gate: tuple[float, ...]
+    presence_threshold: tuple[float, ...]
+    min_area_fraction: tuple[float, ...]
+    mask_threshold: tuple[float, ...]
+    classifier_threshold: tuple[float, ...]
 
 
-class Evidence(NamedTuple):
-    """What is known of pictures, and what a network says of them, at full size.
+class PixelCounts(NamedTuple):
+    """Predictions and truth of images at full size, counted by probability.
 
     Attributes:
-        said: (pictures, LEVELS) int64: how many pixels are at least as likely as each level, a 255th.
-        right: the same of the pixels that are air.
-        true: (pictures,) int64, pixels of air.
-        any: (pictures,) float, how likely there is any; NaN from a network without a head.
+        predicted: (images, LEVELS) int64: the pixels of at least each probability, in 255ths.
+        true_positive: the same of the pixels inside the true mask.
+        true: (images,) int64, pixels of the true mask.
+        presence: (images,) float, the predicted probability of any pneumothorax; NaN from networks without the head.
     """
 
-    said: np.ndarray
-    right: np.ndarray
+    predicted: np.ndarray
+    true_positive: np.ndarray
     true: np.ndarray
-    any: np.ndarray
+    presence: np.ndarray
 
-    def take(self, which: np.ndarray) -> "Evidence":
-        """Some of the pictures."""
-        return Evidence(*(values[which] for values in self))
+    def take(self, which: np.ndarray) -> "PixelCounts":
+        """Some of the images."""
+        return PixelCounts(*(values[which] for values in self))
 
 
 def counts_at_least(probability: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """One picture's (2, LEVELS) int64: pixels at least as likely as each level; those of them inside the mask.
+    """One image's (2, LEVELS) int64: pixels of at least each probability; those of them inside the mask.
 
     Args:
         probability: uint8 (rows, columns).
@@ -77,52 +79,57 @@ def counts_at_least(probability: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.asarray(np.stack(counts)[:, ::-1].cumsum(axis=1)[:, ::-1])
 
 
-def mask_of(probability: np.ndarray, anything: float, thresholds: Thresholds) -> np.ndarray:
-    """One picture's mask, bool (rows, columns), from its probabilities, uint8 at full size, and its head's."""
-    likely = np.count_nonzero(probability >= _level(thresholds.high))
-    if anything < thresholds.gate or likely < _least(thresholds.least_share, probability.size):
+def mask_of(probability: np.ndarray, presence: float, thresholds: Thresholds) -> np.ndarray:
+    """One image's mask, bool (rows, columns), from its probabilities, uint8 at full size, and its presence."""
+    area = np.count_nonzero(probability >= _level(thresholds.presence_threshold))
+    too_small = area < _min_pixels(thresholds.min_area_fraction, probability.size)
+    if presence < thresholds.classifier_threshold or too_small:
         return np.zeros(probability.shape, bool)
-    return np.asarray(probability >= _level(thresholds.low))
+    return np.asarray(probability >= _level(thresholds.mask_threshold))
 
 
-def dice_of(evidence: Evidence, thresholds: Thresholds) -> np.ndarray:
-    """What each picture scores, (pictures,) float64."""
-    drawn = _dice_where_drawn(evidence, thresholds.low)
-    return np.asarray(np.where(_positive(evidence, thresholds), drawn, evidence.true == 0), np.float64)
+def dice_of(counts: PixelCounts, thresholds: Thresholds) -> np.ndarray:
+    """Dice of each image, (images,) float64."""
+    dice = _dice_of_masks(counts, thresholds.mask_threshold)
+    return np.asarray(np.where(_positive(counts, thresholds), dice, counts.true == 0), np.float64)
 
 
-def fit_thresholds(evidence: Evidence, choices: Choices) -> Thresholds:
+def fit_thresholds(counts: PixelCounts, choices: Choices) -> Thresholds:
     """The choice of highest mean Dice; of equals, the first."""
-    tried, scores = try_thresholds(evidence, choices)
+    tried, scores = try_thresholds(counts, choices)
     return tried[int(np.argmax(scores))]
 
 
-def try_thresholds(evidence: Evidence, choices: Choices) -> tuple[list[Thresholds], np.ndarray]:
-    """Every choice, and the mean Dice of each, (choices,) float64."""
-    empty = (evidence.true == 0).astype(np.float64)
-    gains = np.stack([_dice_where_drawn(evidence, low) - empty for low in choices.low], axis=1)
-    gates = list(product(choices.high, choices.least_share, choices.gate))
+def try_thresholds(counts: PixelCounts, choices: Choices) -> tuple[list[Thresholds], np.ndarray]:
+    """Every combination, and the mean Dice of each, (combinations,) float64."""
+    empty = (counts.true == 0).astype(np.float64)
+    gains = np.stack([_dice_of_masks(counts, cut) - empty for cut in choices.mask_threshold], axis=1)
+    gates = list(product(choices.presence_threshold, choices.min_area_fraction, choices.classifier_threshold))
     positive = np.stack(
-        [_positive(evidence, Thresholds(high, share, 0.0, gate)) for high, share, gate in gates]
+        [_positive(counts, Thresholds(pixel, area, 0.0, presence)) for pixel, area, presence in gates]
     ).astype(np.float64)
-    tried = [Thresholds(high, share, low, gate) for (high, share, gate), low in product(gates, choices.low)]
+    tried = [
+        Thresholds(pixel, area, mask, presence)
+        for (pixel, area, presence), mask in product(gates, choices.mask_threshold)
+    ]
     return tried, empty.mean() + (positive @ gains).ravel() / len(empty)
 
 
-def _positive(evidence: Evidence, thresholds: Thresholds) -> np.ndarray:
-    pixels = evidence.said[:, 0]
-    likely = evidence.said[:, _level(thresholds.high)]
-    return ~(evidence.any < thresholds.gate) & (likely >= _least(thresholds.least_share, pixels))
+def _positive(counts: PixelCounts, thresholds: Thresholds) -> np.ndarray:
+    pixels = counts.predicted[:, 0]
+    area = counts.predicted[:, _level(thresholds.presence_threshold)]
+    large = area >= _min_pixels(thresholds.min_area_fraction, pixels)
+    return ~(counts.presence < thresholds.classifier_threshold) & large
 
 
-def _dice_where_drawn(evidence: Evidence, low: float) -> np.ndarray:
-    level = _level(low)
-    return dice_from_areas(evidence.right[:, level], evidence.said[:, level], evidence.true)
+def _dice_of_masks(counts: PixelCounts, mask_threshold: float) -> np.ndarray:
+    level = _level(mask_threshold)
+    return dice_from_areas(counts.true_positive[:, level], counts.predicted[:, level], counts.true)
 
 
-def _least(share: float, pixels: "np.ndarray | int") -> np.ndarray:
-    """At least one pixel, or nothing would be said to be something."""
-    return np.asarray(np.maximum(np.ceil(np.multiply(share, pixels)), 1))
+def _min_pixels(fraction: float, pixels: "np.ndarray | int") -> np.ndarray:
+    """At least one pixel, so that an image without any probable pixel is empty."""
+    return np.asarray(np.maximum(np.ceil(np.multiply(fraction, pixels)), 1))
 
 
 def _level(probability: float) -> int:

@@ -1,57 +1,33 @@
-"""A network a fold that outlines the air → what each says of the X-rays it has not learned from."""
-
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+"""Segmentation networks, one a fold → out-of-fold probabilities of pneumothorax, of each pixel and of the image."""
 
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.siim.settings import OutlineSettings
-from pulmo.pipeline.stage import Stage, load, save
-from pulmo.training.fold_networks import HISTORY, Folds, copy_networks, joined, train_folds
-from pulmo.training.image_folds import ImageFolds, mask_folds
-
-if TYPE_CHECKING:
-    from pulmo.training.masks import MaskPredictor
+from pulmo.competitions.siim.settings import NetworkSettings
+from pulmo.pipeline.stage import Stage
+from pulmo.training.cross_validation import cross_validate_networks
+from pulmo.training.tasks import Dataset, MaskTask
 
 
-def run(stage: Stage, settings: OutlineSettings) -> None:
-    """Write `models`, `history`, `description` (how the networks are to be asked), and of the X-rays held out:
-    `out_of_fold`, a row each in order of folds (`row` in `features/x_rays`, `fold`, `any`), and `probability`, uint8
-    (rows, pixels, pixels).
-    """
-    fold = stage.read("features/x_rays")["fold"].to_numpy()
-    count = min(settings.folds, int(fold.max()) + 1)
-    pieces = train_folds(stage, Folds(partial(_trainer, settings), count, settings.parallel_folds))
-    copy_networks(pieces, stage.folder("models"))
-    stage.write("history", joined(pieces, HISTORY))
-    stage.write("description", {"tta_flip": settings.mirrored})
-    _gather(stage, pieces, fold)
-
-
-def _trainer(settings: OutlineSettings, stage: Stage) -> ImageFolds:
-    # Loading Keras takes seconds: `pulmo` starts without it.
-    from pulmo.training.image_trainer import Pictures
-
-    x_rays, images = stage.read("features/x_rays"), stage.read("features/images")
-    fold = x_rays["fold"].to_numpy()
-    pictures = Pictures(images, stage.read("features/masks"), "mask", (x_rays["area"] > 0).to_numpy())
-    return mask_folds(stage, settings, pictures, fold, fold >= 0, partial(_ask, images))
-
-
-def _ask(images: np.ndarray, predictor: "MaskPredictor", held: np.ndarray, folder: Path) -> None:
-    said = predictor.predict(images, held)
-    save(folder / "probability", said.probability)
-    save(folder / "any", said.any)
-
-
-def _gather(stage: Stage, pieces: list[Path], fold: np.ndarray) -> None:
-    """What the folds' networks have said, as the stage's outputs."""
-    said = [load(piece / "probability.npy") for piece in pieces]
-    row = np.concatenate([np.flatnonzero(fold == number) for number in range(len(pieces))])
-    probability = np.load(stage.array("probability", (len(row), *said[0].shape[1:]), "uint8"), mmap_mode="r+")
-    np.concatenate(said, out=probability)
+def run(stage: Stage, settings: NetworkSettings) -> None:
+    """Write `models`, `history`, `description` (how to predict with the networks), and of the held-out images, in order
+    of folds, `out_of_fold` (`row` in `features/x_rays`, `fold`, `presence`) and `probability`, uint8 (rows, pixels,
+    pixels)."""
+    table, images = stage.read("features/x_rays"), stage.read("features/images")
+    fold = table["fold"].to_numpy()
+    dataset = Dataset({"image": images}, fold, positive=(table["area"] > 0).to_numpy())
+    task = MaskTask(settings, stage.read("features/masks"))
+    result = cross_validate_networks(stage, dataset, task, settings.folds)
+    result.save_networks(stage.folder("models"))
+    stage.write("history", result.history)
+    stage.write("description", {"tta_flip": settings.tta_flip})
+    rows = result.rows
+    stage.write(
+        "out_of_fold", pd.DataFrame({"row": rows, "fold": fold[rows], "presence": result.out_of_fold("presence")})
+    )
+    probability = np.load(stage.array("probability", (len(rows), *images.shape[1:]), "uint8"), mmap_mode="r+")
+    first = 0
+    for _, masks in result.by_fold("mask"):
+        probability[first : first + len(masks)] = masks
+        first += len(masks)
     probability.flush()
-    anything = np.concatenate([load(piece / "any.npy") for piece in pieces])
-    stage.write("out_of_fold", pd.DataFrame({"row": row, "fold": fold[row], "any": anything}))

@@ -44,7 +44,7 @@ def grad_cam(run: Run) -> Figure:
     """Regions of the most probable scans that contribute to class 1."""
     rows = read(run, "predict/grad_cam_scans").head(SCANS)
     if rows.empty:
-        raise CannotDrawError("predict/grad_cam_scans", "has no scan", "Set predict.pictures higher")
+        raise CannotDrawError("predict/grad_cam_scans", "has no scan", "Set predict.grad_cams higher")
     volumes, cams = read(run, "predict/volumes"), read(run, "predict/cams")
     shown, fractions = [], []
     for number, row in enumerate(rows.itertuples()):

@@ -52,7 +52,7 @@ def worst_images(run: Run) -> Figure:
 def false_positives(run: Run) -> Figure:
     """False positives: predicted masks on images without pneumothorax."""
     without = _held(run, positive=False)
-    wrong = without[without["dice"] == 0].sort_values("any", ascending=False)
+    wrong = without[without["dice"] == 0].sort_values("presence", ascending=False)
     if wrong.empty:
         raise CannotDrawError(
             f"{len(without)} held-out images without pneumothorax", "have empty masks", "No action needed"
@@ -90,7 +90,7 @@ def _shown(run: Run, chosen: pd.DataFrame) -> list[ImagePanel]:
     by_fold = read(run, "fit_ensemble/thresholds").set_index("fold")
     shown = []
     for place, row in chosen.iterrows():
-        predicted = mask_of(np.asarray(probability[place]), row["any"], Thresholds(**by_fold.loc[row["fold"]]))
+        predicted = mask_of(np.asarray(probability[place]), row["presence"], Thresholds(**by_fold.loc[row["fold"]]))
         outlines = [MaskOutline(masks[row["row"]] > 127, SKY), MaskOutline(predicted, ORANGE)]
         shown.append(ImagePanel(images[row["row"]], f"Dice {row['dice']:.2f}", outlines, window=(0, 255)))
     return shown

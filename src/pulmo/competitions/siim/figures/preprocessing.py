@@ -28,8 +28,8 @@ def network_images(run: Run) -> Figure:
         )
         for place, row in chosen.iterrows()
     ]
-    pixels, contrast = described["pixels"], described["contrast"]
-    equalized = f", CLAHE with clip limit {contrast:g}" if contrast else ""
+    pixels, clip_limit = described["pixels"], described["clahe_clip_limit"]
+    equalized = f", CLAHE with clip limit {clip_limit:g}" if clip_limit else ""
     smallest = marked.index[:SMALLEST]
     lost = sum(not (masks[place] > 127).any() for place in smallest)
     return Figure(

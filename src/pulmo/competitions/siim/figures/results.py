@@ -11,10 +11,10 @@ from pulmo.report.sections import Draw, read
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 
 NAMES = {
-    "high": "high: pixel threshold for presence",
-    "least_share": "least share: minimum fraction of such pixels",
-    "low": "low: pixel threshold of the mask",
-    "gate": "gate: presence probability",
+    "presence_threshold": "presence threshold of a pixel",
+    "min_area_fraction": "minimum area, fraction of the image",
+    "mask_threshold": "mask threshold of a pixel",
+    "classifier_threshold": "classifier threshold of the image",
 }
 
 
@@ -29,11 +29,12 @@ def threshold_search(run: Run) -> Figure:
     drawn = [_profile(best_by_value[name], float(best[name]), label) for name, label in NAMES.items()]
     return Figure(
         "Threshold search",
-        f"{len(search):,} combinations on {images:,} held-out images: the best scores {best['dice']:.4f} (high "
-        f"{best['high']:g}, least share {best['least_share']:g}, low {best['low']:g}, gate {best['gate']:g}; orange). "
-        f"Lines are maxima over the other three thresholds; {most!r} has the largest effect, {spread:.4f}.",
+        f"{len(search):,} combinations on {images:,} held-out images: the best scores {best['dice']:.4f} (presence "
+        f"threshold {best['presence_threshold']:g}, minimum area {best['min_area_fraction']:g}, mask threshold "
+        f"{best['mask_threshold']:g}, classifier threshold {best['classifier_threshold']:g}; orange). Lines are maxima "
+        f"over the other three thresholds; {most!r} has the largest effect, {spread:.4f}.",
         [*drawn, _surface(search, best)],
-        "Best mean Dice against each of four thresholds, and as a map over high and low",
+        "Best mean Dice against each of four thresholds, and as a map over presence and mask threshold",
     )
 
 
@@ -49,15 +50,15 @@ def _profile(scores: pd.Series, chosen: float, label: str) -> Drawing:
 
 
 def _surface(search: pd.DataFrame, best: pd.Series) -> Drawing:
-    table = search.pivot_table(index="low", columns="high", values="dice", aggfunc="max")
+    table = search.pivot_table(index="mask_threshold", columns="presence_threshold", values="dice", aggfunc="max")
     with panel(2.3, 2.1) as drawing:
         axes = drawing.subplots()
         image = axes.imshow(table, cmap="viridis", aspect="auto", interpolation="none", origin="lower")
         axes.set_xticks(range(len(table.columns)), [f"{value:g}" for value in table.columns], fontsize=7)
         axes.set_yticks(range(len(table)), [f"{value:g}" for value in table.index], fontsize=7)
-        column, row = table.columns == best["high"], table.index == best["low"]
+        column, row = table.columns == best["presence_threshold"], table.index == best["mask_threshold"]
         axes.plot(np.flatnonzero(column), np.flatnonzero(row), "o", color=ORANGE, markersize=7)
-        axes.set(xlabel="high", ylabel="low")
+        axes.set(xlabel="presence threshold", ylabel="mask threshold")
         axes.grid(visible=False)
         drawing.colorbar(image).ax.tick_params(labelsize=7)
     return drawing
@@ -66,14 +67,15 @@ def _surface(search: pd.DataFrame, best: pd.Series) -> Drawing:
 def estimate(run: Run) -> Figure:
     """The cross-fitted score, and that of predicting no pneumothorax everywhere."""
     found = read(run, "fit_ensemble/estimate")
-    without = found["images"] - found["images_with_air"]
-    empty = f" {found['right_without_air']:.1%} of those without pneumothorax have an empty mask." if without else ""
+    without = found["images"] - found["images_with_pneumothorax"]
+    right = found["dice_without_pneumothorax"]
+    empty = f" {right:.1%} of those without pneumothorax have an empty mask." if without else ""
     rows = [
-        ("all images", found["images"], found["score"], found["score_of_saying_nothing"]),
-        ("with pneumothorax", found["images_with_air"], found["dice_with_air"], 0.0),
-        ("without", without, found["right_without_air"], 1.0),
+        ("all images", found["images"], found["score"], found["score_of_empty_masks"]),
+        ("with pneumothorax", found["images_with_pneumothorax"], found["dice_with_pneumothorax"], 0.0),
+        ("without", without, right, 1.0),
     ]
-    gain = found["score"] - found["score_of_saying_nothing"]
+    gain = found["score"] - found["score_of_empty_masks"]
     comparison = "above" if gain >= 0 else "below"
     return Figure(
         "Out of fold",

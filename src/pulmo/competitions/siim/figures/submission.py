@@ -44,7 +44,7 @@ def draw_outlines(paths: RunPaths, path: Path) -> None:
             fontsize=10,
         )
         for axes, (place, row) in zip(drawing.subplots(ROWS, COLUMNS).flat, chosen.iterrows(), strict=True):
-            predicted = mask_of(probability[place], row["any"], Thresholds(**by_fold.loc[row["fold"]]))
+            predicted = mask_of(probability[place], row["presence"], Thresholds(**by_fold.loc[row["fold"]]))
             _draw_outline(axes, images[row["row"]], masks[row["row"]] > 127, predicted)
             axes.set_title(f"Dice {row['dice']:.2f}", fontsize=8)
 
