@@ -1,5 +1,9 @@
 """Settings that cannot work are refused when they are read, before anything is done: in every competition."""
 
+import json
+from importlib import resources
+from pathlib import Path
+
 import pytest
 
 from pulmo.competition import find_competition
@@ -56,3 +60,17 @@ def test_what_cannot_work_is_named(name: str, overrides: list[str], words: str) 
 def test_a_family_that_is_left_out_asks_for_no_size() -> None:
     left_out = ["train_lungs.folds=0", "train_classifier.folds=0", "train_segmenter.folds=0"]
     settings_of("rsna", "features.pixels=48", *left_out)  # the detector's is 16
+
+
+PRESETS = json.loads((Path(__file__).parent / "presets.json").read_text())
+"""Of `full`, all values that have an effect; of every other preset, those that differ from it."""
+
+
+@pytest.mark.parametrize(("name", "preset"), [(name, preset) for name in PRESETS for preset in PRESETS[name]])
+def test_a_preset_has_the_values_that_its_results_were_reported_with(name: str, preset: str) -> None:
+    found = settings_of(name, preset=preset).model_dump(mode="json")
+    for section, values in PRESETS[name]["full"].items():
+        expected = {**values, **PRESETS[name][preset].get(section, {})}
+        if expected.get("folds") == 0:
+            expected = {"folds": 0}
+        assert {key: found[section][key] for key in expected} == expected

@@ -47,7 +47,6 @@ def squares(count: int, seed: int) -> Squares:
 
 
 TRAINING, NEW = squares(COUNT, 0), squares(30, 1)
-FOLD = np.zeros(COUNT, np.int64)
 
 
 def dataset_of(known: Squares) -> Dataset:
@@ -234,6 +233,14 @@ def test_a_class_task_learns_the_class(tmp_path: Path) -> None:
         logits = trainer.predict(np.arange(90, 120))["logits"]
     assert logits.shape == (30, 2)
     assert auc(labels[90:, 2], logits[:, 1] - logits[:, 0]) > 0.8
+
+
+def test_a_dataset_is_whole() -> None:
+    with pytest.raises(ValueError, match="patient has 2 rows, fold has 3"):
+        Dataset({"image": np.zeros((3, 4, 4))}, np.arange(3), patient=np.zeros(2))
+    data = Dataset({"image": np.zeros((6, 4, 4))}, np.array([-1, 0, 0, 1, 1, 1]))
+    assert data.trainable_rows.tolist() == [False, True, True, True, True, True]
+    assert (data.folds, data.training_size) == (2, 2)
 
 
 def test_class_weights_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""Which of several models is right? None is chosen: each gets a share by how likely it found those it had not seen."""
+"""Pseudo-BMA weights of several models, from the log likelihood of held-out groups."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ def shares(likelihood: np.ndarray, weight: np.ndarray, group: np.ndarray) -> np.
     """The share of each model.
 
     Args:
-        likelihood: log likelihood of each row by a model that has not seen its group, (models, rows).
+        likelihood: log likelihood of each row by a model that was not fitted to its group, (models, rows).
         weight: how much each row counts within its group, (rows,); of every group at least one does.
         group: (rows,); the rows of a group are alike, so that a group, however many rows it has, counts once.
 

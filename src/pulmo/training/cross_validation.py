@@ -186,7 +186,7 @@ class NetworkTrainer:
         if not share:
             return rows, rows[:0]
         if patient is None:
-            raise ValueError("validation_share needs the dataset's patient of each row")
+            raise _unsupported("validation_share", "the patient of each row")
         validating = validation_part(patient[rows], share, seed)
         return rows[~validating], rows[validating]
 
@@ -197,7 +197,7 @@ class NetworkTrainer:
         if not first:
             return shuffled(rows)
         if positive is None:
-            raise ValueError("first_positive_share needs to know which rows of the dataset are positive")
+            raise _unsupported("first_positive_share", "which rows are positive")
         return PositiveShare(rows, positive[rows], first, self._schedule.epochs)
 
     def _new_network(self, seed: int) -> Any:
@@ -205,6 +205,11 @@ class NetworkTrainer:
 
         keras.utils.set_random_seed(seed)
         return self._build()
+
+
+def _unsupported(setting: str, needed: str) -> UserError:
+    what = f"cannot be used here: the training data do not have {needed}"
+    return UserError(Fault(f"setting {setting}", what, "Set it to 0"))
 
 
 def train_checkpointed(stage: Stage, name: str, train: Callable[[Path, Path], None]) -> Path:

@@ -33,6 +33,9 @@ class Dataset:
         trainable: (rows,) bool; the others are predicted, but not trained on. Default: all rows that are in a fold.
         patient: of each row, (rows,); needed where a share of the patients validates.
         positive: (rows,) bool; needed where the share of positive rows is scheduled.
+
+    Raises:
+        ValueError: an array has another number of rows than `fold`.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -40,6 +43,12 @@ class Dataset:
     trainable: np.ndarray | None = None
     patient: np.ndarray | None = None
     positive: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        arrays = {**self.inputs, "trainable": self.trainable, "patient": self.patient, "positive": self.positive}
+        for name, array in arrays.items():
+            if array is not None and len(array) != len(self.fold):
+                raise ValueError(f"{name} has {len(array)} rows, fold has {len(self.fold)}")
 
     @property
     def folds(self) -> int:

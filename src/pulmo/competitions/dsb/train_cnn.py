@@ -40,8 +40,12 @@ def train_networks(
     """
     scans: pd.DataFrame = stage.read("features/scans")
     volumes = VolumeFormat.from_json(stage.read("features/description")["volumes"])
-    patient = scans["patient"].to_numpy(str)
-    dataset = Dataset({"image": stage.read("features/volumes")}, fold, patient=patient)
     label = scans["label"].to_numpy(np.int64)
+    dataset = Dataset(
+        {"image": stage.read("features/volumes")},
+        fold,
+        patient=scans["patient"].to_numpy(str),
+        positive=label == 1,
+    )
     task = VolumeTask(config=settings, target=label[:, None], volumes=volumes)
     return cross_validate_networks(stage, dataset, task, seed=seed, name=name, every_row=True)

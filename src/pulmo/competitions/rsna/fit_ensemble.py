@@ -18,8 +18,8 @@ FAMILIES = {**ROUTE_STAGES, "classifier": "train_classifier", "lungs": "train_lu
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the cross-fitted `out_of_fold` boxes, `pictures` with the score of each image, `estimate`; and
-    `thresholds`: the score at other confidence thresholds."""
+    """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with each image's score, `estimate`;
+    and `thresholds`: the score at other confidence thresholds."""
     oof = read_out_of_fold(stage)
     parameters = blend_parameters_for(oof.predictions, oof.classified, oof.lungs)
     found = cross_fit(oof.predictions, oof.truth, oof.fold, parameters)

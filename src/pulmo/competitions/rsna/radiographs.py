@@ -45,8 +45,13 @@ class RadiographTable(NamedTuple):
 
     def dataset(self, trainable: np.ndarray) -> Dataset:
         """All images, of which some, (patients,) bool, are trained on; positive are those with pneumonia."""
-        positive = (self.patients["boxes"] > 0).to_numpy()
-        return Dataset({"image": self.images}, self.fold, trainable, positive=positive)
+        return Dataset(
+            {"image": self.images},
+            self.fold,
+            trainable,
+            patient=self.patients["patient"].to_numpy(str),
+            positive=(self.patients["boxes"] > 0).to_numpy(),
+        )
 
 
 def read_radiographs(stage: Stage) -> RadiographTable:

@@ -15,7 +15,12 @@ def run(stage: Stage, settings: NetworkSettings) -> None:
     pixels)."""
     table, images = stage.read("features/x_rays"), stage.read("features/images")
     fold = table["fold"].to_numpy()
-    dataset = Dataset({"image": images}, fold, positive=(table["area"] > 0).to_numpy())
+    dataset = Dataset(
+        {"image": images},
+        fold,
+        patient=table["patient"].to_numpy(str),
+        positive=(table["area"] > 0).to_numpy(),
+    )
     task = MaskTask(settings, stage.read("features/masks"))
     result = cross_validate_networks(stage, dataset, task, settings.folds)
     result.save_networks(stage.folder("models"))
