@@ -1,4 +1,4 @@
-"""DICOM files of one picture, odd in whatever way a test needs."""
+"""Builders of unusual DICOM files of one image."""
 
 import struct
 from itertools import accumulate
@@ -70,7 +70,7 @@ def plain(words: np.ndarray, syntax: str, vr: str) -> bytes:
 
 
 def compressed(words: np.ndarray, syntax: str) -> bytes:
-    """All bits of the words (rows, columns) in one compressed picture."""
+    """All bits of the words (rows, columns) in one compressed image."""
     bits = words.view(f"u{words.itemsize}")
     encoded: Any
     if syntax == RLELossless:

@@ -1,4 +1,4 @@
-"""The pixels' own bits, worked out by hand and as pydicom has them, in every syntax."""
+"""Stored bits, by hand and against pydicom, in every syntax."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +39,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def values_and_words(dtype: str, bits_stored: int, overlay: bool, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """Values of all sizes, among them the limits; and words whose other bits are random, or say nothing wrong."""
+    """Values of all sizes, among them the limits; and words whose other bits are random, or consistent."""
     random = np.random.default_rng(bits_stored)
     low, high = stored_range(bits_stored, dtype[0] == "i")
     values = random.integers(low, high, shape, np.int64, endpoint=True)
@@ -79,7 +79,7 @@ def test_as_constructed_and_as_pydicom_reads(
 @pytest.mark.parametrize("syntax", [*PLAIN, *LOSSLESS])
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("high_bit", [11, 13, 15])
-def test_high_bit_tells_where_the_value_lies(tmp_path: Path, high_bit: int, signed: bool, syntax: str) -> None:
+def test_high_bit_locates_the_value(tmp_path: Path, high_bit: int, signed: bool, syntax: str) -> None:
     dtype, above = "i2" if signed else "u2", high_bit - 11
     values, words = values_and_words(dtype, 12, True, (6, 5))
     words = words << above | np.random.default_rng(0).integers(0, 1 << above, words.shape).astype(dtype)
@@ -87,14 +87,14 @@ def test_high_bit_tells_where_the_value_lies(tmp_path: Path, high_bit: int, sign
     np.testing.assert_array_equal(read(path), values)
 
 
-def test_a_high_bit_that_its_pixels_contradict_is_named(tmp_path: Path) -> None:
+def test_a_high_bit_that_its_pixels_contradict_is_refused(tmp_path: Path) -> None:
     path = write_picture(tmp_path / "1.dcm", np.array([[0, 24], [1024, 4095]], "u2"), 12, HighBit=15)
     with pytest.raises(ScanError, match="HighBit 15 and BitsStored 12 contradict its pixels"):
         read(path)
 
 
 @pytest.mark.parametrize("high_bit", [None, 0, 10, 16, 255])
-def test_a_high_bit_that_no_pixel_could_have_counts_for_nothing(tmp_path: Path, high_bit: int | None) -> None:
+def test_an_impossible_high_bit_is_ignored(tmp_path: Path, high_bit: int | None) -> None:
     values, words = values_and_words("i2", 12, True, (6, 5))
     path = write_picture(tmp_path / "1.dcm", words, 12, HighBit=high_bit)
     np.testing.assert_array_equal(read(path), values)
@@ -107,7 +107,7 @@ def test_missing_bits_stored_are_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits_stored", [0, 17, 4096])
-def test_bits_stored_that_cannot_be_are_named(tmp_path: Path, bits_stored: int) -> None:
+def test_impossible_bits_stored_are_refused(tmp_path: Path, bits_stored: int) -> None:
     path = write_picture(tmp_path / "1.dcm", np.zeros((2, 2), "u2"), 12, BitsStored=bits_stored)
     with pytest.raises(ScanError, match=rf"BitsStored is {bits_stored}, BitsAllocated 16\. Export"):
         read(path)
@@ -162,7 +162,7 @@ def test_lossy_jpeg_of_eight_bits_in_sixteen(tmp_path: Path, syntax: str) -> Non
 
 @pytest.mark.parametrize("precision", [12, 16])
 def test_jpeg_2000_of_another_signedness_than_the_header(header: SliceHeader, precision: int) -> None:
-    """pydicom's rule: the header is right about the sign, the picture about its bits."""
+    """pydicom's rule: the sign is the header's, the number of bits the image's."""
     values = np.array([[-2000, -1, 0, 2047]], "i2")
     unsigned = values.view("u2") & ((1 << precision) - 1)
     header = replace(header, rows=1, syntax=JPEG2000Lossless, bits_stored=precision, high_bit=precision - 1)
@@ -180,7 +180,7 @@ def test_more_bits_than_are_allocated_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("syntax", "encode"), NARROW)
-def test_colours_in_a_picture_declared_grey_are_refused(tmp_path: Path, syntax: str, encode: Encode) -> None:
+def test_colours_in_an_image_declared_grey_are_refused(tmp_path: Path, syntax: str, encode: Encode) -> None:
     frame = bytes(encode(np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype("u1")))
     path = write_picture(tmp_path / "1.dcm", np.zeros((8, 8), "u1"), 8, syntax=syntax, frame=frame)
     with pytest.raises(ScanError, match="it holds 3 colour components"):
@@ -199,7 +199,7 @@ def test_colours_in_a_picture_declared_grey_are_refused(tmp_path: Path, syntax: 
         ("u2", 16, 0x3010),  # under an overlay
     ],
 )
-def test_padding_is_told_from_tissue_in_any_form(tmp_path: Path, dtype: str, tag: int, fill: int) -> None:
+def test_padding_differs_from_tissue_in_any_form(tmp_path: Path, dtype: str, tag: int, fill: int) -> None:
     tissue = 1000 if dtype == "u2" else 40
     words = np.array([[fill, tissue], [tissue, fill]], np.int64).astype(dtype)
     tags = {"RescaleIntercept": "-1000" if dtype == "u2" else "0"}

@@ -109,7 +109,7 @@ def test_impossible_requests_are_refused(tmp_path: Path, hu: np.ndarray, grid: G
 
 
 def test_positions_project_to_the_slice_positions(tmp_path: Path, hu: np.ndarray, grid: Grid) -> None:
-    turned = grid.turned(20, about=(1, 0, 1))
+    turned = grid.rotated(20, about=(1, 0, 1))
     for index, path in enumerate(write_series(tmp_path, hu, turned)):
         picture = pydicom.dcmread(path)
         cosines = np.array(picture.ImageOrientationPatient, dtype=float)

@@ -55,7 +55,7 @@ def test_classes_that_contradict_are_named(files: Path, before: str, after: str,
 
 def test_a_sample_that_repeats_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sample.csv").write_text("patientId,PredictionString\na,\nb,\na,\n")
-    with pytest.raises(UserError, match="row 4, patientId: 'a' is repeated"):
+    with pytest.raises(UserError, match="row 4, patientId: 'a' stands there again"):
         read_sample(tmp_path / "sample.csv")
 
 

@@ -56,7 +56,7 @@ def test_a_sample_is_read_in_its_order(tmp_path: Path) -> None:
     (tmp_path / "sample.csv").write_text("ImageId,EncodedPixels\nb,-1\na,-1\n")
     assert read_sample(tmp_path / "sample.csv") == ["b", "a"]
     (tmp_path / "sample.csv").write_text("ImageId,EncodedPixels\nb,-1\nb,-1\n")
-    with pytest.raises(UserError, match="row 3, ImageId: 'b' is repeated"):
+    with pytest.raises(UserError, match="row 3, ImageId: 'b' stands there again"):
         read_sample(tmp_path / "sample.csv")
 
 
