@@ -22,7 +22,7 @@ from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.radiograph import read_radiograph
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.slices import NotASliceError, read_slice_header
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 WORDS = np.random.default_rng(0).integers(0, 4096, (16, 16)).astype("u2")
 SYNTAXES = (
@@ -34,7 +34,7 @@ HUGE = (b"\xff\xff\xff\xff", b"\xfe\xff\xff\x7f", b"\x00\x00\x00\x80", b"\x00\x0
 
 def whole_file(path: Path, syntax: str, preamble: bool = True) -> bytes:
     tags: dict[str, Any] = {"WindowCenter": "100", "WindowWidth": "200", "PixelPaddingValue": 0}
-    whole = write_picture(path, WORDS, 12, syntax=syntax, ImageType=["ORIGINAL", "PRIMARY"], **tags).read_bytes()
+    whole = write_image(path, WORDS, 12, syntax=syntax, ImageType=["ORIGINAL", "PRIMARY"], **tags).read_bytes()
     return whole if preamble else whole[whole.index(b"\x08\x00\x08\x00") :]
 
 
@@ -110,7 +110,7 @@ def test_a_value_of_an_unknown_type_is_raw_text(tmp_path: Path) -> None:
 def test_a_slice_with_a_truncated_header_is_left_out_and_named(tmp_path: Path, end: int) -> None:
     for instance in range(1, 5):
         position = ["0", "0", str(5 * instance)]
-        write_picture(
+        write_image(
             tmp_path / f"{instance}.dcm",
             WORDS,
             12,
@@ -129,7 +129,7 @@ def test_a_file_without_read_permission(tmp_path: Path) -> None:
     (tmp_path / "1.dcm").mkdir()
     with pytest.raises(NotASliceError, match=r"cannot be read \(Is a directory\)"):
         read_slice_header(tmp_path / "1.dcm")
-    path = write_picture(tmp_path / "2.dcm", WORDS, 12)
+    path = write_image(tmp_path / "2.dcm", WORDS, 12)
     header = read_slice_header(path)
     path.unlink()
     with pytest.raises(ScanError, match=r"2\.dcm: cannot be read \(No such file or directory\)"):

@@ -34,24 +34,24 @@ def test_lungs_are_centred_scaled_and_masked(body: tuple[np.ndarray, np.ndarray]
     hu, labels = body
     slices = lung_slices(volume_of(hu), labels, SliceFormat(slices=6, pixels=16, field_mm=32.0))
     assert (slices.shape, slices.dtype) == ((6, 16, 16), np.dtype(np.int16))
-    # 2 mm a pixel: 8 mm are 4 pixels each way.
-    for index, picture in enumerate(slices):
-        assert (picture[6:10, 6:10] == -100 * (index + 1)).all()
-        assert np.count_nonzero(picture != -1024) == 16
+    # 2 mm per pixel: 8 mm are 4 pixels.
+    for index, image in enumerate(slices):
+        assert (image[6:10, 6:10] == -100 * (index + 1)).all()
+        assert np.count_nonzero(image != -1024) == 16
 
 
 def test_lungs_larger_than_the_field_are_cropped_symmetrically(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
     hu[0, 10:14, 3:11] = np.arange(8)
-    (picture,) = lung_slices(volume_of(hu[:3]), labels[:3], SliceFormat(1, 4, 4.0))[:, :, :]
-    assert (picture == -200).all()  # 1 mm a pixel: 8 × 8 pixels, of which the middle 4 × 4 are shown
+    (image,) = lung_slices(volume_of(hu[:3]), labels[:3], SliceFormat(1, 4, 4.0))[:, :, :]
+    assert (image == -200).all()  # 1 mm per pixel: 8 × 8 pixels, of which the middle 4 × 4 are kept
     first = lung_slices(volume_of(hu[:3]), labels[:3], SliceFormat(3, 4, 4.0))[0]
     assert first.tolist() == [[2, 3, 4, 5]] * 4
 
 
 def test_slices_represent_equal_fractions_of_the_volume(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
-    # The slices stand for 10, 10, 10, 10, 20 and 20 mm (half the way to either neighbour; beyond the last, the usual
+    # The slices represent 10, 10, 10, 10, 20 and 20 mm (up to the midpoints; beyond the last, the usual
     # one), so their middles lie at 5, 15, 25, 35, 50 and 70 of 80 mm; those of three equal parts at 13, 40 and 67.
     positions = [0.0, 10, 20, 30, 40, 70]
     chosen = lung_slices(volume_of(hu, positions), labels, SliceFormat(3, 4, 4.0))

@@ -11,7 +11,7 @@ from pulmo.imaging.listing import list_series
 from pulmo.imaging.mr import BODY, BRIGHTEST, MrVolume, body_median, mr_volume, read_mr
 from pulmo.phantom.dicom import Encoding, Series, write_series
 from pulmo.phantom.geometry import axial, evenly
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 GRID = axial(evenly(4, 2.0), (12, 16), 1.0)
 UPRIGHT = np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]])
@@ -40,7 +40,7 @@ def test_only_stored_bits_are_used(tmp_path: Path, signed: bool) -> None:
     values = np.array([[100, -24 if signed else 4000], [7, 0]])
     words = (values & 0x0FFF | 0x5000).astype("i2" if signed else "u2")
     for instance in range(1, 4):
-        write_picture(
+        write_image(
             tmp_path / f"{instance}.dcm",
             words,
             12,

@@ -135,8 +135,8 @@ def test_each_phase_counted_from_one(header: SliceHeader) -> None:
 def test_acquisitions_sort_as_numbers(header: SliceHeader) -> None:
     parts = renumbered([*a_phase(header, 0), *a_phase(header, 1)])
     by_slice = [replace(part, acquisition=str(n + 1)) for n, part in enumerate(parts)]
-    told = [phase.phase_label for phase in phases(by_slice)]
-    assert told == ["AcquisitionNumber 1–14", "AcquisitionNumber 15–28"]
+    labels = [phase.phase_label for phase in phases(by_slice)]
+    assert labels == ["AcquisitionNumber 1–14", "AcquisitionNumber 15–28"]
 
 
 def test_inseparable_phases_are_refused(header: SliceHeader) -> None:

@@ -22,28 +22,28 @@ from pydicom.uid import (
 
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import equalize_clahe, read_radiograph, read_radiograph_header, resized
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
 
 
 def write(path: Path, stored: np.ndarray, bits: int, /, jpeg: bool = False, **tags: Any) -> Path:
     """A minimal X-ray; `tags` by DICOM keyword."""
-    picture = Dataset()
-    picture.SOPClassUID, picture.SOPInstanceUID = DigitalXRayImageStorageForPresentation, generate_uid()
-    picture.Rows, picture.Columns = stored.shape
-    picture.SamplesPerPixel, picture.PhotometricInterpretation = 1, "MONOCHROME2"
-    picture.BitsAllocated, picture.BitsStored, picture.HighBit = 8 * stored.itemsize, bits, bits - 1
-    picture.PixelRepresentation = int(stored.dtype.kind == "i")
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = DigitalXRayImageStorageForPresentation, generate_uid()
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * stored.itemsize, bits, bits - 1
+    dataset.PixelRepresentation = int(stored.dtype.kind == "i")
     for keyword, value in tags.items():
-        setattr(picture, keyword, value)
+        setattr(dataset, keyword, value)
     if jpeg:
-        picture.add_new("PixelData", "OB", encapsulate([imagecodecs.jpeg8_encode(stored, level=95)]))
+        dataset.add_new("PixelData", "OB", encapsulate([imagecodecs.jpeg8_encode(stored, level=95)]))
     else:
-        picture.add_new("PixelData", "OW", stored.tobytes())
-    picture.file_meta = FileMetaDataset()
-    picture.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if jpeg else ExplicitVRLittleEndian
-    picture.save_as(path, enforce_file_format=True)
+        dataset.add_new("PixelData", "OW", stored.tobytes())
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if jpeg else ExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
     return path
 
 
@@ -176,8 +176,8 @@ def test_only_stored_bits_are_used(tmp_path: Path, syntax: str, signed: bool, hi
     overlay = np.random.default_rng(0).integers(0, 16, RAMP.shape).astype(np.uint16) << (12 if high_bit == 11 else 0)
     words = (own | overlay).view(np.int16 if signed else np.uint16)
     window = {"WindowCenter": str(2048.5 - 2048 * signed), "WindowWidth": "4096", "Modality": "DX"}
-    plain = write_picture(tmp_path / "1.dcm", values.astype(words.dtype), 16, **window)
-    odd = write_picture(tmp_path / "2.dcm", words, 12, syntax=syntax, HighBit=high_bit, **window)
+    plain = write_image(tmp_path / "1.dcm", values.astype(words.dtype), 16, **window)
+    odd = write_image(tmp_path / "2.dcm", words, 12, syntax=syntax, HighBit=high_bit, **window)
     np.testing.assert_array_equal(read_radiograph(odd).grey, read_radiograph(plain).grey)
 
 
@@ -186,7 +186,7 @@ def test_padding_of_twelve_bits_is_black_in_either_form(tmp_path: Path) -> None:
     stored = RAMP.astype(np.int16).repeat(8, axis=0).repeat(8, axis=1) // 2
     stored[:, :40] = 0x0830
     for tag in (-2000, 0x0830):
-        path = write_picture(tmp_path / "1.dcm", stored, 12, PixelPaddingValue=tag, Modality="DX")
+        path = write_image(tmp_path / "1.dcm", stored, 12, PixelPaddingValue=tag, Modality="DX")
         found = read_radiograph(path).grey
         assert (found[:, :40] == 0).all()
         assert found[-1, -1] >= 254
@@ -196,7 +196,7 @@ def test_eight_bits_allocated_sixteen_are_unchanged(tmp_path: Path) -> None:
     row, column = np.mgrid[:64, :48]
     stored = (2 * row + column).astype(np.uint8)
     frame = bytes(imagecodecs.jpeg8_encode(stored, level=95))
-    path = write_picture(tmp_path / "1.dcm", stored.astype("u2"), 8, syntax=JPEGBaseline8Bit, frame=frame)
+    path = write_image(tmp_path / "1.dcm", stored.astype("u2"), 8, syntax=JPEGBaseline8Bit, frame=frame)
     assert np.abs(read_radiograph(path).grey.astype(int) - stored).max() <= 2
 
 
@@ -210,13 +210,13 @@ def test_eight_bits_allocated_sixteen_are_unchanged(tmp_path: Path) -> None:
     ],
 )
 def test_pixels_other_than_grey_levels_are_refused(tmp_path: Path, tags: dict[str, Any], reason: str) -> None:
-    path = write_picture(tmp_path / "1.dcm", RAMP, 12, **tags)
+    path = write_image(tmp_path / "1.dcm", RAMP, 12, **tags)
     with pytest.raises(ScanError, match=reason):
         read_radiograph(path)
 
 
 def test_implausible_rescaling_is_reported(tmp_path: Path) -> None:
-    path = write_picture(tmp_path / "1.dcm", RAMP, 12, Modality="DX")
+    path = write_image(tmp_path / "1.dcm", RAMP, 12, Modality="DX")
     path.write_bytes(path.read_bytes().replace(b"(\0\x53\x10DS\x02\x001 ", b"(\0\x53\x10DS\x02\x00,5"))
     with pytest.raises(ScanError, match=r"RescaleSlope is ',5'"):
         read_radiograph(path)
@@ -225,7 +225,7 @@ def test_implausible_rescaling_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", ["1e300", "3.4E+38", "1e12"])
 def test_an_implausible_window_gives_the_percentile_range(tmp_path: Path, width: str) -> None:
     stored = RAMP.repeat(32, axis=0).repeat(32, axis=1)
-    path = write_picture(tmp_path / "1.dcm", stored, 12, WindowCenter="0", WindowWidth=width, Modality="DX")
+    path = write_image(tmp_path / "1.dcm", stored, 12, WindowCenter="0", WindowWidth=width, Modality="DX")
     assert np.ptp(read_radiograph(path).grey) == 255
 
 

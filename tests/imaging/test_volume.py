@@ -7,13 +7,13 @@ import pytest
 
 from pulmo.errors import ScanError
 from pulmo.imaging.reading import read_volume
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 
 def write_unscaled(folder: Path, words: np.ndarray, *intercepts: str | None) -> Path:
     """One slice per RescaleIntercept, None for a missing one."""
     for instance, intercept in enumerate(intercepts, start=1):
-        write_picture(
+        write_image(
             folder / f"{instance}.dcm",
             words,
             16,

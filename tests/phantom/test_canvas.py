@@ -61,20 +61,20 @@ def test_a_rounded_disc_is_half_a_ball() -> None:
 
 def test_an_ellipsoid_has_its_volume_and_depth() -> None:
     view = Canvas(256, 128.0, degrees=20)
-    picture = np.zeros((256, 256), np.float32)
-    view.add_ellipsoid(picture, np.array([10.0, -5.0]), (30, 20, 15))
-    assert np.max(picture) == pytest.approx(30, rel=0.01)
-    assert picture.sum() / view.scale**2 == pytest.approx(4 / 3 * math.pi * 30 * 20 * 15, rel=0.01)
-    view.add_ellipsoid(picture, np.array([10.0, -5.0]), (30, 20, -15))
-    assert np.abs(picture).max() < 1e-5
+    image = np.zeros((256, 256), np.float32)
+    view.add_ellipsoid(image, np.array([10.0, -5.0]), (30, 20, 15))
+    assert np.max(image) == pytest.approx(30, rel=0.01)
+    assert image.sum() / view.scale**2 == pytest.approx(4 / 3 * math.pi * 30 * 20 * 15, rel=0.01)
+    view.add_ellipsoid(image, np.array([10.0, -5.0]), (30, 20, -15))
+    assert np.abs(image).max() < 1e-5
 
 
 def test_an_ellipsoid_beyond_the_edge_is_clipped() -> None:
-    view, picture = canvas(), np.zeros((256, 256), np.float32)
-    view.add_ellipsoid(picture, np.array([-64.0, 0.0]), (20, 20, 10))
-    assert picture.sum() / view.scale**2 == pytest.approx(2 / 3 * math.pi * 20 * 20 * 10, rel=0.01)
-    view.add_ellipsoid(picture, np.array([-200.0, 0.0]), (20, 20, 10))
-    assert np.count_nonzero(picture[:, 128:]) == 0
+    view, image = canvas(), np.zeros((256, 256), np.float32)
+    view.add_ellipsoid(image, np.array([-64.0, 0.0]), (20, 20, 10))
+    assert image.sum() / view.scale**2 == pytest.approx(2 / 3 * math.pi * 20 * 20 * 10, rel=0.01)
+    view.add_ellipsoid(image, np.array([-200.0, 0.0]), (20, 20, 10))
+    assert np.count_nonzero(image[:, 128:]) == 0
 
 
 @pytest.mark.parametrize("width_mm", [0.1, 0.25, 0.7, 1.0, 2.0, 2.6, 3.2, 8.0])

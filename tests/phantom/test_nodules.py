@@ -62,12 +62,12 @@ def test_tumours_are_bright_and_uniform_or_darker_with_holes() -> None:
     assert len(dark.tumour) >= 4
     means, holes = [], []
     for subject in (bright, dark):
-        picture = draw_animal(subject, grid, seed=0, noise=0.03)
+        image = draw_animal(subject, grid, seed=0, noise=0.03)
         points = np.stack([grid.points(index) for index in range(20)])
-        inside = picture[subject.tumour[0].radius(points) < 0.9]
+        inside = image[subject.tumour[0].radius(points) < 0.9]
         means.append(inside.mean())
         holes.append(np.mean(inside < 0.5))
-        assert picture.min() >= 0
+        assert image.min() >= 0
         assert subject.tumour_millilitres == pytest.approx(
             4 / 3 * np.pi * np.prod(subject.tumour[0].semi_axes_mm) / 1000
         )

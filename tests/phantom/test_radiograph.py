@@ -30,15 +30,15 @@ def grey(thorax: Thorax, *findings: Finding, pixels: int = PIXELS, seed: int = 0
 
 
 def test_grey_levels_of_a_chest_are_realistic() -> None:
-    picture, lungs, _ = draw(Thorax(), Exposure(), PIXELS, 0)
-    assert picture.dtype == np.uint8
-    assert picture.shape == lungs.shape == (PIXELS, PIXELS)
+    image, lungs, _ = draw(Thorax(), Exposure(), PIXELS, 0)
+    assert image.dtype == np.uint8
+    assert image.shape == lungs.shape == (PIXELS, PIXELS)
     assert set(np.unique(lungs)) == {0, 1}
-    # As in the real sets, lungs are a fifth to a third of the picture.
+    # As in the real sets, lungs are a fifth to a third of the image.
     assert 0.2 < lungs.mean() < 0.35
-    heart, outside = picture[130:160, 125:140], picture[2:20, 2:20]
+    heart, outside = image[130:160, 125:140], image[2:20, 2:20]
     assert outside.mean() < 15
-    assert picture[lungs > 0].mean() + 60 < heart.mean()
+    assert image[lungs > 0].mean() + 60 < heart.mean()
     count, _ = cv2.connectedComponents(lungs)
     assert count - 1 == 2
 
@@ -83,16 +83,16 @@ def test_a_pneumothorax_is_dark_and_without_vessels(side: int) -> None:
     thorax = Thorax()
     sick = air(thorax, side)
     mask = sick.mask(Exposure().canvas(PIXELS)) > 0
-    healthy, picture = grey(thorax), grey(thorax, sick)
+    healthy, image = grey(thorax), grey(thorax, sick)
     inner = cv2.erode(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     assert inner.sum() > 200
-    darker = (healthy - picture)[inner]
+    darker = (healthy - image)[inner]
     assert 3 < darker.mean() < 40
     columns = np.flatnonzero(mask.any(axis=0))
     assert (columns < 128).all() if side == RIGHT else (columns >= 128).all()
     # Elsewhere nothing changes but the fog.
     far = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
-    assert np.abs(healthy - picture)[far].max() <= 6
+    assert np.abs(healthy - image)[far].max() <= 6
 
 
 def test_the_pleura_is_a_bright_line() -> None:
@@ -126,8 +126,8 @@ def test_grey_level_alone_does_not_separate_pneumothorax_from_lung() -> None:
         thorax = random_thorax(rng)
         exposure = random_exposure(thorax, rng)
         sick = random_pneumothorax(thorax, rng)
-        picture, lungs, canvas = draw(thorax, exposure, 128, seed, (sick,))
-        values.append(picture[lungs > 0])
+        image, lungs, canvas = draw(thorax, exposure, 128, seed, (sick,))
+        values.append(image[lungs > 0])
         truth.append(sick.mask(canvas)[lungs > 0])
     score = roc_auc_score(np.concatenate(truth), -np.concatenate(values).astype(float))
     assert 0.3 < score < 0.8

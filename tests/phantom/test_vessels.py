@@ -33,8 +33,8 @@ def test_radii_obey_murrays_law(right: Tree) -> None:
 
 def test_vessels_taper_outwards(right: Tree) -> None:
     assert (np.diff(right.radii_mm) >= 0).all()
-    way = np.linalg.norm(right.paths_mm[:, -1] - Thorax().hila[0], axis=1)
-    assert right.radii_mm[way < 30].mean() > 1.5 * right.radii_mm[way > 90].mean()
+    distance = np.linalg.norm(right.paths_mm[:, -1] - Thorax().hila[0], axis=1)
+    assert right.radii_mm[distance < 30].mean() > 1.5 * right.radii_mm[distance > 90].mean()
 
 
 def test_vessels_reach_apex_flank_and_base(right: Tree) -> None:

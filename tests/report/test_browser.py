@@ -87,7 +87,7 @@ def test_every_figure_is_drawn_without_requests(browser: Browser, rotating: Path
         seen.assert_sound()
         assert seen.page.title() == "Lungs"
         assert len(seen.page.query_selector_all("figure")) == 4
-        # A reader who asked for less motion sees lungs that hold still until told otherwise.
+        # With reduced motion preferred, the lungs do not rotate until the button is clicked.
         before = _eye(seen.page)
         seen.page.wait_for_timeout(150)
         assert _eye(seen.page) == before
@@ -106,8 +106,8 @@ def test_no_width_needs_sideways_scrolling(browser: Browser, plain: Path, width:
 
 
 def test_the_browser_refuses_requests(screen: Opened) -> None:
-    asked = "fetch('https://example.org/').then(() => 'answered', () => 'refused')"
-    assert screen.page.evaluate(asked) == "refused"
+    request = "fetch('https://example.org/').then(() => 'answered', () => 'refused')"
+    assert screen.page.evaluate(request) == "refused"
     assert "Content Security Policy" in " ".join(screen.errors)
 
 

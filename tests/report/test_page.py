@@ -23,11 +23,11 @@ from tests.browser import plots_of
 
 
 def drawing() -> Drawing:
-    with panel(3, 2) as picture:
-        axes = picture.subplots()
+    with panel(3, 2) as figure:
+        axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=INK)
         axes.set_title("a < b & c")
-    return picture
+    return figure
 
 
 def test_the_page_is_deterministic(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_drawings_use_the_pages_colours_and_font() -> None:
 def test_images_are_small_and_accurate() -> None:
     rows, columns = np.mgrid[:300, :300]
     smooth = np.sin(rows / 40) + np.cos(columns / 50)
-    (picture,) = image_panels([ImagePanel(smooth, "waves")])
-    kind, content = re.findall(r"data:image/(\w+);base64,([^\"]+)", svg(picture))[0]
+    (figure,) = image_panels([ImagePanel(smooth, "waves")])
+    kind, content = re.findall(r"data:image/(\w+);base64,([^\"]+)", svg(figure))[0]
     with Image.open(io.BytesIO(base64.b64decode(content))) as image:
         grey = np.asarray(image.convert("L"), np.float64)
     expected = 255 * (smooth - smooth.min()) / (smooth.max() - smooth.min())
