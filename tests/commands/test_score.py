@@ -84,7 +84,7 @@ def test_validate_accepts_any_order(pulmo: Pulmo, files: Path) -> None:
     [
         (
             "Patient_Week,FVC,Confidence\na_5,1,1\na_5,1,1\na_9,1,1\na_-3,1,1\n",
-            "row 3, Patient_Week: 'a_5' stands there",
+            "row 3, Patient_Week: 'a_5' is repeated",
         ),
         ("Patient_Week,FVC,Confidence\na_5,1,1\na_9,1,1\n", "has no row for Patient_Week 'a_-3'"),
         ("Patient_Week,FVC,Confidence\na_5,1,1\na_9,1,1\na_-3,1,1\na_134,1,1\n", "row 5, Patient_Week: 'a_134'"),

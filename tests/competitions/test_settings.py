@@ -1,7 +1,6 @@
 """Settings that cannot work are refused when they are read, before anything is done: in every competition."""
 
 import json
-from importlib import resources
 from pathlib import Path
 
 import pytest

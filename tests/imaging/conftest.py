@@ -1,4 +1,4 @@
-"""Drawn chests on disk, and the real series where they are."""
+"""Phantom chests on disk, and real series where available."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""DICOM files of one picture, odd in whatever way a test needs."""
+"""Builders of unusual DICOM files of one image."""
 
 import struct
 from itertools import accumulate
@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 
-def write_picture(
+def write_image(
     path: Path,
     words: np.ndarray,
     bits_stored: int,
@@ -33,29 +33,29 @@ def write_picture(
 ) -> Path:
     """A CT slice of the words (rows, columns), signed or not as they are; `tags` by DICOM keyword.
 
-    Pixels of the declared type `vr`, or compressed without loss. `frame=` gives the compressed picture itself.
+    Pixels of the declared type `vr`, or compressed without loss. `frame=` gives the compressed data.
     """
     frame = tags.pop("frame", None)
-    picture = Dataset()
-    picture.SOPClassUID, picture.SOPInstanceUID = CTImageStorage, generate_uid(entropy_srcs=[path.name])
-    picture.Modality, picture.SeriesInstanceUID, picture.InstanceNumber = "CT", "1.2.3", "1"
-    picture.PixelSpacing, picture.RescaleIntercept, picture.RescaleSlope = ["1", "1"], "-1024", "1"
-    picture.Rows, picture.Columns = words.shape
-    picture.SamplesPerPixel, picture.PhotometricInterpretation = 1, "MONOCHROME2"
-    picture.BitsAllocated, picture.BitsStored = 8 * words.itemsize, bits_stored
-    picture.HighBit, picture.PixelRepresentation = bits_stored - 1, int(words.dtype.kind == "i")
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid(entropy_srcs=[path.name])
+    dataset.Modality, dataset.SeriesInstanceUID, dataset.InstanceNumber = "CT", "1.2.3", "1"
+    dataset.PixelSpacing, dataset.RescaleIntercept, dataset.RescaleSlope = ["1", "1"], "-1024", "1"
+    dataset.Rows, dataset.Columns = words.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored = 8 * words.itemsize, bits_stored
+    dataset.HighBit, dataset.PixelRepresentation = bits_stored - 1, int(words.dtype.kind == "i")
     for keyword, value in tags.items():
         if value is None:
-            delattr(picture, keyword)
+            delattr(dataset, keyword)
         else:
-            setattr(picture, keyword, value)
+            setattr(dataset, keyword, value)
     if UID(syntax).is_compressed and not UID(syntax).is_deflated:
-        picture.add_new("PixelData", "OB", encapsulate([frame or compressed(words, syntax)]))
+        dataset.add_new("PixelData", "OB", encapsulate([frame or compressed(words, syntax)]))
     else:
-        picture.add_new("PixelData", vr, plain(words, syntax, vr))
-    picture.file_meta = FileMetaDataset()
-    picture.file_meta.TransferSyntaxUID = UID(syntax)
-    picture.save_as(path, enforce_file_format=True)
+        dataset.add_new("PixelData", vr, plain(words, syntax, vr))
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    dataset.save_as(path, enforce_file_format=True)
     return path
 
 
@@ -70,7 +70,7 @@ def plain(words: np.ndarray, syntax: str, vr: str) -> bytes:
 
 
 def compressed(words: np.ndarray, syntax: str) -> bytes:
-    """All bits of the words (rows, columns) in one compressed picture."""
+    """All bits of the words (rows, columns) in one compressed image."""
     bits = words.view(f"u{words.itemsize}")
     encoded: Any
     if syntax == RLELossless:

@@ -1,4 +1,4 @@
-"""DICOM's decimal strings, and what no scanner means."""
+"""DICOM decimal strings, and implausible values."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_decimal_strings(raw: bytes, values: tuple[float, ...]) -> None:
         ("NumberOfFrames", b"one", "NumberOfFrames is 'one': not a decimal number"),
     ],
 )
-def test_what_cannot_be_true_is_said_with_tag_and_value(keyword: str, raw: bytes, wrong: str) -> None:
+def test_implausible_values_are_reported_with_tag_and_value(keyword: str, raw: bytes, wrong: str) -> None:
     found = measured(keyword, raw)
     assert found.values == ()
     assert wrong in found.wrong
@@ -62,6 +62,6 @@ def test_missing_and_empty_are_not_wrong(keyword: str) -> None:
         assert measured(keyword, raw) == ((), "")
 
 
-def test_the_ends_of_the_range_are_true() -> None:
+def test_range_limits_are_plausible() -> None:
     assert measured("PixelSpacing", b"100\\0.001") == ((100.0, 0.001), "")
     assert measured("SliceThickness", b"0") == ((0.0,), "")

@@ -1,4 +1,4 @@
-"""The short walk through a header finds what pydicom finds."""
+"""The header parser agrees with pydicom."""
 
 import warnings
 from pathlib import Path
@@ -14,7 +14,7 @@ from pulmo.errors import ScanError
 from pulmo.imaging.dicom_parser import UNDEFINED, NotDicomError, read_elements
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.slices import read_slice_header
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 KEYWORDS = ("Modality", "PatientID", "SeriesInstanceUID", "InstanceNumber", "Rows", "Columns", "PixelSpacing")
 WANTED = frozenset(tag_for_keyword(keyword) or 0 for keyword in KEYWORDS)
@@ -63,8 +63,8 @@ def test_no_dicom(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
 @pytest.mark.parametrize("kept", ["preamble", "nothing", "preamble and meta without syntax", "meta"])
-def test_what_stands_before_the_data_set_may_be_missing(tmp_path: Path, syntax: str, kept: str) -> None:
-    path = write_picture(tmp_path / "1.dcm", PIXELS, 12, syntax=syntax)
+def test_preamble_and_meta_header_may_be_missing(tmp_path: Path, syntax: str, kept: str) -> None:
+    path = write_image(tmp_path / "1.dcm", PIXELS, 12, syntax=syntax)
     whole, expected = path.read_bytes(), read_elements(path, WANTED)
     meta = whole[132 : 132 + 12 + int.from_bytes(whole[140:144], "little")]
     dataset = whole[132 + len(meta) :]
@@ -86,17 +86,17 @@ def test_what_stands_before_the_data_set_may_be_missing(tmp_path: Path, syntax: 
     np.testing.assert_array_equal(read_pixels(read_slice_header(path)), PIXELS)
 
 
-def test_compressed_pixels_without_a_syntax_are_refused_by_name(tmp_path: Path) -> None:
-    whole = write_picture(tmp_path / "1.dcm", PIXELS, 12, syntax=RLELossless).read_bytes()
+def test_compressed_pixels_without_a_syntax_are_refused(tmp_path: Path) -> None:
+    whole = write_image(tmp_path / "1.dcm", PIXELS, 12, syntax=RLELossless).read_bytes()
     (tmp_path / "1.dcm").write_bytes(whole[whole.index(b"\x08\0\x16\0") :])
     with pytest.raises(ScanError, match=r"cannot be decoded \(transfer syntax missing"):
         read_pixels(read_slice_header(tmp_path / "1.dcm"))
 
 
-def test_compressed_pixels_declared_plain_are_refused_by_name(tmp_path: Path) -> None:
-    """Enough bytes are there to be taken for pixels."""
+def test_compressed_pixels_declared_uncompressed_are_refused(tmp_path: Path) -> None:
+    """There are enough bytes for the pixels."""
     noise = np.random.default_rng(0).integers(0, 65536, (16, 16)).astype("u2")
-    path = write_picture(tmp_path / "1.dcm", noise, 16, syntax=RLELossless)
+    path = write_image(tmp_path / "1.dcm", noise, 16, syntax=RLELossless)
     path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.1\0") + b"\0" * 2000)
     with pytest.raises(ScanError, match="its pixels are compressed, but its transfer syntax"):
         read_pixels(read_slice_header(path))
@@ -104,21 +104,21 @@ def test_compressed_pixels_declared_plain_are_refused_by_name(tmp_path: Path) ->
 
 @pytest.mark.parametrize("vr", [b"UN", b"OB", b"OW"])
 @pytest.mark.parametrize("group_length", [True, False])
-def test_pixels_of_any_type_begin_where_they_begin(tmp_path: Path, vr: bytes, group_length: bool) -> None:
-    path = write_picture(tmp_path / "1.dcm", PIXELS, 12)
+def test_offset_of_pixels_of_any_type(tmp_path: Path, vr: bytes, group_length: bool) -> None:
+    path = write_image(tmp_path / "1.dcm", PIXELS, 12)
     whole = path.read_bytes().replace(b"\xe0\x7f\x10\0OW", b"\xe0\x7f\x10\0" + vr)
     path.write_bytes(whole if group_length else whole[:132] + whole[144:])
     np.testing.assert_array_equal(read_pixels(read_slice_header(path)), PIXELS)
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
-def test_the_pixels_of_an_icon_are_not_the_pictures(tmp_path: Path, syntax: str) -> None:
+def test_icon_pixels_are_ignored(tmp_path: Path, syntax: str) -> None:
     icon = Dataset()
     icon.Rows, icon.Columns, icon.BitsAllocated = 2, 2, 8
     ends = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"  # which read as elements would end item and sequence
     rows = b"\x28\0\x10\0" + (b"US\x02\0" if syntax == ExplicitVRLittleEndian else b"\x02\0\0\0") + b"\x03\0"
     icon.add_new("PixelData", "OW", ends + rows)
-    path = write_picture(tmp_path / "1.dcm", PIXELS, 12, syntax=syntax, IconImageSequence=Sequence([icon]))
+    path = write_image(tmp_path / "1.dcm", PIXELS, 12, syntax=syntax, IconImageSequence=Sequence([icon]))
     written = pydicom.dcmread(path)
     written["IconImageSequence"].is_undefined_length = True
     written.IconImageSequence[0].is_undefined_length_sequence_item = True
@@ -147,7 +147,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize(("content", "kind"), FOREIGN.items(), ids=FOREIGN.values())
-def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes, kind: str) -> None:
+def test_other_file_formats_are_recognized(tmp_path: Path, content: bytes, kind: str) -> None:
     (tmp_path / "1.dcm").write_bytes(content)
     with pytest.raises(NotDicomError) as caught:
         read_elements(tmp_path / "1.dcm", WANTED)

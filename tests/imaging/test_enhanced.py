@@ -105,15 +105,15 @@ def test_mr(tmp_path: Path, write_scan: WriteScan, small_body: Body) -> None:
     np.testing.assert_allclose(found.positions_mm, wanted.positions_mm)
 
 
-def test_stacks_in_one_file_are_told_apart(write_scan: WriteScan, tmp_path: Path, small_body: Body) -> None:
-    """The same places twice: without StackID the second would be left out as duplicates."""
+def test_stacks_in_one_file_are_separated(write_scan: WriteScan, tmp_path: Path, small_body: Body) -> None:
+    """The same positions twice: without StackID the second stack would be left out as duplicates."""
     paths = sorted(write_scan(small_body, axial(evenly(8, 30.0), (60, 70), 4.0)).iterdir())
     headers, _ = find_slices(repacked(paths + paths, tmp_path / "enhanced", stack_of=8))
     frames = [sorted(header.frame or 0 for header in stack.slices) for stack in stacks(headers)]
     assert sorted(frames) == [list(range(8)), list(range(8, 16))]
 
 
-def test_frames_without_places_are_no_scan(write_scan: WriteScan, tmp_path: Path, small_body: Body) -> None:
+def test_frames_without_positions_are_refused(write_scan: WriteScan, tmp_path: Path, small_body: Body) -> None:
     folder = write_scan(small_body, axial(evenly(8, 30.0), (60, 70), 4.0))
     enhanced = repacked(sorted(folder.iterdir()), tmp_path / "enhanced")
     dataset = dcmread(enhanced / "whole.dcm")

@@ -1,4 +1,4 @@
-"""The header table: one row a file."""
+"""The header table: one row per file."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pulmo.phantom.dicom import Encoding, write_series
 from pulmo.phantom.geometry import axial, evenly
 
 
-def test_a_row_a_file(tmp_path: Path) -> None:
+def test_one_row_per_file(tmp_path: Path) -> None:
     hu = np.zeros((3, 4, 6), np.int16)
     encoding = Encoding(intercept=-1024, signed=True, padding=-2000)
     write_series(tmp_path, hu, axial(evenly(3, 2.5), (4, 6), (0.5, 0.25)), None, encoding)

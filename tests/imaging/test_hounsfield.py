@@ -56,7 +56,7 @@ def test_padding(
     assert converted(replace(header, padding=padding, intercept=intercept), stored) == expected
 
 
-def test_a_frame_around_the_picture_is_filling() -> None:
+def test_a_constant_frame_is_padding() -> None:
     hu = np.random.default_rng(0).integers(-1000, 100, (3, 6, 8)).astype(np.int16)
     hu[:, [0, -1]] = 0
     hu[:, :, [0, -1]] = 0
@@ -67,7 +67,7 @@ def test_a_frame_around_the_picture_is_filling() -> None:
     assert not constant_frame(hu).any()
 
 
-def test_only_what_hangs_together_with_a_corner() -> None:
+def test_a_constant_frame_is_connected_to_a_corner() -> None:
     hu = np.arange(2 * 25, dtype=np.int16).reshape(2, 5, 5)
     hu[:, [0, 0, -1, -1], [0, -1, 0, -1]] = -7
     hu[:, 2, 2] = -7

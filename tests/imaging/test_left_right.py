@@ -24,7 +24,7 @@ def sides_of(mask: np.ndarray) -> list[int]:
     return [int(side) for side in sides[5, 10]]
 
 
-def test_apart() -> None:
+def test_separate_lungs() -> None:
     assert sides_of(block((4, 16), (24, 36))) == [0] * 4 + [RIGHT] * 12 + [0] * 8 + [LEFT] * 12 + [0] * 4
 
 
@@ -34,7 +34,7 @@ def test_joined_by_a_thin_bridge() -> None:
     assert sides_of(mask) == [0] * 4 + [RIGHT] * 16 + [LEFT] * 16 + [0] * 4
 
 
-def test_joined_beyond_parting_is_cut_along_the_midline() -> None:
+def test_inseparable_lungs_are_divided_at_the_midline() -> None:
     assert sides_of(block((4, 36))) == [0] * 4 + [RIGHT] * 16 + [LEFT] * 16 + [0] * 4
 
 
@@ -44,5 +44,5 @@ def test_one_lung_that_crosses_the_midline(columns: tuple[int, int], side: int) 
     assert sides_of(block(columns)) == [0] * first + [side] * (end - first) + [0] * (40 - end)
 
 
-def test_nothing() -> None:
+def test_no_lungs() -> None:
     assert not left_and_right(GRID, np.zeros(SHAPE, bool), 20.0).any()

@@ -10,7 +10,7 @@ from pulmo.imaging.lung_contour import edge_histogram, edge_of_lungs
 SHAPE = (3, 60, 80)
 
 
-def test_a_bite_at_the_ribs_is_bridged_one_at_the_hilum_is_not() -> None:
+def test_a_gap_at_the_ribs_is_bridged_and_one_at_the_hilum_is_not() -> None:
     y, x = np.mgrid[: SHAPE[1], : SHAPE[2]]
     lungs = np.zeros(SHAPE, np.uint8)
     for side, middle in ((RIGHT, 20), (LEFT, 60)):

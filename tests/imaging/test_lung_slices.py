@@ -8,7 +8,7 @@ UPRIGHT = np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]])
 
 
 def volume_of(hu: np.ndarray, positions_mm: list[float] | None = None, directions: np.ndarray = UPRIGHT) -> Volume:
-    """Slices 10 mm apart unless said otherwise, pixels 2 mm high and 1 mm wide."""
+    """Slices 10 mm apart by default, pixels 2 mm high and 1 mm wide."""
     return Volume(
         hu=hu.astype(np.int16),
         positions_mm=np.array(positions_mm or 10.0 * np.arange(len(hu))),
@@ -30,41 +30,41 @@ def body() -> tuple[np.ndarray, np.ndarray]:
     return hu, labels
 
 
-def test_lungs_lie_in_the_middle_in_the_wanted_scale_and_all_else_is_air(body: tuple[np.ndarray, np.ndarray]) -> None:
+def test_lungs_are_centred_scaled_and_masked(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
     slices = lung_slices(volume_of(hu), labels, SliceFormat(slices=6, pixels=16, field_mm=32.0))
     assert (slices.shape, slices.dtype) == ((6, 16, 16), np.dtype(np.int16))
-    # 2 mm a pixel: 8 mm are 4 pixels each way.
-    for index, picture in enumerate(slices):
-        assert (picture[6:10, 6:10] == -100 * (index + 1)).all()
-        assert np.count_nonzero(picture != -1024) == 16
+    # 2 mm per pixel: 8 mm are 4 pixels.
+    for index, image in enumerate(slices):
+        assert (image[6:10, 6:10] == -100 * (index + 1)).all()
+        assert np.count_nonzero(image != -1024) == 16
 
 
-def test_what_is_too_large_for_the_field_is_cut_evenly(body: tuple[np.ndarray, np.ndarray]) -> None:
+def test_lungs_larger_than_the_field_are_cropped_symmetrically(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
     hu[0, 10:14, 3:11] = np.arange(8)
-    (picture,) = lung_slices(volume_of(hu[:3]), labels[:3], SliceFormat(1, 4, 4.0))[:, :, :]
-    assert (picture == -200).all()  # 1 mm a pixel: 8 × 8 pixels, of which the middle 4 × 4 are shown
+    (image,) = lung_slices(volume_of(hu[:3]), labels[:3], SliceFormat(1, 4, 4.0))[:, :, :]
+    assert (image == -200).all()  # 1 mm per pixel: 8 × 8 pixels, of which the middle 4 × 4 are kept
     first = lung_slices(volume_of(hu[:3]), labels[:3], SliceFormat(3, 4, 4.0))[0]
     assert first.tolist() == [[2, 3, 4, 5]] * 4
 
 
-def test_slices_stand_for_equal_shares_of_the_volume(body: tuple[np.ndarray, np.ndarray]) -> None:
+def test_slices_represent_equal_fractions_of_the_volume(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
-    # The slices stand for 10, 10, 10, 10, 20 and 20 mm (half the way to either neighbour; beyond the last, the usual
+    # The slices represent 10, 10, 10, 10, 20 and 20 mm (up to the midpoints; beyond the last, the usual
     # one), so their middles lie at 5, 15, 25, 35, 50 and 70 of 80 mm; those of three equal parts at 13, 40 and 67.
     positions = [0.0, 10, 20, 30, 40, 70]
     chosen = lung_slices(volume_of(hu, positions), labels, SliceFormat(3, 4, 4.0))
     assert chosen[:, 2, 2].tolist() == [-200, -400, -600]
 
 
-def test_of_few_slices_some_are_shown_twice(body: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_scan_of_few_slices_repeats_some(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
     chosen = lung_slices(volume_of(hu[:3]), labels[:3], SliceFormat(6, 4, 4.0))
     assert chosen[:, 2, 2].tolist() == [-100, -100, -200, -200, -300, -300]
 
 
-def test_a_patient_scanned_on_the_stomach_is_turned(body: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_prone_patient_is_flipped(body: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = body
     hu[:, 10, 3:11] = -900  # the first row: towards the front
     wanted = SliceFormat(1, 4, 8.0)

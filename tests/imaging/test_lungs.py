@@ -42,9 +42,9 @@ def test_left_and_right_are_the_patients(write_scan: WriteScan, joined: bool) ->
         ((110, 110), Encoding(padding=0)),
         ((110, 110), Encoding(intercept=0, signed=True, padding=-2000)),
     ],
-    ids=["by the picture's edge", "by an undeclared-looking circle", "by a padded circle"],
+    ids=["by the image's edge", "by an undeclared-looking circle", "by a padded circle"],
 )
-def test_a_lung_cut_by_the_field_of_view(
+def test_a_lung_truncated_by_the_field_of_view(
     write_scan: WriteScan, small_body: Body, shape: tuple[int, int], encoding: Encoding | None
 ) -> None:
     grid = axial(evenly(42, 6.0), shape, 1.7, centre_mm=(30.0, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""Surfaces of masks: their volume, and where they lie."""
+"""Surfaces of masks: volume and position."""
 
 import numpy as np
 import pytest
@@ -33,14 +33,14 @@ def volume_ml(mesh: Mesh) -> float:
 
 
 @pytest.mark.parametrize("block", [(1, 1, 1), (1, 2, 2), (2, 3, 2)])
-def test_a_ball_keeps_its_volume_and_its_place(block: tuple[int, int, int]) -> None:
+def test_a_ball_keeps_its_volume_and_position(block: tuple[int, int, int]) -> None:
     mesh = surface(*ball(), block)
     assert volume_ml(mesh) == pytest.approx(4 / 3 * np.pi * RADIUS_MM**3 / 1000, rel=0.04)
     middle = (mesh.vertices_mm.min(axis=0) + mesh.vertices_mm.max(axis=0)) / 2
     np.testing.assert_allclose(middle, MIDDLE_MM[::-1], atol=1.0)
 
 
-def test_blocks_make_it_lighter() -> None:
+def test_blocks_reduce_the_mesh() -> None:
     assert len(surface(*ball(), (2, 2, 2)).faces) < len(surface(*ball()).faces) / 2.5
 
 

@@ -1,4 +1,4 @@
-"""MR series drawn by pulmo, and what is no scan beside them."""
+"""Phantom MR series, and series that are not volumes."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pulmo.imaging.listing import list_series
 from pulmo.imaging.mr import BODY, BRIGHTEST, MrVolume, body_median, mr_volume, read_mr
 from pulmo.phantom.dicom import Encoding, Series, write_series
 from pulmo.phantom.geometry import axial, evenly
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 GRID = axial(evenly(4, 2.0), (12, 16), 1.0)
 UPRIGHT = np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]])
@@ -35,12 +35,12 @@ def test_stored_values_are_rescaled_and_stacked_by_position(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_only_the_pixels_own_bits_count(tmp_path: Path, signed: bool) -> None:
-    """An overlay above 12 bits changes nothing; −24 of 12 bits, 0x0FE8, is no 4072."""
+def test_only_stored_bits_are_used(tmp_path: Path, signed: bool) -> None:
+    """An overlay above 12 bits changes nothing; −24 of 12 bits, 0x0FE8, is not 4072."""
     values = np.array([[100, -24 if signed else 4000], [7, 0]])
     words = (values & 0x0FFF | 0x5000).astype("i2" if signed else "u2")
     for instance in range(1, 4):
-        write_picture(
+        write_image(
             tmp_path / f"{instance}.dcm",
             words,
             12,
@@ -54,7 +54,7 @@ def test_only_the_pixels_own_bits_count(tmp_path: Path, signed: bool) -> None:
 
 
 @pytest.mark.parametrize("gain", [3.0, 1000.0])
-def test_the_gain_makes_no_difference(gain: float) -> None:
+def test_the_gain_does_not_matter(gain: float) -> None:
     volume = MrVolume(body(gain).astype(np.float32), np.arange(4.0), UPRIGHT, (), "here")
     assert body_median(volume.intensity) == pytest.approx(gain)
     small = mr_volume(volume, Size(4, 12, 16))
@@ -65,7 +65,7 @@ def test_the_gain_makes_no_difference(gain: float) -> None:
     assert small.max() <= BRIGHTEST
 
 
-def test_ct_or_emptiness_is_no_mr(tmp_path: Path) -> None:
+def test_ct_and_zero_pixels_are_refused(tmp_path: Path) -> None:
     write_series(tmp_path / "ct", body(100), GRID)
     with pytest.raises(ScanError, match="holds CT images, not MR"):
         read_mr(tmp_path / "ct")
@@ -87,7 +87,7 @@ def test_ct_or_emptiness_is_no_mr(tmp_path: Path) -> None:
         ("T1_FFE", Series(modality="MR", description="T1-FFE"), ""),
     ],
 )
-def test_what_is_no_scan_is_known_by_name(tmp_path: Path, name: str, series: Series, reason: str) -> None:
+def test_localizers_and_x_rays_are_recognized(tmp_path: Path, name: str, series: Series, reason: str) -> None:
     write_series(tmp_path / "study" / name, np.zeros(GRID.volume_shape), GRID, series)
     (found,) = list_series(tmp_path)
     assert (found.folder, found.exclusion) == (tmp_path / "study" / name, reason)

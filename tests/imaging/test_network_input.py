@@ -1,4 +1,4 @@
-"""Resampling, intensities and the mesh, on volumes whose answer is known."""
+"""Resampling, normalization and meshes of volumes with known results."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ def plain(hu: np.ndarray, positions: list[float], pixel: tuple[float, float] = (
     return Volume(hu, np.array(positions), pixel, directions, np.zeros((len(hu), 2)), (), "here")
 
 
-def test_spacing_really_obtained() -> None:
+def test_the_actual_spacing_is_returned() -> None:
     volume = plain(np.zeros((6, 10, 13), np.int16), [0, 2.4, 4.8, 7.2, 9.6, 12], (0.75, 0.7))
     found = resample(volume, 1.0)
     # 12 mm in 12 steps; 7.5 mm → 8 rows, 9.1 mm → 9 columns.
@@ -33,7 +33,7 @@ def test_linear_along_true_positions() -> None:
     np.testing.assert_array_equal(found.hu[:, 0, 0], np.arange(0, 101, 10))
 
 
-def test_shrinking_takes_means() -> None:
+def test_downsampling_averages() -> None:
     hu = np.zeros((2, 4, 4), np.int16)
     hu[:, ::2] = 100
     found = resample(plain(hu, [0, 2], (0.5, 0.5)), 2.0)
@@ -45,7 +45,7 @@ def test_padding_becomes_air() -> None:
     assert (found.hu == -1024).all()
 
 
-def test_tilt_is_put_right() -> None:
+def test_tilt_is_corrected() -> None:
     # A rod along the normal, 10 mm down the first slice; each slice lies 2 mm further down than the one before.
     hu = np.full((5, 14, 4), -1000, np.int16)
     for index, row in enumerate((10, 8, 6, 4, 2)):
@@ -76,7 +76,7 @@ def test_mesh_of_a_box_in_millimetres() -> None:
     assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()  # closed
 
 
-def test_mesh_is_closed_at_the_edge_and_refuses_nothing() -> None:
+def test_mesh_is_closed_at_the_edge_and_empty_masks_are_refused() -> None:
     volume = plain(np.zeros((3, 4, 4), np.int16), [0, 1, 2])
     mesh = surface(volume, np.ones((3, 4, 4), bool))
     np.testing.assert_allclose(mesh.vertices_mm.max(axis=0), [3.5, 3.5, 2.5], atol=1e-4)

@@ -1,4 +1,4 @@
-"""Lungs of a few voxels, whose small volumes are known."""
+"""Network input of small volumes with known results."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def chest() -> tuple[np.ndarray, np.ndarray]:
     return hu, labels
 
 
-def test_masked_and_cropped_only_lungs_are_left(chest: tuple[np.ndarray, np.ndarray]) -> None:
+def test_masking_and_cropping_leave_the_lungs(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
     small = network_volume(volume_of(hu), labels, format_of((12, 30, 40)))
     assert (small.shape, small.dtype) == ((12, 30, 40, 1), np.dtype(np.int16))
@@ -52,7 +52,7 @@ def test_masked_and_cropped_only_lungs_are_left(chest: tuple[np.ndarray, np.ndar
     np.testing.assert_array_equal(whole[..., 0][labels > 0], hu[labels > 0])
 
 
-def test_nothing_cut_out_needs_no_lungs_and_padding_is_air(chest: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_whole_scan_needs_no_lungs_and_padding_is_air(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu = chest[0].copy()
     hu[:, :3] = -2048
     wanted = format_of((7, 30, 35), masked=False, cropped=False)
@@ -62,7 +62,7 @@ def test_nothing_cut_out_needs_no_lungs_and_padding_is_air(chest: tuple[np.ndarr
     assert small.mean() == pytest.approx(np.maximum(hu, AIR).mean(), abs=0.5)
 
 
-def test_compact_keeps_nodules_and_loses_vessels_and_large_parts(chest: tuple[np.ndarray, np.ndarray]) -> None:
+def test_enhancement_keeps_nodules_and_removes_vessels_and_large_parts(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
     hu[1:13, 23:40, 50:60] = 35  # 48 mm high: no nodule, but dense
     small = network_volume(volume_of(hu), labels, format_of((12, 30, 40), channels=("mean", "nodule_enhanced")))
@@ -75,13 +75,13 @@ def test_compact_keeps_nodules_and_loses_vessels_and_large_parts(chest: tuple[np
     assert (small[:, 10:12, :, 0] == 50).all()  # the mean still shows it
 
 
-def test_slices_with_a_nodule_are_the_likeliest(chest: tuple[np.ndarray, np.ndarray]) -> None:
+def test_slices_with_a_nodule_are_selected(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
     small = network_volume(volume_of(hu), labels, format_of((2, 30, 40), slice_share=1 / 6))
     np.testing.assert_array_equal(small[..., 0], hu[5:7, 10:40, 20:60])
 
 
-def test_a_margin_takes_in_what_sticks_to_the_wall(chest: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_margin_includes_nodules_at_the_pleura(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
     size = (12, 32, 42)  # one pixel wider all round
     small = network_volume(volume_of(hu), labels, format_of(size, margin_mm=1.5))[..., 0]
@@ -90,7 +90,7 @@ def test_a_margin_takes_in_what_sticks_to_the_wall(chest: tuple[np.ndarray, np.n
     assert (small[:, 0, 0] == AIR).all()  # a ball reaches no corner
 
 
-def test_on_the_stomach_it_looks_as_on_the_back(chest: tuple[np.ndarray, np.ndarray]) -> None:
+def test_prone_volumes_are_flipped(chest: tuple[np.ndarray, np.ndarray]) -> None:
     hu, labels = chest
     wanted = format_of((12, 10, 10), channels=("mean", "nodule_enhanced"))
     back = network_volume(volume_of(hu), labels, wanted)

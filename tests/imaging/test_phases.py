@@ -1,4 +1,4 @@
-"""Two or three phases in one series are never mixed, whatever the tags count; what is one stack stays one."""
+"""Phases of one series are separated whatever the tags count; a single stack is not split."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,12 +22,12 @@ def marked(**texts: str) -> tuple[str, ...]:
 
 
 def a_phase(header: SliceHeader, number: int, heights: Sequence[float] = HEIGHTS, **changes: Any) -> list[SliceHeader]:
-    """Slices whose `rows` are not touched, and whose `sop` names the phase."""
+    """Slices with `sop` naming the phase."""
     return [replace(part, sop=f"{number}.{n}") for n, part in enumerate(at(header, *heights, **changes))]
 
 
 def found_in(slices: Sequence[SliceHeader]) -> list[list[str]]:
-    """Of each phase found, the phases that its slices are of; slices shuffled before."""
+    """The true phases of the slices of each phase found, after shuffling."""
     shuffled = [slices[n] for n in np.random.default_rng(3).permutation(len(slices))]
     return sorted(sorted({part.sop.split(".")[0] for part in phase.slices}) for phase in phases(shuffled))
 
@@ -37,7 +37,7 @@ def renumbered(slices: Sequence[SliceHeader]) -> list[SliceHeader]:
 
 
 def woven(*parts: Sequence[SliceHeader]) -> list[SliceHeader]:
-    """Slice by slice: the first of each phase, the second of each …, numbered so."""
+    """Slices interleaved by phase, and numbered in this order."""
     return renumbered([slice_ for turn in zip(*parts, strict=True) for slice_ in turn])
 
 
@@ -96,7 +96,7 @@ LOWER = tuple(mm - 40 for mm in HEIGHTS)
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("name", MARKS)
 @pytest.mark.parametrize("other", [HEIGHTS, UPWARD, LOWER], ids=["same way", "and back", "40 mm lower"])
-def test_one_after_the_other_at_the_same_places(
+def test_consecutive_phases_at_the_same_positions(
     header: SliceHeader, count: int, name: str, other: tuple[float, ...]
 ) -> None:
     parts = [MARKS[name](number, a_phase(header, number, other if number % 2 else HEIGHTS)) for number in range(count)]
@@ -106,20 +106,20 @@ def test_one_after_the_other_at_the_same_places(
 
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("name", MARKS)
-def test_instances_woven_at_the_same_places(header: SliceHeader, count: int, name: str) -> None:
+def test_interleaved_instances_at_the_same_positions(header: SliceHeader, count: int, name: str) -> None:
     parts = [MARKS[name](number, a_phase(header, number)) for number in range(count)]
     assert found_in(woven(*parts)) == [[str(number)] for number in range(count)]
 
 
 @pytest.mark.parametrize("name", [name for name in MARKS if name not in ("content time", "folder", "nothing")])
 @pytest.mark.parametrize("weave", [False, True], ids=["in turn", "woven"])
-def test_the_other_half_a_step_further(header: SliceHeader, name: str, weave: bool) -> None:
+def test_a_phase_shifted_by_half_a_step(header: SliceHeader, name: str, weave: bool) -> None:
     parts = [MARKS[name](number, a_phase(header, number, (HEIGHTS, SHIFTED)[number])) for number in range(2)]
     slices = woven(*parts) if weave else renumbered([*parts[0], *parts[1]])
     assert found_in(slices) == [["0"], ["1"]]
 
 
-def test_half_a_step_further_by_the_order_of_instances_alone(header: SliceHeader) -> None:
+def test_a_phase_shifted_by_half_a_step_by_instances_alone(header: SliceHeader) -> None:
     assert found_in(renumbered([*a_phase(header, 0), *a_phase(header, 1, SHIFTED)])) == [["0"], ["1"]]
 
 
@@ -135,11 +135,11 @@ def test_each_phase_counted_from_one(header: SliceHeader) -> None:
 def test_acquisitions_sort_as_numbers(header: SliceHeader) -> None:
     parts = renumbered([*a_phase(header, 0), *a_phase(header, 1)])
     by_slice = [replace(part, acquisition=str(n + 1)) for n, part in enumerate(parts)]
-    told = [phase.phase_label for phase in phases(by_slice)]
-    assert told == ["AcquisitionNumber 1–14", "AcquisitionNumber 15–28"]
+    labels = [phase.phase_label for phase in phases(by_slice)]
+    assert labels == ["AcquisitionNumber 1–14", "AcquisitionNumber 15–28"]
 
 
-def test_what_nothing_tells_apart_is_refused(header: SliceHeader) -> None:
+def test_inseparable_phases_are_refused(header: SliceHeader) -> None:
     numbers = np.random.default_rng(1).permutation(28) + 1
     parts = [*a_phase(header, 0), *a_phase(header, 1)]
     scrambled = [replace(part, instance=int(n)) for part, n in zip(parts, numbers, strict=True)]
@@ -186,13 +186,13 @@ def test_numbers_in_the_order_of_file_names_are_one_stack(header: SliceHeader) -
     assert heights_of(slices) == [list(range(60))]
 
 
-def test_an_mr_scanner_takes_every_second_slice_first(header: SliceHeader) -> None:
+def test_interleaved_mr_acquisition_is_one_stack(header: SliceHeader) -> None:
     slices = at(header, *range(0, 20, 2), *range(1, 20, 2), modality="MR")
     timed = [replace(part, phase_values=marked(AcquisitionTime=f"1200{n:02d}")) for n, part in enumerate(slices)]
     assert heights_of(timed) == [list(range(20))]
 
 
-def test_pictures_made_by_two_computers_are_one_stack(header: SliceHeader) -> None:
+def test_images_of_two_reconstruction_computers_are_one_stack(header: SliceHeader) -> None:
     slices = [
         replace(part, phase_values=marked(ContentTime=f"1200{(n % 30) // 3:02d}"))
         for n, part in enumerate(at(header, *range(60)))
@@ -200,7 +200,7 @@ def test_pictures_made_by_two_computers_are_one_stack(header: SliceHeader) -> No
     assert heights_of(slices) == [list(range(60))]
 
 
-def test_acquisitions_one_after_the_other_are_one_stack(header: SliceHeader) -> None:
+def test_consecutive_acquisitions_are_one_stack(header: SliceHeader) -> None:
     parts = [
         slice_ for number in range(4) for slice_ in at(header, 10 * number, 10 * number + 5, acquisition=str(number))
     ]
@@ -215,6 +215,6 @@ def test_acquisitions_that_share_a_slice_where_they_meet_are_one_stack(header: S
     assert stack.repairs == ("1 duplicate slice left out",)
 
 
-def test_acquisitions_that_overlap_are_apart(header: SliceHeader) -> None:
+def test_overlapping_acquisitions_are_separated(header: SliceHeader) -> None:
     parts = [*at(header, 0, 5, 10, 15, 20), *at(header, 2, 7, 12, 17, acquisition="2")]
     assert heights_of(parts) == [[0, 5, 10, 15, 20], [2, 7, 12, 17]]

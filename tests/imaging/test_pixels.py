@@ -1,4 +1,4 @@
-"""Pixels as pydicom has them, or refused by name; never a crash."""
+"""Pixels equal to pydicom's, or an error with the file's name; never a crash."""
 
 import multiprocessing
 import warnings
@@ -72,7 +72,7 @@ def test_every_file_shipped_with_pydicom(path: Path) -> None:
         *("J2K_pixelrep_mismatch.dcm", "JPEG2000.dcm", "JPGExtended.dcm", "JPEG-lossy.dcm"),
     ],
 )
-def test_none_of_these_is_refused(name: str) -> None:
+def test_these_files_are_read(name: str) -> None:
     (path,) = (path for path in SHIPPED if path.name == name)
     assert np.ptp(read_pixels(read_slice_header(path))) > 0
 
@@ -128,7 +128,7 @@ def test_jpeg_2000_in_a_file_of_its_own(header: SliceHeader) -> None:
 
 @pytest.mark.parametrize(("syntax", "signed"), [(Encoding().transfer_syntax, True), (JPEGLosslessSV1, True)])
 @pytest.mark.parametrize("kept", [0.35, 0.9, 0.995])
-def test_cut_short_is_refused_by_name(tmp_path: Path, syntax: str, signed: bool, kept: float) -> None:
+def test_truncated_pixels_are_refused(tmp_path: Path, syntax: str, signed: bool, kept: float) -> None:
     hu = np.random.default_rng(0).integers(-1000, 3000, (1, 64, 64)).astype(np.int16)
     encoding = Encoding(intercept=0, signed=signed, transfer_syntax=syntax)
     (path,) = write_series(tmp_path, hu, axial(evenly(1, 1.0), (64, 64), 1.0), None, encoding)
@@ -138,7 +138,7 @@ def test_cut_short_is_refused_by_name(tmp_path: Path, syntax: str, signed: bool,
         read_pixels(read_slice_header(path))
 
 
-def test_a_syntax_nobody_knows_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_unknown_syntax_is_refused(tmp_path: Path) -> None:
     hu = np.zeros((1, 8, 8), np.int16)
     encoding = Encoding(transfer_syntax=RLELossless)
     (path,) = write_series(tmp_path, hu, axial(evenly(1, 1.0), (8, 8), 1.0), None, encoding)
@@ -151,14 +151,14 @@ Damage = Callable[[bytes], bytes]
 
 
 def written_compressed(folder: Path, syntax: str) -> tuple[Path, bytes]:
-    """A slice of 32 × 32 on disk, and its compressed picture."""
+    """A slice of 32 × 32 on disk, and its compressed data."""
     hu = np.random.default_rng(0).integers(-1000, 3000, (1, 32, 32)).astype(np.int16)
     (path,) = write_series(folder, hu, axial(evenly(1, 1.0), (32, 32), 1.0), None, Encoding(transfer_syntax=syntax))
     return path, next(generate_frames(pydicom.dcmread(path).PixelData, number_of_frames=1))
 
 
 def replace_frame(path: Path, frame: bytes) -> None:
-    """The same file, well-formed, with another compressed picture."""
+    """The same file, well-formed, with other compressed data."""
     header = read_slice_header(path)
     assert header.pixels is not None
     path.write_bytes(path.read_bytes()[: header.pixels[0]] + encapsulate([frame]) + b"\xfe\xff\xdd\xe0\0\0\0\0")
@@ -166,7 +166,7 @@ def replace_frame(path: Path, frame: bytes) -> None:
 
 @pytest.mark.parametrize("syntax", COMPRESSED)
 @pytest.mark.parametrize("kept", [0.002, 0.01, 0.05, 0.5, 0.95])
-def test_a_compressed_picture_cut_short_is_refused_by_name(tmp_path: Path, syntax: str, kept: float) -> None:
+def test_truncated_compressed_pixels_are_refused(tmp_path: Path, syntax: str, kept: float) -> None:
     path, frame = written_compressed(tmp_path, syntax)
     replace_frame(path, frame[: int(len(frame) * kept)])
     with pytest.raises(ScanError, match=r"1\.dcm: its pixels cannot be decoded .*Convert the series"):
@@ -199,7 +199,7 @@ def refuse_claim(folder: Path, claim: str) -> None:
 
 
 def read_damaged(folder: Path, syntax: str) -> None:
-    """Sixty pictures with a few wrong bytes, the first of which are the header's."""
+    """Sixty images with a few corrupted bytes, the first ones in the header."""
     path, frame = written_compressed(folder, syntax)
     random, refused = np.random.default_rng(0), 0
     for _ in range(60):
@@ -217,7 +217,7 @@ def read_damaged(folder: Path, syntax: str) -> None:
 
 
 def survives(work: Callable[[Path, str], None], folder: Path, what: str) -> None:
-    """Done in a process of its own, which a decoder may take down with it, and in time."""
+    """Run in a separate process with a timeout, as a decoder may crash it."""
     child = multiprocessing.get_context("spawn").Process(target=work, args=(folder, what))
     child.start()
     child.join(60)
@@ -227,10 +227,10 @@ def survives(work: Callable[[Path, str], None], folder: Path, what: str) -> None
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_a_false_claim_is_refused_by_name(tmp_path: Path, claim: str) -> None:
+def test_false_declarations_are_refused(tmp_path: Path, claim: str) -> None:
     survives(refuse_claim, tmp_path, claim)
 
 
 @pytest.mark.parametrize("syntax", COMPRESSED)
-def test_damage_ends_in_pixels_or_a_refusal(tmp_path: Path, syntax: str) -> None:
+def test_damage_gives_pixels_or_an_error(tmp_path: Path, syntax: str) -> None:
     survives(read_damaged, tmp_path, syntax)

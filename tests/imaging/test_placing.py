@@ -1,4 +1,4 @@
-"""Where slices lie, by whatever their headers say."""
+"""Positions of slices by all header tags."""
 
 from dataclasses import replace
 from typing import Any
@@ -56,7 +56,7 @@ def test_an_orientation_that_some_slices_lack_is_that_of_the_others(header: Slic
     assert repairs == ("no ImageOrientationPatient in 1 slice: that of the other slices used",)
 
 
-def test_axial_is_not_assumed_of_slices_that_go_another_way(header: SliceHeader) -> None:
+def test_axial_is_not_assumed_where_positions_contradict_it(header: SliceHeader) -> None:
     coronal = [replace(header, position_mm=(0.0, mm, 0.0), orientation=()) for mm in (0.0, 5.0, 10.0)]
     with pytest.raises(ScanError, match="no ImageOrientationPatient, and positions do not run from feet"):
         oriented(coronal)
@@ -67,18 +67,18 @@ def test_axial_is_not_assumed_of_slices_that_go_another_way(header: SliceHeader)
     [(1.0, 0.0, 0.0, 1.0, 0.0, 0.0), (0.5, 0.0, 0.0, 0.0, 0.5, 0.0), (1.0, 0.0, 0.0, 0.1, 0.995, 0.0)],
     ids=["parallel", "half as long", "no right angle"],
 )
-def test_directions_that_are_none_are_refused(header: SliceHeader, orientation: tuple[float, ...]) -> None:
+def test_invalid_directions_are_refused(header: SliceHeader, orientation: tuple[float, ...]) -> None:
     with pytest.raises(ScanError, match=r"ImageOrientationPatient is [\d.\\]+: not two orthogonal unit vectors"):
         oriented(at(header, 0, 5, orientation=orientation))
 
 
-def test_a_rounded_direction_is_one(header: SliceHeader) -> None:
+def test_rounded_directions_are_accepted(header: SliceHeader) -> None:
     slices, repairs = oriented(at(header, 0, 5, orientation=(1.0, 0.01, 0.0, -0.01, 0.98, 0.17)))
     assert repairs == ()
     assert len(slices) == 2
 
 
-def test_most_slices_with_a_position_stay(header: SliceHeader) -> None:
+def test_slices_without_a_position_are_left_out(header: SliceHeader) -> None:
     found = placed([*at(header, 0, 5), *at(header, 0, position_mm=(), location_mm=None)])
     assert z_of(found.slices) == [0, 5]
     assert found.repairs == ("1 slice without a position left out",)
@@ -94,7 +94,7 @@ def test_by_slice_location(header: SliceHeader) -> None:
     assert few.repairs == ("no ImagePositionPatient in 3 of 4 slices: placed by SliceLocation",)
 
 
-def test_equal_positions_say_nothing(header: SliceHeader) -> None:
+def test_equal_positions_are_not_used(header: SliceHeader) -> None:
     same = [replace(header, location_mm=mm) for mm in (0.0, 20.0, 40.0)]
     found = placed(same)
     assert z_of(found.slices) == [0, 20, 40]
@@ -116,7 +116,7 @@ def numbered(header: SliceHeader, **changes: Any) -> list[SliceHeader]:
     return [replace(part, **changes) for part in unplaced]
 
 
-def test_the_spacing_between_slices_goes_before_their_thickness(header: SliceHeader) -> None:
+def test_spacing_between_slices_precedes_thickness(header: SliceHeader) -> None:
     found = placed(numbered(header, step_mm=20.0, thickness_mm=1.25))
     assert z_of(found.slices) == [-40, -20, -60]
     assert found.repairs == (
@@ -148,7 +148,7 @@ def test_a_distance_is_never_guessed(header: SliceHeader, changes: dict[str, Any
         placed(numbered(header, **changes))
 
 
-def test_thicknesses_that_differ_say_no_distance(header: SliceHeader) -> None:
+def test_different_thicknesses_give_no_distance(header: SliceHeader) -> None:
     slices = [replace(part, thickness_mm=part.instance * 1.0) for part in numbered(header)]
     with pytest.raises(ScanError, match=r"SliceThickness differs \(1, 2, 3 mm\)"):
         placed(slices)

@@ -1,4 +1,4 @@
-"""X-rays as a doctor sees them."""
+"""Reading of X-rays."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,32 +22,32 @@ from pydicom.uid import (
 
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import equalize_clahe, read_radiograph, read_radiograph_header, resized
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
 
 
 def write(path: Path, stored: np.ndarray, bits: int, /, jpeg: bool = False, **tags: Any) -> Path:
     """A minimal X-ray; `tags` by DICOM keyword."""
-    picture = Dataset()
-    picture.SOPClassUID, picture.SOPInstanceUID = DigitalXRayImageStorageForPresentation, generate_uid()
-    picture.Rows, picture.Columns = stored.shape
-    picture.SamplesPerPixel, picture.PhotometricInterpretation = 1, "MONOCHROME2"
-    picture.BitsAllocated, picture.BitsStored, picture.HighBit = 8 * stored.itemsize, bits, bits - 1
-    picture.PixelRepresentation = int(stored.dtype.kind == "i")
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = DigitalXRayImageStorageForPresentation, generate_uid()
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * stored.itemsize, bits, bits - 1
+    dataset.PixelRepresentation = int(stored.dtype.kind == "i")
     for keyword, value in tags.items():
-        setattr(picture, keyword, value)
+        setattr(dataset, keyword, value)
     if jpeg:
-        picture.add_new("PixelData", "OB", encapsulate([imagecodecs.jpeg8_encode(stored, level=95)]))
+        dataset.add_new("PixelData", "OB", encapsulate([imagecodecs.jpeg8_encode(stored, level=95)]))
     else:
-        picture.add_new("PixelData", "OW", stored.tobytes())
-    picture.file_meta = FileMetaDataset()
-    picture.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if jpeg else ExplicitVRLittleEndian
-    picture.save_as(path, enforce_file_format=True)
+        dataset.add_new("PixelData", "OW", stored.tobytes())
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if jpeg else ExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
     return path
 
 
-def test_eight_bits_are_shown_as_they_are(tmp_path: Path) -> None:
+def test_eight_bits_are_unchanged(tmp_path: Path) -> None:
     stored = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4)
     found = read_radiograph(write(tmp_path / "1.dcm", stored, 8)).grey
     assert found.dtype == np.uint8
@@ -84,7 +84,7 @@ def test_a_window_counts_in_rescaled_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("window", [{}, {"WindowCenter": "50", "WindowWidth": "9"}, {"WindowCenter": "9"}])
-def test_without_a_window_that_shows_much_the_range_is_robust(tmp_path: Path, window: dict[str, Any]) -> None:
+def test_without_a_usable_window_percentiles_are_used(tmp_path: Path, window: dict[str, Any]) -> None:
     stored = RAMP.repeat(32, axis=0).repeat(32, axis=1)
     stored[:4, :4] = 65535  # a metal marker
     found = read_radiograph(write(tmp_path / "1.dcm", stored, 16, **window)).grey
@@ -93,7 +93,7 @@ def test_without_a_window_that_shows_much_the_range_is_robust(tmp_path: Path, wi
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-def test_padding_is_black_and_widens_nothing(tmp_path: Path, photometric: str) -> None:
+def test_padding_is_black_and_does_not_widen_the_range(tmp_path: Path, photometric: str) -> None:
     stored = RAMP.astype(np.int16).repeat(8, axis=0).repeat(8, axis=1)
     stored[:, :40] = -2000
     path = write(tmp_path / "1.dcm", stored, 16, PhotometricInterpretation=photometric, PixelPaddingValue=-2000)
@@ -104,7 +104,7 @@ def test_padding_is_black_and_widens_nothing(tmp_path: Path, photometric: str) -
     assert abs(int(found[0, 40]) - dark) <= 10
 
 
-def test_an_even_picture_is_black(tmp_path: Path) -> None:
+def test_a_constant_image_is_black(tmp_path: Path) -> None:
     assert (read_radiograph(write(tmp_path / "1.dcm", np.full((8, 8), 700, np.uint16), 12)).grey == 0).all()
 
 
@@ -120,7 +120,7 @@ def test_ages(tmp_path: Path, age: str, years: float) -> None:
 
 @pytest.mark.parametrize("age", ["", "Y", "nan", "old", "12X"])
 @pytest.mark.filterwarnings("ignore:Invalid value for VR AS:UserWarning")
-def test_what_is_no_age(tmp_path: Path, age: str) -> None:
+def test_invalid_ages(tmp_path: Path, age: str) -> None:
     assert read_radiograph_header(write(tmp_path / "1.dcm", RAMP, 12, PatientAge=age)).age_years is None
 
 
@@ -159,7 +159,7 @@ def test_broken_files_are_named_with_a_remedy(tmp_path: Path, fault: str) -> Non
     assert caught.value.faults[0].remedy
 
 
-def test_a_jpeg_cut_short(tmp_path: Path) -> None:
+def test_a_truncated_jpeg(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
     path = write(tmp_path / "1.dcm", stored, 8, jpeg=True)
     path.write_bytes(path.read_bytes()[:-1500])
@@ -169,15 +169,15 @@ def test_a_jpeg_cut_short(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless])
 @pytest.mark.parametrize(("signed", "high_bit"), [(False, 11), (True, 11), (False, 15)])
-def test_only_the_pixels_own_bits_are_shown(tmp_path: Path, syntax: str, signed: bool, high_bit: int) -> None:
+def test_only_stored_bits_are_used(tmp_path: Path, syntax: str, signed: bool, high_bit: int) -> None:
     """An overlay in the other bits, and a sign that is not extended, change nothing."""
     values = RAMP.astype(np.int16) - (2048 if signed else 0)
     own = (values & 0x0FFF).astype(np.uint16) << (high_bit - 11)
     overlay = np.random.default_rng(0).integers(0, 16, RAMP.shape).astype(np.uint16) << (12 if high_bit == 11 else 0)
     words = (own | overlay).view(np.int16 if signed else np.uint16)
     window = {"WindowCenter": str(2048.5 - 2048 * signed), "WindowWidth": "4096", "Modality": "DX"}
-    plain = write_picture(tmp_path / "1.dcm", values.astype(words.dtype), 16, **window)
-    odd = write_picture(tmp_path / "2.dcm", words, 12, syntax=syntax, HighBit=high_bit, **window)
+    plain = write_image(tmp_path / "1.dcm", values.astype(words.dtype), 16, **window)
+    odd = write_image(tmp_path / "2.dcm", words, 12, syntax=syntax, HighBit=high_bit, **window)
     np.testing.assert_array_equal(read_radiograph(odd).grey, read_radiograph(plain).grey)
 
 
@@ -186,17 +186,17 @@ def test_padding_of_twelve_bits_is_black_in_either_form(tmp_path: Path) -> None:
     stored = RAMP.astype(np.int16).repeat(8, axis=0).repeat(8, axis=1) // 2
     stored[:, :40] = 0x0830
     for tag in (-2000, 0x0830):
-        path = write_picture(tmp_path / "1.dcm", stored, 12, PixelPaddingValue=tag, Modality="DX")
+        path = write_image(tmp_path / "1.dcm", stored, 12, PixelPaddingValue=tag, Modality="DX")
         found = read_radiograph(path).grey
         assert (found[:, :40] == 0).all()
         assert found[-1, -1] >= 254
 
 
-def test_eight_bits_allocated_sixteen_are_shown_as_they_are(tmp_path: Path) -> None:
+def test_eight_bits_allocated_sixteen_are_unchanged(tmp_path: Path) -> None:
     row, column = np.mgrid[:64, :48]
     stored = (2 * row + column).astype(np.uint8)
     frame = bytes(imagecodecs.jpeg8_encode(stored, level=95))
-    path = write_picture(tmp_path / "1.dcm", stored.astype("u2"), 8, syntax=JPEGBaseline8Bit, frame=frame)
+    path = write_image(tmp_path / "1.dcm", stored.astype("u2"), 8, syntax=JPEGBaseline8Bit, frame=frame)
     assert np.abs(read_radiograph(path).grey.astype(int) - stored).max() <= 2
 
 
@@ -205,31 +205,31 @@ def test_eight_bits_allocated_sixteen_are_shown_as_they_are(tmp_path: Path) -> N
     [
         ({"PhotometricInterpretation": "PALETTE COLOR"}, r"a colour image \(PALETTE COLOR\)"),
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3, "PlanarConfiguration": 1}, r"a colour .*RGB"),
-        ({"NumberOfFrames": "3"}, r"several frames in one file \(3\): split it into one file a slice"),
+        ({"NumberOfFrames": "3"}, r"several frames in one file \(3\): split it into one file per slice"),
         ({"BitsAllocated": 8, "BitsStored": 8}, r"its pixel data has 512 bytes, but 16 × 16 pixels take 256"),
     ],
 )
-def test_pixels_that_are_no_grey_levels_are_refused_by_name(tmp_path: Path, tags: dict[str, Any], reason: str) -> None:
-    path = write_picture(tmp_path / "1.dcm", RAMP, 12, **tags)
+def test_pixels_other_than_grey_levels_are_refused(tmp_path: Path, tags: dict[str, Any], reason: str) -> None:
+    path = write_image(tmp_path / "1.dcm", RAMP, 12, **tags)
     with pytest.raises(ScanError, match=reason):
         read_radiograph(path)
 
 
-def test_rescaling_that_cannot_be_true_is_named(tmp_path: Path) -> None:
-    path = write_picture(tmp_path / "1.dcm", RAMP, 12, Modality="DX")
+def test_implausible_rescaling_is_reported(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "1.dcm", RAMP, 12, Modality="DX")
     path.write_bytes(path.read_bytes().replace(b"(\0\x53\x10DS\x02\x001 ", b"(\0\x53\x10DS\x02\x00,5"))
     with pytest.raises(ScanError, match=r"RescaleSlope is ',5'"):
         read_radiograph(path)
 
 
 @pytest.mark.parametrize("width", ["1e300", "3.4E+38", "1e12"])
-def test_a_window_beyond_all_numbers_shows_the_robust_range(tmp_path: Path, width: str) -> None:
+def test_an_implausible_window_gives_the_percentile_range(tmp_path: Path, width: str) -> None:
     stored = RAMP.repeat(32, axis=0).repeat(32, axis=1)
-    path = write_picture(tmp_path / "1.dcm", stored, 12, WindowCenter="0", WindowWidth=width, Modality="DX")
+    path = write_image(tmp_path / "1.dcm", stored, 12, WindowCenter="0", WindowWidth=width, Modality="DX")
     assert np.ptp(read_radiograph(path).grey) == 255
 
 
-def test_shrinking_takes_means() -> None:
+def test_downsampling_averages() -> None:
     grey = np.array([[0, 10, 4, 4], [20, 30, 4, 4], [100, 100, 8, 0], [100, 100, 0, 8]], np.uint8)
     assert resized(grey, 2).tolist() == [[15, 4], [100, 4]]
     # Twice as wide as high: two columns become one, rows stay.
@@ -273,7 +273,7 @@ def test_real_radiographs(real_scan: Callable[[str], Path], name: str) -> None:
         assert (header.rows, header.columns) == (oracle.Rows, oracle.Columns)
 
 
-def test_evening_out_brings_up_what_is_faint_in_the_dark() -> None:
+def test_clahe_raises_contrast_in_dark_parts() -> None:
     rng = np.random.default_rng(0)
     grey = np.full((128, 128), 200, np.uint8)
     grey[:64] = 40 + rng.integers(0, 8, (64, 128))

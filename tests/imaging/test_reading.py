@@ -1,4 +1,4 @@
-"""A folder → one scan, or a sentence that says what is wrong and what to do."""
+"""A folder → one scan, or an error with its remedy."""
 
 import os
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def test_geometry_and_values(tmp_path: Path) -> None:
     assert volume.repairs == ()
 
 
-def test_extents_reach_half_way_to_the_neighbours() -> None:
+def test_extents_end_at_the_midpoints() -> None:
     volume = Volume(NOISE, np.array([0.0, 2, 4, 9, 11]), (1.0, 1.0), np.eye(3), np.zeros((5, 2)), (), "")
     np.testing.assert_allclose(volume.extents_mm, [2, 2, 3.5, 3.5, 2])
     assert volume.spacing_mm[0] == 2.0
@@ -62,7 +62,7 @@ def test_tilt_shifts_slices_down_their_columns(tmp_path: Path) -> None:
     np.testing.assert_allclose(volume.shear_mm[:, 1], 0, atol=1e-5)
 
 
-def test_stray_files_are_left_out_and_told(tmp_path: Path) -> None:
+def test_stray_files_are_left_out_and_listed(tmp_path: Path) -> None:
     first, *_ = write_series(tmp_path, NOISE, GRID)
     (tmp_path / "notes.txt").write_text("seen by A")
     (tmp_path / "Thumbs.db").write_bytes(b"\0" * 600)
@@ -91,7 +91,7 @@ def raw_values(path: Path, **tags: bytes) -> None:
     dataset.save_as(path)
 
 
-def test_a_value_that_is_no_number_is_named_with_file_tag_and_value(tmp_path: Path) -> None:
+def test_invalid_numbers_are_reported_with_file_tag_and_value(tmp_path: Path) -> None:
     paths = write_series(tmp_path, NOISE, GRID)
     for keyword, raw in {
         "RescaleSlope": b"0,5 ",
@@ -109,14 +109,14 @@ def test_a_value_that_is_no_number_is_named_with_file_tag_and_value(tmp_path: Pa
     raw_values(paths[2], RescaleSlope=b"0 ")
     assert read_volume(tmp_path).repairs == ("RescaleSlope 0 replaced by 1 (1 slice)",)
     raw_values(paths[2], RescaleSlope=b"1000")
-    with pytest.raises(ScanError, match=r"RescaleSlope is 1000: that of a CT lies between 0\.001 and 100 HU"):
+    with pytest.raises(ScanError, match=r"RescaleSlope is 1000: that of a CT must be between 0\.001 and 100 HU"):
         read_volume(tmp_path)
     raw_values(paths[2], RescaleSlope=b"1 ", RescaleIntercept=b"-70000")
-    with pytest.raises(ScanError, match="RescaleIntercept is -70000: that of a CT is at most 65536 HU"):
+    with pytest.raises(ScanError, match="RescaleIntercept is -70000: that of a CT must be at most 65536 HU"):
         read_volume(tmp_path)
 
 
-def test_slices_without_a_modality_are_taken_for_what_they_are(tmp_path: Path) -> None:
+def test_a_missing_modality_is_inferred(tmp_path: Path) -> None:
     paths = write_series(tmp_path, NOISE, GRID)
     for path in paths:
         rewrite(path, Modality=None)
@@ -134,7 +134,7 @@ def test_slices_without_a_modality_are_taken_for_what_they_are(tmp_path: Path) -
         read_volume(tmp_path)
 
 
-def test_a_linked_folder_is_followed_and_an_odd_name_told(tmp_path: Path) -> None:
+def test_links_are_followed_and_undecodable_names_escaped(tmp_path: Path) -> None:
     write_series(tmp_path / "elsewhere", NOISE, GRID)
     folder = tmp_path / "scan"
     folder.mkdir()
@@ -146,7 +146,7 @@ def test_a_linked_folder_is_followed_and_an_odd_name_told(tmp_path: Path) -> Non
     assert volume.repairs == ("M\\xfcller.txt left out: not a DICOM file",)
 
 
-def test_a_file_that_may_not_be_opened_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_permission_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = write_series(tmp_path, NOISE, GRID)
     opened = Path.open
 
@@ -159,7 +159,7 @@ def test_a_file_that_may_not_be_opened_is_left_out(tmp_path: Path, monkeypatch: 
     assert read_volume(tmp_path).repairs == ("1.dcm left out: cannot be read (Permission denied)",)
 
 
-def test_undeclared_filling_is_padding(tmp_path: Path) -> None:
+def test_undeclared_padding_is_detected(tmp_path: Path) -> None:
     framed = np.zeros((5, 12, 12), np.int16)
     framed[:, 2:10, 2:10] = NOISE
     write_series(tmp_path, framed, axial(evenly(5, 2.0), (12, 12), 1.5))
@@ -233,7 +233,7 @@ def test_a_head_has_no_lungs(write_scan: Callable[..., Path]) -> None:
         segment_lungs(read_volume(folder))
 
 
-def test_without_lungs_the_likely_reason_is_told(write_scan: Callable[..., Path]) -> None:
+def test_without_lungs_the_likely_reason_is_given(write_scan: Callable[..., Path]) -> None:
     grid = axial(evenly(40, 6.0), (160, 160), 1.7)
     volume = read_volume(write_scan(chest(0.8, 1.0, 0.75), grid))
     shifted = replace(volume, hu=np.clip(volume.hu + 1024, 0, 3071).astype(np.int16))

@@ -1,4 +1,4 @@
-"""Lungs of real chests against reference masks made by hand; iterates over whatever references there are."""
+"""Lung masks of real chests against manual reference masks, for all available references."""
 
 import json
 from dataclasses import replace
@@ -69,8 +69,8 @@ def test_mask_and_litres_by_side(path: Path) -> None:
 
 @real
 @pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
-def test_a_header_turned_against_the_anatomy(path: Path) -> None:
-    """ImageOrientationPatient and positions turned by 180° about the long axis, pixels as they were."""
+def test_a_header_rotated_against_the_anatomy(path: Path) -> None:
+    """ImageOrientationPatient and positions rotated by 180° about the long axis, pixels unchanged."""
     volume, labels, _ = reference(path)
     assert oriented_by_anatomy(volume) is volume
     turned = oriented_by_anatomy(replace(volume, directions=volume.directions * [-1, -1, 1]))
@@ -83,7 +83,7 @@ def test_a_header_turned_against_the_anatomy(path: Path) -> None:
 
 @real
 @pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
-def test_the_verdict_knows_spoiled_masks(path: Path) -> None:
+def test_corrupted_masks_are_doubtful(path: Path) -> None:
     volume, labels, _ = reference(path)
     chest = find_chest_air(downsample(volume))
     true = assess_quality(volume, labels, chest)
@@ -98,7 +98,7 @@ def test_the_verdict_knows_spoiled_masks(path: Path) -> None:
     left_lower = np.where((labels == LEFT) & (np.arange(len(labels))[:, None, None] < middle), 0, labels)
     spoiled = {
         "beside the mask": [upper, np.where(labels == LEFT, 0, labels), np.where(labels == RIGHT, 0, labels)],
-        "density of lung beyond": [left_lower],
+        "density of lung": [left_lower],
         "swapped": [np.where(labels > 0, 3 - labels, 0)],
     }
     for words, masks in spoiled.items():
@@ -109,7 +109,7 @@ def test_the_verdict_knows_spoiled_masks(path: Path) -> None:
 
 
 @real
-def test_stomach_gas_in_a_mask_is_told() -> None:
+def test_stomach_gas_in_a_mask_is_detected() -> None:
     path = DATA / "ct/reference_lungs/chest_ge_stomach_gas.npz"
     if not path.is_file():
         pytest.skip("chest_ge_stomach_gas is not among the references")
@@ -122,14 +122,14 @@ def test_stomach_gas_in_a_mask_is_told() -> None:
     assert any("gas in airways or gut" in reason for reason in quality.reasons)
 
 
-def test_the_osic_patients_fill_is_no_tissue(shared_data: Path) -> None:
-    """28 pictures of 512 × 512 pasted into 1100 × 888, with a padding tag (−2000) that is not the fill (−3024)."""
+def test_the_osic_patients_fill_is_padding(shared_data: Path) -> None:
+    """28 images of 512 × 512 pasted into 1100 × 888, with a padding tag (−2000) that is not the fill (−3024)."""
     found = scan_statistics(shared_data / OSIC_PATIENT)
     assert found["repairs"] == "constant value of 0 HU around the image treated as padding"
     assert -790 < float(found["hu_mean"]) < -740
 
 
-def test_a_head_says_so(shared_data: Path) -> None:
+def test_a_head_is_refused(shared_data: Path) -> None:
     with pytest.raises(ScanError, match="no lungs in this scan"):
         scan_statistics(shared_data / "ct/head_ge_tilt")
 

@@ -1,4 +1,4 @@
-"""Which slices belong together, and in which order."""
+"""Grouping and order of slices."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +20,19 @@ def test_by_position_not_by_number(header: SliceHeader) -> None:
     assert heights_of(at(header, 10, 0, 20, 5)) == [[0, 5, 10, 20]]
 
 
-def test_series_sizes_and_orientations_apart(header: SliceHeader) -> None:
+def test_series_sizes_and_orientations_are_separated(header: SliceHeader) -> None:
     coronal = at(header, 0, 1, orientation=(1.0, 0.0, 0.0, 0.0, 0.0, -1.0))
     mixed = [*at(header, 0, 1, 2, 3), *at(header, 0, 1, 2, series="1.3"), *coronal, *at(header, 9, rows=2)]
     # The two coronal slices share their y, and so are placed by number.
     assert [len(stack.slices) for stack in stacks(mixed)] == [4, 3, 2, 1]
 
 
-def test_rounded_text_is_no_other_orientation(header: SliceHeader) -> None:
+def test_rounded_orientations_are_equal(header: SliceHeader) -> None:
     near = at(header, 1, orientation=(1.0, 0.0, 0.0001, 0.0, 1.0, 0.0), pixel_spacing_mm=(1.0004, 1.0))
     assert heights_of([*at(header, 0, 2), *near])[0] == pytest.approx([0, 1, 2], abs=1e-3)
 
 
-def test_the_first_of_two_at_one_place_stays(header: SliceHeader) -> None:
+def test_the_first_of_two_at_one_position_is_kept(header: SliceHeader) -> None:
     (stack,) = stacks([*at(header, 0, 5, 10, 15, instance=11), *at(header, 5.1, instance=1)])
     assert [slice_.instance for slice_ in stack.slices] == [11, 1, 13, 14]
     assert stack.repairs == ("1 duplicate slice left out",)
@@ -49,7 +49,7 @@ def test_a_file_stored_twice_is_a_copy(header: SliceHeader) -> None:
     assert len(whole.slices) == 3
 
 
-def test_a_series_a_file_is_grouped_by_what_is_shared(header: SliceHeader) -> None:
+def test_one_series_per_file_is_grouped_by_shared_tags(header: SliceHeader) -> None:
     scattered = [replace(part, series=f"1.{part.instance}", series_number="4") for part in at(header, 0, 5, 10)]
     other = [replace(part, series=f"2.{part.instance}", series_number="5") for part in at(header, 0, 5)]
     first, second = stacks([*scattered, *other])
@@ -89,7 +89,7 @@ def test_a_slice_without_spacing_has_that_of_the_others(header: SliceHeader) -> 
     assert stack.repairs == ("no PixelSpacing in 1 slice: 0.7 × 0.8 mm used, as in the others",)
 
 
-def test_a_value_that_cannot_be_true_is_the_fault_of_its_whole_series(header: SliceHeader) -> None:
+def test_an_implausible_value_is_a_fault_of_its_series(header: SliceHeader) -> None:
     wrong = at(header, 15, wrong=(("RescaleSlope", "RescaleSlope is '0,5': not a decimal number"),))
     sound = at(header, 0, 5, series="1.3")
     bad, good = stacks([*at(header, 0, 5, 10), *wrong, *sound])
@@ -103,13 +103,13 @@ def test_a_value_that_cannot_be_true_is_the_fault_of_its_whole_series(header: Sl
     assert exclusion_reason(bad, good) == "RescaleSlope is '0,5': not a decimal number"
 
 
-def test_a_wrong_value_that_is_not_needed_is_told(header: SliceHeader) -> None:
+def test_an_implausible_value_that_is_not_needed_is_noted(header: SliceHeader) -> None:
     wrong = (("SliceThickness", "SliceThickness is '1,25': not a decimal number"),)
     (stack,) = stacks(at(header, 0, 5, 10, wrong=wrong))
     assert stack.repairs == ("1.dcm: SliceThickness is '1,25': not a decimal number; it is not needed (and 2 more)",)
 
 
-def test_what_is_left_out_has_its_reason(header: SliceHeader) -> None:
+def test_exclusions_have_reasons(header: SliceHeader) -> None:
     chosen, *_ = stacks(at(header, 0, 5, 10))
     others: dict[str, dict[str, Any]] = {
         "another series (1.3)": {"series": "1.3"},
@@ -131,6 +131,6 @@ def test_what_is_left_out_has_its_reason(header: SliceHeader) -> None:
         ([0, 4, 8, 12, 19, 26], "slices between 4 and 7 mm apart: true positions used"),
     ],
 )
-def test_gaps_are_told(header: SliceHeader, heights: list[float], repair: str) -> None:
+def test_gaps_are_listed(header: SliceHeader, heights: list[float], repair: str) -> None:
     (stack,) = stacks(at(header, *heights))
     assert "; ".join(stack.repairs) == repair

@@ -1,4 +1,4 @@
-"""Numbers of a scan made by hand."""
+"""Statistics of a small scan by hand."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ QUALITY = Quality("good", (), 0, 0.0, 0.0, 0.5, 1.0, 7.0)
 
 
 def scan(hu: list[list[int]], labels: list[list[int]], positions: list[float]) -> tuple[Volume, LungMask]:
-    """One row a slice, pixels of 10 × 10 mm."""
+    """One value per slice, pixels of 10 × 10 mm."""
     count = len(hu)
     values = np.array(hu, np.int16)[:, None]
     volume = Volume(values, np.array(positions), (10.0, 10.0), np.eye(3), np.zeros((count, 2)), ("mended",), "")
@@ -64,7 +64,7 @@ def test_percentiles_and_bands() -> None:
     assert found["share_consolidated"] == pytest.approx(0.2)
 
 
-def test_disease_at_the_edge_counts_with_disease_alone() -> None:
+def test_disease_at_the_pleura_counts_in_disease_bands_only() -> None:
     """Four voxels of lung, and as much consolidated tissue outside the mask, at 20 HU."""
     volume, mask = scan([[-980, -800, -800, -600]] * 3, [[1] * 4] * 3, [0, 1, 2])
     edge = np.zeros(4096)
@@ -77,7 +77,7 @@ def test_disease_at_the_edge_counts_with_disease_alone() -> None:
     assert found["share_consolidated"] == pytest.approx(1 / 2)
 
 
-def test_one_value_has_no_shape() -> None:
+def test_a_constant_lung_has_zero_moments() -> None:
     volume, mask = scan([[-800]] * 3, [[1]] * 3, [0, 1, 2])
     found = lung_statistics(volume, mask)
     assert (found["hu_sd"], found["hu_skew"], found["hu_kurtosis"]) == (0, 0, 0)
@@ -91,7 +91,7 @@ def test_histogram_counts_padding_as_the_lowest_value() -> None:
     assert lung_histogram(volume, mask.labels, LEFT).sum() == 0
 
 
-def test_a_row_of_scalars(tmp_path: Path, small_body: Body, small_grid: Grid) -> None:
+def test_one_row_of_scalars(tmp_path: Path, small_body: Body, small_grid: Grid) -> None:
     from pulmo.phantom.dicom import write_series
     from pulmo.phantom.draw import draw
 

@@ -1,4 +1,4 @@
-"""The pixels' own bits, worked out by hand and as pydicom has them, in every syntax."""
+"""Stored bits, by hand and against pydicom, in every syntax."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ from pulmo.imaging.hounsfield import PADDING_HU, to_hounsfield
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.slices import SliceHeader, read_slice_header
 from pulmo.imaging.stored_bits import stored_range, stored_values
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 LOSSLESS = (RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)
@@ -39,7 +39,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def values_and_words(dtype: str, bits_stored: int, overlay: bool, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """Values of all sizes, among them the limits; and words whose other bits are random, or say nothing wrong."""
+    """Values of all sizes, among them the limits; and words whose other bits are random, or consistent."""
     random = np.random.default_rng(bits_stored)
     low, high = stored_range(bits_stored, dtype[0] == "i")
     values = random.integers(low, high, shape, np.int64, endpoint=True)
@@ -67,7 +67,7 @@ def test_as_constructed_and_as_pydicom_reads(
 ) -> None:
     shape = (7, 5) if dtype[1] == "1" else (6, 5)  # also an odd number of bytes
     values, words = values_and_words(dtype, bits_stored, overlay, shape)
-    path = write_picture(tmp_path / "1.dcm", words, bits_stored, syntax=syntax, vr=vr)
+    path = write_image(tmp_path / "1.dcm", words, bits_stored, syntax=syntax, vr=vr)
     found = read(path)
     assert found.dtype == values.dtype
     np.testing.assert_array_equal(found, values)
@@ -79,36 +79,36 @@ def test_as_constructed_and_as_pydicom_reads(
 @pytest.mark.parametrize("syntax", [*PLAIN, *LOSSLESS])
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("high_bit", [11, 13, 15])
-def test_high_bit_tells_where_the_value_lies(tmp_path: Path, high_bit: int, signed: bool, syntax: str) -> None:
+def test_high_bit_locates_the_value(tmp_path: Path, high_bit: int, signed: bool, syntax: str) -> None:
     dtype, above = "i2" if signed else "u2", high_bit - 11
     values, words = values_and_words(dtype, 12, True, (6, 5))
     words = words << above | np.random.default_rng(0).integers(0, 1 << above, words.shape).astype(dtype)
-    path = write_picture(tmp_path / "1.dcm", words, 12, syntax=syntax, HighBit=high_bit)
+    path = write_image(tmp_path / "1.dcm", words, 12, syntax=syntax, HighBit=high_bit)
     np.testing.assert_array_equal(read(path), values)
 
 
-def test_a_high_bit_that_its_pixels_contradict_is_named(tmp_path: Path) -> None:
-    path = write_picture(tmp_path / "1.dcm", np.array([[0, 24], [1024, 4095]], "u2"), 12, HighBit=15)
+def test_a_high_bit_that_its_pixels_contradict_is_refused(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "1.dcm", np.array([[0, 24], [1024, 4095]], "u2"), 12, HighBit=15)
     with pytest.raises(ScanError, match="HighBit 15 and BitsStored 12 contradict its pixels"):
         read(path)
 
 
 @pytest.mark.parametrize("high_bit", [None, 0, 10, 16, 255])
-def test_a_high_bit_that_no_pixel_could_have_counts_for_nothing(tmp_path: Path, high_bit: int | None) -> None:
+def test_an_impossible_high_bit_is_ignored(tmp_path: Path, high_bit: int | None) -> None:
     values, words = values_and_words("i2", 12, True, (6, 5))
-    path = write_picture(tmp_path / "1.dcm", words, 12, HighBit=high_bit)
+    path = write_image(tmp_path / "1.dcm", words, 12, HighBit=high_bit)
     np.testing.assert_array_equal(read(path), values)
 
 
 def test_missing_bits_stored_are_all(tmp_path: Path) -> None:
     words = np.array([[0, 200]], "u1")
-    path = write_picture(tmp_path / "1.dcm", words, 8, BitsStored=None, HighBit=None)
+    path = write_image(tmp_path / "1.dcm", words, 8, BitsStored=None, HighBit=None)
     assert read(path).tolist() == [[0, 200]]
 
 
 @pytest.mark.parametrize("bits_stored", [0, 17, 4096])
-def test_bits_stored_that_cannot_be_are_named(tmp_path: Path, bits_stored: int) -> None:
-    path = write_picture(tmp_path / "1.dcm", np.zeros((2, 2), "u2"), 12, BitsStored=bits_stored)
+def test_impossible_bits_stored_are_refused(tmp_path: Path, bits_stored: int) -> None:
+    path = write_image(tmp_path / "1.dcm", np.zeros((2, 2), "u2"), 12, BitsStored=bits_stored)
     with pytest.raises(ScanError, match=rf"BitsStored is {bits_stored}, BitsAllocated 16\. Export"):
         read(path)
 
@@ -141,7 +141,7 @@ def test_eight_bits_where_more_are_allocated(
     values = (np.arange(256).reshape(16, 16) + low).astype("i1" if signed else "u1")
     frame = bytes(encode(values if syntax == JPEG2000Lossless else values.view("u1")))
     words = values.astype(f"{'i' if signed else 'u'}{allocated // 8}")
-    path = write_picture(tmp_path / "1.dcm", words, bits_stored, syntax=syntax, frame=frame)
+    path = write_image(tmp_path / "1.dcm", words, bits_stored, syntax=syntax, frame=frame)
     found = read(path)
     assert found.dtype == words.dtype
     if syntax == JPEGLosslessSV1 and bits_stored == 16:  # a JPEG has no sign: bit 15 is 0
@@ -154,7 +154,7 @@ def test_lossy_jpeg_of_eight_bits_in_sixteen(tmp_path: Path, syntax: str) -> Non
     row, column = np.mgrid[:32, :24]
     values = (4 * row + column).astype("u1")
     frame = bytes(imagecodecs.jpeg8_encode(values, level=98))
-    path = write_picture(tmp_path / "1.dcm", values.astype("u2"), 8, syntax=syntax, frame=frame)
+    path = write_image(tmp_path / "1.dcm", values.astype("u2"), 8, syntax=syntax, frame=frame)
     found = read(path)
     assert found.dtype == np.uint16
     assert np.abs(found.astype(int) - values).max() <= 2
@@ -162,7 +162,7 @@ def test_lossy_jpeg_of_eight_bits_in_sixteen(tmp_path: Path, syntax: str) -> Non
 
 @pytest.mark.parametrize("precision", [12, 16])
 def test_jpeg_2000_of_another_signedness_than_the_header(header: SliceHeader, precision: int) -> None:
-    """pydicom's rule: the header is right about the sign, the picture about its bits."""
+    """pydicom's rule: the sign is the header's, the number of bits the image's."""
     values = np.array([[-2000, -1, 0, 2047]], "i2")
     unsigned = values.view("u2") & ((1 << precision) - 1)
     header = replace(header, rows=1, syntax=JPEG2000Lossless, bits_stored=precision, high_bit=precision - 1)
@@ -174,15 +174,15 @@ def test_jpeg_2000_of_another_signedness_than_the_header(header: SliceHeader, pr
 
 def test_more_bits_than_are_allocated_are_refused(tmp_path: Path) -> None:
     frame = bytes(imagecodecs.jpegls_encode(np.full((4, 4), 300, "u2")))
-    path = write_picture(tmp_path / "1.dcm", np.zeros((4, 4), "u1"), 8, syntax=JPEGLSLossless, frame=frame)
+    path = write_image(tmp_path / "1.dcm", np.zeros((4, 4), "u1"), 8, syntax=JPEGLSLossless, frame=frame)
     with pytest.raises(ScanError, match=r"it has 16 bits a pixel, where 8 are allocated"):
         read(path)
 
 
 @pytest.mark.parametrize(("syntax", "encode"), NARROW)
-def test_colours_in_a_picture_declared_grey_are_refused(tmp_path: Path, syntax: str, encode: Encode) -> None:
+def test_colours_in_an_image_declared_grey_are_refused(tmp_path: Path, syntax: str, encode: Encode) -> None:
     frame = bytes(encode(np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype("u1")))
-    path = write_picture(tmp_path / "1.dcm", np.zeros((8, 8), "u1"), 8, syntax=syntax, frame=frame)
+    path = write_image(tmp_path / "1.dcm", np.zeros((8, 8), "u1"), 8, syntax=syntax, frame=frame)
     with pytest.raises(ScanError, match="it holds 3 colour components"):
         read(path)
 
@@ -199,11 +199,11 @@ def test_colours_in_a_picture_declared_grey_are_refused(tmp_path: Path, syntax: 
         ("u2", 16, 0x3010),  # under an overlay
     ],
 )
-def test_padding_is_told_from_tissue_in_any_form(tmp_path: Path, dtype: str, tag: int, fill: int) -> None:
+def test_padding_differs_from_tissue_in_any_form(tmp_path: Path, dtype: str, tag: int, fill: int) -> None:
     tissue = 1000 if dtype == "u2" else 40
     words = np.array([[fill, tissue], [tissue, fill]], np.int64).astype(dtype)
     tags = {"RescaleIntercept": "-1000" if dtype == "u2" else "0"}
-    path = write_picture(tmp_path / "1.dcm", words, 12, **tags)
+    path = write_image(tmp_path / "1.dcm", words, 12, **tags)
     written = pydicom.dcmread(path)
     written.add_new("PixelPaddingValue", "US" if tag > 0 else "SS", tag)
     written.save_as(path)

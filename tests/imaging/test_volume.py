@@ -1,4 +1,4 @@
-"""Slices to a volume in Hounsfield units, or a sentence about what is missing."""
+"""Slices to a volume in Hounsfield units, or an error about missing tags."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import pytest
 
 from pulmo.errors import ScanError
 from pulmo.imaging.reading import read_volume
-from tests.imaging.dicom_files import write_picture
+from tests.imaging.dicom_files import write_image
 
 
 def write_unscaled(folder: Path, words: np.ndarray, *intercepts: str | None) -> Path:
-    """A slice of the words for each RescaleIntercept, None for none."""
+    """One slice per RescaleIntercept, None for a missing one."""
     for instance, intercept in enumerate(intercepts, start=1):
-        write_picture(
+        write_image(
             folder / f"{instance}.dcm",
             words,
             16,
@@ -30,13 +30,13 @@ AIR_AND_TISSUE = np.random.default_rng(0).normal(0, 9, (16, 16)) + np.repeat([-9
 
 @pytest.mark.parametrize("intercept", [None, ""])
 def test_a_missing_rescale_intercept_is_named(tmp_path: Path, intercept: str | None) -> None:
-    """Unsigned: air is 34 here, which as HU would be muscle."""
+    """Unsigned: air is 34 here, which would be muscle in HU."""
     folder = write_unscaled(tmp_path, (AIR_AND_TISSUE + 1024).astype("u2"), *[intercept] * 3)
     with pytest.raises(ScanError, match=r"RescaleIntercept is missing, and no pixel is as low as air"):
         read_volume(folder)
 
 
-def test_values_that_go_down_to_air_are_hounsfield_units(tmp_path: Path) -> None:
+def test_values_that_reach_air_are_hounsfield_units(tmp_path: Path) -> None:
     volume = read_volume(write_unscaled(tmp_path, AIR_AND_TISSUE.astype("i2"), None, None, None))
     assert volume.hu[0, 0, 0] == AIR_AND_TISSUE.astype("i2")[0, 0]
     assert any(repair.startswith("RescaleIntercept is missing: stored values taken as") for repair in volume.repairs)

@@ -1,4 +1,4 @@
-"""The drawn body: exact litres, disease, determinism."""
+"""Phantom bodies: exact volumes, disease, determinism."""
 
 import math
 from typing import Literal
@@ -19,7 +19,7 @@ def coarse() -> Grid:
 
 
 def threshold_litres(body: Body, grid: Grid) -> float:
-    """Litres of what is thinner than `HALF_WAY`, in a body that is lungs and nothing else."""
+    """Litres below `HALF_WAY`, in a body of lungs only."""
     hu = draw(body, grid)
     parts, _ = label(hu < HALF_WAY)
     outside = parts[0, 0, 0]
@@ -48,7 +48,7 @@ def test_a_threshold_finds_the_litres(spacing_mm: float, slices: int) -> None:
     "grid",
     [
         axial(evenly(56, 5.0), (256, 256), 1.5, tilt_degrees=25),
-        axial(evenly(70, 5.0), (256, 320), (1.5, 1.3)).turned(20, about=(1, 1, 0)),
+        axial(evenly(70, 5.0), (256, 320), (1.5, 1.3)).rotated(20, about=(1, 1, 0)),
         axial(evenly(56, 5.0), (256, 256), 1.5).reversed(),
     ],
     ids=["tilted", "oblique", "reversed"],
@@ -62,7 +62,7 @@ def test_litres_do_not_depend_on_how_the_body_is_sliced(grid: Grid) -> None:
 
 
 def test_labels_agree_with_every_voxels_own_coordinates() -> None:
-    body, grid = chest(), axial(evenly(9, 30.0), (60, 70), 6.0, tilt_degrees=12).turned(15, about=(0, 1, 1))
+    body, grid = chest(), axial(evenly(9, 30.0), (60, 70), 6.0, tilt_degrees=12).rotated(15, about=(0, 1, 1))
     labels = lung_labels(body, grid)
     assert body.left is not None
     assert body.right is not None
@@ -106,7 +106,7 @@ def test_airways_touch_the_lungs_or_do_not(airways: Literal["touching", "apart",
         assert (trachea in lungs) == (airways == "touching")
 
 
-def test_joined_lungs_are_one_piece_and_others_two() -> None:
+def test_joined_lungs_are_one_component_and_others_two() -> None:
     grid = axial(evenly(160, 1.0), (200, 300), 1.0)
     for body, pieces in ((plain_lungs(), 2), (plain_lungs().joined(), 1)):
         parts, _ = label(draw(body, grid) < HALF_WAY)
@@ -125,7 +125,7 @@ def test_air_surrounds_the_body_and_the_table_closes_air_in() -> None:
     assert (without[25, 106:] == AIR).all()
 
 
-def test_fibrosis_affects_the_share_asked_for_and_the_bases_first() -> None:
+def test_fibrosis_affects_the_given_fraction_and_the_bases_first() -> None:
     grid = coarse()
     body = chest().fibrotic(0.3)
     hu, labels = draw(body, grid, seed=3), lung_labels(body, grid)
@@ -151,7 +151,7 @@ def test_disease_is_the_same_on_another_grid() -> None:
     np.testing.assert_array_equal(draw(body, near, seed=5)[1], draw(body, far, seed=5)[0])
 
 
-def test_the_seed_decides_the_noise() -> None:
+def test_the_seed_determines_the_noise() -> None:
     grid = axial(evenly(3, 5.0), (100, 100), 4.0)
     noisy = draw(chest(), grid, seed=1, noise_sd=20.0)
     np.testing.assert_array_equal(noisy, draw(chest(), grid, seed=1, noise_sd=20.0))
@@ -161,7 +161,7 @@ def test_the_seed_decides_the_noise() -> None:
     assert difference[inside].std() == pytest.approx(20, rel=0.05)
 
 
-def test_vessels_lie_in_the_lungs_and_take_little_of_them() -> None:
+def test_vessels_are_a_small_part_inside_the_lungs() -> None:
     grid = coarse()
     body = chest().with_vessels(seed=2)
     changed = draw(body, grid) != draw(chest(), grid)

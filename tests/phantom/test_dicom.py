@@ -58,8 +58,8 @@ def hu(grid: Grid) -> np.ndarray:
 
 
 def recovered(path: Path) -> np.ndarray:
-    picture = pydicom.dcmread(path)
-    return np.asarray(picture.pixel_array * float(picture.RescaleSlope) + float(picture.RescaleIntercept))
+    dataset = pydicom.dcmread(path)
+    return np.asarray(dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept))
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=[s.keyword for s in SYNTAXES])
@@ -90,12 +90,12 @@ def test_stored_values_by_hand() -> None:
 
 def test_padding_fills_the_corners_and_is_declared(tmp_path: Path, hu: np.ndarray, grid: Grid) -> None:
     path, *_ = write_series(tmp_path, hu, grid, encoding=Encoding(0, signed=True, padding=-2000))
-    picture = pydicom.dcmread(path)
-    assert picture.PixelPaddingValue == -2000
-    assert picture.pixel_array[0, 0] == -2000
-    # A circle of 48 pixels across in a picture of 48 × 60: π/4 · 48² = 1810 pixels.
-    assert (picture.pixel_array != -2000).sum() == pytest.approx(1810, abs=30)
-    assert picture.pixel_array[24, 30] == hu[0, 24, 30]
+    dataset = pydicom.dcmread(path)
+    assert dataset.PixelPaddingValue == -2000
+    assert dataset.pixel_array[0, 0] == -2000
+    # A circle of 48 pixels across in an image of 48 × 60: π/4 · 48² = 1810 pixels.
+    assert (dataset.pixel_array != -2000).sum() == pytest.approx(1810, abs=30)
+    assert dataset.pixel_array[24, 30] == hu[0, 24, 30]
     assert "PixelPaddingValue" not in pydicom.dcmread(write_series(tmp_path / "none", hu, grid)[0])
 
 
@@ -109,25 +109,25 @@ def test_impossible_requests_are_refused(tmp_path: Path, hu: np.ndarray, grid: G
 
 
 def test_positions_project_to_the_slice_positions(tmp_path: Path, hu: np.ndarray, grid: Grid) -> None:
-    turned = grid.turned(20, about=(1, 0, 1))
+    turned = grid.rotated(20, about=(1, 0, 1))
     for index, path in enumerate(write_series(tmp_path, hu, turned)):
-        picture = pydicom.dcmread(path)
-        cosines = np.array(picture.ImageOrientationPatient, dtype=float)
+        dataset = pydicom.dcmread(path)
+        cosines = np.array(dataset.ImageOrientationPatient, dtype=float)
         normal = np.cross(cosines[:3], cosines[3:])
-        np.testing.assert_allclose(np.array(picture.ImagePositionPatient, float), turned.origins[index], atol=1e-6)
+        np.testing.assert_allclose(np.array(dataset.ImagePositionPatient, float), turned.origins[index], atol=1e-6)
         middle = float(normal @ (turned.origins[1]))
-        along = normal @ np.array(picture.ImagePositionPatient, float) - middle
+        along = normal @ np.array(dataset.ImagePositionPatient, float) - middle
         assert along == pytest.approx(turned.slice_mm[index], abs=1e-6)
-        assert [float(mm) for mm in picture.PixelSpacing] == [6.0, 5.5]
-        assert float(picture.GantryDetectorTilt) == pytest.approx(8, abs=1e-3)
-        assert (picture.Rows, picture.Columns) == (48, 60)
+        assert [float(mm) for mm in dataset.PixelSpacing] == [6.0, 5.5]
+        assert float(dataset.GantryDetectorTilt) == pytest.approx(8, abs=1e-3)
+        assert (dataset.Rows, dataset.Columns) == (48, 60)
 
 
 def test_the_header_has_what_osics_files_have(tmp_path: Path, hu: np.ndarray, grid: Grid) -> None:
-    picture = pydicom.dcmread(write_series(tmp_path, hu, grid, Series("ID00007637202177411956430"))[1])
-    assert [keyword for keyword in FIGURE_8.split() if keyword not in picture] == []
-    assert picture.PatientID == "ID00007637202177411956430"
-    assert picture.InstanceNumber == 2
+    dataset = pydicom.dcmread(write_series(tmp_path, hu, grid, Series("ID00007637202177411956430"))[1])
+    assert [keyword for keyword in FIGURE_8.split() if keyword not in dataset] == []
+    assert dataset.PatientID == "ID00007637202177411956430"
+    assert dataset.InstanceNumber == 2
 
 
 def test_same_arguments_same_bytes(tmp_path: Path, hu: np.ndarray, grid: Grid) -> None:
@@ -148,17 +148,17 @@ def test_two_acquisitions_share_a_series_and_nothing_else(tmp_path: Path, hu: np
     once = Series()
     write_series(tmp_path, hu, grid, once)
     write_series(tmp_path, hu, grid, replace(once, acquisition=2, first_instance=4))
-    pictures = [pydicom.dcmread(tmp_path / f"{n}.dcm", stop_before_pixels=True) for n in range(1, 7)]
-    assert len({p.SOPInstanceUID for p in pictures}) == 6
-    assert {p.SeriesInstanceUID for p in pictures} == {once.uid}
-    assert [int(p.AcquisitionNumber) for p in pictures] == [1, 1, 1, 2, 2, 2]
+    datasets = [pydicom.dcmread(tmp_path / f"{n}.dcm", stop_before_pixels=True) for n in range(1, 7)]
+    assert len({p.SOPInstanceUID for p in datasets}) == 6
+    assert {p.SeriesInstanceUID for p in datasets} == {once.uid}
+    assert [int(p.AcquisitionNumber) for p in datasets] == [1, 1, 1, 2, 2, 2]
     assert replace(once, name="other").uid != once.uid
 
 
 def test_a_slice_of_another_size_keeps_its_centre(tmp_path: Path, hu: np.ndarray, grid: Grid) -> None:
     write_slice(tmp_path / "small.dcm", hu[0, 4:-4, 10:-10], grid, 0)
-    picture = pydicom.dcmread(tmp_path / "small.dcm")
-    assert (picture.Rows, picture.Columns) == (40, 40)
+    dataset = pydicom.dcmread(tmp_path / "small.dcm")
+    assert (dataset.Rows, dataset.Columns) == (40, 40)
     # Cropped evenly on both sides, so every voxel stays where it was.
-    np.testing.assert_allclose(np.array(picture.ImagePositionPatient, float), grid.points(0)[4, 10], atol=1e-6)
+    np.testing.assert_allclose(np.array(dataset.ImagePositionPatient, float), grid.points(0)[4, 10], atol=1e-6)
     np.testing.assert_array_equal(recovered(tmp_path / "small.dcm"), hu[0, 4:-4, 10:-10])

@@ -1,4 +1,4 @@
-"""Grids: where slices and voxels lie."""
+"""Grids: positions of slices and voxels."""
 
 import math
 
@@ -11,7 +11,7 @@ GRIDS = {
     "axial": axial((0, 5, 20), (4, 6), (2.0, 1.0)),
     "tilted": axial((0, 5, 20), (4, 6), (2.0, 1.0), tilt_degrees=18.5),
     "tilted back": axial((0, 5, 20), (4, 6), (2.0, 1.0), tilt_degrees=-10),
-    "oblique": axial((0, 5, 20), (4, 6), (2.0, 1.0), centre_mm=(3, -4, 50)).turned(30, about=(1, 2, 0.5)),
+    "oblique": axial((0, 5, 20), (4, 6), (2.0, 1.0), centre_mm=(3, -4, 50)).rotated(30, about=(1, 2, 0.5)),
     "reversed": axial((0, 5, 20), (4, 6), (2.0, 1.0)).reversed(),
 }
 
@@ -43,8 +43,8 @@ def test_a_tilted_gantry_shears_the_stack() -> None:
     assert axial((0.0,), tilt_degrees=-7).tilt_degrees == pytest.approx(-7)
 
 
-def test_turning_a_quarter_about_z_swaps_the_axes() -> None:
-    grid = axial((0.0,)).turned(90, about=(0, 0, 2))
+def test_a_quarter_rotation_about_z_swaps_the_axes() -> None:
+    grid = axial((0.0,)).rotated(90, about=(0, 0, 2))
     np.testing.assert_allclose(grid.right, [0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(grid.down, [-1, 0, 0], atol=1e-12)
     np.testing.assert_allclose(grid.slice_normal, [0, 0, 1], atol=1e-12)
@@ -57,7 +57,7 @@ def test_an_oblique_series_is_not_a_tilted_one() -> None:
     np.testing.assert_allclose(grid.advance, grid.slice_normal, atol=1e-12)
 
 
-def test_slices_lost_and_reversed() -> None:
+def test_missing_and_reversed_slices() -> None:
     grid = axial(evenly(4, 2.0))
     assert list(grid.slice_mm) == [-3, -1, 1, 3]
     assert grid.without([1, 2]).slice_mm == (-3.0, 3.0)

@@ -34,12 +34,12 @@ def test_a_drawn_nodule_has_its_volume_and_density() -> None:
     assert dense.sum() == pytest.approx(4 / 3 * np.pi * 10**3, rel=0.02)
 
 
-def test_no_room_is_said() -> None:
+def test_no_room_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"no room for a nodule of 200\.0 mm"):
         place_nodules(plain_lungs(), [200.0], seed=0)
 
 
-def test_what_readers_outlined_is_counted_again(tmp_path: Path) -> None:
+def test_written_annotations_are_read_back(tmp_path: Path) -> None:
     grid = axial(evenly(60, 4.0), (128, 128), 2.5)
     truth = place_nodules(plain_lungs(), [6.0, 14.0, 25.0], seed=1)
     files = write_series(tmp_path / "series", np.zeros(grid.volume_shape), grid, Series("LIDC-IDRI-0001"))
@@ -62,12 +62,12 @@ def test_tumours_are_bright_and_uniform_or_darker_with_holes() -> None:
     assert len(dark.tumour) >= 4
     means, holes = [], []
     for subject in (bright, dark):
-        picture = draw_animal(subject, grid, seed=0, noise=0.03)
+        image = draw_animal(subject, grid, seed=0, noise=0.03)
         points = np.stack([grid.points(index) for index in range(20)])
-        inside = picture[subject.tumour[0].radius(points) < 0.9]
+        inside = image[subject.tumour[0].radius(points) < 0.9]
         means.append(inside.mean())
         holes.append(np.mean(inside < 0.5))
-        assert picture.min() >= 0
+        assert image.min() >= 0
         assert subject.tumour_millilitres == pytest.approx(
             4 / 3 * np.pi * np.prod(subject.tumour[0].semi_axes_mm) / 1000
         )

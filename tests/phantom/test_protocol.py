@@ -1,4 +1,4 @@
-"""Scans by lot: they cover the lungs, differ, and are decided by the seed."""
+"""Random protocols cover the lungs, differ, and are determined by the seed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pulmo.phantom.draw import lung_labels
 from pulmo.phantom.protocol import random_protocol, scan
 
 
-def test_every_protocol_sees_the_whole_lungs() -> None:
+def test_every_protocol_covers_the_lungs() -> None:
     for seed, body in enumerate((chest(), chest(1.0, 1.2, size=0.8), chest(3.0, 3.2, size=1.1))):
         for lot in range(6):
             grid = random_protocol(body, np.random.default_rng([seed, lot])).grid
@@ -33,7 +33,7 @@ def test_protocols_differ() -> None:
     assert any(p.grid.shape[0] != p.grid.shape[1] for p in protocols)
 
 
-def test_the_seed_decides_the_files(tmp_path: Path) -> None:
+def test_the_seed_determines_the_files(tmp_path: Path) -> None:
     body = chest()
     first, second, other = (scan(tmp_path / str(i), "ID1", body, seed) for i, seed in enumerate((6, 6, 7)))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

@@ -1,4 +1,4 @@
-"""Drawn X-rays: a chest, whose disease is where the truth says."""
+"""Phantom X-rays: anatomy, and disease inside its true mask."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,21 +29,21 @@ def grey(thorax: Thorax, *findings: Finding, pixels: int = PIXELS, seed: int = 0
     return draw(thorax, Exposure(grain=0), pixels, seed, findings).grey.astype(int)
 
 
-def test_a_chest_looks_like_one() -> None:
-    picture, lungs, _ = draw(Thorax(), Exposure(), PIXELS, 0)
-    assert picture.dtype == np.uint8
-    assert picture.shape == lungs.shape == (PIXELS, PIXELS)
+def test_grey_levels_of_a_chest_are_realistic() -> None:
+    image, lungs, _ = draw(Thorax(), Exposure(), PIXELS, 0)
+    assert image.dtype == np.uint8
+    assert image.shape == lungs.shape == (PIXELS, PIXELS)
     assert set(np.unique(lungs)) == {0, 1}
-    # As in the real sets, lungs are a fifth to a third of the picture.
+    # As in the real sets, lungs are a fifth to a third of the image.
     assert 0.2 < lungs.mean() < 0.35
-    heart, outside = picture[130:160, 125:140], picture[2:20, 2:20]
+    heart, outside = image[130:160, 125:140], image[2:20, 2:20]
     assert outside.mean() < 15
-    assert picture[lungs > 0].mean() + 60 < heart.mean()
+    assert image[lungs > 0].mean() + 60 < heart.mean()
     count, _ = cv2.connectedComponents(lungs)
     assert count - 1 == 2
 
 
-def test_the_seed_decides_the_picture() -> None:
+def test_the_seed_determines_the_image() -> None:
     first, again, other = (draw(Thorax(), Exposure(), PIXELS, seed).grey for seed in (4, 4, 5))
     np.testing.assert_array_equal(first, again)
     assert (first != other).mean() > 0.3
@@ -56,7 +56,7 @@ def test_any_size_shows_the_same_patient() -> None:
     assert abs(difference.mean()) < 1
 
 
-def test_patients_and_pictures_differ() -> None:
+def test_patients_and_images_differ() -> None:
     lots = [random_thorax(np.random.default_rng(seed)) for seed in range(40)]
     assert {thorax.view for thorax in lots} == {"PA", "AP"}
     assert {thorax.male for thorax in lots} == {True, False}
@@ -71,7 +71,7 @@ def test_patients_and_pictures_differ() -> None:
     assert np.std(areas) > 0.02
 
 
-def test_breath_lowers_the_diaphragm_and_the_heart_shrinks_the_lungs() -> None:
+def test_inspiration_lowers_the_diaphragm_and_a_larger_heart_covers_lung() -> None:
     canvas = Exposure().canvas(PIXELS)
     area = [visible_lungs(canvas, Thorax(inspiration=inspiration)).sum() for inspiration in (0.1, 0.5, 0.9)]
     assert area[0] < area[1] < area[2]
@@ -79,23 +79,23 @@ def test_breath_lowers_the_diaphragm_and_the_heart_shrinks_the_lungs() -> None:
 
 
 @pytest.mark.parametrize("side", [RIGHT, LEFT])
-def test_air_darkens_its_place_and_hides_vessels(side: int) -> None:
+def test_a_pneumothorax_is_dark_and_without_vessels(side: int) -> None:
     thorax = Thorax()
     sick = air(thorax, side)
     mask = sick.mask(Exposure().canvas(PIXELS)) > 0
-    healthy, picture = grey(thorax), grey(thorax, sick)
+    healthy, image = grey(thorax), grey(thorax, sick)
     inner = cv2.erode(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     assert inner.sum() > 200
-    darker = (healthy - picture)[inner]
+    darker = (healthy - image)[inner]
     assert 3 < darker.mean() < 40
     columns = np.flatnonzero(mask.any(axis=0))
     assert (columns < 128).all() if side == RIGHT else (columns >= 128).all()
     # Elsewhere nothing changes but the fog.
     far = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
-    assert np.abs(healthy - picture)[far].max() <= 6
+    assert np.abs(healthy - image)[far].max() <= 6
 
 
-def test_the_pleura_is_a_line_between_air_and_lung() -> None:
+def test_the_pleura_is_a_bright_line() -> None:
     thorax = Thorax()
     sick = air(thorax)
     brighter = grey(thorax, sick, pixels=1024) - grey(thorax, pixels=1024)
@@ -107,7 +107,7 @@ def test_the_pleura_is_a_line_between_air_and_lung() -> None:
     assert line > np.median(brighter[mask > 0]) + 8
 
 
-def test_more_collapse_is_more_air_and_never_over_the_heart() -> None:
+def test_pneumothorax_grows_with_its_share_and_spares_the_heart() -> None:
     thorax = Thorax()
     canvas = Exposure().canvas(PIXELS)
     areas = [int(air(thorax, LEFT, share).mask(canvas).sum()) for share in (0.05, 0.15, 0.3, 0.5)]
@@ -118,22 +118,22 @@ def test_more_collapse_is_more_air_and_never_over_the_heart() -> None:
     assert (covered > lungs).mean() < 0.002  # but for pixels on the very edge
 
 
-def test_grey_alone_does_not_tell_air_from_lung() -> None:
-    """Pooled over patients, a pixel's grey within the lungs is a poor guide; else a threshold would do."""
+def test_grey_level_alone_does_not_separate_pneumothorax_from_lung() -> None:
+    """Pooled over patients, a threshold on grey levels within the lungs must perform poorly."""
     values, truth = [], []
     for seed in range(12):
         rng = np.random.default_rng(seed)
         thorax = random_thorax(rng)
         exposure = random_exposure(thorax, rng)
         sick = random_pneumothorax(thorax, rng)
-        picture, lungs, canvas = draw(thorax, exposure, 128, seed, (sick,))
-        values.append(picture[lungs > 0])
+        image, lungs, canvas = draw(thorax, exposure, 128, seed, (sick,))
+        values.append(image[lungs > 0])
         truth.append(sick.mask(canvas)[lungs > 0])
     score = roc_auc_score(np.concatenate(truth), -np.concatenate(values).astype(float))
     assert 0.3 < score < 0.8
 
 
-def test_clouds_brighten_their_boxes_and_boxes_keep_apart() -> None:
+def test_consolidations_are_bright_and_their_boxes_disjoint() -> None:
     counts = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -157,7 +157,7 @@ def test_clouds_brighten_their_boxes_and_boxes_keep_apart() -> None:
     assert set(counts) >= {1, 2}
 
 
-def test_a_box_is_tight_around_what_is_dense() -> None:
+def test_a_box_is_tight_around_its_consolidation() -> None:
     thorax, canvas = Thorax(), Exposure().canvas(PIXELS)
     (cloud, *_), ((x, y, width, height), *_) = random_consolidations(thorax, canvas, np.random.default_rng(3))
     dense = cloud.density(canvas, visible_lungs(canvas, thorax)) > 0.35
@@ -180,14 +180,14 @@ MAKERS = (
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
-def test_what_else_is_seen_changes_a_small_part(make: object) -> None:
+def test_distractors_change_a_small_part(make: object) -> None:
     assert callable(make)
     thorax = Thorax()
     changed = np.abs(grey(thorax, *make(thorax, np.random.default_rng(1))) - grey(thorax)) > 3
     assert 0.0005 < changed.mean() < 0.15
 
 
-def test_a_drain_runs_up_its_side_and_a_marker_stands_in_the_corner() -> None:
+def test_positions_of_drain_and_marker() -> None:
     thorax = Thorax()
     for side in (RIGHT, LEFT):
         changed = grey(thorax, *distractors.drain(thorax, side, np.random.default_rng(0))) - grey(thorax) > 5
@@ -198,7 +198,7 @@ def test_a_drain_runs_up_its_side_and_a_marker_stands_in_the_corner() -> None:
     assert row.max() < 0.15 * PIXELS
 
 
-def test_an_ap_picture_has_shoulder_blades_over_the_lungs() -> None:
+def test_an_ap_image_has_shoulder_blades_over_the_lungs() -> None:
     canvas = Exposure().canvas(PIXELS)
 
     def covered(thorax: Thorax) -> int:

@@ -21,8 +21,8 @@ def test_every_branch_starts_where_another_ends(right: Tree) -> None:
     assert nearest.max() < 1e-9
 
 
-def test_what_flows_in_flows_out(right: Tree) -> None:
-    """At each fork the branches' r^2.2 sum up to the stem's."""
+def test_radii_obey_murrays_law(right: Tree) -> None:
+    """At each fork r^2.2 is the sum over the branches."""
     starts, ends = right.paths_mm[:, 0], right.paths_mm[:, -1]
     flow = right.radii_mm**2.2
     for end, carried in zip(ends, flow, strict=True):
@@ -33,8 +33,8 @@ def test_what_flows_in_flows_out(right: Tree) -> None:
 
 def test_vessels_taper_outwards(right: Tree) -> None:
     assert (np.diff(right.radii_mm) >= 0).all()
-    way = np.linalg.norm(right.paths_mm[:, -1] - Thorax().hila[0], axis=1)
-    assert right.radii_mm[way < 30].mean() > 1.5 * right.radii_mm[way > 90].mean()
+    distance = np.linalg.norm(right.paths_mm[:, -1] - Thorax().hila[0], axis=1)
+    assert right.radii_mm[distance < 30].mean() > 1.5 * right.radii_mm[distance > 90].mean()
 
 
 def test_vessels_reach_apex_flank_and_base(right: Tree) -> None:

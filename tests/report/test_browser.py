@@ -1,4 +1,4 @@
-"""A page of every kind of picture, opened in a real browser."""
+"""Pages with every kind of figure, opened in a real browser."""
 
 import io
 import re
@@ -44,7 +44,7 @@ def slices() -> Figure:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What needs no plotly."""
+    """A page without plotly."""
     points = pd.DataFrame({"x": np.arange(500) % 31, "y": np.arange(500) % 17, "kind": ["even", "odd"] * 250})
     scatter = scatter_by_group(points, ("x", "x"), ("y", "y"), Groups("kind", {"even": BLUE, "odd": VERMILION}))
     figures = [
@@ -59,7 +59,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rotating(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A phantom's lungs, beside other kinds of pictures."""
+    """A phantom's lungs, and other kinds of figures."""
     folder = tmp_path_factory.mktemp("rotating")
     grid = axial(evenly(20, 15.0), (64, 64), 6.0)
     write_series(folder / "scan", draw(chest(2.0, 2.5), grid, seed=1, noise_sd=10), grid, Series("phantom"))
@@ -82,12 +82,12 @@ def screen(browser: Browser, plain: Path) -> Iterator[Opened]:
         yield on_screen
 
 
-def test_every_figure_is_drawn_and_nothing_is_asked_for(browser: Browser, rotating: Path) -> None:
+def test_every_figure_is_drawn_without_requests(browser: Browser, rotating: Path) -> None:
     with opened(browser, rotating) as seen:
         seen.assert_sound()
         assert seen.page.title() == "Lungs"
         assert len(seen.page.query_selector_all("figure")) == 4
-        # A reader who asked for less motion sees lungs that hold still until told otherwise.
+        # With reduced motion preferred, the lungs do not rotate until the button is clicked.
         before = _eye(seen.page)
         seen.page.wait_for_timeout(150)
         assert _eye(seen.page) == before
@@ -106,12 +106,12 @@ def test_no_width_needs_sideways_scrolling(browser: Browser, plain: Path, width:
 
 
 def test_the_browser_refuses_requests(screen: Opened) -> None:
-    asked = "fetch('https://example.org/').then(() => 'answered', () => 'refused')"
-    assert screen.page.evaluate(asked) == "refused"
+    request = "fetch('https://example.org/').then(() => 'answered', () => 'refused')"
+    assert screen.page.evaluate(request) == "refused"
     assert "Content Security Policy" in " ".join(screen.errors)
 
 
-def test_lungs_turn_until_they_are_touched(browser: Browser, rotating: Path) -> None:
+def test_lungs_rotate_until_they_are_touched(browser: Browser, rotating: Path) -> None:
     with opened(browser, rotating, width=PHONE, still=False) as seen:
         lungs, button = (seen.page.locator(f"#results-lungs {part}") for part in (".plot", "button"))
         seen.page.wait_for_function(f"document.querySelector('#results-lungs .main-svg') && {_EYE}.x > 1")
@@ -184,7 +184,7 @@ def _eye(page: Page) -> dict[str, float]:
 
 
 def _contrasts(page: Page) -> list[float]:
-    """WCAG's contrast of every piece of text to the ground of its figure."""
+    """WCAG's contrast of all text to its figure's background."""
     ground = _lightness(page.evaluate(_GROUND))
     letters = [_lightness(colour) for colour in set(page.evaluate(_LETTERS))]
     return [(max(each, ground) + 0.05) / (min(each, ground) + 0.05) for each in letters]

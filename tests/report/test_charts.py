@@ -1,4 +1,4 @@
-"""Small charts say what their tables say."""
+"""Charts show the values of their tables."""
 
 import numpy as np
 from matplotlib.container import ErrorbarContainer
@@ -7,7 +7,7 @@ from pulmo.report.charts import draw_estimates
 from pulmo.report.style import panel
 
 
-def test_estimates_lie_from_the_first_at_the_top_with_twice_their_errors() -> None:
+def test_estimates_have_error_bars_of_two_standard_errors() -> None:
     with panel(4, 2) as drawing:
         axes = drawing.subplots()
         draw_estimates(axes, ["first", "second"], [0.5, 0.8], [0.1, 0.05])

@@ -1,4 +1,4 @@
-"""The page as a file: whole, the same again, in the page's colours, safe against what the data say."""
+"""The page as a file: complete, deterministic, themed, and safe against text from data."""
 
 import base64
 import io
@@ -23,14 +23,14 @@ from tests.browser import plots_of
 
 
 def drawing() -> Drawing:
-    with panel(3, 2) as picture:
-        axes = picture.subplots()
+    with panel(3, 2) as figure:
+        axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=INK)
         axes.set_title("a < b & c")
-    return picture
+    return figure
 
 
-def test_the_same_figures_make_the_same_file(tmp_path: Path) -> None:
+def test_the_page_is_deterministic(tmp_path: Path) -> None:
     for name in ("one.html", "two.html"):
         plot = interactive(go.Figure(go.Bar(y=[1, 2])))
         figures = [Figure("Line", "See.", drawing(), "a line"), Figure("Bars", "See.", plot, "bars")]
@@ -39,7 +39,7 @@ def test_the_same_figures_make_the_same_file(tmp_path: Path) -> None:
     assert [plot["data"][0]["type"] for plot in plots_of(tmp_path / "one.html")] == ["bar"]
 
 
-def test_plotly_travels_once_and_only_where_it_is_needed(tmp_path: Path) -> None:
+def test_plotly_is_embedded_once_and_only_if_needed(tmp_path: Path) -> None:
     plots = [Figure(f"Bars {n}", "See.", interactive(go.Figure(go.Bar(y=[n]))), "bars") for n in range(2)]
     write_page(tmp_path / "with.html", "Title", "Lead.", [PageSection("One", plots)])
     write_page(
@@ -50,14 +50,14 @@ def test_plotly_travels_once_and_only_where_it_is_needed(tmp_path: Path) -> None
     assert (tmp_path / "without.html").stat().st_size < 1e5
 
 
-def test_what_the_data_say_is_text_and_never_html(tmp_path: Path) -> None:
+def test_text_from_data_is_escaped(tmp_path: Path) -> None:
     nasty = "<script>alert('&')</script>"
     rows = pd.DataFrame({nasty: [nasty]})
     write_page(tmp_path / "page.html", nasty, nasty, [PageSection(nasty, [Figure(nasty, nasty, rows, nasty)], [nasty])])
     assert nasty not in (tmp_path / "page.html").read_text()
 
 
-def test_drawings_take_the_pages_colours_and_letters() -> None:
+def test_drawings_use_the_pages_colours_and_font() -> None:
     text = svg(drawing())
     assert "stroke: var(--ink)" in text
     assert not re.search("#222222|DejaVu", text, re.IGNORECASE)
@@ -66,11 +66,11 @@ def test_drawings_take_the_pages_colours_and_letters() -> None:
     assert not re.match(r"<svg [^>]*width=", text)
 
 
-def test_images_are_kept_small_and_true() -> None:
+def test_images_are_small_and_accurate() -> None:
     rows, columns = np.mgrid[:300, :300]
     smooth = np.sin(rows / 40) + np.cos(columns / 50)
-    (picture,) = image_panels([ImagePanel(smooth, "waves")])
-    kind, content = re.findall(r"data:image/(\w+);base64,([^\"]+)", svg(picture))[0]
+    (figure,) = image_panels([ImagePanel(smooth, "waves")])
+    kind, content = re.findall(r"data:image/(\w+);base64,([^\"]+)", svg(figure))[0]
     with Image.open(io.BytesIO(base64.b64decode(content))) as image:
         grey = np.asarray(image.convert("L"), np.float64)
     expected = 255 * (smooth - smooth.min()) / (smooth.max() - smooth.min())
@@ -109,7 +109,7 @@ def test_a_figure_that_lacks_its_data_is_left_out_with_the_reason(finished_nothi
     assert CannotDrawError("a", "b", "c").faults == (Fault("a", "b", "c"),)
 
 
-def test_a_figure_that_fails_costs_itself_alone(finished_nothing: Run) -> None:
+def test_a_failing_figure_does_not_affect_others(finished_nothing: Run) -> None:
     def broken(run: Run) -> Figure:
         raise ZeroDivisionError("by zero")
 

@@ -1,4 +1,4 @@
-"""Shares are said in per cent, over powers of ten."""
+"""The logarithmic axis of fractions, in per cent."""
 
 from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Names from data stand in figures as they are, whatever signs they hold."""
+"""Names from data are drawn literally, whatever characters they contain."""
 
 import re
 import warnings

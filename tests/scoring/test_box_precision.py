@@ -32,7 +32,7 @@ SOLUTION = pd.DataFrame(
 
 
 def slow_score(true: list[Box], predicted: list[tuple[float, Box]]) -> float | None:
-    """One image by the words of the definition, in whole numbers: coordinates must be whole."""
+    """One image by the definition, in integers: coordinates must be integers."""
     if not true:
         return 0.0 if predicted else None
     total = 0.0
@@ -76,7 +76,7 @@ image = st.tuples(st.lists(box, max_size=4), st.lists(st.tuples(st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(image, min_size=1, max_size=60), st.sampled_from([1.0, 0.5, 0.1, 0.007]))
-def test_it_agrees_with_the_slow_one(images: list, scale: float) -> None:
+def test_it_agrees_with_a_direct_implementation(images: list, scale: float) -> None:
     truth = boxes_of([[(1.0, box) for box in true] for true, _ in images])
     predicted = boxes_of([predictions for _, predictions in images])
     truth, predicted = (boxes._replace(xywh=boxes.xywh * scale) for boxes in (truth, predicted))
@@ -191,19 +191,19 @@ def test_ids_must_match(ids: list[str], words: str) -> None:
     assert words in str(error.value)
 
 
-def test_nothing_to_score_is_said() -> None:
+def test_no_boxes_at_all_is_an_error() -> None:
     with pytest.raises(ParticipantVisibleError, match="and the solution have no boxes"):
         score(SOLUTION.iloc[2:], submission("", "", "").iloc[1:], "patientId")
 
 
-def test_a_wrong_solution_is_ours() -> None:
+def test_an_invalid_solution_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="finite number"):
         score(SOLUTION.assign(x=np.array([0, math.nan, math.nan, math.nan])), submission("", "", ""), "patientId")
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 10000), st.tuples(*[st.integers(0, 5000)] * 4))))
-def test_boxes_survive_their_way_through_text(rows: list) -> None:
+def test_boxes_survive_formatting_and_parsing(rows: list) -> None:
     xywh = np.array([row[2] for row in rows], np.float64).reshape(-1, 4) / 10 + [0, 0, 0.1, 0.1]
     boxes = Boxes(np.array([row[0] for row in rows], np.int64), xywh, np.array([row[1] for row in rows]) / 10000)
     table = pd.DataFrame({"PredictionString": format_boxes(boxes, 4)})

@@ -21,7 +21,7 @@ def test_dice_by_hand() -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 8), st.integers(1, 8), st.floats(0, 1))
-def test_dice_is_what_paintings_say(seed: int, rows: int, columns: int, share: float) -> None:
+def test_dice_equals_that_of_decoded_masks(seed: int, rows: int, columns: int, share: float) -> None:
     first, second = np.random.default_rng(seed).random((2, 3, rows, columns)) < share
     expected = [
         2 * (a & b).sum() / (a.sum() + b.sum()) if (a | b).any() else 1.0 for a, b in zip(first, second, strict=True)
@@ -35,7 +35,7 @@ def test_rows_of_one_image_are_a_union_not_a_sum() -> None:
     assert score(solution, table(b="-1", a="0 3"), "ImageId") == pytest.approx((1 + 2 * 3 / 9) / 2)
 
 
-def test_the_frames_are_left_as_they_are() -> None:
+def test_the_frames_are_not_changed() -> None:
     solution, submission = table(a="0 4", b="-1"), table(b="3 1", a="0 4")
     before = solution.copy(), submission.copy()
     score(solution, submission, "ImageId")
@@ -55,12 +55,12 @@ def test_the_frames_are_left_as_they_are() -> None:
         (pd.DataFrame({"ImageId": ["a", "b"], "EncodedPixels": ["0 4", None]}), "row 3, EncodedPixels"),
     ],
 )
-def test_what_is_wrong_with_a_submission_is_named(submission: pd.DataFrame, words: str) -> None:
+def test_faults_of_a_submission_are_named(submission: pd.DataFrame, words: str) -> None:
     with pytest.raises(ParticipantVisibleError, match=words):
         score(table(a="0 4", b="-1"), submission, "ImageId")
 
 
-def test_a_wrong_solution_is_our_mistake() -> None:
+def test_an_invalid_solution_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="no row"):
         score(table(), table(), "ImageId")
     with pytest.raises(ValueError, match="encoding 0"):

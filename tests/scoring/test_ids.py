@@ -1,4 +1,4 @@
-"""Ids that do not match are told by how many do, how the others differ, and what to do; then row by row."""
+"""Faults of ids: the number of matches, how the others differ, and the remedy; then row by row."""
 
 import pandas as pd
 import pytest
@@ -35,7 +35,7 @@ def test_one_difference_is_named_with_its_remedy(ids: list[str], wanted: list[st
     assert len(rows) == 6
 
 
-def test_ids_of_something_else_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unrelated_ids_are_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_ = faults(["7a", "x"], WANTED)
     assert first == (
         "submission: 1 of its 2 ids are among the 3 of the solution; the others are like 'x', those of the solution "
@@ -53,5 +53,5 @@ def test_a_submission_may_have_more_ids_than_are_scored() -> None:
     assert faults(WANTED, [*WANTED, "7a"]) == []
 
 
-def test_a_repeated_id_is_named_alone() -> None:
+def test_a_repeated_id_is_the_only_fault() -> None:
     assert faults([*WANTED, "7a"], WANTED) == ["submission, row 5, id: '7a' is repeated. Keep one row for each id."]

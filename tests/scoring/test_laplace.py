@@ -45,7 +45,7 @@ def test_rows_are_matched_by_id_and_more_of_them_may_be_submitted() -> None:
     assert score(SOLUTION, submission(), "Patient_Week") == pytest.approx((first + second) / 2)
 
 
-def test_the_frames_of_the_caller_stay_as_they_are() -> None:
+def test_the_frames_are_not_changed() -> None:
     solution, mine = SOLUTION.copy(), submission()
     score(solution, mine, "Patient_Week")
     pd.testing.assert_frame_equal(solution, SOLUTION)
@@ -82,7 +82,7 @@ def test_a_missing_column_is_the_participants_mistake() -> None:
         score(SOLUTION, submission().drop(columns="Confidence"), "Patient_Week")
 
 
-def test_a_wrong_solution_is_ours() -> None:
+def test_an_invalid_solution_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="finite number"):
         score(SOLUTION.assign(FVC=math.nan), submission(), "Patient_Week")
     with pytest.raises(ValueError, match="no row"):

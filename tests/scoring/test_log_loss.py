@@ -77,6 +77,6 @@ def test_a_missing_column_is_named_with_what_is_meant() -> None:
 
 
 @pytest.mark.parametrize("label", [0.5, 2, math.nan])
-def test_a_wrong_solution_is_our_mistake(label: float) -> None:
+def test_an_invalid_solution_is_a_value_error(label: float) -> None:
     with pytest.raises(ValueError, match="cancer"):
         score(SOLUTION.assign(cancer=np.array([1, label, 0])), submission(), "id")

@@ -1,4 +1,4 @@
-"""Runs against paintings: whatever is had from the runs is what one would count pixel by pixel."""
+"""Operations on runs agree with those on decoded masks."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_pixels_are_numbered_down_the_columns_from_0() -> None:
     assert decode(parse(["1 1 2 2"]), (2, 3)).tolist() == image.tolist()
 
 
-def test_offsets_count_from_the_end_of_the_run_before() -> None:
+def test_offsets_count_from_the_end_of_the_previous_run() -> None:
     masks = parse(["3 2 5 1", "-1", "0 4"])
     assert masks.offsets.tolist() == [0, 2, 2, 3]
     assert masks.starts.tolist() == [3, 10, 0]
@@ -56,7 +56,7 @@ def test_a_run_over_the_last_pixel_does_not_reach_the_next_image() -> None:
 
 
 @given(paintings())
-def test_there_and_back_again(masks: np.ndarray) -> None:
+def test_encoding_and_decoding_are_inverse(masks: np.ndarray) -> None:
     runs = encode(masks)
     assert np.array_equal(decode(runs, (masks.shape[1], masks.shape[2])), masks)
     assert same(parse(to_text(runs)), runs)
@@ -75,19 +75,19 @@ def test_area_counts_pixels(masks: np.ndarray) -> None:
 
 
 @given(paintings(images=4), st.integers(0, 2**32))
-def test_intersection_is_what_both_hold(masks: np.ndarray, seed: int) -> None:
+def test_intersection(masks: np.ndarray, seed: int) -> None:
     other = np.random.default_rng(seed).permutation(masks.ravel()).reshape(masks.shape)
     assert same(intersection(encode(masks), encode(other)), encode(masks & other))
 
 
 @given(paintings(images=5), st.lists(st.integers(0, 3), min_size=5, max_size=5))
-def test_union_paints_all_of_a_group(masks: np.ndarray, groups: list[int]) -> None:
+def test_union_of_groups(masks: np.ndarray, groups: list[int]) -> None:
     expected = [masks[np.array(groups) == group].any(axis=0) for group in range(4)]
     assert same(union(encode(masks), np.array(groups), 4), encode(np.array(expected)))
 
 
 @given(paintings(images=6), st.sampled_from([(1, 1, 1), (3, 1, 0), (0.2, 0.5, 0.3)]), st.sampled_from([0.05, 0.5, 1.0]))
-def test_votes_are_counted_pixel_by_pixel(masks: np.ndarray, weights: tuple[float, ...], threshold: float) -> None:
+def test_weighted_votes(masks: np.ndarray, weights: tuple[float, ...], threshold: float) -> None:
     voters = masks.reshape(3, 2, *masks.shape[1:])
     share = np.tensordot(np.array(weights) / sum(weights), voters, axes=1)
     runs = [encode(voter) for voter in voters]
@@ -103,7 +103,7 @@ def test_touching_runs_become_one_in_a_union() -> None:
     assert to_text(union(parse(["0 2", "2 3", "7 1"]), np.zeros(3, int), 1)) == ["0 5 2 1"]
 
 
-def test_runs_too_long_to_be_packed_are_united_too() -> None:
+def test_union_of_runs_too_long_to_be_packed() -> None:
     cells = [f"5 {2**39}", f"{2**38} {2**39}", "3 1"]
     assert to_text(union(parse(cells), np.array([0, 0, 1]), 2)) == [f"5 {2**38 + 2**39 - 5}", "3 1"]
 
@@ -141,22 +141,22 @@ def test_runs_too_long_to_be_packed_are_united_too() -> None:
         ("  ", "is empty"),
     ],
 )
-def test_each_kind_of_bad_cell_is_named_with_its_row(cell: str, words: str) -> None:
+def test_each_kind_of_invalid_encoding_is_named_with_its_row(cell: str, words: str) -> None:
     _, faults = parse_checked(["0 100", cell, "-1", cell], 100)
     assert [fault.row for fault in faults] == [1, 3]
     assert words in faults[0].what
 
 
-def test_a_faulty_cell_is_not_parsed() -> None:
+def test_an_invalid_encoding_is_not_parsed() -> None:
     with pytest.raises(ValueError, match="encoding 1"):
         parse(["0 100", "1", "-1"])
 
 
-def test_spaces_around_a_cell_do_not_matter() -> None:
+def test_spaces_around_an_encoding_do_not_matter() -> None:
     assert to_text(parse([" -1", " 3 4 "])) == ["-1", "3 4"]
 
 
-def test_a_run_past_the_image_is_not_painted() -> None:
+def test_a_run_beyond_the_image_is_not_decoded() -> None:
     with pytest.raises(ValueError, match="pixel 7, an image of 2 × 3 has 6"):
         decode(parse(["5 2"]), (2, 3))
 

@@ -57,7 +57,7 @@ def test_files_as_people_save_them(content: bytes, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("read", [read_table, read_submission])
-def test_what_is_no_such_table_is_named_for_what_it_is(
+def test_other_files_are_recognized(
     read: Callable[[Path, list[str]], pd.DataFrame], content: bytes, words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "table.csv"
@@ -79,7 +79,7 @@ def test_what_is_no_such_table_is_named_for_what_it_is(
         (b"id,value\xc2\xa0\na,1\n", "contains a no-break space"),
     ],
 )
-def test_a_header_that_pandas_reads_otherwise_is_a_submissions_fault_alone(
+def test_a_header_that_pandas_misreads_is_a_fault_of_submissions_only(
     content: bytes, words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "table.csv"
@@ -89,7 +89,7 @@ def test_a_header_that_pandas_reads_otherwise_is_a_submissions_fault_alone(
     assert words in str(error.value)
 
 
-def test_ids_of_a_submission_are_not_put_right(tmp_path: Path) -> None:
+def test_ids_of_a_submission_are_not_corrected(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes("id,value\n a, 1\nb\u00a0,2 \n".encode())
     table = read_submission(path, ["id", "value"])
@@ -99,9 +99,7 @@ def test_ids_of_a_submission_are_not_put_right(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [read_table, read_submission])
-def test_a_table_of_no_rows_and_one_that_is_packed(
-    read: Callable[[Path, list[str]], pd.DataFrame], tmp_path: Path
-) -> None:
+def test_empty_and_compressed_tables(read: Callable[[Path, list[str]], pd.DataFrame], tmp_path: Path) -> None:
     (tmp_path / "none.csv").write_text("id,value\n")
     assert read(tmp_path / "none.csv", ["id", "value"]).shape == (0, 2)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,value\na,1\n"))
@@ -152,7 +150,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         (".", "is not a finite number"),
     ],
 )
-def test_what_is_no_number_is_named_by_row(word: str, reason: str) -> None:
+def test_invalid_numbers_are_named_by_row(word: str, reason: str) -> None:
     values, faults = to_numbers(pd.DataFrame({"value": ["1", word, "-2.5e3"]}), "value", "table.csv")
     np.testing.assert_array_equal(values, [1, np.nan, -2500])
     wanted = f"table.csv, row 3, value: {word!r} {reason}. Write a plain number, such as 1234.5."

@@ -115,7 +115,7 @@ class _Parser:
     values: dict[int, bytes]
 
     def through(self, position: int, implicit: bool, nested: bool = False) -> tuple[int, int | None]:
-        """Up to Pixel Data or the end of an item: the next byte, and the length of Pixel Data if it stands there."""
+        """Up to Pixel Data or the end of an item: the next byte, and the length of Pixel Data if it is reached."""
         while True:
             tag, value, length = self._element(position, implicit)
             if tag == PIXEL_DATA and not nested:  # a nested one is an icon's

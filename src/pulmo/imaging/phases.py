@@ -101,16 +101,16 @@ class _Located(NamedTuple):
         return self.distinct < len(self.position)
 
 
-def _split(slices: list[SliceHeader], phase_values: Sequence[_Tag], phase_label: str) -> list[Phase]:
+def _split(slices: list[SliceHeader], tags: Sequence[_Tag], phase_label: str) -> list[Phase]:
     positions = along_normal(slices)
     located = _Located(positions, position_indices(positions))
-    for index, tag in enumerate(phase_values):
+    for index, tag in enumerate(tags):
         texts = [tag.text(header) for header in slices]
         if len(set(texts)) < 2 or not (located.any_shared or _applies(tag, slices)):
             continue
         parts = _parts(tag, texts, [header.instance for header in slices], located)
         if len(parts) > 1:
-            rest = phase_values[index + 1 :]
+            rest = tags[index + 1 :]
             return [
                 phase
                 for part in parts

@@ -150,7 +150,7 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
         raise NotASliceError(f"a colour image ({photometric or 'several samples a pixel'})")
     frames = int((values.measured("NumberOfFrames").values or (1,))[0])
     if frames > 1:
-        split = "split it into one file a slice, for example with dcm4che's `emf2sf`"
+        split = "split it into one file per slice, for example with dcm4che's `emf2sf`"
         raise SeveralFramesError(f"several frames in one file ({frames}): {split}")
     return header_of(path, values, rows, columns)
 
@@ -205,14 +205,14 @@ def header_of(path: Path, values: "Values", rows: int, columns: int) -> SliceHea
 
 def _wrong_for_ct(slope: float, intercept: float) -> list[tuple[str, str]]:
     """Rescaling that cannot give Hounsfield units."""
-    least, most = _CT_SLOPES
+    low, high = _CT_SLOPES
     wrong = []
-    if not least <= abs(slope) <= most:
+    if not low <= abs(slope) <= high:
         wrong.append(
-            ("RescaleSlope", f"RescaleSlope is {slope:g}: that of a CT lies between {least:g} and {most:g} HU")
+            ("RescaleSlope", f"RescaleSlope is {slope:g}: that of a CT must be between {low:g} and {high:g} HU")
         )
     if abs(intercept) > _MAX_CT_INTERCEPT:
-        what = f"RescaleIntercept is {intercept:g}: that of a CT is at most {_MAX_CT_INTERCEPT:g} HU"
+        what = f"RescaleIntercept is {intercept:g}: that of a CT must be at most {_MAX_CT_INTERCEPT:g} HU"
         wrong.append(("RescaleIntercept", what))
     return wrong
 

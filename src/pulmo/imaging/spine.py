@@ -63,8 +63,8 @@ def _continuous_bone(grid: CoarseGrid, lungs: np.ndarray) -> _Bone | None:
 def oriented_by_anatomy(volume: Volume) -> Volume:
     """The volume, rotated by 180° about the body's long axis if its header places the spine in front of the lungs.
 
-    Files exist whose ImageOrientationPatient contradicts what they show: left and right would be exchanged. A patient
-    who lies on the stomach is no such case, because a true header has the spine behind.
+    In some files ImageOrientationPatient contradicts the anatomy, which would swap left and right. Prone patients are
+    not affected, as a correct header places their spine behind the lungs.
     """
     grid = sample(volume, _SAMPLED_MM)
     tissue = grid.measured & (grid.hu > _AIR_HU)

@@ -74,7 +74,7 @@ class Grid:
         lost = set(missing)
         return replace(self, slice_mm=tuple(mm for i, mm in enumerate(self.slice_mm) if i not in lost))
 
-    def turned(self, degrees: float, about: Vector) -> "Grid":
+    def rotated(self, degrees: float, about: Vector) -> "Grid":
         """The grid rotated about an axis through its centre, with the table: an oblique series."""
         rotation = _rotation(degrees, about)
         right, down, advance = (vector(rotation @ np.asarray(v)) for v in (self.right, self.down, self.advance))

@@ -63,15 +63,17 @@ def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
         confidence outside 0 to 1, each width or height that is not positive, and each box that exceeds the image.
     """
     file = name_of(submission, "submission")
-    cells = [str(cell) for cell in submission[COLUMN].where(submission[COLUMN].notna(), "").tolist()]
-    tokens = [cell.split() for cell in cells]
+    strings = [str(value) for value in submission[COLUMN].where(submission[COLUMN].notna(), "").tolist()]
+    tokens = [string.split() for string in strings]
     counts = np.array([len(words) for words in tokens], np.int64)
     malformed = counts % NUMBERS != 0
-    plain = only_of_numbers(" ".join(cells))
+    plain = only_of_numbers(" ".join(strings))
     if not plain:  # `split` also separates at tabs, no-break spaces and line breaks
-        malformed |= [odd_word(cell) is not None for cell in cells]
+        malformed |= [odd_word(string) is not None for string in strings]
     faults = [
-        Fault(place(file, row, COLUMN), _why_malformed(cells[row]), "Write `confidence x y width height` for each box")
+        Fault(
+            place(file, row, COLUMN), _why_malformed(strings[row]), "Write `confidence x y width height` for each box"
+        )
         for row in np.flatnonzero(malformed)
     ]
     words = list(chain.from_iterable(tokens[row] for row in np.flatnonzero(~malformed).tolist()))
@@ -91,11 +93,11 @@ def parse_boxes(submission: pd.DataFrame) -> tuple[Boxes, list[Fault]]:
     return boxes.take(valid), sorted(faults, key=_row_of)
 
 
-def _why_malformed(cell: str) -> str:
+def _why_malformed(string: str) -> str:
     """Why a prediction string cannot be split into boxes."""
-    if character := odd_word(cell):
+    if character := odd_word(string):
         return character
-    words = cell.split()
+    words = string.split()
     no_number = next((word for word in words if not np.isfinite(parse_numbers([word])[0])), None)
     if no_number is not None:
         return f"{no_number!r} {explain(no_number)}"
@@ -133,10 +135,10 @@ def check_cells(submission: pd.DataFrame) -> list[Fault]:
 def format_boxes(boxes: Boxes, images: int) -> list[str]:
     """The prediction string of each image: boxes by decreasing confidence (four decimals), in tenths of pixels."""
     order = np.lexsort((-boxes.confidence, boxes.image))
-    cells: list[list[str]] = [[] for _ in range(images)]
+    strings: list[list[str]] = [[] for _ in range(images)]
     edges = np.round(corners(boxes.xywh), 1)  # edges are rounded, not sizes, so that no box exceeds the image
     for image, confidence, xywh in zip(
         boxes.image[order].tolist(), boxes.confidence[order].tolist(), sizes(edges)[order].tolist(), strict=True
     ):
-        cells[image].append(" ".join([f"{confidence:.4f}", *(f"{round(value, 1):g}" for value in xywh)]))
-    return [" ".join(cell) for cell in cells]
+        strings[image].append(" ".join([f"{confidence:.4f}", *(f"{round(value, 1):g}" for value in xywh)]))
+    return [" ".join(parts) for parts in strings]

@@ -81,7 +81,10 @@ def test_a_file_as_kaggle_accepted_it_is_taken_with_a_note(pulmo: Pulmo, files: 
         (SUBMISSION.replace("0.5 5", "5"), "row 4, PredictionString: 4 numbers are not a multiple of five"),
         (SUBMISSION + "c,\n", "row 5, patientId: 'c' is repeated"),
         (SUBMISSION.replace("b,\n", ""), "has no row for patientId 'b'"),
-        (SUBMISSION.replace("0.5 5 5 20", "0.5 1010 5 20"), "row 4, PredictionString: box 0.5 1010 5 20 20: it goes"),
+        (
+            SUBMISSION.replace("0.5 5 5 20", "0.5 1010 5 20"),
+            "row 4, PredictionString: box 0.5 1010 5 20 20: it exceeds",
+        ),
     ],
 )
 def test_validate_names_what_is_wrong(pulmo: Pulmo, files: Path, content: str, words: str) -> None:
@@ -141,7 +144,7 @@ def test_known_answer(pulmo: Pulmo, known_file: tuple[Path, Path]) -> None:
     submission, labels = known_file
     code, out, err = pulmo("rsna", "score", submission, "--subset", "--solution", labels)
     assert (code, out) == (0, "0.209536\n")
-    assert "column 'PatientId' is taken" in err
+    assert "column 'PatientId' is read" in err
 
 
 def test_turning_the_knobs_of_one_file_helps_on_the_half_not_fitted_on(

@@ -13,17 +13,17 @@ from pulmo.scoring.log_loss import log_loss
 
 SCANS = 3
 SLICES = 7
-WRONG = 7
+WORST = 7
 HALF = 0.5
 
 
-def most_wrong(run: Run) -> Figure:
+def largest_errors(run: Run) -> Figure:
     """The held-out scans with the largest log loss."""
     held, volumes = read(run, "fit_ensemble/out_of_fold"), read(run, "features/volumes")
     description = read(run, "features/description")
     scale = VolumeFormat.from_json(description["volumes"]).scale
     loss = log_loss(held["label"].to_numpy(), held["probability"].to_numpy())
-    worst = np.argsort(-loss, kind="stable")[:WRONG]
+    worst = np.argsort(-loss, kind="stable")[:WORST]
     shown = []
     for place in worst.tolist():
         row, volume = held.iloc[place], np.asarray(volumes[place])[..., -1]
@@ -83,4 +83,4 @@ def _overlaid(grey: np.ndarray, cam: np.ndarray, limits: np.ndarray) -> np.ndarr
     return np.asarray(np.rint(255 * ((1 - weight) * base + weight * heat)), np.uint8)
 
 
-FIGURES: tuple[Draw, ...] = (grad_cam, most_wrong)
+FIGURES: tuple[Draw, ...] = (grad_cam, largest_errors)

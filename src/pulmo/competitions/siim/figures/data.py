@@ -82,7 +82,7 @@ def mask_areas(run: Run) -> Figure:
         log_percent_axis(axes)
         axes.legend()
     return Figure(
-        "MaskOutline areas",
+        "Mask areas",
         f"{len(shares):,} images with a pneumothorax: the median mask covers {middle:.2%} of the image, 90 % are "
         f"between {low:.2%} and {high:.2%}. The scale is logarithmic.",
         drawing,
