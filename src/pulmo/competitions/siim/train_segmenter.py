@@ -24,10 +24,7 @@ def run(stage: Stage, settings: NetworkSettings) -> None:
     )
     task = MaskTask(settings, stage.read("features/masks"))
     result = cross_validate_networks(stage, dataset, task, settings.folds)
-    models = stage.folder("models") / NETWORK
-    models.mkdir()
-    result.save_networks(models)
-    stage.write("history", result.history)
+    result.write(stage, NETWORK)
     stage.write("description", {"tta_flip": settings.tta_flip})
     rows = result.rows
     stage.write(
