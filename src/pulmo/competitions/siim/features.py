@@ -82,7 +82,7 @@ def _write_masks(stage: Stage, x_rays: pd.DataFrame, pixels: int) -> None:
 def _description(x_rays: pd.DataFrame, settings: FeatureSettings) -> dict[str, object]:
     return {
         "pixels": settings.pixels,
-        "contrast": settings.contrast,
+        "clahe_clip_limit": settings.contrast,
         "images": len(x_rays),
         "unreadable": int(x_rays["error"].notna().sum()),
         "positive": int((x_rays["area"] > 0).sum()),

@@ -25,7 +25,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     model = read_model(stage.input("fit_ensemble/model"))
     folder = ImageFolder(folder_of_test_images(stage.data))
     asked, files = requested_images(stage, sample(stage.data), IMAGE, folder)
-    headers = cache_images(stage, "images", files, ImageFormat(model.pixels, model.contrast))
+    headers = cache_images(stage, "images", files, ImageFormat(model.pixels, model.clahe_clip_limit))
     said = stage.checkpoint("networks", partial(_ask_networks, stage, model))
     anything = load(said / "any.npy")
     predictions = headers.copy()

@@ -18,13 +18,13 @@ NAME, SEGMENTER = "siim", "segmenter"
 class TrainedModel(NamedTuple):
     """A model read from its folder; the segmenter's files are not yet read, for it takes Keras to do that.
 
-    `pixels` a side with CLAHE of clip limit `contrast` are what the networks see.
+    `pixels` a side with CLAHE of clip limit `clahe_clip_limit` (0: none) are the networks' input.
     """
 
     segmenter: Family
     thresholds: Thresholds
     pixels: int
-    contrast: float
+    clahe_clip_limit: float
 
 
 def write_model(folder: Path, record: Mapping[str, Any], segmenter: Source) -> None:
@@ -40,4 +40,4 @@ def read_model(folder: Path) -> TrainedModel:
     """
     with reading_model(folder, NAME) as (record, families):
         thresholds = Thresholds(**record["thresholds"])
-        return TrainedModel(families[SEGMENTER], thresholds, record["pixels"], record["contrast"])
+        return TrainedModel(families[SEGMENTER], thresholds, record["pixels"], record["clahe_clip_limit"])

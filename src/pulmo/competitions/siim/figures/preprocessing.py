@@ -28,7 +28,7 @@ def network_images(run: Run) -> Figure:
         )
         for place, row in chosen.iterrows()
     ]
-    pixels, contrast = described["pixels"], described["contrast"]
+    pixels, contrast = described["pixels"], described["clahe_clip_limit"]
     evened = f", contrast evened out (limit {contrast:g})" if contrast else ""
     smallest = marked.index[:SMALLEST]
     lost = sum(not (masks[place] > 127).any() for place in smallest)
