@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ class LabelSource(NamedTuple):
 
     table: Path
     folder: ImageFolder
-    nih_patients: Mapping[str, str]
+    nih_patients: Mapping[str, str] = MappingProxyType({})
 
 
 def read_labelled_images(
