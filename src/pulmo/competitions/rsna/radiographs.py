@@ -49,7 +49,7 @@ class RadiographTable(NamedTuple):
             {"image": self.images},
             self.fold,
             trainable,
-            patient=self.patients["patient"].to_numpy(str),
+            patient=self.patients["person"].to_numpy(str),
             positive=(self.patients["boxes"] > 0).to_numpy(),
         )
 
