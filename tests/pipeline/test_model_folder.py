@@ -63,7 +63,7 @@ def test_a_model_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_damaged_network_and_one_for_other_images_are_named(tmp_path: Path) -> None:
     image = keras.Input((4, 4), dtype="uint8", name="image")
-    small = keras.Model({"image": image}, {"mask": keras.layers.Rescaling(1 / 255)(image)})
+    small = keras.Model({"image": image}, keras.layers.Rescaling(1 / 255)(image))
     small.save(tmp_path / "fold0.keras")
     whole = (tmp_path / "fold0.keras").read_bytes()
     (tmp_path / "fold1.keras").write_bytes(whole[: len(whole) // 2])
