@@ -89,7 +89,7 @@ def check(data, settings):
     assert "memory about 0.0 kB needed" in "\n".join(rows_of(out))
     for words in (
         f"{data}/train.csv: is missing, and stage features reads it",
-        "sample_submission.csv, row 3, id: 'c1' stands there again",
+        "sample_submission.csv, row 3, id: 'c1' is repeated",
         "train.csv, row 2: 2 is wrong. Correct it.",
         "disk: about 1000000000.0 GB needed",
         "note: one is left out",

@@ -29,7 +29,7 @@ def test_without_the_table_each_image_counts_by_itself(tmp_path: Path) -> None:
 
 def test_a_faulty_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nih_patients.csv").write_text("ImageId,nih_patient\na,1\na,2\n")
-    with pytest.raises(UserError, match="row 3, ImageId: 'a' stands there again"):
+    with pytest.raises(UserError, match="row 3, ImageId: 'a' is repeated"):
         patients_of_images(IMAGES, tmp_path)
     (tmp_path / "nih_patients.csv").write_text("ImageId,patient\na,1\n")
     with pytest.raises(UserError, match="no column 'nih_patient'"):

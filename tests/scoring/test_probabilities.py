@@ -23,7 +23,7 @@ def test_every_fault_is_named(tmp_path: Path) -> None:
     words = str(refused.value)
     assert "row 2, nodule: '2' is neither 0 nor 1" in words
     assert "row 3, effusion: 'high'" in words
-    assert "row 3, id: 'a' stands there again" in words
+    assert "row 3, id: 'a' is repeated" in words
 
 
 def test_probabilities_keep_their_digits_and_stay_off_the_ends() -> None:

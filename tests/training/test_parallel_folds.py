@@ -75,7 +75,7 @@ def task_of(folder: Path, parallel: int, failure: str = "") -> LineTask:
 
 
 def stage_of(folder: Path) -> Stage:
-    (folder / "pieces").mkdir(parents=True, exist_ok=True)
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     return Stage(StageSpec("train", "", writes=("models", "history")), 0, folder, {}, folder, device="cpu")
 
 
@@ -104,7 +104,7 @@ def test_each_fold_leaves_its_network_its_history_and_its_predictions(parallel: 
     assert [rows.tolist() for rows, _ in result.by_fold("value")] == [[0], [1, 2], [3]]
     assert result.history["fold"].tolist() == [0, 0, 1, 1, 2, 2]
     assert stage.notes == ["a line is fitted"]
-    assert not list(stage.scratch("checkpoints").iterdir())
+    assert not list(stage.scratch("training_state").iterdir())
     processes = log_of(tmp_path)
     assert sorted(processes) == [0, 1, 2]
     assert (os.getpid() in processes.values()) == (parallel == 1)
@@ -125,15 +125,15 @@ def test_another_seed_gives_other_networks_under_another_name(tmp_path: Path) ->
         cross_validate_networks(stage, data, task_of(tmp_path, 1), 1, seed=seed, name=f"seed{seed}_") for seed in (0, 1)
     )
     assert first.out_of_fold("value").shape == second.out_of_fold("value").shape == (1, 1)
-    assert sorted(path.name for path in (tmp_path / "pieces").glob("seed*")) == ["seed0_0", "seed1_0"]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").glob("seed*")) == ["seed0_0", "seed1_0"]
 
 
 def test_finished_folds_are_not_trained_again(tmp_path: Path) -> None:
     stage, data = stage_of(tmp_path), Dataset(INPUTS, FOLD)
     cross_validate_networks(stage, data, task_of(tmp_path, 1))
-    before = [(tmp_path / f"pieces/fold{number}" / NETWORK).stat().st_mtime_ns for number in range(3)]
+    before = [(tmp_path / f"checkpoints/fold{number}" / NETWORK).stat().st_mtime_ns for number in range(3)]
     cross_validate_networks(stage, data, task_of(tmp_path, 2, "dies"))
-    assert [(tmp_path / f"pieces/fold{number}" / NETWORK).stat().st_mtime_ns for number in range(3)] == before
+    assert [(tmp_path / f"checkpoints/fold{number}" / NETWORK).stat().st_mtime_ns for number in range(3)] == before
     assert len(log_of(tmp_path)) == 3
 
 
@@ -154,14 +154,14 @@ def test_a_failure_is_named_and_finished_folds_are_kept(failure: str, words: str
         cross_validate_networks(stage, data, task_of(tmp_path, 2, failure))
     result = cross_validate_networks(stage, data, task_of(tmp_path, 2))  # and the next run goes on
     assert result.out_of_fold("value")[0, 0] == 7
-    assert sorted(path.name for path in (tmp_path / "pieces/fold0").iterdir()) == ["value.npy"]
-    assert len(list((tmp_path / "pieces/fold1").iterdir())) == 3
+    assert sorted(path.name for path in (tmp_path / "checkpoints/fold0").iterdir()) == ["value.npy"]
+    assert len(list((tmp_path / "checkpoints/fold1").iterdir())) == 3
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_a_fold_that_diverges_is_named_and_starts_anew(parallel: int, tmp_path: Path) -> None:
     stage = stage_of(tmp_path)
-    checkpoint = stage.scratch("checkpoints") / "fold1.npz"
+    checkpoint = stage.scratch("training_state") / "fold1.npz"
     checkpoint.touch()
     with pytest.raises(DivergedError, match="fold1, epoch 3: the training has diverged: the loss is nan"):
         cross_validate_networks(stage, Dataset(INPUTS, FOLD), task_of(tmp_path, parallel, "diverges"))
@@ -179,7 +179,7 @@ def test_a_checkpoint_goes_when_the_results_are_whole(tmp_path: Path) -> None:
         save(folder / "lines", np.zeros(1))
 
     folder = train_checkpointed(stage, "without_0_1", train)
-    assert seen == [stage.scratch("checkpoints") / "without_0_1.npz"]
+    assert seen == [stage.scratch("training_state") / "without_0_1.npz"]
     assert not seen[0].exists()
     assert load(folder / "lines.npy") == 0
     train_checkpointed(stage, "without_0_1", train)

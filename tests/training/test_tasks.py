@@ -197,7 +197,7 @@ def labelled(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stage_of(folder: Path) -> Stage:
-    (folder / "pieces").mkdir(parents=True, exist_ok=True)
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     return Stage(StageSpec("train", "", writes=("models", "history")), 0, folder, {}, folder, device="cpu")
 
 
@@ -219,7 +219,7 @@ def test_a_labels_task_beats_chance_out_of_fold_and_its_saved_networks_predict(t
     assert min(auc(truth[:, label], mean["probability"][:, label]) for label in range(3)) > 0.8
     # The network without fold 0 predicts that fold as it was validated.
     np.testing.assert_allclose(
-        first["probability"][fold == 0], load(tmp_path / "pieces/fold0/probability.npy"), atol=1e-5
+        first["probability"][fold == 0], load(tmp_path / "checkpoints/fold0/probability.npy"), atol=1e-5
     )
 
 

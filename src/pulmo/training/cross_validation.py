@@ -226,7 +226,7 @@ def train_checkpointed(stage: Stage, name: str, train: Callable[[Path, Path], No
     Raises:
         DivergedError: it names the training. The checkpoint is removed, so that the training starts anew.
     """
-    checkpoint = stage.scratch("checkpoints") / f"{name}.npz"
+    checkpoint = stage.scratch("training_state") / f"{name}.npz"
     try:
         folder = stage.checkpoint(name, partial(train, checkpoint))
     except DivergedError as error:

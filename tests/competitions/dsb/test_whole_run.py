@@ -147,7 +147,7 @@ def begun(work: Path, stage: str) -> bool:
     """Whether a stage has finished a few scans, or the first epoch of its second fold."""
     if stage == "features":
         return rows_kept(work) >= 3
-    return bool(list(work.glob("train_cnn.*/checkpoints/checkpoints/fold1.npz")))
+    return bool(list(work.glob("train_cnn.*/checkpoints/training_state/fold1.npz")))
 
 
 def rows_kept(work: Path) -> int:

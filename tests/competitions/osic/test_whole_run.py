@@ -153,7 +153,7 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(whole: Whole, tmp_pat
 def begun(work: Path, stage: str) -> bool:
     """Whether a stage is at work, and where it works through scans or folds, has finished a few."""
     checkpoints = [path for path in work.glob(f"{stage}.*/checkpoints/*") if path.suffix not in (".started", ".jsonl")]
-    trained = list(work.glob("train_cnn.*/checkpoints/checkpoints/fold1.npz"))
+    trained = list(work.glob("train_cnn.*/checkpoints/training_state/fold1.npz"))
     enough = {
         "features": rows_kept(work) >= 5,
         "train_gbm": len(checkpoints) >= 2,

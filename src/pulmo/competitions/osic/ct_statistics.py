@@ -67,7 +67,7 @@ def read_published(path: Path) -> pd.DataFrame:
     if table.columns[0] != "Patient":
         raise UserError(Fault(str(path), f"its first column is {table.columns[0]!r}", "Put Patient first"))
     faults = [
-        Fault(place(str(path), row, "Patient"), f"{table['Patient'].iloc[row]!r} stands there again", "Keep one row")
+        Fault(place(str(path), row, "Patient"), f"{table['Patient'].iloc[row]!r} is repeated", "Keep one row")
         for row in np.flatnonzero(table["Patient"].duplicated())
     ]
     numbers, not_numbers = _numeric_columns(table, str(path))
