@@ -59,6 +59,6 @@ def test_quantiles_never_cross(fitted: QuantileGbm, features: list[float]) -> No
 
 def test_settings_and_model_files_are_read_without_lightgbm() -> None:
     # A machine with a GPU may not have it; only trees need it.
-    modules = "pulmo.competitions.osic.settings, pulmo.training.model_files"
+    modules = "pulmo.competitions.osic.settings, pulmo.training.checkpoints"
     words = f"import sys; sys.modules['lightgbm'] = None; import {modules}"
     subprocess.run([sys.executable, "-c", words], check=True)

@@ -214,7 +214,7 @@ def test_a_scan_of_another_kind_or_none_is_said_and_gets_the_base_rate(
 
 def test_a_model_with_a_part_missing_is_refused_by_name(whole: Whole, tmp_path: Path) -> None:
     shutil.copytree(whole.work / "fit_ensemble/model", tmp_path / "model")
-    shutil.rmtree(tmp_path / "model/models")
+    shutil.rmtree(tmp_path / "model/cnn")
     with pytest.raises(UserError, match=r"fold0\.keras: is missing from the model"):
         read_model(tmp_path / "model")
 
