@@ -73,9 +73,7 @@ def new(
     title: Annotated[str | None, typer.Option(help="Title. Default: from the name.", show_default=False)] = None,
     slug: Annotated[
         str | None,
-        typer.Option(
-            help="As in its address: kaggle.com/competitions/SLUG. Default: from the name.", show_default=False
-        ),
+        typer.Option(help="Its address is kaggle.com/competitions/SLUG. Default: the name.", show_default=False),
     ] = None,
 ) -> None:
     """Add a competition: a small one that works, to be changed."""

@@ -7,6 +7,7 @@ same holds for the AUC, where there is one.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,10 +68,15 @@ def score_folds_by(statistic: Statistic, groups: np.ndarray, fold: np.ndarray) -
     folds = []
     for number in np.unique(fold).tolist():
         rows = np.flatnonzero(fold == number)
-        found = bootstrap(lambda drawn, rows=rows: statistic(rows[drawn]), groups[rows])
+        found = bootstrap(partial(_of_some, statistic, rows), groups[rows])
         score, error = _known(found.value), _known(found.standard_error)
         folds.append({"fold": number, "rows": len(rows), "score": score, "standard_error": error})
     return folds
+
+
+def _of_some(statistic: Statistic, rows: np.ndarray, drawn: np.ndarray) -> float:
+    """The statistic of some of the `rows`, drawn by their places."""
+    return statistic(rows[drawn])
 
 
 def far_worse(folds: Sequence[dict[str, Any]], metric: str, greater_is_better: bool) -> list[str]:

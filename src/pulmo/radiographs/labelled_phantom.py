@@ -15,7 +15,7 @@ from pulmo.pipeline.parallel import map_all
 from pulmo.radiographs.phantom import ODD_FROM, ImageOrder, RadiographPhantomSettings, cut_short, write_image
 
 DrawFinding = Callable[[Thorax, np.random.Generator], tuple[Finding, ...]]
-"""What an image with a label shows; a module's function, for it is sent to other processes. See `phantom.distractors`."""
+"""What an image with a label shows; a module's function, because it is sent to other processes."""
 
 LABEL_SHARE = 0.35
 """Of the images, for each label."""
@@ -24,7 +24,7 @@ NEW_PATIENT = 0.6
 
 
 class ImagePlaces(NamedTuple):
-    """The folders of training and test images, and the `suffix` of their files, see `radiographs.phantom.write_image`."""
+    """The folders of training and test images, and the `suffix` of their files, see `phantom.write_image`."""
 
     train: Path
     test: Path
