@@ -59,7 +59,7 @@ def row_of(name: str, run: Run) -> dict[str, str]:
     import keras
 
     settings: Any = run.settings
-    validated = load(output(run, "train_segmenter/pictures"))
+    validated = load(output(run, "train_segmenter/image_scores"))
     history = load(output(run, "train_segmenter/history"))
     estimate = load(output(run, "fit_ensemble/estimate"))
     network = keras.models.load_model(output(run, "train_segmenter/models") / "fold0.keras", compile=False)

@@ -13,7 +13,6 @@ import math
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from pulmo.errors import CommandLineError, ContractError, Fault
@@ -114,7 +113,7 @@ class Patients(NamedTuple):
 
     Attributes:
         of_row: patient ids (text), with the table's index.
-        notes: sentences for the user, such as that no table tells who the patients are.
+        notes: sentences for the user, such as that no table of patients is there.
     """
 
     of_row: pd.Series
@@ -361,6 +360,8 @@ class Competition:
     @property
     def config(self) -> str:
         """The text of its `config.toml`."""
+        from importlib import resources  # here, because `pulmo --help` does not need it
+
         return (resources.files(f"{PACKAGE}.{self.name}") / "config.toml").read_text()
 
     @property
@@ -419,16 +420,16 @@ class Competition:
 
 
 def require(part: T | None, competition: Competition, file: str, purpose: str) -> T:
-    """An optional part of a competition where a command cannot do without.
+    """An optional part of a competition that a command needs.
 
     Args:
-        part: as the competition has it.
-        competition: whose it is.
-        file: where it would be defined.
-        purpose: what it is needed for.
+        part: from one of the properties of `competition`.
+        competition: for the error.
+        file: where the part would be defined.
+        purpose: the verb and object of "needed to …".
 
     Raises:
-        CommandLineError: it is not there.
+        CommandLineError: the competition does not have it.
     """
     if part is None:
         what = f"the competition has no {file}, which is needed to {purpose}"

@@ -1,17 +1,18 @@
 """A model is whole and of the competition that reads it, or it is refused in words: in every competition."""
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from pulmo.training.masks import predict_folds
-from pulmo.training.saved_networks import SavedNetworks
 
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
 from pulmo.pipeline.model_folder import Family, Source, reading_model, write_model
+from pulmo.training.checkpoints import SavedNetworks
+from pulmo.training.inference import OutputPredictor, predict_mean
 
 
 @pytest.mark.parametrize("name", competition_names())
@@ -67,9 +68,10 @@ def test_a_damaged_network_and_one_for_other_images_are_named(tmp_path: Path) ->
     whole = (tmp_path / "fold0.keras").read_bytes()
     (tmp_path / "fold1.keras").write_bytes(whole[: len(whole) // 2])
     images = np.zeros((2, 8, 8), np.uint8)
+    predictor = partial(OutputPredictor, name="mask")
     with pytest.raises(UserError, match=r"fold0\.keras: is a network for images of \(4, 4\), not of \(8, 8\)"):
-        predict_folds([tmp_path / "fold0.keras"], False, images)
+        predict_mean([tmp_path / "fold0.keras"], {"image": images}, predictor)
     with pytest.raises(UserError, match=r"fold1\.keras: cannot be read as one of the model's networks"):
-        predict_folds([tmp_path / "fold0.keras", tmp_path / "fold1.keras"], False, images[:, :4, :4])
+        predict_mean([tmp_path / "fold0.keras", tmp_path / "fold1.keras"], {"image": images[:, :4, :4]}, predictor)
     with pytest.raises(UserError, match=r"fold1\.keras: cannot be read"):
         SavedNetworks([tmp_path / "fold1.keras"])

@@ -76,7 +76,7 @@ def task_of(folder: Path, parallel: int, failure: str = "") -> LineTask:
 
 def stage_of(folder: Path) -> Stage:
     (folder / "pieces").mkdir(parents=True, exist_ok=True)
-    return Stage(StageSpec("train", "", writes=("models",)), 0, folder, {}, folder, device="cpu")
+    return Stage(StageSpec("train", "", writes=("models", "history")), 0, folder, {}, folder, device="cpu")
 
 
 def log_of(folder: Path) -> dict[int, int]:
@@ -95,7 +95,7 @@ def test_each_fold_leaves_its_network_its_history_and_its_predictions(parallel: 
     stage = stage_of(tmp_path)
     result = cross_validate_networks(stage, Dataset(INPUTS, FOLD), task_of(tmp_path, parallel))
     assert result.rows.tolist() == [0, 1, 2, 3]
-    result.save_networks(stage.folder("models"))
+    result.write(stage)
     networks = [keras.models.load_model(stage.workspace / f"models/fold{number}.keras") for number in range(3)]
     slopes, offsets = ([float(network.get_weights()[part].item()) for network in networks] for part in (0, 1))
     assert len(set(slopes)) == 3
@@ -200,10 +200,8 @@ def test_memory_mapped_arrays_are_sent_by_name_with_the_part_they_show(tmp_path:
 
 def test_what_the_settings_need_of_the_dataset_is_named(tmp_path: Path) -> None:
     task = task_of(tmp_path, 1)
-    for changed, words in (
-        ({"validation_share": 0.3}, "validation_share: .* patient"),
-        ({"first_positive_share": 0.5}, "positive"),
-    ):
+    for setting, words in (("validation_share", "the patient of each row"), ("first_positive_share", "are positive")):
+        changed = {setting: 0.3}
         other = replace(task, config=task.config.model_copy(update=changed))
         with computing_on("cpu"), pytest.raises(UserError, match=words):
             NetworkTrainer(Dataset(INPUTS, FOLD), other, seed=0).train(FOLD == 0, 0, tmp_path / "0.npz")

@@ -198,7 +198,7 @@ def labelled(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def stage_of(folder: Path) -> Stage:
     (folder / "pieces").mkdir(parents=True, exist_ok=True)
-    return Stage(StageSpec("train", "", writes=("models",)), 0, folder, {}, folder, device="cpu")
+    return Stage(StageSpec("train", "", writes=("models", "history")), 0, folder, {}, folder, device="cpu")
 
 
 def test_a_labels_task_beats_chance_out_of_fold_and_its_saved_networks_predict(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_labels_task_beats_chance_out_of_fold_and_its_saved_networks_predict(t
     areas = [auc(labels[rows, label], probability[:, label]) for label in range(3)]
     assert min(areas) > 0.8
     assert set(result.history) >= {"loss", "accuracy", "monitored_accuracy", "fold"}
-    result.save_networks(stage.folder("models"))
+    result.write(stage)
     files = [stage.workspace / f"models/fold{number}.keras" for number in range(2)]
     new, truth = labelled(40, 1)
     with computing_on("cpu"):

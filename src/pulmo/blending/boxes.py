@@ -41,7 +41,7 @@ def fuse_boxes(sources: Sequence[Boxes], weights: Sequence[float], images: int, 
 
     Args:
         sources: a model's or a file's boxes each; those of one source that overlap are fused as well.
-        weights: one a source, not negative; a source of weight 0 is not there.
+        weights: one a source, not negative; a source of weight 0 is ignored.
         images: how many there are; the `image` of every box is below.
         iou: a box joins the fused box that it overlaps most, if their IoU is greater than this.
 
@@ -50,9 +50,9 @@ def fuse_boxes(sources: Sequence[Boxes], weights: Sequence[float], images: int, 
         confidence is Σ weight·confidence over its members, divided by the weights of all sources (or of its members,
         where they are more).
     """
-    kept = [(source, weight) for source, weight in zip(sources, weights, strict=True) if weight > 0]
-    every = Boxes(*(np.concatenate(parts) for parts in zip(*(source for source, _ in kept), strict=True)))
-    weight = np.repeat([weight for _, weight in kept], [len(source.image) for source, _ in kept])
+    used = [(source, weight) for source, weight in zip(sources, weights, strict=True) if weight > 0]
+    every = Boxes(*(np.concatenate(parts) for parts in zip(*(source for source, _ in used), strict=True)))
+    weight = np.repeat([weight for _, weight in used], [len(source.image) for source, _ in used])
     order = np.lexsort((-weight * every.confidence, every.image))
     every, weight = every.take(order), weight[order]
     turn = np.arange(len(order)) - np.searchsorted(every.image, every.image)
@@ -60,7 +60,7 @@ def fuse_boxes(sources: Sequence[Boxes], weights: Sequence[float], images: int, 
     by_turn = np.argsort(turn, kind="stable")
     for rows in np.split(by_turn, np.flatnonzero(np.diff(turn[by_turn])) + 1):
         clusters.add(every.take(rows), weight[rows], iou)
-    return clusters.fused(sum(weight for _, weight in kept))
+    return clusters.fused(sum(weight for _, weight in used))
 
 
 class _Clusters:
@@ -110,12 +110,12 @@ class _Clusters:
 
 
 def finish_boxes(fused: Fused, finish: Finish) -> Boxes:
-    """Drop boxes of too little confidence, shrink the others, and cut them at the image's edge."""
+    """Drop boxes of low confidence, resize the others about their centres, and clip them at the image's edge."""
     boxes = fused.boxes
     least = np.where(fused.members > 1, finish.threshold, max(finish.threshold, finish.unmatched))
     boxes = boxes.take(boxes.confidence >= least)
     xywh = boxes.xywh
-    shrunk = np.concatenate([xywh[:, :2] + xywh[:, 2:] * (1 - finish.shrink) / 2, xywh[:, 2:] * finish.shrink], axis=1)
-    cut = sizes(np.clip(corners(shrunk), 0, SIDE))
-    whole = (cut[:, 2:] >= _LEAST_SIZE).all(axis=1)
-    return boxes._replace(xywh=cut).take(whole)
+    resized = np.concatenate([xywh[:, :2] + xywh[:, 2:] * (1 - finish.shrink) / 2, xywh[:, 2:] * finish.shrink], axis=1)
+    clipped = sizes(np.clip(corners(resized), 0, SIDE))
+    whole = (clipped[:, 2:] >= _LEAST_SIZE).all(axis=1)
+    return boxes._replace(xywh=clipped).take(whole)

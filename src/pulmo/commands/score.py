@@ -60,7 +60,7 @@ def _read(competition: Competition, path: Path) -> pd.DataFrame:
 class BlendRequest:
     """The files to combine, with weights and parameters given, or fitted to a solution, or equal weights and defaults.
 
-    `parameters` are `name=value`, as given to `--set`; `data` is Kaggle's folder, which may tell who the patients are.
+    `parameters` are `name=value`, as given to `--set`; `data` is Kaggle's folder, which may hold a table of patients.
     """
 
     paths: Sequence[Path]
@@ -156,21 +156,21 @@ def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list
     """The rows whose ids every table has; the number of rows left out of each is logged."""
     row_id = competition.row_id
     common = set.intersection(*(set(table[row_id]) for table in tables))
-    kept = [table[table[row_id].isin(common)] for table in tables]
-    for table, rest in zip(tables, kept, strict=True):
+    shared = [table[table[row_id].isin(common)] for table in tables]
+    for table, rest in zip(tables, shared, strict=True):
         log(f"--subset: {len(table) - len(rest)} rows of {name_of(table, 'a submission')} are left out")
-    return kept
+    return shared
 
 
 def _share(
     competition: Competition, submission: pd.DataFrame, truth: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    kept_truth, kept = shared_rows(truth, submission, competition.row_id)
-    if kept.empty:
+    shared_truth, shared = shared_rows(truth, submission, competition.row_id)
+    if shared.empty:
         raise UserError(Fault("--subset", "submission and solution share no id", "Check that they belong together"))
-    log(f"--subset: {len(submission) - len(kept)} rows of the submission are left out")
-    log(f"--subset: {len(truth) - len(kept_truth)} rows of the solution are left out")
-    return kept, kept_truth
+    log(f"--subset: {len(submission) - len(shared)} rows of the submission are left out")
+    log(f"--subset: {len(truth) - len(shared_truth)} rows of the solution are left out")
+    return shared, shared_truth
 
 
 def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) -> None:

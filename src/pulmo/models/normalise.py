@@ -31,7 +31,10 @@ class Normalise(keras.layers.Layer):
     def call(self, values: Any) -> Any:
         """Normalise."""
         # In float32 first: half precision holds whole numbers only up to 2048.
-        low, high, mean = (np.asarray(value, np.float32) for value in (self.low, self.high, self.mean))
+        # Torch subtracts no NumPy array from a tensor on a GPU.
+        low, high, mean = (
+            ops.convert_to_tensor(np.asarray(value, np.float32)) for value in (self.low, self.high, self.mean)
+        )
         scaled = (ops.cast(values, "float32") - low) / (high - low)
         return ops.cast(ops.clip(scaled, 0.0, 1.0) - mean, self.compute_dtype)
 

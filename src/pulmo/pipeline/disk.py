@@ -19,7 +19,7 @@ def writing_to(folder: Path) -> Iterator[None]:
 
     Raises:
         OSError: with a number and a file name, where the disk is at fault. HDF5, LightGBM and others report a full disk
-            by errors of their own, so it is asked how much is left of it.
+            by errors of their own, so the free space is read.
     """
     try:
         yield

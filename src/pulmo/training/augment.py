@@ -1,9 +1,8 @@
 """Random augmentation on the training device: an image and the mask or boxes on it move alike.
 
 Each example of a batch gets its own affine map of the plane about its centre, so that an image is interpolated once.
-`keras.layers.Random*` are not used: one affine map with one interpolation replaces a chain of three, integer images and
-volumes keep their type and range, boxes and masks move with any of them from Keras 3.10 on, and the values are equal
-under every backend.
+`keras.layers.Random*` are not used: a chain of them interpolates an image once a layer, and they have no form for
+volumes. The warp here gathers pixels, which every backend compiles, with equal values under each of them.
 """
 
 import math

@@ -78,10 +78,12 @@ class CrossValidatedNetworks:
         """Predictions of that name by each network for every row, (folds, rows, …); needs `every_row`."""
         return np.stack([load(folder / f"{name}.npy") for folder in self._folders])
 
-    def save_networks(self, folder: Path) -> None:
-        """Copy the networks into an existing folder, as `fold<number>.keras`."""
+    def write(self, stage: Stage) -> None:
+        """Write the stage's outputs `history` and `models`, the networks as `fold<number>.keras`."""
+        folder = stage.folder("models")
         for number, source in enumerate(self._folders):
             shutil.copy(source / NETWORK, folder / f"fold{number}.keras")
+        stage.write("history", self.history)
 
 
 def cross_validate_networks(

@@ -6,7 +6,7 @@ import pytest
 
 from pulmo.competition import find_competition
 from pulmo.competitions.dsb.data import find_scans
-from pulmo.competitions.dsb.predict import asked_scans
+from pulmo.competitions.dsb.predict import requested_scans
 from pulmo.competitions.dsb.trained_model import Calibration, TrainedModel
 from pulmo.competitions.dsb.volumes import VolumeFormat
 from pulmo.errors import UserError
@@ -25,18 +25,18 @@ def stage_of(data: Path, workspace: Path) -> Stage:
 
 def test_scans_that_were_there_to_train_on_are_no_test_even_unread(rats: Path, tmp_path: Path) -> None:
     every = find_scans(rats).table["id"].to_list()
-    asked = asked_scans(stage_of(rats, tmp_path), model_of(("BN-175", "R1"), every[2:]))
+    asked = requested_scans(stage_of(rats, tmp_path), model_of(("BN-175", "R1"), every[2:]))
     assert asked["id"].tolist() == every[:2]
     with pytest.raises(UserError, match="holds only scans that the model was trained on"):
-        asked_scans(stage_of(rats, tmp_path), model_of(("BN-175", "R1"), every))
+        requested_scans(stage_of(rats, tmp_path), model_of(("BN-175", "R1"), every))
 
 
 def test_labels_follow_the_model_s_classes(rats: Path, tmp_path: Path) -> None:
     usual, swapped = (
-        asked_scans(stage_of(rats, tmp_path), model_of(classes, []))["label"]
+        requested_scans(stage_of(rats, tmp_path), model_of(classes, []))["label"]
         for classes in (("BN-175", "R1"), ("R1", "BN-175"))
     )
     assert (usual == 1 - swapped).all()
     stage = stage_of(rats, tmp_path / "other")
-    assert asked_scans(stage, model_of(("no cancer", "cancer"), []))["label"].isna().all()
+    assert requested_scans(stage, model_of(("no cancer", "cancer"), []))["label"].isna().all()
     assert any("The labels are ignored" in note for note in stage.notes)

@@ -64,8 +64,8 @@ def test_a_cohort_learns_from_later_visits_of_patients_with_slices(pairs: pd.Dat
 
 def test_lines_become_quantiles_of_each_pair_and_nan_without_slices(pairs: pd.DataFrame) -> None:
     lines = np.array([[[-0.5, 0, 0.5], [-2, -1, 0]], [[-1, 0, 1], [-1, 0, 1]]])
-    asked = pairs[pairs["is_baseline_pair"]].assign(gap_weeks=np.array([26.0, -7.0, 0.0, 52.0]))
-    found = quantiles_of_pairs(asked, ["A", "C"], lines)
+    requested = pairs[pairs["is_baseline_pair"]].assign(gap_weeks=np.array([26.0, -7.0, 0.0, 52.0]))
+    found = quantiles_of_pairs(requested, ["A", "C"], lines)
     # 200 ml·(at once + years·a year): A after half a year and before the baseline; B has no slices; C after a year.
     expected = np.array([[-300, -100, 100], [-100, 0, 100], [np.nan] * 3, [-400, 0, 400]])
     np.testing.assert_allclose(found, expected)

@@ -99,9 +99,9 @@ def test_sample_faults_are_all_named(tmp_path: Path) -> None:
 
 
 def test_every_week_is_what_kaggle_asks_for() -> None:
-    asked = every_week(["A", "B"])
-    assert len(asked) == 2 * 146
-    assert asked["week"].agg(["min", "max"]).tolist() == [-12, 133]
+    requested = every_week(["A", "B"])
+    assert len(requested) == 2 * 146
+    assert requested["week"].agg(["min", "max"]).tolist() == [-12, 133]
 
 
 def test_only_folders_are_scans(tmp_path: Path) -> None:

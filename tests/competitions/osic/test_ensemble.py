@@ -24,18 +24,18 @@ def test_the_model_that_is_right_gets_the_weight_unless_held_back() -> None:
     assert held.weights.tolist() == [0.5, 0.5]
 
 
-def asked(fvc_ml: float, week: float) -> pd.DataFrame:
+def requested(fvc_ml: float, week: float) -> pd.DataFrame:
     return pd.DataFrame({"fvc_from_ml": [fvc_ml], "gap_weeks": [week], "male": SHARE_OF_MEN})
 
 
 def test_a_forecast_is_the_weighted_median_on_top_of_the_first_fvc() -> None:
-    forecast = ENSEMBLE.forecast(np.array([[-100.0], [-200.0]]), asked(3000.0, 20.0))
+    forecast = ENSEMBLE.forecast(np.array([[-100.0], [-200.0]]), requested(3000.0, 20.0))
     assert forecast.fvc_ml.tolist() == [3000 - 25 - 150]
     assert forecast.confidence_ml.tolist() == [140]
 
 
 @given(st.integers(-200, 400), st.floats(100, 10_000), st.floats(-1e6, 1e4), st.floats(-1e6, 1e4))
 def test_forecasts_are_finite_and_positive(week: int, fvc_ml: float, first: float, second: float) -> None:
-    forecast = ENSEMBLE.forecast(np.array([[first], [second]]), asked(fvc_ml, float(week)))
+    forecast = ENSEMBLE.forecast(np.array([[first], [second]]), requested(fvc_ml, float(week)))
     assert np.isfinite(forecast).all()
     assert (np.array(forecast) > 0).all()

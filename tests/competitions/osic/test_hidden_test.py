@@ -23,10 +23,10 @@ def test_a_hidden_test_set_has_other_patients_another_count_and_bad_scans(tables
     slices = {path.parent.name: path.read_bytes() for path in (tmp_path / "hidden/test").rglob("*.dcm")}
     assert slices == {test[1]: b"a slice ", test[2]: b"a slice of 16 by"}
     assert sorted(path.name for path in (tmp_path / "hidden/train").iterdir()) == sorted(train)
-    asked = set(pd.read_csv(tmp_path / "hidden/sample_submission.csv")["Patient_Week"])
+    requested = set(pd.read_csv(tmp_path / "hidden/sample_submission.csv")["Patient_Week"])
     solution = pd.read_csv(tmp_path / "solution.csv")
     assert len(solution) == 3 * len(test)
-    assert set(solution["Patient_Week"]) <= asked
+    assert set(solution["Patient_Week"]) <= requested
     assert contents(data) == before
 
 

@@ -86,8 +86,8 @@ def test_any_week_of_any_patient_has_a_finite_positive_forecast(
         [["A", 0, 3, fvc_ml, percent, float(age), "Female", "Never smoked"]],
         columns=["patient", "visit", "week", "fvc_ml", "percent", "age_years", "sex", "smoking"],
     )
-    asked = pd.DataFrame({"patient": "A", "week": weeks})
-    forecast = predict(model, visits, asked, NO_STATISTICS)
+    requested = pd.DataFrame({"patient": "A", "week": weeks})
+    forecast = predict(model, visits, requested, NO_STATISTICS)
     assert forecast["Weeks"].to_list() == weeks
     values = forecast[["FVC", "Confidence"]].to_numpy()
     assert np.isfinite(values).all()
@@ -97,8 +97,8 @@ def test_any_week_of_any_patient_has_a_finite_positive_forecast(
 def test_before_the_baseline_the_fvc_stays_and_the_confidence_grows(model: TrainedModel, tables: Path) -> None:
     visits = read_visits(tables / "test.csv").head(1)
     week = int(visits["week"].iloc[0])
-    asked = pd.DataFrame({"patient": visits["patient"].iloc[0], "week": [week, week - 10, week + 10]})
-    forecast = predict(model, visits, asked, NO_STATISTICS)
+    requested = pd.DataFrame({"patient": visits["patient"].iloc[0], "week": [week, week - 10, week + 10]})
+    forecast = predict(model, visits, requested, NO_STATISTICS)
     assert forecast["FVC"].iloc[1] == forecast["FVC"].iloc[0]
     assert forecast["Confidence"].iloc[1] == forecast["Confidence"].iloc[2] >= forecast["Confidence"].iloc[0]
 

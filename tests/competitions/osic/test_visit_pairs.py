@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pulmo.competitions.osic.data import read_visits
-from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS, asked_pairs, forward_pairs, pair_weights
+from pulmo.competitions.osic.visit_pairs import CLINICAL_COLUMNS, forward_pairs, pair_weights, requested_pairs
 from pulmo.scoring.laplace import laplace_log_likelihood
 
 VISITS = pd.DataFrame(
@@ -49,8 +49,8 @@ def test_a_later_percent_changes_nothing() -> None:
 
 
 def test_what_is_asked_is_described_as_a_pair_from_the_baseline() -> None:
-    asked = pd.DataFrame({"patient": ["B", "A", "A"], "week": [52, -12, 6]})
-    pairs = asked_pairs(VISITS, asked)
+    requested = pd.DataFrame({"patient": ["B", "A", "A"], "week": [52, -12, 6]})
+    pairs = requested_pairs(VISITS, requested)
     assert pairs["patient"].tolist() == ["B", "A", "A"]
     assert pairs[["week_to", "gap_weeks"]].to_numpy().tolist() == [[52, 52], [-12, -8], [6, 10]]
     trained = forward_pairs(VISITS).query("is_baseline_pair").iloc[[2, 1]]

@@ -25,7 +25,7 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     estimate = load(output(finished, "fit_ensemble/estimate"))
     assert f"the score is the mean, {estimate['score']:.4f}" in figures["Precision by IoU threshold"].caption
     runs = figures["Comparison of runs"].content.set_index("run")
-    pictures = load(output(finished, "train_segmenter/pictures"))
+    pictures = load(output(finished, "train_segmenter/image_scores"))
     assert runs.loc[finished.paths.work.name, "mean IoU"] == pictures["iou"].mean()
     classes = load(output(finished, "features/patients"))["class"].value_counts()
     folds = figures["Folds"].content
@@ -43,8 +43,8 @@ def test_runs_are_compared(finished: Run, tmp_path: Path) -> None:
     for name in ("one", "two"):
         for part in ("features", "train_segmenter", "fit_ensemble"):
             shutil.copytree(finished.paths.stage(part), tmp_path / name / part)
-    pictures = load(tmp_path / "two/train_segmenter/pictures.parquet")
-    save(tmp_path / "two/train_segmenter/pictures", pictures.assign(accuracy=0.999))
+    pictures = load(tmp_path / "two/train_segmenter/image_scores.parquet")
+    save(tmp_path / "two/train_segmenter/image_scores", pictures.assign(accuracy=0.999))
     shutil.rmtree(tmp_path / "one/fit_ensemble")
     (tmp_path / "no run").mkdir()
     run = run_of(finished.paths.data, tmp_path / "one")

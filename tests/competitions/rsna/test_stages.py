@@ -69,7 +69,7 @@ def test_an_x_ray_that_cannot_be_read_is_named_and_stops_nothing(finished: Run) 
 def test_every_readable_image_is_predicted_once_out_of_fold(finished: Run) -> None:
     patients = load(output(finished, "features/patients"))
     patients = patients[patients["error"].isna()]
-    for table in ("train_segmenter/pictures", "train_classifier/out_of_fold"):
+    for table in ("train_segmenter/image_scores", "train_classifier/out_of_fold"):
         asked = load(output(finished, table)).merge(patients, on="patient", suffixes=("", "_dealt"))
         assert sorted(asked["patient"]) == sorted(patients["patient"])
         assert (asked["fold"] == asked["fold_dealt"]).all()
@@ -90,7 +90,7 @@ def test_a_detector_learns_from_edges_in_network_pixels(finished: Run) -> None:
 
 
 def test_the_background_s_accuracy_stands_beside_the_network_s(finished: Run) -> None:
-    pictures = load(output(finished, "train_segmenter/pictures")).set_index("patient")
+    pictures = load(output(finished, "train_segmenter/image_scores")).set_index("patient")
     patients = load(output(finished, "features/patients"))
     masks = load(output(finished, "features/masks"))
     nothing = pd.Series((masks < 128).mean(axis=(1, 2)), index=patients["patient"])

@@ -43,7 +43,7 @@ def check(data: Path, settings: Settings) -> DataCheck:
     }
     disk = len(scans) * voxels * VOXEL_BYTES
     own = DataCheck(counts, faults, found.notes, disk, LIBRARY_BYTES + SCAN_BYTES + disk)
-    training, test = (scans.loc[scans["asked"] == asked, "id"].to_list() for asked in (False, True))
+    training, test = (scans.loc[scans["requested"] == requested, "id"].to_list() for requested in (False, True))
     return combined([own, _scans("training scans", training, there, read), _scans("test scans", test, there, read)])
 
 

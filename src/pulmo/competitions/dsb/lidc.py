@@ -21,7 +21,7 @@ _FURTHEST_MM = 1e5
 
 class Mark(NamedTuple):
     """A nodule as one reader sees it: `session` counts the readers, `centre_mm` is (x, y, z), x and y from the
-    picture's corner; `radius_mm` is half of the greatest width."""
+    image's corner; `radius_mm` is half of the greatest width."""
 
     session: int
     centre_mm: tuple[float, float, float]

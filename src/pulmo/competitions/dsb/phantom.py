@@ -173,13 +173,13 @@ def _protocol(body: Body, seed: int, matrix: int) -> tuple[Grid, Encoding, float
 
 def _write_overviews(study: Path, series: Series, seed: int) -> None:
     """As in LIDC-IDRI: a scout beside some scans, and an X-ray of the chest beside others."""
-    picture, grid = np.full((1, 64, 64), -200, np.int16), axial((0.0,), (64, 64), 6.0)
+    frame, grid = np.full((1, 64, 64), -200, np.int16), axial((0.0,), (64, 64), 6.0)
     if seed % 3 == 0:
         scout = Series(series.patient, "scout", description="SCOUT", image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))
-        write_series(study / "1.000000-Scout", picture, grid, scout)
+        write_series(study / "1.000000-Scout", frame, grid, scout)
     elif seed % 3 == 1:
         x_ray = Series(series.patient, "x-ray", modality="DX", description="CHEST PA")
-        write_series(study / "2.000000-NA", picture, grid, x_ray)
+        write_series(study / "2.000000-NA", frame, grid, x_ray)
 
 
 def _scanned(folder: Path, settings: PhantomSettings, subjects: list[Subject]) -> list[Subject]:

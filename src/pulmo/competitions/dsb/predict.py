@@ -27,7 +27,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     labels are known; and of the most probable scans, `grad_cam_scans`, their `volumes`, means first, and
     what speaks for it in these: `cams`."""
     model = read_model(stage.input("fit_ensemble/model"))
-    scans = asked_scans(stage, model)
+    scans = requested_scans(stage, model)
     whole, shown = make_volumes(stage, scans, model.volumes.shown)
     with ExitStack() as scopes:
         # The network's channels are the last.
@@ -47,7 +47,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
             stage.note(f"{row.id}: probability of {model.classes[1]} {row.probability:.4f}")
 
 
-def asked_scans(stage: Stage, model: TrainedModel) -> pd.DataFrame:
+def requested_scans(stage: Stage, model: TrainedModel) -> pd.DataFrame:
     """The scans to be predicted, as `find_scans` gives them, labels meaning what they mean to the model.
 
     Raises:

@@ -17,8 +17,7 @@ def run(stage: Stage, settings: CnnSettings) -> None:
     scans = stage.read("features/scans")
     fold = scans["fold"].to_numpy()
     result = train_networks(stage, settings, fold, stage.seed)
-    result.save_networks(stage.folder("models"))
-    stage.write("history", result.history)
+    result.write(stage)
     logit = logit_of(result.of_every_row(LOGITS))
     held_out = fold == np.arange(len(logit))[:, None]
     about = scans[["id", "patient", "label", "fold"]]

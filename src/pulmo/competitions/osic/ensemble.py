@@ -38,7 +38,7 @@ class Ensemble(NamedTuple):
     confidence: Confidence
 
     def forecast(self, medians_ml: np.ndarray, pairs: pd.DataFrame) -> Forecast:
-        """Forecast the later visits of pairs (rows,), known or only asked for.
+        """Forecast the later visits of pairs (rows,), known or only requested.
 
         Args:
             medians_ml: each model's median change since the baseline, (models, rows).

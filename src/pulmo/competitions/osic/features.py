@@ -51,7 +51,7 @@ def model_features(pairs: pd.DataFrame, statistics: pd.DataFrame, ct_columns: Se
     """The models' features, for training and prediction alike.
 
     Args:
-        pairs: from `forward_pairs` or `asked_pairs`.
+        pairs: from `forward_pairs` or `requested_pairs`.
         statistics: CT statistics of the patients, indexed by `patient`; those of others are unknown.
         ct_columns: which of them enter.
 

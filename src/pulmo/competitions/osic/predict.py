@@ -15,7 +15,7 @@ from pulmo.competitions.osic.settings import PredictSettings
 from pulmo.competitions.osic.slices import PatientSlices, no_slices
 from pulmo.competitions.osic.submission import to_submission
 from pulmo.competitions.osic.trained_model import NETWORK, TrainedModel, read_model
-from pulmo.competitions.osic.visit_pairs import asked_pairs
+from pulmo.competitions.osic.visit_pairs import requested_pairs
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.tables import place
@@ -25,15 +25,15 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     """Write `predictions` and, in Kaggle's text, `submission`."""
     model = read_model(stage.input("fit_ensemble/model"))
     visits = read_visits(stage.data / "test.csv")
-    asked = _asked(stage, visits)
-    patients = [patient for patient in visits["patient"].drop_duplicates() if patient in set(asked["patient"])]
+    requested = _requested(stage, visits)
+    patients = [patient for patient in visits["patient"].drop_duplicates() if patient in set(requested["patient"])]
     statistics, slices = _scans(stage, model, patients)
     with ExitStack() as scopes:
         if model.networks:
             from pulmo.training.device import computing_on
 
             scopes.enter_context(computing_on(stage.device))
-        predictions = predict(model, visits, asked, statistics, slices)
+        predictions = predict(model, visits, requested, statistics, slices)
     stage.write("predictions", predictions)
     stage.write_csv("submission", to_submission(predictions))
 
@@ -41,7 +41,7 @@ def run(stage: Stage, settings: PredictSettings) -> None:
 def predict(
     model: TrainedModel,
     visits: pd.DataFrame,
-    asked: pd.DataFrame,
+    requested: pd.DataFrame,
     statistics: pd.DataFrame,
     slices: PatientSlices | None = None,
 ) -> pd.DataFrame:
@@ -50,14 +50,14 @@ def predict(
     Args:
         model: as read from its folder.
         visits: as `read_visits` gives them; each patient's baseline is enough.
-        asked: `patient` and `week`, any week.
+        requested: `patient` and `week`, any week.
         statistics: CT statistics indexed by `patient`.
         slices: what the networks see; patients without are forecast by the other models.
 
     Returns:
-        `Patient`, `Weeks`, `FVC` and `Confidence` (ml) in the order of `asked`.
+        `Patient`, `Weeks`, `FVC` and `Confidence` (ml) in the order of `requested`.
     """
-    pairs = asked_pairs(visits, asked)
+    pairs = requested_pairs(visits, requested)
     features = model_features(pairs, statistics, model.ct_columns)
     slices = slices or no_slices(model.slice_format)
     quantiles_ml = [
@@ -82,13 +82,13 @@ def _network_quantiles(files: Sequence[Path], pairs: pd.DataFrame, slices: Patie
     return predict_pairs(files, pairs, slices)
 
 
-def _asked(stage: Stage, visits: pd.DataFrame) -> pd.DataFrame:
+def _requested(stage: Stage, visits: pd.DataFrame) -> pd.DataFrame:
     path = stage.data / "sample_submission.csv"
     if not path.is_file():
         stage.note(f"There is no {path}: weeks {FIRST_WEEK} to {LAST_WEEK} of every test patient are predicted")
         return every_week(visits["patient"].drop_duplicates())
-    asked = read_sample(path)
-    unknown = asked[~asked["patient"].isin(visits["patient"])].drop_duplicates("patient")
+    requested = read_sample(path)
+    unknown = requested[~requested["patient"].isin(visits["patient"])].drop_duplicates("patient")
     if len(unknown):
         raise UserError(
             Fault(
@@ -98,7 +98,7 @@ def _asked(stage: Stage, visits: pd.DataFrame) -> pd.DataFrame:
             )
             for row, patient in zip(unknown.index.to_list(), unknown["patient"], strict=True)
         )
-    return asked
+    return requested
 
 
 def _scans(stage: Stage, model: TrainedModel, patients: list[str]) -> tuple[pd.DataFrame, PatientSlices]:

@@ -24,9 +24,9 @@ def run(stage: Stage, settings: CnnSettings) -> None:
     """Write `out_of_fold`, the networks into `models`, and `history`: the losses of each fold's epochs."""
     pairs = stage.read("features/visit_pairs")
     slices = read_patient_slices(stage)
-    models = stage.folder("models")
     if not enough_slices(stage, slices, settings):
         stage.write("out_of_fold", to_table(pairs, {NETWORK: np.full((len(pairs), len(QUANTILES)), np.nan)}).iloc[:0])
+        stage.folder("models")
         stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))
         return
     patients = pairs["patient"].nunique()
@@ -35,8 +35,7 @@ def run(stage: Stage, settings: CnnSettings) -> None:
     known = cohort(pairs, slices)
     dataset, task = dataset_of(known, fold), task_of(known, settings)
     result = cross_validate_networks(stage, dataset, task, every_row=True)
-    result.save_networks(models)
-    stage.write("history", result.history)
+    result.write(stage)
     lines = np.empty((len(fold), 2, len(QUANTILES)))
     for number, of_slices in enumerate(result.of_every_row(LINES)):
         held_out = fold == number

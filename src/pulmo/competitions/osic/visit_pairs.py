@@ -49,15 +49,17 @@ def forward_pairs(visits: pd.DataFrame) -> pd.DataFrame:
     return pairs[[*columns, "typical_fvc_ml", "change_ml", "is_baseline_pair", "is_last_three"]]
 
 
-def asked_pairs(visits: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
-    """From each patient's baseline to each week that is asked for, with the columns of `forward_pairs` known then.
+def requested_pairs(visits: pd.DataFrame, requested: pd.DataFrame) -> pd.DataFrame:
+    """From each patient's baseline to each requested week, with the columns of `forward_pairs` known then.
 
     Args:
         visits: as `read_visits` gives them; visits after the baseline are not looked at.
-        asked: `patient` (all of them in `visits`) and `week`; its order is kept.
+        requested: `patient` (all of them in `visits`) and `week`; its order is kept.
     """
     baseline = _describe(visits[visits["visit"] == 0]).rename(columns={"week": "week_from"}).drop(columns="visit")
-    pairs = asked.rename(columns={"week": "week_to"}).merge(baseline, on="patient", how="left", validate="many_to_one")
+    pairs = requested.rename(columns={"week": "week_to"}).merge(
+        baseline, on="patient", how="left", validate="many_to_one"
+    )
     return pairs.assign(gap_weeks=(pairs["week_to"] - pairs["week_from"]).astype(np.float64))
 
 

@@ -10,7 +10,7 @@ _ENSEMBLE = (
     *("features/patients", "features/boxes", "features/description"),
     *("train_lungs/masks", "train_lungs/models", "train_lungs/history", "train_lungs/description"),
     *("train_classifier/out_of_fold", "train_classifier/models", "train_classifier/description"),
-    *("train_segmenter/out_of_fold", "train_segmenter/pictures", "train_segmenter/models"),
+    *("train_segmenter/out_of_fold", "train_segmenter/image_scores", "train_segmenter/models"),
     *("train_segmenter/description", "train_detector/description"),
     *("train_detector/out_of_fold", "train_detector/models"),
 )
@@ -53,7 +53,7 @@ COMPETITION = Competition(
             "train_segmenter",
             "networks that segment boxes as masks, as in the report",
             reads=(*_FEATURES, "features/masks"),
-            writes=("out_of_fold", "pictures", "models", "history", "description"),
+            writes=("out_of_fold", "image_scores", "models", "history", "description"),
         ),
         StageSpec(
             "train_detector",
@@ -65,7 +65,7 @@ COMPETITION = Competition(
             "fit_ensemble",
             "boxes of both methods fused, thresholds fitted by the metric; final model assembled",
             reads=_ENSEMBLE,
-            writes=("model", "out_of_fold", "pictures", "estimate", "thresholds"),
+            writes=("model", "out_of_fold", "image_scores", "estimate", "thresholds"),
         ),
         StageSpec(
             "predict",

@@ -18,7 +18,7 @@ FAMILIES = {**ROUTE_STAGES, "classifier": "train_classifier", "lungs": "train_lu
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the ensemble's cross-fitted `out_of_fold` boxes, `pictures` with each image's score, `estimate`;
+    """Write `model`, the cross-fitted `out_of_fold` boxes, `image_scores`: the score of each image, `estimate`,
     and `thresholds`: the score at other confidence thresholds."""
     oof = read_out_of_fold(stage)
     parameters = blend_parameters_for(oof.predictions, oof.classified, oof.lungs)
@@ -38,7 +38,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, families)
     names = oof.patients["patient"]
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
-    stage.write("pictures", pd.DataFrame({"patient": names, "fold": oof.fold, "score": scores}))
+    stage.write("image_scores", pd.DataFrame({"patient": names, "fold": oof.fold, "score": scores}))
     stage.write("estimate", estimate)
     stage.write("thresholds", score_by_threshold(oof.predictions, oof.truth, values))
 

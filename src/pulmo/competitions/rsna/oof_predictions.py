@@ -73,7 +73,7 @@ def _probability(stage: Stage, patients: pd.DataFrame) -> np.ndarray | None:
     if _networks(stage, "train_classifier"):
         found = stage.read("train_classifier/out_of_fold").set_index("patient")["probability"]
     else:
-        found = stage.read("train_segmenter/pictures").set_index("patient")["presence"].dropna()
+        found = stage.read("train_segmenter/image_scores").set_index("patient")["presence"].dropna()
     return None if found.empty else np.asarray(found.loc[patients["patient"]], np.float64)
 
 

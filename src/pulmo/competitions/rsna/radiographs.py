@@ -49,7 +49,7 @@ class RadiographTable(NamedTuple):
             {"image": self.images},
             self.fold,
             trainable,
-            patient=self.patients["patient"].to_numpy(str),
+            patient=self.patients["person"].to_numpy(str),
             positive=(self.patients["boxes"] > 0).to_numpy(),
         )
 
@@ -62,8 +62,7 @@ def read_radiographs(stage: Stage) -> RadiographTable:
 def train_networks(stage: Stage, settings: ImageNetworkConfig, dataset: Dataset, task: Task) -> CrossValidatedNetworks:
     """Train the networks of a family, and write the outputs `models`, `history` and `description`."""
     result = cross_validate_networks(stage, dataset, task, settings.folds)
-    result.save_networks(stage.folder("models"))
-    stage.write("history", result.history)
+    result.write(stage)
     describe_inference(stage, settings)
     return result
 

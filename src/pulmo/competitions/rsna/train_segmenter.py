@@ -18,11 +18,11 @@ HALF = 128  # of 255
 
 
 def run(stage: Stage, settings: SegmenterSettings) -> None:
-    """Write `out_of_fold` boxes, the report's numbers of each image into `pictures`, `models` and `history`."""
+    """Write `out_of_fold` boxes, the report's numbers of each image into `image_scores`, `models` and `history`."""
     if settings.folds == 0:
         nothing_trained(stage, settings, "The segmenter is left out: train_segmenter.folds is 0")
         stage.write("out_of_fold", candidate_table())
-        stage.write("pictures", pd.DataFrame({"patient": [], "fold": [], "presence": []}))
+        stage.write("image_scores", pd.DataFrame({"patient": [], "fold": [], "presence": []}))
         return
     table, masks = read_radiographs(stage), stage.read("features/masks")
     result = train_networks(stage, settings, table.dataset(table.readable), MaskTask(settings, masks))
@@ -37,7 +37,7 @@ def run(stage: Stage, settings: SegmenterSettings) -> None:
     scores = pd.concat(images, ignore_index=True)
     scores.insert(2, "presence", result.out_of_fold("presence").astype(np.float64))
     stage.write("out_of_fold", pd.concat(boxes, ignore_index=True))
-    stage.write("pictures", scores)
+    stage.write("image_scores", scores)
 
 
 def pixel_scores(probability: np.ndarray, masks: np.ndarray) -> dict[str, np.ndarray]:

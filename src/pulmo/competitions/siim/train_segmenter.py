@@ -23,8 +23,7 @@ def run(stage: Stage, settings: NetworkSettings) -> None:
     )
     task = MaskTask(settings, stage.read("features/masks"))
     result = cross_validate_networks(stage, dataset, task, settings.folds)
-    result.save_networks(stage.folder("models"))
-    stage.write("history", result.history)
+    result.write(stage)
     stage.write("description", {"tta_flip": settings.tta_flip})
     rows = result.rows
     stage.write(

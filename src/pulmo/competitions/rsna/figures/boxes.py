@@ -10,8 +10,8 @@ from pulmo.scoring.boxes import Boxes
 
 
 def held_out(run: Run) -> tuple[pd.DataFrame, Boxes, Boxes]:
-    """The patients (`fit_ensemble/pictures`), true boxes, predicted boxes; `image` is the patient's row."""
-    patients = read(run, "fit_ensemble/pictures")
+    """The patients (`fit_ensemble/image_scores`), true boxes, predicted boxes; `image` is the patient's row."""
+    patients = read(run, "fit_ensemble/image_scores")
     places = pd.Index(patients["patient"])
     truth, found = (_boxes(read(run, name), places) for name in ("features/boxes", "fit_ensemble/out_of_fold"))
     return patients, truth, found

@@ -98,7 +98,7 @@ def run_comparison(run: Run) -> Figure:
 
 def _row(work: Path) -> dict[str, Any] | None:
     """Out-of-fold metrics of a run's segmenters; None without them."""
-    images, manifest = work / "train_segmenter" / "pictures.parquet", work / "train_segmenter" / "manifest.json"
+    images, manifest = work / "train_segmenter" / "image_scores.parquet", work / "train_segmenter" / "manifest.json"
     described = work / "features" / "description.json"
     if not (images.is_file() and manifest.is_file() and described.is_file()):
         return None
