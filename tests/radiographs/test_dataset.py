@@ -93,7 +93,7 @@ def test_test_images_are_those_of_the_sample_else_of_the_folder(stage: Stage) ->
     assert {image: file.name for image, file in files.items()} == {"c": "c.dcm", "a": "a.png"}
     assert stage.notes[-1] == "2 of 4 test images have no file in train and are submitted without a finding: x, y"
     sample.write_text("image\nc\nc\n")
-    with pytest.raises(UserError, match="row 3, image: 'c' stands there again"):
+    with pytest.raises(UserError, match="row 3, image: 'c' is repeated"):
         requested_images(stage, sample, "image", folder)
     sample.write_text("image,label\n")
     with pytest.raises(UserError, match="has no row"):

@@ -36,7 +36,7 @@ def test_a_table_of_the_competition_s_own_names_the_patients(tmp_path: Path) -> 
 
 def test_a_faulty_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nih_patients.csv").write_text("ImageId,nih_patient\na,1\na,2\n")
-    with pytest.raises(UserError, match="row 3, ImageId: 'a' stands there again"):
+    with pytest.raises(UserError, match="row 3, ImageId: 'a' is repeated"):
         patients_of_images(IMAGES, tmp_path)
     (tmp_path / "nih_patients.csv").write_text("ImageId,patient\na,1\n")
     with pytest.raises(UserError, match="no column 'nih_patient'"):

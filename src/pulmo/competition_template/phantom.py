@@ -15,7 +15,7 @@ from pulmo.radiographs.phantom import RadiographPhantomSettings
 FINDINGS: Mapping[str, DrawFinding] = {
     "effusion": distractors.effusion,
     "pacemaker": distractors.pacemaker,
-    "leads": distractors.leads,
+    "bulla": distractors.bulla,
 }
 """What is drawn for each label."""
 
