@@ -146,4 +146,4 @@ def test_the_page_s_test_file_tests_a_new_competition(tree: Path) -> None:
     (tree / "test_catheters.py").write_text(source[1])
     options = ("-q", "-c", ROOT / "pyproject.toml", "--rootdir", tree)
     printed = run(tree, "-m", "pytest", *options, tree / "test_catheters.py")
-    assert "5 passed" in printed
+    assert "6 passed" in printed

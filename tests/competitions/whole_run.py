@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from pulmo.competition import CV_SCORES, CV_TABLE, ESTIMATE, PREDICTED, Estimate, find_competition
+from pulmo.errors import UserError
 from pulmo.files import files_below
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages
@@ -96,6 +97,19 @@ class CompetitionTests:
         Estimate.of(load(output(finished, ESTIMATE)), "estimate")
         assert len(load(output(finished, CV_TABLE))) > 0
         assert np.isfinite(load(output(finished, CV_SCORES))["score"])
+
+    def test_a_blend_of_one_submission_scores_as_that_does(self, finished: Run, drawn: Drawn) -> None:
+        """And weights that are none are refused."""
+        competition, fmt = finished.competition, finished.competition.submission
+        submission, truth = (
+            read_submission(output(finished, PREDICTED), competition.submission_columns),
+            fmt.read_solution(drawn.solution),
+        )
+        blended = fmt.blend([submission], [1.0])
+        scores = [fmt.score(truth, table, competition.row_id) for table in (blended, submission)]
+        assert scores[0] == pytest.approx(scores[1])
+        with pytest.raises(UserError, match="are not weights"):
+            fmt.blend([submission, submission], [float("nan"), 1.0])
 
     def test_a_killed_stage_resumes_and_ends_with_the_same_bytes(
         self, finished: Run, drawn: Drawn, tmp_path: Path
