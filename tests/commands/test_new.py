@@ -89,7 +89,7 @@ def test_what_is_written_has_nothing_of_the_template_s_name_and_is_formatted(ins
     first_party = 'lint.isort.known-first-party=["pulmo"]'  # outside of the project, ruff cannot tell
     for words in (["check", "--config", first_party], ["format", "--check"]):
         command = [sys.executable, "-m", "ruff", *words, "--no-cache", "--config", ROOT / "pyproject.toml"]
-        subprocess.run([*command, installed / name], check=True)
+        subprocess.run([*map(str, command), str(installed / name)], check=True)
 
 
 def test_the_template_is_short() -> None:

@@ -36,7 +36,7 @@ def test_the_mean_of_the_networks_in_the_order_of_the_files(tmp_path: Path, monk
     def predicted(stage: Stage) -> list[float]:
         headers, found = predict_images(stage, files, ImageFormat(8), networks, lambda n: OutputPredictor(n, "mean"))
         assert headers["error"].notna().to_dict() == {"b": False, "a": False, "broken": True}
-        return found["mean"][:, 0].tolist()
+        return list(found["mean"][:, 0])
 
     stage = stage_of(tmp_path, tmp_path / "work", monkeypatch)
     assert predicted(stage) == [40, 20, 0]
