@@ -68,6 +68,22 @@ def demo(
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of its folder and command.", show_default=False)],
+    title: Annotated[str | None, typer.Option(help="Title. Default: from the name.", show_default=False)] = None,
+    slug: Annotated[
+        str | None,
+        typer.Option(help="Its address is kaggle.com/competitions/SLUG. Default: the name.", show_default=False),
+    ] = None,
+) -> None:
+    """Add a competition: a small one that works, to be changed."""
+    from pulmo.commands.new import make_competition
+
+    commands = [command.name or str(getattr(command.callback, "__name__", "")) for command in app.registered_commands]
+    make_competition(name, title, slug, commands)
+
+
+@app.command()
 def doctor(
     kaggle: Annotated[
         bool, typer.Option("--kaggle", help="Compare the installed packages with Kaggle's image.")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competition import SubmissionFormat, find_competition
+from pulmo.radiographs.reading import READERS
 from pulmo.scoring.tables import read_table
 from pulmo.scoring.validation import validate
 
@@ -31,7 +32,7 @@ def check_hidden_test(name: str, data: Path, place: Path, public_sample: str) ->
     assert np.isfinite(fmt.score(truth, sample, competition.row_id))
 
     made = contents(folder)
-    broken = [path for path, content in made.items() if path.suffix == ".dcm" and content not in before.values()]
+    broken = [path for path, content in made.items() if path.suffix in READERS and content not in before.values()]
     assert broken
     return sorted(path.as_posix() for path in broken)
 

@@ -14,8 +14,10 @@ from pulmo.pipeline.model_folder import Family, Source, reading_model, write_mod
 from pulmo.training.checkpoints import SavedNetworks
 from pulmo.training.inference import OutputPredictor, predict_mean
 
+WITH_READERS = [name for name in competition_names() if find_competition(name).has("trained_model")]
 
-@pytest.mark.parametrize("name", competition_names())
+
+@pytest.mark.parametrize("name", WITH_READERS)
 @pytest.mark.parametrize(
     ("text", "words"),
     [

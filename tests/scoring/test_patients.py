@@ -27,6 +27,13 @@ def test_without_the_table_each_image_counts_by_itself(tmp_path: Path) -> None:
     assert "no data folder" in patients_of_images(IMAGES, None).notes[0]
 
 
+def test_a_table_of_the_competition_s_own_names_the_patients(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("ImageId,edema,person\na,1,P1\nb,0,P1\nc,1,\nd,0,P2\n")
+    found = patients_of_images(IMAGES, tmp_path, "train.csv", "person")
+    assert found.of_row.to_list() == ["P1", "P1", "P1", "c", "P2"]
+    assert found.notes == ("1 of 4 images are not in train.csv: each counts as a patient of its own",)
+
+
 def test_a_faulty_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nih_patients.csv").write_text("ImageId,nih_patient\na,1\na,2\n")
     with pytest.raises(UserError, match="row 3, ImageId: 'a' is repeated"):

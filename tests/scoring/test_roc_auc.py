@@ -30,11 +30,12 @@ def test_scikit_learn_s_mean_over_labels() -> None:
     assert score(solution, submission, "id") == pytest.approx(roc_auc_score(label, probability, average="macro"))
 
 
-def test_a_label_of_one_class_has_no_area_and_the_mean_none() -> None:
+def test_a_label_of_one_class_has_no_area_and_is_left_out_of_the_mean() -> None:
     solution = SOLUTION.assign(effusion=0)
     assert math.isnan(score_parts(solution, SUBMISSION, "id")["effusion"])
-    with pytest.raises(ValueError, match="one class alone in effusion"):
-        score(solution, SUBMISSION, "id")
+    assert score(solution, SUBMISSION, "id") == 0.75
+    with pytest.raises(ValueError, match="one class alone in each of nodule, effusion"):
+        score(solution.assign(nodule=1), SUBMISSION, "id")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ same holds for the AUC, where there is one.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pulmo.blending.bootstrap import bootstrap_mean
+from pulmo.blending.bootstrap import Statistic, bootstrap, bootstrap_mean
 from pulmo.scoring.classification import auc, auc_error
 
 FAR = 2.0
@@ -54,6 +55,28 @@ def score_folds(
             row |= {"auc": _known(auc(label, probability)), "auc_error": _known(auc_error(label, probability))}
         rows.append(row)
     return rows
+
+
+def score_folds_by(statistic: Statistic, groups: np.ndarray, fold: np.ndarray) -> list[dict[str, Any]]:
+    """The score of each fold by a statistic that is no mean over rows, such as an AUC; see `score_folds`.
+
+    Args:
+        statistic: of rows, see `blending.bootstrap`.
+        groups: the patient of each row, (rows,).
+        fold: of each row, (rows,).
+    """
+    folds = []
+    for number in np.unique(fold).tolist():
+        rows = np.flatnonzero(fold == number)
+        found = bootstrap(partial(_of_some, statistic, rows), groups[rows])
+        score, error = _known(found.value), _known(found.standard_error)
+        folds.append({"fold": number, "rows": len(rows), "score": score, "standard_error": error})
+    return folds
+
+
+def _of_some(statistic: Statistic, rows: np.ndarray, drawn: np.ndarray) -> float:
+    """The statistic of some of the `rows`, drawn by their places."""
+    return statistic(rows[drawn])
 
 
 def far_worse(folds: Sequence[dict[str, Any]], metric: str, greater_is_better: bool) -> list[str]:

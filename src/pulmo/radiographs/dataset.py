@@ -63,7 +63,9 @@ def read_labelled_images(
     return rows
 
 
-def require_positives(images: pd.DataFrame, positive: np.ndarray, folds: int, table: Path) -> None:
+def require_positives(
+    images: pd.DataFrame, positive: np.ndarray, folds: int, table: Path, finding: str = "a finding"
+) -> None:
     """Check that every fold can have two patients with a finding, one to learn from where the other is held out.
 
     Args:
@@ -71,13 +73,14 @@ def require_positives(images: pd.DataFrame, positive: np.ndarray, folds: int, ta
         positive: which images show a finding, (images,) bool.
         folds: how many there will be.
         table: the file of labels, for the error.
+        finding: in words, for the error.
 
     Raises:
         UserError: too few patients with a finding have a readable image.
     """
     count = images.loc[positive & images["error"].isna(), "patient"].nunique()
     if count < 2 * folds:
-        what = f"{count} patients with a finding have a readable image"
+        what = f"{count} patients with {finding} have a readable image"
         raise UserError(Fault(str(table), what, f"Give at least {2 * folds}, or set features.folds lower"))
 
 

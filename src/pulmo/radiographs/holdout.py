@@ -1,7 +1,7 @@
 """A hidden test set of X-rays cut from training data: whole patients chosen, their images moved to the test folder."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +12,19 @@ from pulmo.scoring.patients import NIH_PATIENTS, read_nih_patients
 
 
 class TrainingSet(NamedTuple):
-    """Kaggle's training data, only read: the file of labels, the folder of images, and the submission's id column."""
+    """Kaggle's training data, only read.
+
+    Attributes:
+        table: the file of labels.
+        images: their folder.
+        row_id: the submission's id column.
+        patient_of: the patient of each image, where the competition's files name them; None: see `patients_by_file`.
+    """
 
     table: Path
     images: ImageFolder
     row_id: str
+    patient_of: Mapping[str, str] | None = None
 
 
 def hide_images(
@@ -39,7 +47,9 @@ def hide_images(
         UserError: there are too few images.
     """
     data, files = training.table.parent, image_files(training.images)
-    patients = patients_by_file(images, files, read_nih_patients(data, training.row_id))
+    patients = training.patient_of
+    if patients is None:
+        patients = patients_by_file(images, files, read_nih_patients(data, training.row_id))
     hidden = choose_hidden(images, public, seed, training.table, patients)
     place_images(files, hidden, folder / training.images.path.name, folder / test_images)
     if (data / NIH_PATIENTS).is_file():

@@ -1,7 +1,7 @@
-"""The patient of each image, by the table `nih_patients.csv` where it lies in Kaggle's folder.
+"""The patient of each image, by a table in Kaggle's folder: the competition's own, or `nih_patients.csv`.
 
 RSNA and SIIM name images, not people; both sets come from the NIH's chest X-rays, in which half of the people have
-several. The table gives the NIH's patient of each image.
+several. `nih_patients.csv` gives the NIH's patient of each image.
 """
 
 from pathlib import Path
@@ -24,31 +24,39 @@ def read_nih_patients(data: Path, row_id: str) -> dict[str, str]:
     Raises:
         UserError: the table lacks a column, or has an image twice.
     """
-    path = data / NIH_PATIENTS
-    if not path.is_file():
-        return {}
-    table = read_table(path, (row_id, _PATIENT))
-    if faults := repeated_ids(table, row_id):
-        raise UserError(faults)
-    known = table[table[_PATIENT] != ""]
-    return dict(zip(known[row_id], known[_PATIENT], strict=True))
+    return _read_patients(data / NIH_PATIENTS, row_id, _PATIENT)
 
 
-def patients_of_images(images: pd.Series, data: Path | None) -> Patients:
+def patients_of_images(
+    images: pd.Series, data: Path | None, table: str = NIH_PATIENTS, column: str = _PATIENT
+) -> Patients:
     """The patient of each image; an image that the table lacks counts as a patient of its own, which is noted.
 
     Args:
         images: image ids; the series' name is the table's column of ids.
         data: Kaggle's folder, if it is there.
+        table: the file in it that names the patients.
+        column: its column of patients.
 
     Raises:
-        UserError: see `read_nih_patients`.
+        UserError: the table lacks a column, or has an image twice.
     """
-    known = {} if data is None else read_nih_patients(data, str(images.name))
+    known = {} if data is None else _read_patients(data / table, str(images.name), column)
     if not known:
-        where = f"there is no {NIH_PATIENTS} in {data}" if data else f"no data folder with a {NIH_PATIENTS} is given"
+        where = f"there is no {table} in {data}" if data else f"no data folder with a {table} is given"
         return Patients(images, (f"Each image counts as a patient of its own: {where}",))
     found = images.map(known)
     unknown = images[found.isna()].nunique()
-    note = f"{unknown} of {images.nunique()} images are not in {NIH_PATIENTS}: each counts as a patient of its own"
+    note = f"{unknown} of {images.nunique()} images are not in {table}: each counts as a patient of its own"
     return Patients(found.fillna(images), (note,) if unknown else ())
+
+
+def _read_patients(path: Path, row_id: str, column: str) -> dict[str, str]:
+    """The patient of each image that the table names one for; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    table = read_table(path, (row_id, column))
+    if faults := repeated_ids(table, row_id):
+        raise UserError(faults)
+    known = table[table[column] != ""]
+    return dict(zip(known[row_id], known[column], strict=True))

@@ -3,6 +3,7 @@
 The metric of several of Kaggle's classification competitions, such as RANZCR CLiP's: the mean of the columns' AUCs.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -23,6 +24,12 @@ def auc_by_label(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
         probability: any number that grows with it, (rows, labels).
     """
     return np.array([auc(label[:, column], probability[:, column]) for column in range(label.shape[1])])
+
+
+def mean_auc(areas: np.ndarray) -> float:
+    """The mean of the labels' AUCs (labels,) that are defined; NaN where none is."""
+    defined = areas[~np.isnan(areas)]
+    return float(defined.mean()) if len(defined) else math.nan
 
 
 def score_parts(
@@ -51,13 +58,15 @@ def score_parts(
 def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str, columns: Sequence[str]) -> float:
     """The mean of `score_parts`; with `columns` bound, called as Kaggle calls a metric.
 
+    Kaggle's solutions have both classes of every label. Parts of one, such as half of the patients or a hidden test set
+    of some dozen images, may lack a class of a rare label: that label is left out of the mean.
+
     Raises:
         ParticipantVisibleError: as `score_parts`.
-        ValueError: the solution itself is wrong, or has a label that all rows have, or none, so that its AUC is
-            undefined.
+        ValueError: the solution itself is wrong, or no label has both classes.
     """
     areas = score_parts(solution, submission, row_id_column_name, columns)
-    undefined = [column for column, area in areas.items() if np.isnan(area)]
-    if undefined:
-        raise ValueError(f"the solution has one class alone in {', '.join(undefined)}: the AUC is undefined")
-    return float(np.mean(list(areas.values())))
+    mean = mean_auc(np.array(list(areas.values())))
+    if np.isnan(mean):
+        raise ValueError(f"the solution has one class alone in each of {', '.join(columns)}: the AUC is undefined")
+    return mean

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.data import TRAIN_IMAGES, read_masks, train_table
-from pulmo.competitions.siim.settings import FeatureSettings
 from pulmo.competitions.siim.submission import IMAGE
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
@@ -19,11 +18,12 @@ from pulmo.radiographs.dataset import (
     resized_mask,
 )
 from pulmo.radiographs.files import ImageFolder
+from pulmo.radiographs.settings import ImageSettings
 from pulmo.scoring.patients import read_nih_patients
 from pulmo.scoring.rle import area, decode, parse
 
 
-def run(stage: Stage, settings: FeatureSettings) -> None:
+def run(stage: Stage, settings: ImageSettings) -> None:
     """Write all that `__init__` declares; `images` and `masks` are in the order of `x_rays`.
 
     `x_rays` has a row an image that has both a mask (maybe empty) and a file: `image`, `cell` (its mask), `area`
@@ -79,7 +79,7 @@ def _write_masks(stage: Stage, x_rays: pd.DataFrame, pixels: int) -> None:
     masks.flush()
 
 
-def _description(x_rays: pd.DataFrame, settings: FeatureSettings) -> dict[str, object]:
+def _description(x_rays: pd.DataFrame, settings: ImageSettings) -> dict[str, object]:
     return {
         "pixels": settings.pixels,
         "clahe_clip_limit": settings.clahe_clip_limit,

@@ -1,7 +1,6 @@
 """Test images and `model/` → a mask at full size for every image of the sample submission."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,10 @@ from pulmo.competitions.siim.settings import PredictSettings
 from pulmo.competitions.siim.submission import IMAGE, to_submission
 from pulmo.competitions.siim.thresholds import mask_of
 from pulmo.competitions.siim.trained_model import TrainedModel, read_model
-from pulmo.pipeline.stage import Stage, load, save
-from pulmo.radiographs.cache import ImageFormat, cache_images
+from pulmo.pipeline.stage import Stage
+from pulmo.radiographs.cache import ImageFormat
 from pulmo.radiographs.files import ImageFolder, requested_images
+from pulmo.radiographs.inference import predict_images
 from pulmo.scoring.rle import EMPTY, encode, parse, to_text
 
 
@@ -22,32 +22,22 @@ def run(stage: Stage, settings: PredictSettings) -> None:
 
     An image that is missing or cannot be read gets an empty mask.
     """
+    from pulmo.training.inference import MaskPredictor  # loads Keras, which takes seconds
+
     model = read_model(stage.input("fit_ensemble/model"))
     folder = ImageFolder(folder_of_test_images(stage.data))
     ids, files = requested_images(stage, sample(stage.data), IMAGE, folder)
-    headers = cache_images(stage, "images", files, ImageFormat(model.pixels, model.clahe_clip_limit))
-    predicted = stage.checkpoint("networks", partial(_predict, stage, model))
-    presence = load(predicted / "presence.npy")
+    image_format = ImageFormat(model.pixels, model.clahe_clip_limit)
+    predictor = partial(MaskPredictor, tta_flip=model.segmenter.tta_flip)
+    headers, predicted = predict_images(stage, files, image_format, model.segmenter.files, predictor)
+    presence = predicted["presence"]
     predictions = headers.copy()
-    predictions["cell"] = _cells(stage, model, headers, load(predicted / "mask.npy"), presence)
+    predictions["cell"] = _cells(stage, model, headers, predicted["mask"], presence)
     predictions["presence"] = np.where(headers["error"].isna(), presence, 0)
     predictions = predictions.reindex(pd.Index(ids, name="image"))
     predictions = predictions[["cell", "presence", "error"]].fillna({"cell": EMPTY, "presence": 0.0}).reset_index()
     stage.write("predictions", predictions)
     stage.write_csv("submission", to_submission(ids, parse(predictions["cell"].to_list())))
-
-
-def _predict(stage: Stage, model: TrainedModel, folder: Path) -> None:
-    """The mean over the folds' networks."""
-    from pulmo.training.device import computing_on
-    from pulmo.training.inference import MaskPredictor, predict_mean
-
-    images = np.load(stage.workspace / "images.npy", mmap_mode="r")
-    with computing_on(stage.device):
-        predictor = partial(MaskPredictor, tta_flip=model.segmenter.tta_flip)
-        predictions = predict_mean(model.segmenter.files, {"image": images}, predictor)
-    for name, values in predictions.items():
-        save(folder / name, values)
 
 
 def _cells(

@@ -5,18 +5,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pulmo.pipeline.settings import Section
+from pulmo.radiographs.settings import ImageSettings
 from pulmo.training.settings import SegmenterConfig, check_pixels
 
 Shares = tuple[Annotated[float, Field(ge=0, le=1)], ...]
-
-
-class FeatureSettings(Section):
-    """`pixels` of a side at network size, `clahe_clip_limit` of the contrast equalisation (0: none), `folds` by
-    patient."""
-
-    pixels: int = Field(default=512, ge=32)
-    clahe_clip_limit: float = Field(default=2.0, ge=0)
-    folds: int = Field(default=5, ge=2)
 
 
 class NetworkSettings(SegmenterConfig):
@@ -45,7 +37,7 @@ class CvSettings(Section):
 class Settings(Section):
     """All of SIIM's settings, a section a stage."""
 
-    features: FeatureSettings
+    features: ImageSettings
     train_segmenter: NetworkSettings
     fit_ensemble: EnsembleSettings
     predict: PredictSettings
