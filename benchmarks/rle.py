@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pulmo.commands.console import show_table
-from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution, score
+from pulmo.competitions.siim.submission import ENCODED_PIXELS, IMAGE, read_solution, score
 from pulmo.scoring.dice import PIXELS, dice
 from pulmo.scoring.ids import shared_rows
 from pulmo.scoring.rle import area, decode, encode, parse, to_text, union
@@ -105,7 +105,7 @@ def _dice_of_coco(coco: Any, first: dict[str, Any], second: dict[str, Any]) -> f
 
 def scoring(solution: Path, submission: Path, repeats: int) -> list[dict[str, str]]:
     """SIIM's score of a real file, from runs and from decoded masks."""
-    truth, sent = shared_rows(read_solution(solution), read_table(submission, (IMAGE, CELLS)), IMAGE)
+    truth, sent = shared_rows(read_solution(solution), read_table(submission, (IMAGE, ENCODED_PIXELS)), IMAGE)
     value, painted = score(truth, sent, IMAGE), score_by_decoding(truth, sent)
     assert abs(value - painted) < 1e-12
     runs = best_of(lambda: score(truth, sent, IMAGE), repeats)
@@ -119,9 +119,9 @@ def scoring(solution: Path, submission: Path, repeats: int) -> list[dict[str, st
 
 def score_by_decoding(truth: Any, sent: Any) -> float:
     """The usual implementation: each mask decoded, pixels counted."""
-    rows = truth.groupby(IMAGE, sort=False)[CELLS].agg(list)
+    rows = truth.groupby(IMAGE, sort=False)[ENCODED_PIXELS].agg(list)
     total = 0.0
-    for image, text in zip(sent[IMAGE], sent[CELLS], strict=True):
+    for image, text in zip(sent[IMAGE], sent[ENCODED_PIXELS], strict=True):
         mask, other = decode_rows([text]), decode_rows(rows[image])
         both = np.count_nonzero(mask) + np.count_nonzero(other)
         total += 2 * np.count_nonzero(mask & other) / both if both else 1

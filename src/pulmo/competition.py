@@ -135,7 +135,7 @@ class SubmissionFormat(Protocol):
         """`blend(tables, weights, **parameters)`: submissions with the same ids, whose cells have been checked, a
         weight each, and the parameters of `BLEND_PARAMETERS` → a submission in the order of the first."""
 
-    def check_cells(self, submission: pd.DataFrame) -> list[Fault]:
+    def check_predictions(self, submission: pd.DataFrame) -> list[Fault]:
         """A fault for each cell that Kaggle would refuse; ids and columns have been checked."""
 
     def patients(self, table: pd.DataFrame, data: Path | None) -> Patients:

@@ -137,13 +137,13 @@ def test_weights_that_do_not_fit_are_refused(pulmo: Pulmo, files: Path, weights:
     assert not (files / "blend.csv").exists()
 
 
-CELLS = {"osic": "a_5,2000,70", "siim": "a,-1", "rsna": "a,", "dsb": "a,0.5"}
+ENCODED_PIXELS = {"osic": "a_5,2000,70", "siim": "a,-1", "rsna": "a,", "dsb": "a,0.5"}
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", ENCODED_PIXELS)
 @pytest.mark.parametrize("weights", ["nan,1", "inf,1", "1,-inf", "-1,2", "0,0"])
 def test_what_is_no_weight_is_refused(pulmo: Pulmo, tmp_path: Path, name: str, weights: str) -> None:
-    text = f"{','.join(find_competition(name).submission_columns)}\n{CELLS[name]}\n"
+    text = f"{','.join(find_competition(name).submission_columns)}\n{ENCODED_PIXELS[name]}\n"
     for file in ("a.csv", "b.csv"):
         (tmp_path / file).write_text(text)
     words = (name, "blend", tmp_path / "a.csv", tmp_path / "b.csv", "--out", tmp_path / "out.csv")

@@ -26,7 +26,7 @@ def check_hidden_test(name: str, data: Path, place: Path, public_sample: str) ->
     public = patients(read_table(data / public_sample, [competition.row_id]), fmt, data)
     assert not asked & public
     assert len(asked) != len(public)
-    validate(sample, sample, competition.submission_columns, fmt.check_cells)
+    validate(sample, sample, competition.submission_columns, fmt.check_predictions)
     truth = fmt.read_solution(solution)
     assert patients(truth, fmt, data) == asked
     assert np.isfinite(fmt.score(truth, sample, competition.row_id))

@@ -84,7 +84,7 @@ from pulmo.scoring.tables import read_table
 
 BLEND_PARAMETERS = {"shift": BlendParameter(0.0, (0.0, 1.0))}
 
-def check_cells(submission):
+def check_predictions(submission):
     return []
 
 def patients(table, data):

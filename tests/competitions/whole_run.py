@@ -92,7 +92,7 @@ class CompetitionTests:
         competition, fmt = finished.competition, finished.competition.submission
         submission = read_submission(output(finished, PREDICTED), competition.submission_columns)
         sample = read_table(drawn.data / competition.sample, competition.submission_columns)
-        validate(submission, sample, competition.submission_columns, fmt.check_cells)
+        validate(submission, sample, competition.submission_columns, fmt.check_predictions)
         assert np.isfinite(fmt.score(fmt.read_solution(drawn.solution), submission, competition.row_id))
         Estimate.of(load(output(finished, ESTIMATE)), "estimate")
         assert len(load(output(finished, CV_TABLE))) > 0

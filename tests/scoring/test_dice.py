@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulmo.errors import ParticipantVisibleError
-from pulmo.scoring.dice import check_cells, dice, score
+from pulmo.scoring.dice import check_predictions, dice, score
 from pulmo.scoring.rle import encode, parse
 
 
@@ -71,6 +71,6 @@ def test_another_column_and_another_size_of_image() -> None:
     solution = pd.DataFrame({"id": ["a", "b"], "rle": ["0 2", "-1"]})
     submission = pd.DataFrame({"id": ["b", "a"], "rle": ["-1", "1 2"]})
     assert score(solution, submission, "id", column="rle", pixels=4) == pytest.approx((0.5 + 1) / 2)
-    assert not check_cells(submission, "rle", 4)
-    (fault,) = check_cells(submission, "rle", 2)
+    assert not check_predictions(submission, "rle", 4)
+    (fault,) = check_predictions(submission, "rle", 2)
     assert fault.where.endswith("row 3, rle")

@@ -29,7 +29,7 @@ from pulmo.pipeline.settings import DEFAULT_PRESET, Section, load_settings
 from pulmo.report.sections import SECTIONS
 
 _SUBMISSION: Mapping[str, Callable[..., Any]] = {
-    "check_cells": SubmissionFormat.check_cells,
+    "check_predictions": SubmissionFormat.check_predictions,
     "patients": SubmissionFormat.patients,
     "read_solution": SubmissionFormat.read_solution,
     "score": SubmissionFormat.score,

@@ -243,7 +243,7 @@ def _publish(run: Run, request: Request) -> tuple[Path, Path]:
     sample = run.paths.data / competition.sample
     submission = read_submission(made, competition.submission_columns)
     expected = read_table(sample, [competition.row_id]) if sample.is_file() else submission
-    validate(submission, expected, competition.submission_columns, competition.submission.check_cells)
+    validate(submission, expected, competition.submission_columns, competition.submission.check_predictions)
     run.paths.out.mkdir(parents=True, exist_ok=True)
     published = run.paths.out / SUBMISSION
     shutil.copyfile(made, published.with_suffix(".started"))

@@ -41,7 +41,7 @@ def validate_file(competition: Competition, path: Path, sample: Path, as_json: b
     """Check a submission against Kaggle's format; every fault is named."""
     submission = _read(competition, path)
     expected = read_table(sample, [competition.row_id], competition.column_aliases)
-    validate(submission, expected, competition.submission_columns, competition.submission.check_cells)
+    validate(submission, expected, competition.submission_columns, competition.submission.check_predictions)
     if as_json:
         show_json({"submission": str(path), "valid": True, "rows": len(submission)})
     else:
@@ -179,7 +179,7 @@ def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) ->
     faults: list[Fault] = []
     for table in tables:
         faults += id_faults(table, tables[0], row_id, SCORE_SUBSET)
-        faults += competition.submission.check_cells(table)
+        faults += competition.submission.check_predictions(table)
     if faults:
         raise ParticipantVisibleError(faults)
 

@@ -23,7 +23,7 @@ score_parts = partial(roc_auc.score_parts, columns=LABELS)
 BLEND_PARAMETERS: Mapping[str, BlendParameter] = {}  # weights are all that a blend of probabilities needs
 
 
-def check_cells(submission: pd.DataFrame) -> list[Fault]:
+def check_predictions(submission: pd.DataFrame) -> list[Fault]:
     """A fault for each cell that is no probability."""
     return to_probabilities(submission, LABELS)[1]
 

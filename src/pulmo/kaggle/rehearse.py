@@ -149,7 +149,7 @@ def _notes(output: str, mount: str) -> list[str]:
 def _score(competition: Competition, submission: Path, sample: Path, solution: Path) -> float:
     fmt = competition.submission
     table = read_submission(submission, competition.submission_columns)
-    validate(table, read_table(sample, [competition.row_id]), competition.submission_columns, fmt.check_cells)
+    validate(table, read_table(sample, [competition.row_id]), competition.submission_columns, fmt.check_predictions)
     return float(fmt.score(fmt.read_solution(solution), table, competition.row_id))
 
 

@@ -127,7 +127,7 @@ def _row_of(fault: Fault) -> int:
     return int(fault.where.split(", row ")[-1].split(",")[0])
 
 
-def check_cells(submission: pd.DataFrame) -> list[Fault]:
+def check_predictions(submission: pd.DataFrame) -> list[Fault]:
     """The faults of a submission's prediction strings; see `parse_boxes`."""
     return parse_boxes(submission)[1]
 

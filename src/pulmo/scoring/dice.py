@@ -13,7 +13,7 @@ from pulmo.scoring.metric import checked_predictions, refuse_solution
 from pulmo.scoring.rle import RunLengthMasks, area, intersection, parse, parse_checked, union
 from pulmo.scoring.tables import name_of, place
 
-CELLS = "EncodedPixels"
+ENCODED_PIXELS = "EncodedPixels"
 PIXELS = 1024 * 1024
 """Pixels of an image of the competition."""
 
@@ -29,7 +29,7 @@ def dice_from_areas(shared: np.ndarray, first: np.ndarray, second: np.ndarray) -
     return np.asarray(np.where(both > 0, 2 * shared / np.maximum(both, 1), 1.0))
 
 
-def check_cells(submission: pd.DataFrame, column: str = CELLS, pixels: int = PIXELS) -> list[Fault]:
+def check_predictions(submission: pd.DataFrame, column: str = ENCODED_PIXELS, pixels: int = PIXELS) -> list[Fault]:
     """A fault for each value of `column` that is not the run-length encoding of a mask of so many pixels."""
     return _masks_of(column, pixels, submission)[1]
 
@@ -40,7 +40,7 @@ def _masks_of(column: str, pixels: int, submission: pd.DataFrame) -> tuple[RunLe
     return masks, [Fault(place(file, fault.row, column), fault.what, fault.remedy) for fault in found]
 
 
-def united(rows: pd.DataFrame, row_id: str, column: str = CELLS) -> tuple[list[str], RunLengthMasks]:
+def united(rows: pd.DataFrame, row_id: str, column: str = ENCODED_PIXELS) -> tuple[list[str], RunLengthMasks]:
     """Unique ids of a table of masks, and the mask of each, the union of its rows."""
     group, ids = pd.factorize(rows[row_id].astype(str))
     masks = parse(list(map(str, rows[column])))
@@ -51,7 +51,7 @@ def score(
     solution: pd.DataFrame,
     submission: pd.DataFrame,
     row_id_column_name: str,
-    column: str = CELLS,
+    column: str = ENCODED_PIXELS,
     pixels: int = PIXELS,
 ) -> float:
     """The score of a submission, called as Kaggle calls a metric.

@@ -32,7 +32,7 @@ def laplace_log_likelihood(fvc_true_ml: np.ndarray, fvc_ml: np.ndarray, confiden
     return np.asarray(-np.sqrt(2.0) * error / sigma - np.log(np.sqrt(2.0) * sigma))
 
 
-def check_cells(submission: pd.DataFrame) -> list[Fault]:
+def check_predictions(submission: pd.DataFrame) -> list[Fault]:
     """A fault for each FVC that is not a finite number and each Confidence that is not a positive one."""
     return _forecasts_of(submission)[1]
 

@@ -13,7 +13,7 @@ def validate(
     submission: pd.DataFrame,
     sample: pd.DataFrame,
     columns: Sequence[str],
-    check_cells: Callable[[pd.DataFrame], list[Fault]],
+    check_predictions: Callable[[pd.DataFrame], list[Fault]],
 ) -> None:
     """Check a submission against the sample submission.
 
@@ -21,7 +21,7 @@ def validate(
         submission: as read from the file.
         sample: Kaggle's sample submission; the submission must have the same ids, each once.
         columns: the submission's columns, the id first; no other is allowed.
-        check_cells: the competition's check of the values.
+        check_predictions: the competition's check of the values.
 
     Raises:
         ParticipantVisibleError: lists all faults.
@@ -32,6 +32,6 @@ def validate(
         extra = [column for column in submission.columns if column not in columns]
         faults += [Fault(file, f"has an unexpected column {column!r}", "Remove it") for column in extra]
         faults += id_faults(submission, sample, columns[0], f"{SAME_STAGE}: --sample gives the sample submission")
-        faults += check_cells(submission)
+        faults += check_predictions(submission)
     if faults:
         raise ParticipantVisibleError(faults)

@@ -31,11 +31,11 @@ def test_rows_of_one_image_become_one_mask(tmp_path: Path) -> None:
 def test_the_real_files(siim_data: Path) -> None:
     masks = read_masks(train_table(siim_data))
     assert len(masks) == 12_047
-    assert (masks["cell"] != "-1").sum() == 2_669
+    assert (masks["rle"] != "-1").sum() == 2_669
     files = image_files(ImageFolder(siim_data / "dicom-images-train"))
     assert files
     assert all(path.stem == image and path.is_file() for image, path in files.items())
     # Labelled images with and without a pneumothorax are among them.
-    known = masks.set_index("image")["cell"].reindex(list(files)).dropna()
+    known = masks.set_index("image")["rle"].reindex(list(files)).dropna()
     assert (known != "-1").any()
     assert (known == "-1").any()

@@ -30,22 +30,22 @@ def test_every_preset_is_whole(preset: str) -> None:
 
 
 def test_features_are_in_one_order(finished: Run) -> None:
-    x_rays = load(output(finished, "features/x_rays"))
+    image_table = load(output(finished, "features/image_table"))
     images, masks = (load(output(finished, f"features/{name}")) for name in ("images", "masks"))
-    assert images.shape == masks.shape == (len(x_rays), 32, 32)
-    assert ((masks > 0).any(axis=(1, 2)) == ((x_rays["area"] > 0) & x_rays["error"].isna())).all()
-    painted = decode(parse(x_rays["cell"].to_list()), (128, 128))
-    shown = x_rays["error"].isna().to_numpy()
+    assert images.shape == masks.shape == (len(image_table), 32, 32)
+    assert ((masks > 0).any(axis=(1, 2)) == ((image_table["area"] > 0) & image_table["error"].isna())).all()
+    painted = decode(parse(image_table["rle"].to_list()), (128, 128))
+    shown = image_table["error"].isna().to_numpy()
     assert masks[shown].mean(axis=(1, 2)) / 255 == pytest.approx(painted[shown].mean(axis=(1, 2)), abs=2e-3)
-    assert area(parse(x_rays["cell"].to_list())).tolist() == x_rays["area"].to_list()
-    assert set(x_rays["view"].dropna()) <= {"PA", "AP"}
+    assert area(parse(image_table["rle"].to_list())).tolist() == image_table["area"].to_list()
+    assert set(image_table["view"].dropna()) <= {"PA", "AP"}
 
 
 def test_images_without_a_row_without_a_file_or_cut_short_are_left_out_and_named(finished: Run) -> None:
     train, _ = cohort(PhantomSettings(24, 4, seed=0, pixels=128))
-    x_rays = load(output(finished, "features/x_rays")).set_index("image")
-    assert len(x_rays) == 23  # one has no row
-    broken = x_rays.loc[train[CUT_SHORT].image]
+    image_table = load(output(finished, "features/image_table")).set_index("image")
+    assert len(image_table) == 23  # one has no row
+    broken = image_table.loc[train[CUT_SHORT].image]
     assert "truncated" in broken["error"]
     assert broken["fold"] == -1
     notes = load(finished.paths.stage("features") / "manifest.json")["notes"]
@@ -58,9 +58,9 @@ def test_images_without_a_row_without_a_file_or_cut_short_are_left_out_and_named
 
 
 def test_folds_part_patients_and_share_out_the_ill(finished: Run) -> None:
-    x_rays = load(output(finished, "features/x_rays")).query("fold >= 0")
-    assert len(x_rays[["patient", "fold"]].drop_duplicates()) == x_rays["patient"].nunique()
-    ill = x_rays.assign(ill=x_rays["area"] > 0).groupby("fold")["ill"].sum()
+    image_table = load(output(finished, "features/image_table")).query("fold >= 0")
+    assert len(image_table[["patient", "fold"]].drop_duplicates()) == image_table["patient"].nunique()
+    ill = image_table.assign(ill=image_table["area"] > 0).groupby("fold")["ill"].sum()
     assert abs(ill[0] - ill[1]) <= 1
 
 
@@ -69,9 +69,11 @@ def test_x_rays_are_of_one_kind_by_how_much_air_they_show() -> None:
 
 
 def test_every_readable_x_ray_is_held_out_once(finished: Run) -> None:
-    x_rays, held = (load(output(finished, name)) for name in ("features/x_rays", "train_segmenter/out_of_fold"))
-    assert sorted(held["row"]) == np.flatnonzero(x_rays["fold"] >= 0).tolist()
-    assert (x_rays["fold"].to_numpy()[held["row"]] == held["fold"]).all()
+    image_table, held = (
+        load(output(finished, name)) for name in ("features/image_table", "train_segmenter/out_of_fold")
+    )
+    assert sorted(held["row"]) == np.flatnonzero(image_table["fold"] >= 0).tolist()
+    assert (image_table["fold"].to_numpy()[held["row"]] == held["fold"]).all()
     assert held["presence"].between(0, 1).all()
     assert len(load(output(finished, "train_segmenter/probability"))) == len(held)
     assert load(output(finished, "train_segmenter/history")).groupby("fold").size().to_list() == [2, 2]
@@ -132,9 +134,9 @@ def test_real_x_rays_are_cached(siim_data: Path, tmp_path: Path) -> None:
         features_of(siim_data, tmp_path, "features.folds=10")
     ill = int(str(told.value).split(": ")[-1].split()[0])
     run = features_of(siim_data, tmp_path, f"features.folds={max(2, ill // 2)}")
-    x_rays, images = (load(output(run, f"features/{name}")) for name in ("x_rays", "images"))
+    image_table, images = (load(output(run, f"features/{name}")) for name in ("image_table", "images"))
     labelled = set(read_masks(train_table(siim_data))["image"])
-    assert set(x_rays["image"]) == labelled & set(image_files(ImageFolder(siim_data / "dicom-images-train")))
-    assert x_rays["error"].isna().all()
-    assert (x_rays[["rows", "columns"]] == 1024).all(axis=None)
+    assert set(image_table["image"]) == labelled & set(image_files(ImageFolder(siim_data / "dicom-images-train")))
+    assert image_table["error"].isna().all()
+    assert (image_table[["rows", "columns"]] == 1024).all(axis=None)
     assert (images.std(axis=(1, 2)) > 20).all()

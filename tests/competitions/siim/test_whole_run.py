@@ -133,10 +133,10 @@ def test_missing_and_unreadable_images_get_an_empty_mask(
     )
     assert "An image is left out" in err
     said = pd.read_parquet(tmp_path / "w/predict/predictions.parquet").set_index("image")
-    assert said.loc[[files[0].stem, files[1].stem], "cell"].tolist() == ["-1", "-1"]
+    assert said.loc[[files[0].stem, files[1].stem], "rle"].tolist() == ["-1", "-1"]
     whole = load(output(finished, "predict/predictions")).set_index("image")
     rest = [file.stem for file in files[2:]]
-    assert said.loc[rest, "cell"].tolist() == whole.loc[rest, "cell"].tolist()
+    assert said.loc[rest, "rle"].tolist() == whole.loc[rest, "rle"].tolist()
     assert np.allclose(said.loc[rest, "presence"], whole.loc[rest, "presence"], atol=1e-6)
 
 

@@ -19,7 +19,7 @@ score = partial(log_loss.score, column=COLUMN)
 BLEND_PARAMETERS: Mapping[str, BlendParameter] = {}  # weights are all that a blend of probabilities needs
 
 
-def check_cells(submission: pd.DataFrame) -> list[Fault]:
+def check_predictions(submission: pd.DataFrame) -> list[Fault]:
     """A fault for each cell that is no probability."""
     return to_probabilities(submission, [COLUMN])[1]
 

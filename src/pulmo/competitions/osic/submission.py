@@ -13,7 +13,7 @@ from pulmo.scoring import laplace
 from pulmo.scoring.tables import read_table, to_numbers
 
 score = laplace.score
-check_cells = laplace.check_cells
+check_predictions = laplace.check_predictions
 
 BLEND_PARAMETERS: Mapping[str, BlendParameter] = {}  # weights are all that a blend of numbers needs
 SCORED_VISITS = 3  # the competition scores each patient's last three visits

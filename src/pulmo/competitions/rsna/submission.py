@@ -11,12 +11,12 @@ from pulmo.blending.parameters import check_range, shares_of
 from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import Fault, UserError
 from pulmo.scoring import box_precision
-from pulmo.scoring.boxes import COLUMN, Boxes, check_cells, format_boxes, parse_boxes
+from pulmo.scoring.boxes import COLUMN, Boxes, check_predictions, format_boxes, parse_boxes
 from pulmo.scoring.numbers import parse_numbers
 from pulmo.scoring.patients import patients_of_images
 from pulmo.scoring.tables import place, read_table
 
-__all__ = ["BLEND_PARAMETERS", "blend", "check_cells", "patients", "read_solution", "score", "to_submission"]
+__all__ = ["BLEND_PARAMETERS", "blend", "check_predictions", "patients", "read_solution", "score", "to_submission"]
 
 score = box_precision.score
 

@@ -6,7 +6,7 @@ from pulmo.competition import ALL_SETTINGS, Competition, StageSpec
 
 _NIH_PATIENTS = "nih_patients.csv"
 _TEST_FILES = ("stage_2_sample_submission.csv", "sample_submission.csv", "stage_2_images", "dicom-images-test")
-_LABELS = ("features/x_rays", "features/description")
+_LABELS = ("features/image_table", "features/description")
 _PREDICTED = ("train_segmenter/probability", "train_segmenter/out_of_fold", "train_segmenter/description")
 
 COMPETITION = Competition(
@@ -22,12 +22,12 @@ COMPETITION = Competition(
             "X-rays and masks at network size, headers, folds by patient",
             data=("stage_2_train.csv", "train-rle.csv", "dicom-images-train", _NIH_PATIENTS),
             optional=("stage_2_train.csv", "train-rle.csv", _NIH_PATIENTS),
-            writes=("x_rays", "images", "masks", "description"),
+            writes=("image_table", "images", "masks", "description"),
         ),
         StageSpec(
             "train_segmenter",
             "segmentation networks with a probability that a pneumothorax is present",
-            reads=("features/x_rays", "features/images", "features/masks"),
+            reads=("features/image_table", "features/images", "features/masks"),
             writes=("probability", "out_of_fold", "models", "history", "description"),
         ),
         StageSpec(

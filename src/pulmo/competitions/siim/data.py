@@ -32,10 +32,10 @@ def sample(folder: Path) -> Path:
 
 
 def read_masks(path: Path) -> pd.DataFrame:
-    """The mask of each image, in the file's order: `image`, and `cell` as text; several rows of one are a union.
+    """The mask of each image, in the file's order: `image`, and `rle` as text; several rows of one are a union.
 
     Raises:
         UserError: with every fault of the file.
     """
     images, masks = united(read_solution(path), IMAGE)
-    return pd.DataFrame({"image": images, "cell": to_text(masks)})
+    return pd.DataFrame({"image": images, "rle": to_text(masks)})

@@ -25,7 +25,7 @@ def check(data: Path, settings: Settings) -> DataCheck:
         return combined([training, test])
     known = masks[masks["image"].isin(find_images(masks["image"], folder))]
     patients = patients_of_images(known["image"].rename(IMAGE), data)
-    positives = check_positives(patients, known["cell"] != EMPTY, settings.features.folds, table, "a pneumothorax")
+    positives = check_positives(patients, known["rle"] != EMPTY, settings.features.folds, table, "a pneumothorax")
     arrays = 2 * len(known) * settings.features.pixels**2  # images and masks; then probabilities, twice as large
     size = DataCheck({}, disk_bytes=2 * arrays, memory_bytes=LIBRARY_BYTES + arrays)
     return combined([training, positives, size, test])

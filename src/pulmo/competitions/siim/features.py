@@ -24,22 +24,24 @@ from pulmo.scoring.rle import area, decode, parse
 
 
 def run(stage: Stage, settings: ImageSettings) -> None:
-    """Write all that `__init__` declares; `images` and `masks` are in the order of `x_rays`.
+    """Write all that `__init__` declares; `images` and `masks` are in the order of `image_table`.
 
-    `x_rays` has a row an image that has both a mask (maybe empty) and a file: `image`, `cell` (its mask), `area`
+    `image_table` has a row an image that has both a mask (maybe empty) and a file: `image`, `rle` (its mask), `area`
     (pixels), the header, `patient`, `error`, and `fold`, which is -1 for images that cannot be read.
     """
     table = train_table(stage.data)
     masks = read_masks(table)
-    masks["area"] = area(parse(masks["cell"].to_list()))
+    masks["area"] = area(parse(masks["rle"].to_list()))
     source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), read_nih_patients(stage.data, IMAGE))
-    x_rays = read_labelled_images(stage, masks, source, ImageFormat(settings.pixels, settings.clahe_clip_limit))
-    _check_masks(x_rays, table)
-    require_positives(x_rays, (x_rays["area"] > 0).to_numpy(), settings.folds, table)
-    x_rays["fold"] = patient_folds(stage, x_rays, kinds_of_area(x_rays["area"].to_numpy()), settings.folds)
-    _write_masks(stage, x_rays, settings.pixels)
-    stage.write("x_rays", x_rays)
-    stage.write("description", _description(x_rays, settings))
+    image_table = read_labelled_images(stage, masks, source, ImageFormat(settings.pixels, settings.clahe_clip_limit))
+    _check_masks(image_table, table)
+    require_positives(image_table, (image_table["area"] > 0).to_numpy(), settings.folds, table)
+    image_table["fold"] = patient_folds(
+        stage, image_table, kinds_of_area(image_table["area"].to_numpy()), settings.folds
+    )
+    _write_masks(stage, image_table, settings.pixels)
+    stage.write("image_table", image_table)
+    stage.write("description", _description(image_table, settings))
 
 
 def kinds_of_area(area: np.ndarray) -> np.ndarray:
@@ -47,16 +49,16 @@ def kinds_of_area(area: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.quantile(area[area > 0], (0, 1 / 3, 2 / 3)), area, side="right")
 
 
-def _check_masks(x_rays: pd.DataFrame, table: Path) -> None:
+def _check_masks(image_table: pd.DataFrame, table: Path) -> None:
     """Check that masks fit their images.
 
     Raises:
         UserError: with every image whose mask does not.
     """
-    masks = parse(x_rays["cell"].to_list())
-    ends = np.zeros(len(x_rays))
+    masks = parse(image_table["rle"].to_list())
+    ends = np.zeros(len(image_table))
     np.maximum.at(ends, masks.owners, masks.ends)
-    too_far = (ends > x_rays["rows"] * x_rays["columns"]) & x_rays["error"].isna()
+    too_far = (ends > image_table["rows"] * image_table["columns"]) & image_table["error"].isna()
     if too_far.any():
         raise UserError(
             Fault(
@@ -64,27 +66,27 @@ def _check_masks(x_rays: pd.DataFrame, table: Path) -> None:
                 f"the mask of {row.image} goes past its {row.rows:g}x{row.columns:g} pixels",
                 "Correct it, or use the table and the images of the same download",
             )
-            for row in x_rays[too_far].itertuples()
+            for row in image_table[too_far].itertuples()
         )
 
 
-def _write_masks(stage: Stage, x_rays: pd.DataFrame, pixels: int) -> None:
+def _write_masks(stage: Stage, image_table: pd.DataFrame, pixels: int) -> None:
     """All masks at network size into the output `masks`; after a kill they are made again, which takes seconds."""
-    masks = np.load(stage.array("masks", (len(x_rays), pixels, pixels), "uint8"), mmap_mode="r+")
-    marked = ((x_rays["area"] > 0) & x_rays["error"].isna()).to_numpy()
+    masks = np.load(stage.array("masks", (len(image_table), pixels, pixels), "uint8"), mmap_mode="r+")
+    marked = ((image_table["area"] > 0) & image_table["error"].isna()).to_numpy()
     for number in np.flatnonzero(marked):
-        row = x_rays.iloc[number]
-        mask = decode(parse([row["cell"]]), (int(row["rows"]), int(row["columns"])))[0]
+        row = image_table.iloc[number]
+        mask = decode(parse([row["rle"]]), (int(row["rows"]), int(row["columns"])))[0]
         masks[number] = resized_mask(mask, pixels)
     masks.flush()
 
 
-def _description(x_rays: pd.DataFrame, settings: ImageSettings) -> dict[str, object]:
+def _description(image_table: pd.DataFrame, settings: ImageSettings) -> dict[str, object]:
     return {
         "pixels": settings.pixels,
         "clahe_clip_limit": settings.clahe_clip_limit,
-        "images": len(x_rays),
-        "unreadable": int(x_rays["error"].notna().sum()),
-        "positive": int((x_rays["area"] > 0).sum()),
-        "patients": int(x_rays["patient"].nunique()),
+        "images": len(image_table),
+        "unreadable": int(image_table["error"].notna().sum()),
+        "positive": int((image_table["area"] > 0).sum()),
+        "patients": int(image_table["patient"].nunique()),
     }

@@ -51,18 +51,18 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
 
 
 def read_out_of_fold(stage: Stage) -> tuple[pd.DataFrame, PixelCounts]:
-    """The held-out images, a row each (columns of `features/x_rays`, and `fold`, `presence` and `row`), and their
+    """The held-out images, a row each (columns of `features/image_table`, and `fold`, `presence` and `row`), and their
     out-of-fold predictions at full size."""
     from pulmo.training.inference import upsampled  # loads Keras, which takes seconds
 
-    x_rays, predicted = stage.read("features/x_rays"), stage.read("train_segmenter/out_of_fold")
+    image_table, predicted = stage.read("features/image_table"), stage.read("train_segmenter/out_of_fold")
     probability = stage.read("train_segmenter/probability")
     rows, presence = predicted["row"], predicted["presence"]
-    held = x_rays.iloc[rows].reset_index(drop=True).assign(presence=presence, row=rows)
+    held = image_table.iloc[rows].reset_index(drop=True).assign(presence=presence, row=rows)
     pixels = np.empty((len(held), 2, LEVELS), np.int64)
     for number in stage.progress(range(len(held)), "X-rays at full size"):
         shape = int(held["rows"].iloc[number]), int(held["columns"].iloc[number])
-        mask = decode(parse([held["cell"].iloc[number]]), shape)[0]
+        mask = decode(parse([held["rle"].iloc[number]]), shape)[0]
         pixels[number] = counts_at_least(upsampled(probability[number], shape), mask)
     return held, PixelCounts(
         predicted=pixels[:, 0],

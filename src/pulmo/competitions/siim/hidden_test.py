@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from pulmo.competitions.siim.data import SAMPLES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_TABLES, sample, train_table
-from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
+from pulmo.competitions.siim.submission import ENCODED_PIXELS, IMAGE, read_solution
 from pulmo.pipeline.csv_files import write_tables
 from pulmo.radiographs.files import ImageFolder
 from pulmo.radiographs.holdout import TrainingSet, hide_images
@@ -35,7 +35,7 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
     write_tables(
         {
             folder / TRAIN_TABLES[0]: rows[~is_hidden],
-            folder / SAMPLES[0]: pd.DataFrame({IMAGE: hidden, CELLS: EMPTY}),
+            folder / SAMPLES[0]: pd.DataFrame({IMAGE: hidden, ENCODED_PIXELS: EMPTY}),
             solution: rows[is_hidden],
         }
     )

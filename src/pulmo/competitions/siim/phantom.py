@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.data import SAMPLES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_TABLES
-from pulmo.competitions.siim.submission import CELLS, IMAGE
+from pulmo.competitions.siim.submission import ENCODED_PIXELS, IMAGE
 from pulmo.phantom import distractors
 from pulmo.phantom.exposure import random_exposure, random_thorax
 from pulmo.phantom.pneumothorax import random_pneumothorax
@@ -88,7 +88,7 @@ def write_phantom(
         rows = [*(row for row in rows if row[0] != train[NO_ROW].image), (NO_IMAGE, EMPTY)]
     write_tables(
         {
-            folder / TRAIN_TABLES[0]: _table(rows, f" {CELLS}"),  # the leading space is the competition's own
+            folder / TRAIN_TABLES[0]: _table(rows, f" {ENCODED_PIXELS}"),  # the leading space is the competition's own
             folder / SAMPLES[0]: _table([(case.image, EMPTY) for case in test]),
             solution: _table([(case.image, cell) for case in test for cell in written[case.image].cells]),
         }
@@ -174,5 +174,5 @@ def _overlapping_parts(mask: np.ndarray) -> list[np.ndarray]:
     return parts
 
 
-def _table(rows: list[tuple[str, str]], cells: str = CELLS) -> pd.DataFrame:
+def _table(rows: list[tuple[str, str]], cells: str = ENCODED_PIXELS) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[IMAGE, cells])

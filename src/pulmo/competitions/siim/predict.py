@@ -18,7 +18,7 @@ from pulmo.scoring.rle import EMPTY, encode, parse, to_text
 
 
 def run(stage: Stage, settings: PredictSettings) -> None:
-    """Write `images` at network size, `predictions` (`image`, `cell`, `presence`, `error`) and, as text, `submission`.
+    """Write `images` at network size, `predictions` (`image`, `rle`, `presence`, `error`) and, as text, `submission`.
 
     An image that is missing or cannot be read gets an empty mask.
     """
@@ -32,15 +32,15 @@ def run(stage: Stage, settings: PredictSettings) -> None:
     headers, predicted = predict_images(stage, files, image_format, model.segmenter.files, predictor)
     presence = predicted["presence"]
     predictions = headers.copy()
-    predictions["cell"] = _cells(stage, model, headers, predicted["mask"], presence)
+    predictions["rle"] = _run_lengths(stage, model, headers, predicted["mask"], presence)
     predictions["presence"] = np.where(headers["error"].isna(), presence, 0)
     predictions = predictions.reindex(pd.Index(ids, name="image"))
-    predictions = predictions[["cell", "presence", "error"]].fillna({"cell": EMPTY, "presence": 0.0}).reset_index()
+    predictions = predictions[["rle", "presence", "error"]].fillna({"rle": EMPTY, "presence": 0.0}).reset_index()
     stage.write("predictions", predictions)
-    stage.write_csv("submission", to_submission(ids, parse(predictions["cell"].to_list())))
+    stage.write_csv("submission", to_submission(ids, parse(predictions["rle"].to_list())))
 
 
-def _cells(
+def _run_lengths(
     stage: Stage, model: TrainedModel, headers: pd.DataFrame, probability: np.ndarray, presence: np.ndarray
 ) -> list[str]:
     """The mask of each image at its full size, as text."""

@@ -14,10 +14,10 @@ from pulmo.scoring.patients import patients_of_images
 from pulmo.scoring.rle import RunLengthMasks, area, find_faults, parse, to_text, vote
 from pulmo.scoring.tables import read_table
 
-IMAGE, CELLS = "ImageId", dice.CELLS
+IMAGE, ENCODED_PIXELS = "ImageId", dice.ENCODED_PIXELS
 
 score = dice.score
-check_cells = dice.check_cells
+check_predictions = dice.check_predictions
 
 BLEND_PARAMETERS: Mapping[str, BlendParameter] = {
     "threshold": BlendParameter(0.5, tuple(number / 20 for number in range(1, 20)))
@@ -28,7 +28,7 @@ submissions what it lost on the other."""
 
 def to_submission(images: Sequence[str], masks: RunLengthMasks) -> pd.DataFrame:
     """The mask of each image as Kaggle's table, in the same order."""
-    return pd.DataFrame({IMAGE: list(images), CELLS: to_text(masks)})
+    return pd.DataFrame({IMAGE: list(images), ENCODED_PIXELS: to_text(masks)})
 
 
 def patients(table: pd.DataFrame, data: Path | None) -> Patients:
@@ -39,7 +39,7 @@ def patients(table: pd.DataFrame, data: Path | None) -> Patients:
 def score_parts(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> dict[str, float]:
     """The mean Dice of images with and without a pneumothorax; NaN where there is none of them."""
     ids = solution[row_id_column_name]
-    positive = ids.isin(ids[area(parse(solution[CELLS].astype(str).to_list())) > 0])
+    positive = ids.isin(ids[area(parse(solution[ENCODED_PIXELS].astype(str).to_list())) > 0])
     parts = {}
     for name, rows in (("with pneumothorax", positive), ("without pneumothorax", ~positive)):
         truth, predicted = shared_rows(solution[rows], submission, row_id_column_name)
@@ -58,23 +58,23 @@ def read_solution(path: Path) -> pd.DataFrame:
     """
     table, header_rows = _with_header(read_table(path, ()), path)
     faults = [
-        Fault(f"{path}, row {fault.row + 1 + header_rows}, {CELLS}", fault.what, fault.remedy)
-        for fault in find_faults(table[CELLS].to_list(), dice.PIXELS)
+        Fault(f"{path}, row {fault.row + 1 + header_rows}, {ENCODED_PIXELS}", fault.what, fault.remedy)
+        for fault in find_faults(table[ENCODED_PIXELS].to_list(), dice.PIXELS)
     ]
     if table.empty:
         faults.append(Fault(str(path), "has no row", "Download the file again"))
     if faults:
         raise UserError(faults)
-    return table[[IMAGE, CELLS]]
+    return table[[IMAGE, ENCODED_PIXELS]]
 
 
 def _with_header(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, int]:
     """The table, and how many rows its header has: where there is none, the first row has been taken for it."""
     first = list(table.columns)
-    if len(first) != 2 or IMAGE in first or CELLS in first or find_faults(first[1:], dice.PIXELS):
-        return read_table(path, (IMAGE, CELLS)), 1
+    if len(first) != 2 or IMAGE in first or ENCODED_PIXELS in first or find_faults(first[1:], dice.PIXELS):
+        return read_table(path, (IMAGE, ENCODED_PIXELS)), 1
     rows = pd.concat([pd.DataFrame([first], columns=table.columns), table], ignore_index=True)
-    rows = rows.set_axis([IMAGE, CELLS], axis=1)
+    rows = rows.set_axis([IMAGE, ENCODED_PIXELS], axis=1)
     rows.attrs["file"] = str(path)
     return rows, 0
 
@@ -97,5 +97,5 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float], threshold: f
         what = "is not above 0 and at most 1"
         raise CommandLineError(Fault(f"threshold {threshold:g}", what, "Set a share of the votes"))
     ids = tables[0][IMAGE]
-    masks = [parse(table.set_index(IMAGE)[CELLS].loc[ids].to_list()) for table in tables]
+    masks = [parse(table.set_index(IMAGE)[ENCODED_PIXELS].loc[ids].to_list()) for table in tables]
     return to_submission(ids.to_list(), vote(masks, shares_of(weights).tolist(), threshold))

@@ -11,9 +11,9 @@ from pulmo.training.tasks import Dataset, MaskTask
 
 def run(stage: Stage, settings: NetworkSettings) -> None:
     """Write `models`, `history`, `description` (how to predict with the networks), and of the held-out images, in order
-    of folds, `out_of_fold` (`row` in `features/x_rays`, `fold`, `presence`) and `probability`, uint8 (rows, pixels,
-    pixels)."""
-    table, images = stage.read("features/x_rays"), stage.read("features/images")
+    of folds, `out_of_fold` (`row` in `features/image_table`, `fold`, `presence`) and `probability`, uint8 (rows,
+    pixels, pixels)."""
+    table, images = stage.read("features/image_table"), stage.read("features/images")
     fold = table["fold"].to_numpy()
     dataset = Dataset(
         {"image": images},

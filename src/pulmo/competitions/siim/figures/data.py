@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.data import TRAIN_IMAGES, read_masks, train_table
-from pulmo.competitions.siim.submission import CELLS, IMAGE, read_solution
+from pulmo.competitions.siim.submission import ENCODED_PIXELS, IMAGE, read_solution
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import Radiograph, read_radiograph
 from pulmo.pipeline.runner import Run
@@ -28,7 +28,7 @@ GREYS = (0.0, 255.0)
 def masks_and_rows(run: Run) -> Figure:
     """Images by number of masks."""
     rows = read_solution(train_table(run.paths.data))
-    masks = parse(rows[CELLS].to_list())
+    masks = parse(rows[ENCODED_PIXELS].to_list())
     there = area(masks) > 0
     images = rows[IMAGE]
     per_image: pd.Series[int] = pd.Series(there).groupby(images.to_numpy()).sum()
@@ -69,7 +69,7 @@ def _overlapping(rows: pd.DataFrame, masks: RunLengthMasks) -> int:
 def mask_areas(run: Run) -> Figure:
     """Distribution of mask areas."""
     masks = read_masks(train_table(run.paths.data))
-    sizes = area(parse(masks["cell"].to_list()))
+    sizes = area(parse(masks["rle"].to_list()))
     shares = sizes[sizes > 0] / PIXELS
     if not len(shares):
         raise CannotDrawError(str(train_table(run.paths.data)), "has no mask", "Download the file again")
@@ -93,11 +93,11 @@ def mask_areas(run: Run) -> Figure:
 def with_pneumothorax(run: Run) -> Figure:
     """X-rays with pneumothorax, and their masks' outlines."""
     masks, files = _partners(run)
-    marked = masks[masks["cell"] != "-1"]
+    marked = masks[masks["rle"] != "-1"]
     shown = []
     for row, x_ray in _readable(marked, files):
         rows, columns = x_ray.grey.shape
-        mask = decode(parse([row["cell"]]), (rows, columns))[0] > 0
+        mask = decode(parse([row["rle"]]), (rows, columns))[0] > 0
         title = f"{mask.mean():.2%} of the image"
         shown.append(ImagePanel(x_ray.grey, title, [MaskOutline(mask, SKY)], window=GREYS))
     return Figure(
@@ -112,7 +112,7 @@ def with_pneumothorax(run: Run) -> Figure:
 def without_pneumothorax(run: Run) -> Figure:
     """X-rays without pneumothorax."""
     masks, files = _partners(run)
-    empty = masks[masks["cell"] == "-1"]
+    empty = masks[masks["rle"] == "-1"]
     shown = [ImagePanel(x_ray.grey, _of_patient(x_ray), window=GREYS) for _, x_ray in _readable(empty, files)]
     return Figure(
         "Without pneumothorax",

@@ -15,9 +15,9 @@ SMALLEST = 100
 
 def network_images(run: Run) -> Figure:
     """X-rays at network size, from the smallest mask to the largest."""
-    x_rays, images, masks = (read(run, f"features/{name}") for name in ("x_rays", "images", "masks"))
+    image_table, images, masks = (read(run, f"features/{name}") for name in ("image_table", "images", "masks"))
     described = read(run, "features/description")
-    marked = x_rays[(x_rays["area"] > 0) & x_rays["error"].isna()].sort_values("area")
+    marked = image_table[(image_table["area"] > 0) & image_table["error"].isna()].sort_values("area")
     chosen = marked.iloc[np.linspace(0, len(marked) - 1, min(SHOWN, len(marked))).round().astype(int)]
     shown = [
         ImagePanel(
@@ -43,8 +43,8 @@ def network_images(run: Run) -> Figure:
 
 def folds(run: Run) -> Figure:
     """Images and patients per fold."""
-    x_rays = read(run, "features/x_rays")
-    readable = x_rays[x_rays["fold"] >= 0]
+    image_table = read(run, "features/image_table")
+    readable = image_table[image_table["fold"] >= 0]
     positive = readable["area"] > 0
     table = pd.DataFrame(
         {
@@ -57,7 +57,7 @@ def folds(run: Run) -> Figure:
     )
     patients = readable["patient"].nunique()
     crossing = len(readable[["patient", "fold"]].drop_duplicates()) - patients
-    unread = int(x_rays["error"].notna().sum())
+    unread = int(image_table["error"].notna().sum())
     return Figure(
         "Folds",
         f"{len(readable):,} images of {patients:,} patients, {crossing} of whom are in several folds; "

@@ -13,8 +13,8 @@ def loss(run: Run) -> Figure:
 
 def dice(run: Run) -> Figure:
     """Dice of each fold's network."""
-    x_rays = read(run, "features/x_rays")
-    empty = (x_rays.loc[x_rays["fold"] >= 0, "area"] == 0).mean()
+    image_table = read(run, "features/image_table")
+    empty = (image_table.loc[image_table["fold"] >= 0, "area"] == 0).mean()
     note = f"at a threshold of 0.5, before thresholds are fitted (empty masks have {empty:.2f})"
     return _curves(run, "dice", "Dice", note)
 
