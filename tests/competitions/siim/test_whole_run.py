@@ -65,7 +65,7 @@ def test_a_second_run_does_nothing_again_and_tells_the_estimate(
     ("stage", "begun"),
     [
         ("features", lambda folder: sum(len(path.read_bytes().splitlines()) for path in folder.glob("*.jsonl")) >= 3),
-        ("train_segmenter", lambda folder: bool(list(folder.glob("checkpoints/fold1.npz")))),
+        ("train_segmenter", lambda folder: bool(list(folder.glob("training_state/fold1.npz")))),
     ],
 )
 def test_killed_in_its_midst_a_stage_ends_with_the_same_bytes(
