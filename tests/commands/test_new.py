@@ -111,7 +111,7 @@ def run(tree: Path, *words: str | Path) -> str:
     environment = {**os.environ, "PYTHONPATH": f"{tree / 'src'}{os.pathsep}{ROOT}", "PIP_NO_INDEX": "1"}
     command = [sys.executable, *map(str, words)]
     done = subprocess.run(command, check=False, env=environment, cwd=tree, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 

@@ -65,17 +65,19 @@ class CompetitionTests:
         return Run(competition, RunPaths.of(cls.name, "full", drawn.data, work, work / "out"), settings, device="cpu")
 
     @pytest.fixture(scope="class")
-    def drawn(self, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    @classmethod
+    def drawn(cls, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
         """Phantom data, drawn once."""
-        folder, phantom = tmp_path_factory.mktemp(self.name), find_competition(self.name).phantom
+        folder, phantom = tmp_path_factory.mktemp(cls.name), find_competition(cls.name).phantom
         assert phantom is not None
-        phantom.write_phantom(folder / "data", folder / "solution.csv", self.phantom)
+        phantom.write_phantom(folder / "data", folder / "solution.csv", cls.phantom)
         return Drawn(folder / "data", folder / "solution.csv")
 
     @pytest.fixture(scope="class")
-    def finished(self, drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    @classmethod
+    def finished(cls, drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Run:
         """All stages and the cross-validation, run once on `drawn`."""
-        run = self.run_of(drawn, tmp_path_factory.mktemp("work"))
+        run = cls.run_of(drawn, tmp_path_factory.mktemp("work"))
         list(run_stages(run, [*run.competition.stages, run.competition.cv]))
         return run
 

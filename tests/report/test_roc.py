@@ -18,11 +18,11 @@ PREDICTIONS = LabelPredictions(
 
 def test_a_curve_climbs_by_positives_and_goes_right_by_negatives() -> None:
     nodule, rare = (drawing.axes[0] for drawing in roc_panels(PREDICTIONS))
-    assert nodule.get_title(loc="left") == "nodule, AUC 0.750"
+    assert nodule.get_title(loc="left") == "nodule\nAUC 0.750"
     points = np.asarray(nodule.lines[1].get_xydata())
     assert points.tolist() == [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]]
     assert len(rare.lines) == 1  # the diagonal alone
-    assert rare.get_title(loc="left") == "rare, AUC nan"
+    assert rare.get_title(loc="left") == "rare\nAUC nan"
 
 
 def test_all_labels_in_one_file(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def copy_template(folder: Path, title: str, slug: str) -> None:
     with resources.as_file(resources.files(f"pulmo.{TEMPLATE}")) as source:
         shutil.copytree(source, started, ignore=shutil.ignore_patterns("__pycache__"))
     for path in started.rglob("*.py"):
-        text = path.read_text().replace(f"pulmo.{TEMPLATE}", f"{PACKAGE}.{folder.name}")
-        path.write_text(text.replace(TEMPLATE, folder.name).replace(TITLE, title).replace(SLUG, slug))
+        text = path.read_text("utf-8").replace(f"pulmo.{TEMPLATE}", f"{PACKAGE}.{folder.name}")
+        path.write_text(text.replace(TEMPLATE, folder.name).replace(TITLE, title).replace(SLUG, slug), "utf-8")
     started.rename(folder)
 
 

@@ -45,5 +45,5 @@ def _draw(axes: Axes, predictions: LabelPredictions, column: int) -> None:
     if not np.isnan(area):
         axes.plot(*roc_curve(label, probability, drop_intermediate=False)[:2], color=BLUE)
     axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
-    axes.set_title(f"{predictions.names[column]}, AUC {area:.3f}", fontsize=8)
+    axes.set_title(f"{predictions.names[column]}\nAUC {area:.3f}", fontsize=8)
     axes.tick_params(labelsize=7)
