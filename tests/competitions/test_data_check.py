@@ -95,7 +95,7 @@ def test_siim(drawn: Path) -> None:
     assert faults(check("siim", drawn)).count("not a DICOM file") >= 6
     (drawn / "stage_2_train.csv").unlink(missing_ok=True)
     (drawn / "train-rle.csv").unlink(missing_ok=True)
-    assert "stage_2_train.csv: there is no such file" in faults(check("siim", drawn))
+    assert "stage_2_train.csv: no such file" in faults(check("siim", drawn))
 
 
 @pytest.mark.parametrize("drawn_once", ["rsna"], indirect=True)

@@ -61,4 +61,4 @@ def test_chests_get_a_probability_and_a_head_the_base_rate(
         enhanced = volume[..., 1]
         assert (enhanced[enhanced > -1024] > NODULE_ENHANCED_HU).all()
         assert 0 < (enhanced > -1024).mean() < 0.2
-    assert out.count("Picture ") == 2
+    assert out.count("Figure ") == 2

@@ -248,7 +248,7 @@ def test_a_model_from_elsewhere_writes_into_no_other_runs_folders(
     predict = ("osic", "predict", "--preset", "demo", "--data", whole.data, "--model", model)
     for folders, what in (
         (("--out", whole.out, "--work", tmp_path / "w"), "holds the submission of run 'demo'"),
-        (("--out", tmp_path / "o", "--work", whole.work), "is a run with a model of its own"),
+        (("--out", tmp_path / "o", "--work", whole.work), "is a run with its own model"),
     ):
         code, _, err = run_pulmo(capsys, *predict, *folders)
         assert code == 1

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pulmo.competitions.rsna.data import read_labels
 from pulmo.competitions.rsna.figures.boxes import held_out
@@ -25,8 +26,8 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     estimate = load(output(finished, "fit_ensemble/estimate"))
     assert f"the score is the mean, {estimate['score']:.4f}" in figures["Precision by IoU threshold"].caption
     runs = figures["Comparison of runs"].content.set_index("run")
-    pictures = load(output(finished, "train_segmenter/image_scores"))
-    assert runs.loc[finished.paths.work.name, "mean IoU"] == pictures["iou"].mean()
+    scores = load(output(finished, "train_segmenter/image_scores"))
+    assert runs.loc[finished.paths.work.name, "mean IoU"] == scores["iou"].mean()
     classes = load(output(finished, "features/patients"))["class"].value_counts()
     folds = figures["Folds"].content
     assert folds["opacity"].sum() == classes["Lung Opacity"]
@@ -43,14 +44,14 @@ def test_runs_are_compared(finished: Run, tmp_path: Path) -> None:
     for name in ("one", "two"):
         for part in ("features", "train_segmenter", "fit_ensemble"):
             shutil.copytree(finished.paths.stage(part), tmp_path / name / part)
-    pictures = load(tmp_path / "two/train_segmenter/image_scores.parquet")
-    save(tmp_path / "two/train_segmenter/image_scores", pictures.assign(accuracy=0.999))
+    scores = load(tmp_path / "two/train_segmenter/image_scores.parquet")
+    save(tmp_path / "two/train_segmenter/image_scores", scores.assign(accuracy=0.999))
     shutil.rmtree(tmp_path / "one/fit_ensemble")
     (tmp_path / "no run").mkdir()
     run = run_of(finished.paths.data, tmp_path / "one")
     figure = run_comparison(run)
     assert figure.content["run"].tolist() == ["one", "two"]
-    assert figure.content["pixel accuracy"].tolist() == [pictures["accuracy"].mean(), 0.999]
+    assert figure.content["pixel accuracy"].tolist() == pytest.approx([scores["accuracy"].mean(), 0.999])
     assert figure.content["precision"].isna().tolist() == [True, False]
     assert figure.caption.startswith("2 runs under")
     assert "'two' has the highest pixel accuracy, 0.9990" in figure.caption
