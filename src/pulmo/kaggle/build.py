@@ -13,7 +13,7 @@ from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.locking import exclusive
 from pulmo.kaggle.metadata import KernelMetadata
 from pulmo.kaggle.packages import expected_packages, kernel_libraries, missing_packages
-from pulmo.kaggle.private import check_private
+from pulmo.kaggle.private import check_private as _check_private
 from pulmo.kaggle.runtime import VERSIONS
 from pulmo.kaggle.script import build_script, kernel_source
 from pulmo.kaggle.wheels import collect_wheels
@@ -57,7 +57,7 @@ def build(competition: Competition, kind: str, model: Path | None, metadata: Ker
             packages = _fill_dataset(dataset, kernel_libraries(competition, source), model, metadata)
             sizes = (kernel / SCRIPT).stat().st_size, _size(dataset)
             _check_limits(limits_of(competition, kind), *sizes)
-            check_private(partial)
+            _check_private(partial)
             _replace(target, partial)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
