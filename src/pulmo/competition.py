@@ -1,8 +1,8 @@
-"""The contract of a competition: what it declares, what its modules define, and where competitions are found.
+"""What a competition declares, and where competitions are found.
 
 A competition is a folder under `pulmo/competitions/`; its `__init__.py` declares one `COMPETITION`. Nothing outside the
 folder names it: the commands, the runner, the report and the kernels find it by the folder's name, and reach its
-modules through the properties of `Competition`. Every protocol below is one module; `pulmo NAME check` verifies all.
+modules through the properties of `Competition`; what each module defines is written down in `pulmo.protocols`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,24 @@ import math
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 from pulmo.errors import CommandLineError, ContractError, Fault
 
 if TYPE_CHECKING:  # this module is imported by everything: types from above are named here, never loaded
-    from pathlib import Path
-
     import pandas as pd
 
-    from pulmo.pipeline.paths import RunPaths
     from pulmo.pipeline.settings import Section
-    from pulmo.pipeline.stage import Stage
-    from pulmo.report.sections import Draw
+    from pulmo.protocols import (
+        DataChecker,
+        Figures,
+        FigureSection,
+        Holdout,
+        PartedFormat,
+        Phantom,
+        StageModule,
+        SubmissionFormat,
+    )
 
 T = TypeVar("T")
 
@@ -89,13 +94,6 @@ class KernelRules:
     gpu_hours: float | None = None
 
 
-class StageModule(Protocol):
-    """`<stage>.py`: one stage's work."""
-
-    def run(self, stage: Stage, settings: Any) -> None:
-        """Read what the stage declares, write all that it declares; `settings` is the competition's own `Section`."""
-
-
 class BlendParameter(NamedTuple):
     """A number that a competition's blend depends on.
 
@@ -120,99 +118,6 @@ class Patients(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class SubmissionFormat(Protocol):
-    """`submission.py`: Kaggle's text ↔ numbers, the metric, and how submission files are combined.
-
-    It is imported by `score`, `validate` and `blend`: NumPy, pandas and the modules of `scoring` and `blending` only.
-    """
-
-    @property
-    def BLEND_PARAMETERS(self) -> Mapping[str, BlendParameter]:  # noqa: N802 a constant of a module
-        """What `blend` takes besides weights, by name; may be empty."""
-
-    @property
-    def blend(self) -> Callable[..., pd.DataFrame]:
-        """`blend(tables, weights, **parameters)`: submissions with the same ids, whose cells have been checked, a
-        weight each, and the parameters of `BLEND_PARAMETERS` → a submission in the order of the first."""
-
-    def check_predictions(self, submission: pd.DataFrame) -> list[Fault]:
-        """A fault for each cell that Kaggle would refuse; ids and columns have been checked."""
-
-    def patients(self, table: pd.DataFrame, data: Path | None) -> Patients:
-        """The patient of each row of a submission, sample or solution; `data` is Kaggle's folder, if it is there."""
-
-    def read_solution(self, path: Path) -> pd.DataFrame:
-        """The true answers. Raises UserError with every fault of the file."""
-
-    def score(self, solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> float:
-        """Kaggle's number, called as Kaggle calls a metric. Raises ParticipantVisibleError for the submission's faults,
-        an ordinary exception for the solution's."""
-
-
-class PartedFormat(SubmissionFormat, Protocol):
-    """A `submission.py` whose score has named parts, such as the AUC of each label. Optional."""
-
-    def score_parts(
-        self, solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str
-    ) -> Mapping[str, float]:
-        """The parts of `score` by name; NaN where a part is not defined."""
-
-
-class Holdout(Protocol):
-    """`hidden_test.py`: a test set cut from training data, to rehearse a kernel on. Optional."""
-
-    def write_hidden_test(
-        self, data: Path, folder: Path, solution: Path, seed: int = 0, model: Path | None = None
-    ) -> None:
-        """Write Kaggle's files with another test set, and what only Kaggle would know.
-
-        Args:
-            data: Kaggle's folder, or demo data; only read.
-            folder: where the files go; not there yet.
-            solution: the file for the true answers.
-            seed: chooses who is hidden: whole patients.
-            model: the trained model that will predict them, if its labels depend on it.
-
-        Raises:
-            UserError: the training data have faults, or too few patients.
-        """
-
-
-SettingsType = TypeVar("SettingsType")
-
-
-class Phantom(Protocol[SettingsType]):
-    """`phantom.py`: demo data of known truth in Kaggle's layout. Optional."""
-
-    def PhantomSettings(self, *, seed: int = 0) -> SettingsType:  # noqa: N802 a class of the module
-        """How much is drawn; from which seed."""
-
-    def write_phantom(
-        self,
-        folder: Path,
-        solution: Path,
-        settings: SettingsType | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> object:
-        """Write Kaggle's files into `folder` and the hidden truth into the file `solution`; `progress(done, total)` is
-        called after each image or scan. Equal settings write equal bytes."""
-
-
-class Figures(Protocol):
-    """`figures/__init__.py`: plots drawn beside a submission. Optional."""
-
-    def draw(self, paths: RunPaths) -> list[Path]:
-        """Draw what the run has made so far into `figures/` beside its submission; the files' paths."""
-
-
-class FigureSection(Protocol):
-    """`figures/<section>.py`: one section of the report page. Optional, each of them."""
-
-    @property
-    def FIGURES(self) -> Sequence[Draw]:  # noqa: N802 a constant of a module
-        """The functions that draw the section's figures, in order."""
-
-
 class DataCheck(NamedTuple):
     """What was found in Kaggle's folder before long work.
 
@@ -229,29 +134,6 @@ class DataCheck(NamedTuple):
     notes: tuple[str, ...] = ()
     disk_bytes: int = 0
     memory_bytes: int = 0
-
-
-class DataChecker(Protocol):
-    """`data_check.py`: the competition's own files, checked before long work. Optional."""
-
-    def check(self, data: Path, settings: Any) -> DataCheck:
-        """Read the tables, join them with the images, and read some of these; nothing is written.
-
-        Args:
-            data: Kaggle's folder.
-            settings: the competition's own `Settings`.
-        """
-
-
-class Modules(NamedTuple):
-    """All modules of a competition, for mypy: its `__init__.py` names them under TYPE_CHECKING."""
-
-    stages: Sequence[StageModule]
-    submission: SubmissionFormat
-    holdout: Holdout | None = None
-    phantom: Phantom[Any] | None = None
-    figures: Figures | None = None
-    data_check: DataChecker | None = None
 
 
 class Estimate(NamedTuple):
@@ -355,7 +237,7 @@ class Competition:
 
     def stage_module(self, name: str) -> StageModule:
         """A stage's module, imported only now."""
-        return cast(StageModule, self._module(name))
+        return cast("StageModule", self._module(name))
 
     @property
     def config(self) -> str:
@@ -372,13 +254,13 @@ class Competition:
     @property
     def submission(self) -> SubmissionFormat:
         """`submission.py`."""
-        return cast(SubmissionFormat, self._module("submission"))
+        return cast("SubmissionFormat", self._module("submission"))
 
     @property
     def parted(self) -> PartedFormat | None:
         """`submission.py` where its score has named parts."""
         module = self._module("submission")
-        return cast(PartedFormat, module) if hasattr(module, "score_parts") else None
+        return cast("PartedFormat", module) if hasattr(module, "score_parts") else None
 
     @property
     def holdout(self) -> Holdout | None:

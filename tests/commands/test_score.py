@@ -43,6 +43,15 @@ def test_the_score_as_json(pulmo: Pulmo, files: Path) -> None:
     assert json.loads(out)["score"] == pytest.approx(-4.595069, abs=1e-6)
 
 
+def test_a_part_that_the_solution_does_not_define_is_named(pulmo: Pulmo, tmp_path: Path) -> None:
+    (tmp_path / "solution.csv").write_text("ImageId,EncodedPixels\na,-1\nb,-1\n")
+    (tmp_path / "mine.csv").write_text("ImageId,EncodedPixels\na,-1\nb,5 3\n")
+    code, out, err = pulmo("siim", "score", tmp_path / "mine.csv", "--solution", tmp_path / "solution.csv")
+    assert (code, out) == (0, "0.500000\n")
+    assert "with pneumothorax: not defined by this solution, and not part of the score" in err
+    assert "without pneumothorax 0.500000" in err
+
+
 def test_a_file_with_bom_and_crlf_scores_the_same(pulmo: Pulmo, files: Path) -> None:
     path = files / "windows.csv"
     path.write_bytes(b"\xef\xbb\xbf" + (files / "good.csv").read_bytes().replace(b"\n", b"\r\n"))

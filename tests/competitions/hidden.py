@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pulmo.competition import SubmissionFormat, find_competition
+from pulmo.competition import find_competition
+from pulmo.protocols import SubmissionFormat
 from pulmo.radiographs.reading import READERS
 from pulmo.scoring.tables import read_table
 from pulmo.scoring.validation import validate

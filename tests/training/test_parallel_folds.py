@@ -4,6 +4,7 @@ import os
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.cross_validation import (
     NETWORK,
     NetworkTrainer,
-    _pack,
     cross_validate_networks,
     train_checkpointed,
 )
 from pulmo.training.device import computing_on
 from pulmo.training.inference import OutputPredictor, Predictor
+from pulmo.training.parallel_folds import _worker_pool
 from pulmo.training.settings import TrainingConfig
 from pulmo.training.tasks import Dataset, Note
 
@@ -87,7 +88,8 @@ def log_of(folder: Path) -> dict[int, int]:
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pulmo.training.cross_validation.cores", lambda: 2)
+    for module in ("cross_validation", "parallel_folds"):
+        monkeypatch.setattr(f"pulmo.training.{module}.cores", lambda: 2)
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
@@ -191,11 +193,11 @@ def test_memory_mapped_arrays_are_sent_by_name_with_the_part_they_show(tmp_path:
     np.save(tmp_path / "values.npy", values)
     mapped = np.load(tmp_path / "values.npy", mmap_mode="r")
     arrays = {"whole": mapped, "reshaped": mapped.reshape(600, 40), "part": mapped[50:70], "strided": mapped[::2]}
-    packed = {name: _pack(array) for name, array in arrays.items()}
+    _worker_pool(2)
     for name, array in arrays.items():
-        read = pickle.loads(packed[name])
-        np.testing.assert_array_equal(read, array)
-        assert (len(packed[name]) < 1000) == (name != "strided")
+        packed = ForkingPickler.dumps(array)  # as a pool sends it
+        np.testing.assert_array_equal(pickle.loads(packed), array)
+        assert (len(packed) < 1000) == (name != "strided")
 
 
 def test_what_the_settings_need_of_the_dataset_is_named(tmp_path: Path) -> None:

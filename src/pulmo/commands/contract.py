@@ -1,4 +1,4 @@
-"""A competition's folder checked against the contract of `pulmo.competition`, before anything is trained."""
+"""A competition's folder checked against `pulmo.protocols`, before anything is trained."""
 
 import difflib
 import importlib
@@ -16,16 +16,10 @@ from pulmo.competition import (
     MODEL,
     PREDICTED,
     Competition,
-    DataChecker,
-    Figures,
-    Holdout,
-    PartedFormat,
-    Phantom,
-    StageModule,
-    SubmissionFormat,
 )
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import DEFAULT_PRESET, Section, load_settings
+from pulmo.protocols import DataChecker, Figures, Holdout, PartedFormat, Phantom, StageModule, SubmissionFormat
 from pulmo.report.sections import SECTIONS
 
 _SUBMISSION: Mapping[str, Callable[..., Any]] = {

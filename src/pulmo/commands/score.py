@@ -33,7 +33,8 @@ def score_file(competition: Competition, path: Path, solution: Path, subset: boo
     else:
         log(f"{competition.metric} of {path} on {len(truth)} rows of {solution}:")
         for name, part in parts.items():
-            log(f"  {name} {part:.6f}")
+            undefined = "not defined by this solution, and not part of the score"
+            log(f"  {name} {part:.6f}" if math.isfinite(part) else f"  {name}: {undefined}")
         print(f"{value:.6f}")
 
 

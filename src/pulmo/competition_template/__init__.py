@@ -52,7 +52,6 @@ COMPETITION = Competition(
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract
-    from pulmo.competition import Modules
     from pulmo.competition_template import (
         cv,
         data_check,
@@ -65,6 +64,7 @@ if TYPE_CHECKING:  # mypy checks the modules against the contract
         submission,
         train_classifier,
     )
+    from pulmo.protocols import Modules
 
     MODULES = Modules(
         stages=(features, train_classifier, fit_ensemble, predict, cv),

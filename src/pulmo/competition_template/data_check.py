@@ -12,7 +12,7 @@ from pulmo.radiographs.data_check import check_test_images, check_training_image
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
-    """Check training and test files; see `pulmo.competition.DataChecker`."""
+    """Check training and test files; see `pulmo.protocols.DataChecker`."""
     table, folds = data / TRAIN_TABLE, settings.features.folds
     test = check_test_images(data / COMPETITION.sample, ID, test_images(data))
     labels, faults = attempt(lambda: read_training_table(data))

@@ -35,7 +35,7 @@ def read_mr(folder: Path) -> MrVolume:
 
     Raises ScanError for: no DICOM, not MR, several patients, truncated or undecodable pixels, all pixels zero.
     """
-    headers, left_out = find_slices(folder, "MR")
+    headers, exclusions = find_slices(folder, "MR")
     stack = longest(stacks(headers))
     planes = [
         read_pixels(header).astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
@@ -49,7 +49,7 @@ def read_mr(folder: Path) -> MrVolume:
         intensity=intensity,
         positions_mm=stack.positions_mm,
         directions=np.stack([slice_normal(stack.slices[0].orientation), column_direction, row_direction]),
-        repairs=(*left_out, *stack.repairs),
+        repairs=(*exclusions, *stack.repairs),
         source=str(folder),
     )
 

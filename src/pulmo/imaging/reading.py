@@ -20,14 +20,14 @@ def read_volume(folder: Path) -> Volume:
     Raises ScanError, with the remedy, for: no DICOM, not CT, several patients, too few slices, no pixel spacing,
     truncated or undecodable pixels.
     """
-    headers, left_out = find_slices(folder)
+    headers, exclusions = find_slices(folder)
     candidates = stacks(headers)
     chosen = _most_lung(candidates)
     for stack in candidates:
         if stack is not chosen:
-            left_out.append(f"{counted(len(stack.slices), 'slice')} left out: {exclusion_reason(stack, chosen)}")
+            exclusions.append(f"{counted(len(stack.slices), 'slice')} left out: {exclusion_reason(stack, chosen)}")
     volume = oriented_by_anatomy(assemble(chosen))
-    return replace(volume, repairs=(*left_out, *volume.repairs), source=str(folder))
+    return replace(volume, repairs=(*exclusions, *volume.repairs), source=str(folder))
 
 
 def _most_lung(candidates: list[Stack]) -> Stack:

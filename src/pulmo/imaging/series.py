@@ -49,30 +49,30 @@ def find_slices(folder: Path, modality: str = "CT") -> tuple[list[SliceHeader], 
     if not folder.is_dir():
         raise ScanError(Fault(str(folder), "no such folder", "Give the folder that holds one series of DICOM files"))
     found: list[SliceHeader] = []
-    left_out: list[str] = []
+    exclusions: list[str] = []
     modalities: set[str] = set()
     for path in files_below(folder):
         name = printable(path.name)
         try:
             headers = read_headers(path)
         except NotASliceError as reason:
-            left_out.append(f"{name} left out: {printable(str(reason))}")
+            exclusions.append(f"{name} left out: {printable(str(reason))}")
             continue
         except OSError as reason:
-            left_out.append(f"{name} left out: cannot be read ({reason.strerror})")
+            exclusions.append(f"{name} left out: cannot be read ({reason.strerror})")
             continue
         first = headers[0]
         modalities.add(first.modality or _NO_MODALITY)
         if first.modality != modality:
-            left_out.append(f"{name} left out: {first.modality or _NO_MODALITY}, not {modality}")
+            exclusions.append(f"{name} left out: {first.modality or _NO_MODALITY}, not {modality}")
         elif "LOCALIZER" in first.image_type:
-            left_out.append(f"{name} left out: a localizer")
+            exclusions.append(f"{name} left out: a localizer")
         else:
             found += headers
             _one_patient(folder, found[0], first)
     if not found:
-        raise _no_slices(folder, modality, modalities, left_out)
-    return found, left_out
+        raise _no_slices(folder, modality, modalities, exclusions)
+    return found, exclusions
 
 
 def _one_patient(folder: Path, first: SliceHeader, other: SliceHeader) -> None:
@@ -86,7 +86,7 @@ def _one_patient(folder: Path, first: SliceHeader, other: SliceHeader) -> None:
         )
 
 
-def _no_slices(folder: Path, modality: str, modalities: set[str], left_out: list[str]) -> ScanError:
+def _no_slices(folder: Path, modality: str, modalities: set[str], exclusions: list[str]) -> ScanError:
     wanted = "chest CT" if modality == "CT" else modality
     remedy = f"Give the folder that holds one {wanted} series as DICOM files"
     if modalities == {_NO_MODALITY}:
@@ -94,8 +94,8 @@ def _no_slices(folder: Path, modality: str, modalities: set[str], left_out: list
         remedy = f"Write Modality {modality} into them if they are, or export the series again"
     elif named := modalities - {modality}:
         what = f"holds {', '.join(sorted(named))} images, not {modality}"
-    elif left_out:
-        what = f"holds no {modality} slice ({left_out[0]}{', …' if len(left_out) > 1 else ''})"
+    elif exclusions:
+        what = f"holds no {modality} slice ({exclusions[0]}{', …' if len(exclusions) > 1 else ''})"
     else:
         what = "holds no file"
     return ScanError(Fault(str(folder), what, remedy))

@@ -24,8 +24,8 @@ def differing_from_cv(run: Run) -> list[str]:
         if made is None:
             continue
         everything = spec.section == ALL_SETTINGS and stage.section != ALL_SETTINGS
-        theirs = cv.settings.get(stage.section, {}) if everything else {}
-        names |= dict.fromkeys(_differing(cv, theirs, made, stage.name, stage.section))
+        settings = cv.settings.get(stage.section, {}) if everything else {}
+        names |= dict.fromkeys(_differing(cv, settings, made, stage.name, stage.section))
     return list(names)
 
 

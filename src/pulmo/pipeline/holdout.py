@@ -42,9 +42,9 @@ def choose_hidden(
     for place in np.random.default_rng(seed).permutation(len(patients)):
         if len(hidden) >= count and len(hidden) != public:
             break
-        theirs = names_of[patients[place]]
-        if 2 * (len(hidden) + len(theirs)) <= len(names):  # a patient who has most of them is not hidden
-            hidden += theirs
+        of_patient = names_of[patients[place]]
+        if 2 * (len(hidden) + len(of_patient)) <= len(names):  # a patient who has most of them is not hidden
+            hidden += of_patient
     if len(hidden) < count or len(hidden) == public:
         what = f"has only {len(names)}, of {len(patients)} patients, to hide some of"
         raise UserError(Fault(str(source), what, f"Give at least {2 * count}, of several patients"))

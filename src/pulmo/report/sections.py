@@ -1,15 +1,12 @@
 """Draws the sections of a competition's page, with remarks on figures that cannot be drawn."""
 
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pulmo.errors import Fault, FigureWarning, UserError
 from pulmo.pipeline.cross_validation import differing_from_cv
-from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.runner import Run, output
-from pulmo.pipeline.settings import Section as Settings
 from pulmo.pipeline.stage import load
 from pulmo.report.page import Figure, PageSection
 
@@ -41,13 +38,6 @@ def read(run: Run, name: str) -> Any:
         what = f"cross-validation differs from the run in {', '.join(differing)}"
         raise CannotDrawError(str(path.parent), what, f"Run `pulmo {run.competition.name} cv` again")
     return load(path)
-
-
-def settings_of(run: Run, stage: str) -> Any:
-    """The settings that a stage was run with; those of the run's preset if it was not run."""
-    settings: Settings = getattr(run.settings, run.competition.stage(stage).section)
-    manifest = load_manifest(run.paths.stage(stage))
-    return settings if manifest is None else type(settings).model_validate_json(json.dumps(manifest.settings))
 
 
 class CannotDrawError(UserError):

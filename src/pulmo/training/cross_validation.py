@@ -4,18 +4,12 @@
 - NetworkTrainer: a network compiled once, trained without some rows;
 - cross_validate: models of a table, and one of all its rows.
 
-A small network leaves most cores idle, because its steps are too short to be divided; so several folds can be trained
-at the same time on a CPU, each in its own process with its share of the cores. On a GPU they are trained one by one.
+On a CPU several folds can be trained at the same time, see `parallel_folds`; on a GPU they are trained one by one.
 """
 
-import io
-import pickle
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from functools import cache, partial
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -24,11 +18,11 @@ import pandas as pd
 
 from pulmo.errors import DivergedError, Fault, UserError
 from pulmo.models.quantiles import Examples, QuantileModel
-from pulmo.pipeline.parallel import cores, prepare_process
-from pulmo.pipeline.progress import track
+from pulmo.pipeline.parallel import cores
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.device import computing_on
 from pulmo.training.folds import validation_part
+from pulmo.training.parallel_folds import progress_title, train_in_parallel
 from pulmo.training.tasks import Dataset, Note, Task
 
 if TYPE_CHECKING:
@@ -119,10 +113,10 @@ def cross_validate_networks(
             processes = min(task.config.parallel_folds, networks, cores()) if device.kind == "cpu" else 1
             if processes == 1:
                 trainer = jobs.trainer(stage)
-                for number in stage.progress(left, _title(stage)):
+                for number in stage.progress(left, progress_title(stage)):
                     jobs.train(stage, trainer, number)
             else:
-                _train_in_parallel(stage, jobs, left, processes)
+                train_in_parallel(stage, jobs, left, processes)
     folders = [stage.checkpoint_folder(f"{name}{number}") for number in range(networks)]
     return CrossValidatedNetworks(folders, dataset.fold, every_row)
 
@@ -153,11 +147,11 @@ class NetworkTrainer:
         """The Keras model, with the weights of the last training."""
         return self._trainer.network
 
-    def train(self, left_out: np.ndarray, number: int, checkpoint: Path) -> pd.DataFrame:
-        """Train on all trainable rows but those left out, of which a few are monitored.
+    def train(self, held_out: np.ndarray, number: int, checkpoint: Path) -> pd.DataFrame:
+        """Train on all trainable rows but those held out, of which a few are monitored.
 
         Args:
-            left_out: (rows,) bool.
+            held_out: (rows,) bool.
             number: of this training; another one starts from other weights and has other batches.
             checkpoint: a file, see `loop.Trainer.fit`.
 
@@ -169,12 +163,12 @@ class NetworkTrainer:
 
         seed, batch, steps = SEEDS_A_RUN * self._seed + number, self._task.config.batch, self._schedule.steps
         trainable = self._dataset.trainable_rows
-        trained, validating = self._split(np.flatnonzero(trainable & ~left_out), seed)
+        trained, validating = self._split(np.flatnonzero(trainable & ~held_out), seed)
         rows = Rows(self._dataset.inputs, self._task.target, self._task.weight(trained))
         train = TrainingBatches(rows, batch, seed, steps, self._sampler(trained))
         validation = OrderedBatches(rows, batch, validating) if len(validating) else None
-        held_out = monitored_subset(np.flatnonzero(trainable & left_out), steps * batch)
-        monitored = OrderedBatches(rows, batch, held_out) if len(held_out) else None
+        some_held_out = monitored_subset(np.flatnonzero(trainable & held_out), steps * batch)
+        monitored = OrderedBatches(rows, batch, some_held_out) if len(some_held_out) else None
         initial = values_of(self._new_network(seed).variables)
         return self._trainer.fit(initial, train, checkpoint, validation, monitored)
 
@@ -261,83 +255,6 @@ class _Jobs(NamedTuple):
                 save(folder / name, values)
 
         train_checkpointed(stage, f"{self.name}{number}", train)
-
-
-def _title(stage: Stage) -> str:
-    return f"{stage.spec.name}, folds"
-
-
-def _train_in_parallel(stage: Stage, jobs: _Jobs, left: Sequence[int], processes: int) -> None:
-    """In processes that have the same number of threads however many folds are left, so that a resumed training ends
-    with the weights it would have had."""
-    packed = _pack(jobs)
-    futures = [_worker_pool(processes).submit(_train_in_worker, stage, packed, number) for number in left]
-    try:
-        for future in track(as_completed(futures), _title(stage), len(futures)):
-            _copy_notes(stage, future)
-    except BrokenProcessPool:
-        _worker_pool.cache_clear()
-        raise UserError(
-            Fault(
-                f"stage {stage.spec.name}",
-                f"one of {processes} processes that trained networks has died, most likely for want of memory",
-                "Run it again: folds that are done are kept; or set parallel_folds of these networks lower",
-            )
-        ) from None
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _copy_notes(stage: Stage, future: Future[list[str]]) -> None:
-    for note in future.result():
-        stage.note(note)
-
-
-@cache
-def _worker_pool(processes: int) -> ProcessPoolExecutor:
-    """Processes that stay until this one ends: loading Keras takes as long as some trainings."""
-    # Spawned, because a forked child of a process with threads may hang.
-    return ProcessPoolExecutor(processes, get_context("spawn"), prepare_process, (max(1, cores() // processes),))
-
-
-_compiled: dict[bytes, tuple[_Jobs, NetworkTrainer]] = {}  # in a worker: its last trainer
-
-
-def _train_in_worker(stage: Stage, packed: bytes, number: int) -> list[str]:
-    """Train a fold in a process of the pool; the stage's notes."""
-    import keras
-
-    with computing_on("cpu"):
-        if packed not in _compiled:
-            _compiled.clear()
-            keras.backend.clear_session()
-            jobs: _Jobs = pickle.loads(packed)
-            _compiled[packed] = jobs, jobs.trainer(stage)
-        jobs, trainer = _compiled[packed]
-        jobs.train(stage, trainer, number)
-    return stage.notes
-
-
-class _Pickler(pickle.Pickler):
-    """Sends a memory-mapped array to another process as the name of its file, not by its values."""
-
-    def reducer_override(self, value: Any) -> Any:
-        """See `pickle`."""
-        mapped = isinstance(value, np.memmap) and getattr(value, "_mmap", None) is not None
-        if not mapped or not value.flags.c_contiguous or not value.size:
-            return NotImplemented
-        whole = value
-        while isinstance(whole.base, np.memmap):
-            whole = whole.base
-        offset = whole.offset + value.ctypes.data - whole.ctypes.data
-        return np.memmap, (value.filename, value.dtype, "r", offset, value.shape)
-
-
-def _pack(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
-    return buffer.getvalue()
 
 
 class CrossValidation(NamedTuple, Generic[Model]):

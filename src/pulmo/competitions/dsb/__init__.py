@@ -53,7 +53,6 @@ COMPETITION = Competition(
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract
-    from pulmo.competition import Modules
     from pulmo.competitions.dsb import (
         cv,
         data_check,
@@ -66,6 +65,7 @@ if TYPE_CHECKING:  # mypy checks the modules against the contract
         submission,
         train_cnn,
     )
+    from pulmo.protocols import Modules
 
     MODULES = Modules(
         stages=(features, train_cnn, fit_ensemble, predict, cv),

@@ -18,7 +18,7 @@ VOXEL_BYTES = 2
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
-    """Check labels and scans; see `pulmo.competition.DataChecker`."""
+    """Check labels and scans; see `pulmo.protocols.DataChecker`."""
     features = settings.features
     found, faults = attempt(lambda: find_scans(data, features.min_readers, features.positive))
     if found is None:

@@ -74,7 +74,6 @@ COMPETITION = Competition(
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract
-    from pulmo.competition import Modules
     from pulmo.competitions.osic import (
         cv,
         data_check,
@@ -89,6 +88,7 @@ if TYPE_CHECKING:  # mypy checks the modules against the contract
         train_gbm,
         train_linear,
     )
+    from pulmo.protocols import Modules
 
     MODULES = Modules(
         stages=(features, train_gbm, train_linear, train_cnn, fit_ensemble, predict, cv),

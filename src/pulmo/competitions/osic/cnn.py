@@ -195,9 +195,9 @@ def quantiles_of_pairs(pairs: pd.DataFrame, patients: Sequence[str], lines: np.n
     place = pairs["patient"].map({patient: place for place, patient in enumerate(patients)})
     known = place.notna().to_numpy()
     quantiles = np.full((len(pairs), len(QUANTILES)), np.nan)
-    theirs = lines[place[known].astype(np.int64)]
+    of_pair = lines[place[known].astype(np.int64)]
     years = pairs.loc[known, "gap_weeks"].clip(lower=0).to_numpy()[:, None] / WEEKS
-    quantiles[known] = ML * (theirs[:, 0] + years * theirs[:, 1])
+    quantiles[known] = ML * (of_pair[:, 0] + years * of_pair[:, 1])
     return quantiles
 
 

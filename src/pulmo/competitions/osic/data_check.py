@@ -17,7 +17,7 @@ VOXEL_BYTES = 2
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
-    """Check training and test files; see `pulmo.competition.DataChecker`. A patient may have no scan."""
+    """Check training and test files; see `pulmo.protocols.DataChecker`. A patient may have no scan."""
     return combined([_training(data, settings), _test(data)])
 
 

@@ -87,7 +87,6 @@ COMPETITION = Competition(
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract
-    from pulmo.competition import Modules
     from pulmo.competitions.rsna import (
         cv,
         data_check,
@@ -103,6 +102,7 @@ if TYPE_CHECKING:  # mypy checks the modules against the contract
         train_lungs,
         train_segmenter,
     )
+    from pulmo.protocols import Modules
 
     MODULES = Modules(
         stages=(features, train_lungs, train_classifier, train_segmenter, train_detector, fit_ensemble, predict, cv),

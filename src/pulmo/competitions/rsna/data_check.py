@@ -13,7 +13,7 @@ from pulmo.scoring.patients import patients_of_images
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
-    """Check training and test files; see `pulmo.competition.DataChecker`."""
+    """Check training and test files; see `pulmo.protocols.DataChecker`."""
     folder = ImageFolder(data / TRAIN_IMAGES)
     test = check_test_images(data / SAMPLE, PATIENT, ImageFolder(data / TEST_IMAGES), COLUMN_ALIASES)
     labels, faults = attempt(lambda: read_labels(data))

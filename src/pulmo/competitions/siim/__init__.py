@@ -56,7 +56,6 @@ COMPETITION = Competition(
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract
-    from pulmo.competition import Modules
     from pulmo.competitions.siim import (
         cv,
         data_check,
@@ -69,6 +68,7 @@ if TYPE_CHECKING:  # mypy checks the modules against the contract
         submission,
         train_segmenter,
     )
+    from pulmo.protocols import Modules
 
     MODULES = Modules(
         stages=(features, train_segmenter, fit_ensemble, predict, cv),

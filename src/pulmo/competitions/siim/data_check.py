@@ -14,7 +14,7 @@ from pulmo.scoring.rle import EMPTY
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
-    """Check training and test files; see `pulmo.competition.DataChecker`."""
+    """Check training and test files; see `pulmo.protocols.DataChecker`."""
     table, folder = train_table(data), ImageFolder(data / TRAIN_IMAGES)
     test = check_test_images(sample(data), IMAGE, ImageFolder(folder_of_test_images(data)))
     masks, faults = attempt(lambda: read_masks(table))
