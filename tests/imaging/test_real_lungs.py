@@ -17,7 +17,7 @@ from pulmo.imaging.lung_components import find_chest_air
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.quality import assess_mask, assess_quality
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.spine import oriented_by_anatomy
+from pulmo.imaging.orientation import oriented_by_anatomy
 from pulmo.imaging.statistics import scan_statistics
 from pulmo.imaging.volume import Volume
 

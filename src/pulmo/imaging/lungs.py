@@ -19,6 +19,7 @@ _SHORTEST_MM = 80.0
 
 ATTEMPTS = (
     SegmentationParameters(threshold_hu=LUNG_BELOW_HU),
+    SegmentationParameters(threshold_hu=LUNG_BELOW_HU, enclosed_only=True),
     SegmentationParameters(threshold_hu=LUNG_BELOW_HU, closing_mm=4, enclosed_only=True),
     SegmentationParameters(threshold_hu=-550, closing_mm=4, enclosed_only=True),
 )

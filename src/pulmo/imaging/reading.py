@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pulmo.imaging.lungs import estimate_lung_litres
+from pulmo.imaging.orientation import oriented_by_anatomy
 from pulmo.imaging.placing import counted
 from pulmo.imaging.series import MIN_SLICES, Stack, exclusion_reason, find_slices, longest, stacks
-from pulmo.imaging.spine import oriented_by_anatomy
 from pulmo.imaging.volume import Volume, assemble
 
 _SAMPLED_SLICES = 32

@@ -1,14 +1,11 @@
-"""Finds the spine, for the body's midline and a check of the header's orientation."""
+"""Finds the spine: the body's midline, and whether it is behind the lungs."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from pulmo.imaging.downsample import CoarseGrid, sample
-from pulmo.imaging.morphology import SQUARE, between, opening
-from pulmo.imaging.volume import Volume
+from pulmo.imaging.downsample import CoarseGrid
 
 _BONE_HU = 160
 _WIDTH_MM = 40.0
@@ -17,8 +14,6 @@ _CLEARLY_MORE = 1.5
 _PARTS = 6
 _MIN_AREA = 0.15
 """Slices with less lung than this fraction of the maximum are left out: shoulders and abdomen."""
-_SAMPLED_MM = 6.0
-_AIR_HU = -400
 
 
 class _Bone(NamedTuple):
@@ -60,22 +55,16 @@ def _continuous_bone(grid: CoarseGrid, lungs: np.ndarray) -> _Bone | None:
     return _Bone(np.min(shares, axis=0), int(y[0]), int(left))
 
 
-def oriented_by_anatomy(volume: Volume) -> Volume:
-    """The volume, rotated by 180° about the body's long axis if its header places the spine in front of the lungs.
+def spine_in_front(grid: CoarseGrid, lungs: np.ndarray) -> bool:
+    """Whether the bone that extends over the height of the lungs is clearly in front of their middle.
 
-    In some files ImageOrientationPatient contradicts the anatomy, which would swap left and right. Prone patients are
-    not affected, as a correct header places their spine behind the lungs.
+    Prone patients are not affected, as a correct header places their spine behind the lungs. `lungs` bool, on the grid.
     """
-    grid = sample(volume, _SAMPLED_MM)
-    tissue = grid.measured & (grid.hu > _AIR_HU)
-    thick = opening(tissue, SQUARE)
-    air = grid.measured & ~tissue & (between(thick, 1) | between(thick, 2))
-    bone = _continuous_bone(grid, air)
+    bone = _continuous_bone(grid, lungs)
     if bone is None:
-        return volume
-    middle = int(np.nonzero(air)[1].mean() - bone.first_row)
+        return False
+    middle = int(np.nonzero(lungs)[1].mean() - bone.first_row)
     before, behind = bone.share[:middle], bone.share[middle:]
-    if not before.size or not behind.size or before.max() < max(_MIN_BONE, _CLEARLY_MORE * behind.max()):
-        return volume
-    repair = "rotated by 180°: by its header the spine was in front of the lungs, and left and right were swapped"
-    return replace(volume, directions=volume.directions * [-1, -1, 1], repairs=(*volume.repairs, repair))
+    if not before.size or not behind.size:
+        return False
+    return bool(before.max() >= max(_MIN_BONE, _CLEARLY_MORE * behind.max()))
