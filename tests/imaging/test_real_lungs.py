@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +14,9 @@ from pulmo.imaging.headers import header_table
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import find_chest_air
 from pulmo.imaging.lungs import segment_lungs
+from pulmo.imaging.orientation import oriented_by_anatomy
 from pulmo.imaging.quality import assess_mask, assess_quality
 from pulmo.imaging.reading import read_volume
-from pulmo.imaging.orientation import oriented_by_anatomy
 from pulmo.imaging.statistics import scan_statistics
 from pulmo.imaging.volume import Volume
 
@@ -29,14 +28,14 @@ OSIC_PATIENT = "osic-pulmonary-fibrosis-progression/train/ID00419637202311204720
 real = pytest.mark.skipif(not REFERENCES, reason=f"no reference masks below {DATA}")
 
 
-class Reference(NamedTuple):
+class RealChest(NamedTuple):
+    name: str
     volume: Volume
     labels: np.ndarray
     uncertainty_litres: float
 
 
-@lru_cache(maxsize=1)
-def reference(path: Path) -> Reference:
+def read(path: Path) -> RealChest:
     parents = ("ct", "osic-pulmonary-fibrosis-progression/train", "lidc-idri")
     volume = read_volume(next(DATA / name / path.stem for name in parents if (DATA / name / path.stem).is_dir()))
     with np.load(path) as archive:
@@ -44,7 +43,20 @@ def reference(path: Path) -> Reference:
         assert distance.min(axis=1).max() < 0.1
         labels = archive["labels"][distance.argmin(axis=1)]
     facts = json.loads((path.parent / "litres.json").read_text())
-    return Reference(volume, labels, facts[path.stem]["uncertainty_l"])
+    return RealChest(path.stem, volume, labels, facts[path.stem]["uncertainty_l"])
+
+
+@pytest.fixture(scope="module", params=REFERENCES, ids=lambda path: path.stem)
+def real_chest(request: pytest.FixtureRequest) -> RealChest:
+    """Each chest is read once, for all tests of it."""
+    return read(request.param)
+
+
+def named(name: str) -> RealChest:
+    path = DATA / f"ct/reference_lungs/{name}.npz"
+    if not path.is_file():
+        pytest.skip(f"{name} is not among the references")
+    return read(path)
 
 
 def dice(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -56,22 +68,20 @@ def litres(volume: Volume, mask: np.ndarray) -> float:
 
 
 @real
-@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
-def test_mask_and_litres_by_side(path: Path) -> None:
-    volume, labels, uncertainty = reference(path)
+def test_mask_and_litres_by_side(real_chest: RealChest) -> None:
+    name, volume, labels, uncertainty = real_chest
     mask = segment_lungs(volume)
-    assert dice(mask.labels > 0, labels > 0) > (0.94 if path.stem in CUT_BY_THE_FIELD else 0.98)
+    assert dice(mask.labels > 0, labels > 0) > (0.94 if name in CUT_BY_THE_FIELD else 0.98)
     for found, true in ((mask.labels > 0, labels > 0), *((mask.labels == side, labels == side) for side in (1, 2))):
         wanted = litres(volume, true)
         assert litres(volume, found) == pytest.approx(wanted, abs=max(0.03 * wanted, 2 * uncertainty))
-    assert mask.quality.verdict == ("doubtful" if path.stem in CUT_BY_THE_FIELD else "good")
+    assert mask.quality.verdict == ("doubtful" if name in CUT_BY_THE_FIELD else "good")
 
 
 @real
-@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
-def test_a_header_rotated_against_the_anatomy(path: Path) -> None:
+def test_a_header_rotated_against_the_anatomy(real_chest: RealChest) -> None:
     """ImageOrientationPatient and positions rotated by 180° about the long axis, pixels unchanged."""
-    volume, labels, _ = reference(path)
+    _, volume, labels, _ = real_chest
     assert oriented_by_anatomy(volume) is volume
     turned = oriented_by_anatomy(replace(volume, directions=volume.directions * [-1, -1, 1]))
     np.testing.assert_array_equal(turned.directions, volume.directions)
@@ -82,12 +92,58 @@ def test_a_header_rotated_against_the_anatomy(path: Path) -> None:
 
 
 @real
-@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
-def test_corrupted_masks_are_doubtful(path: Path) -> None:
-    volume, labels, _ = reference(path)
+def test_positions_with_the_wrong_sign(real_chest: RealChest) -> None:
+    """The apex is found at the feet, and the slices are reversed; rotated about x, the spine is in front, too."""
+    volume = real_chest.volume
+    negated = replace(volume, hu=volume.hu[::-1], positions_mm=-volume.positions_mm[::-1])
+    for given, words in (
+        (negated, "slices reversed"),
+        (replace(negated, directions=volume.directions * [1, -1, 1]), "rotated by 180°"),
+    ):
+        found = oriented_by_anatomy(given)
+        assert words in found.repairs[-1]
+        np.testing.assert_array_equal(found.hu, volume.hu)
+        np.testing.assert_allclose(found.positions_mm, volume.positions_mm)
+        np.testing.assert_array_equal(found.directions, volume.directions)
+
+
+@real
+def test_part_of_a_chest_is_never_turned(real_chest: RealChest) -> None:
+    _, volume, labels, _ = real_chest
+    heights = np.flatnonzero((labels > 0).any(axis=(1, 2)))
+    low, middle, high = int(heights[0]), int(heights.mean()), int(heights[-1])
+    for part in (slice(low, middle), slice(middle, high), slice((low + middle) // 2, (middle + high) // 2)):
+        cut = thinned(volume, np.arange(len(volume.hu))[part])
+        assert oriented_by_anatomy(cut) is cut
+
+
+@real
+def test_gaps_between_slices_are_doubted() -> None:
+    """Steps of 8 to 32 mm, where lung and the air behind the back would join the air outside."""
+    _, volume, labels, _ = named("chest_siemens_8mm_30")
+    for seed in range(3):
+        steps = np.random.default_rng(seed).integers(1, 5, size=len(labels))
+        kept = np.cumsum(np.append(0, steps))
+        kept = kept[kept < len(labels)]
+        mask = segment_lungs(thinned(volume, kept))
+        assert dice(mask.labels > 0, labels[kept] > 0) > 0.98
+        assert mask.quality.verdict == "doubtful"
+        reason = next(reason for reason in mask.quality.reasons if reason.startswith("slices up to 32 mm apart"))
+        doubt = float(reason.rpartition("±")[2])
+        assert 0.03 < doubt < 0.15
+        assert mask.quality.litres == pytest.approx(litres(volume, labels > 0), abs=doubt + 0.05)
+
+
+def thinned(volume: Volume, kept: np.ndarray) -> Volume:
+    return replace(volume, hu=volume.hu[kept], positions_mm=volume.positions_mm[kept], shear_mm=volume.shear_mm[kept])
+
+
+@real
+def test_corrupted_masks_are_doubtful(real_chest: RealChest) -> None:
+    name, volume, labels, _ = real_chest
     chest = find_chest_air(downsample(volume))
     true = assess_quality(volume, labels, chest)
-    if path.stem in CUT_BY_THE_FIELD:
+    if name in CUT_BY_THE_FIELD:
         assert true.verdict == "doubtful"
         assert any("field of view" in reason for reason in true.reasons)
         return
@@ -110,10 +166,7 @@ def test_corrupted_masks_are_doubtful(path: Path) -> None:
 
 @real
 def test_stomach_gas_in_a_mask_is_detected() -> None:
-    path = DATA / "ct/reference_lungs/chest_ge_stomach_gas.npz"
-    if not path.is_file():
-        pytest.skip("chest_ge_stomach_gas is not among the references")
-    volume, labels, _ = reference(path)
+    _, volume, labels, _ = named("chest_ge_stomach_gas")
     gas = (volume.hu < -900) & (volume.hu > -2048) & (labels == 0)
     box = np.zeros(labels.shape, bool)
     box[:25, 80:260, 150:440] = True  # the stomach, which lies before the spine and below the left lung

@@ -48,7 +48,9 @@ def oriented_by_anatomy(volume: Volume) -> Volume:
         repair = "rotated by 180°: by its header the spine was in front of the lungs, and left and right were swapped"
         return replace(volume, directions=volume.directions * [-1, -1, 1], repairs=(*volume.repairs, repair))
     if upside_down:
-        repair = "slices reversed: by their positions the lungs' apex was at the feet; left and right may be swapped, too"
+        repair = (
+            "slices reversed: by their positions the lungs' apex was at the feet; left and right may be swapped, too"
+        )
         return _reversed(volume, repair)
     return volume
 
@@ -90,5 +92,7 @@ def _airway_below(volume: Volume) -> bool:
     middle = chest.spine[1] if chest.spine else grid.hu.shape[2] / 2
     central = np.abs(np.arange(grid.hu.shape[2]) - middle) * grid.spacing_mm[2] < _MIDDLE_MM
     shows = (chest.gas & central).any(axis=(1, 2))
-    lower, upper = (float(shows[third].mean()) for third in _thirds(chest.enclosed & grid.measured & (grid.hu < _AIR_HU)))
+    lower, upper = (
+        float(shows[third].mean()) for third in _thirds(chest.enclosed & grid.measured & (grid.hu < _AIR_HU))
+    )
     return lower >= _AIRWAY_ABOVE and upper <= _AIRWAY_BELOW

@@ -1,0 +1,69 @@
+"""Components of air on a grid of 10 mm: a voxel is 1 ml."""
+
+import numpy as np
+
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.enclosed_gas import components
+from pulmo.imaging.lung_components import ChestAir, SegmentationParameters, find_chest_air, find_lungs
+
+
+def grid_of(hu: np.ndarray) -> CoarseGrid:
+    everywhere = np.ones(hu.shape, bool)
+    return CoarseGrid(hu.astype(np.int16), everywhere, (10.0, 10.0, 10.0), (1, 1, 1), (0, 1, 2), (False, False, False))
+
+
+def test_components_with_their_boxes() -> None:
+    mask = np.zeros((4, 6, 8), bool)
+    mask[1:3, 1:3, 1:4] = True  # 12 voxels
+    mask[3, 4, 5:8] = True  # 3 voxels
+    mask[0, 5, 0] = True  # 1 voxel, joined by a corner to nothing
+    grid = grid_of(np.zeros(mask.shape))
+    found = {box: part for box, part in components(mask, grid, smallest_litres=0.0015)}
+    assert set(found) == {
+        (slice(1, 3), slice(1, 3), slice(1, 4)),
+        (slice(3, 4), slice(4, 5), slice(5, 8)),
+    }
+    assert all(part.all() for part in found.values())
+    # The smallest is exclusive: 3 ml are not above 0.003 litres.
+    ((box, part),) = components(mask, grid, smallest_litres=0.003, margin=2)
+    assert box == (slice(1, 3), slice(0, 5), slice(0, 6))
+    np.testing.assert_array_equal(part, mask[box])
+    assert not list(components(mask, grid, smallest_litres=0.012))
+    assert not list(components(np.zeros_like(mask), grid, smallest_litres=0.0))
+
+
+def test_a_component_leaves_out_another_in_its_box() -> None:
+    mask = np.zeros((1, 5, 5), bool)
+    mask[0, [0, -1]] = mask[0, :, [0, -1]] = True  # a frame of 16 voxels
+    mask[0, 2, 2] = True
+    sizes = {box: int(part.sum()) for box, part in components(mask, grid_of(np.zeros(mask.shape)), 0.0)}
+    assert sizes == {(slice(0, 1), slice(0, 5), slice(0, 5)): 16, (slice(0, 1), slice(2, 3), slice(2, 3)): 1}
+
+
+def test_the_part_of_a_chest_inside_a_box() -> None:
+    hu = np.arange(2 * 4 * 6).reshape(2, 4, 6)
+    chest = ChestAir(
+        grid=grid_of(hu), enclosed=hu > 10, surrounded=hu > 20, gas=hu > 30, spine=(3.0, 2.5), air_hu=-997.0
+    )
+    part = chest.within((slice(1, 2), slice(2, 4), slice(1, 3)))
+    numbers = [[[37, 38], [43, 44]]]  # 24 a plane, 6 a row
+    np.testing.assert_array_equal(part.grid.hu, numbers)
+    assert part.enclosed.all()
+    assert part.surrounded.all()
+    assert part.gas.all()
+    # The spine is 2 rows and 1 column closer to the box's corner.
+    assert part.spine == (1.0, 1.5)
+    assert part.air_hu == -997.0
+    assert chest._replace(spine=None).within((slice(0, 1), slice(0, 1), slice(0, 1))).spine is None
+
+
+def test_air_that_a_curved_table_encloses_is_not_lung() -> None:
+    """A body with two lungs on a table with raised edges, and air between them: enclosed from side to side alone."""
+    hu = np.full((8, 30, 40), -1000)
+    hu[:, 3:20, 5:35] = 40
+    hu[:, 6:17, 8:18] = hu[:, 6:17, 22:32] = -850
+    hu[:, 22:27, 2:5] = hu[:, 22:27, 35:38] = 40  # the table's edges
+    chest = find_chest_air(grid_of(hu))
+    assert chest.enclosed[4, 24, 20]
+    lungs, _ = find_lungs(chest, SegmentationParameters(threshold_hu=-350, enclosed_only=True))
+    np.testing.assert_array_equal(lungs > 0, hu == -850)
