@@ -18,7 +18,7 @@ def test_components_with_their_boxes() -> None:
     mask[3, 4, 5:8] = True  # 3 voxels
     mask[0, 5, 0] = True  # 1 voxel, joined by a corner to nothing
     grid = grid_of(np.zeros(mask.shape))
-    found = {box: part for box, part in components(mask, grid, smallest_litres=0.0015)}
+    found = dict(components(mask, grid, smallest_litres=0.0015))
     assert set(found) == {
         (slice(1, 3), slice(1, 3), slice(1, 4)),
         (slice(3, 4), slice(4, 5), slice(5, 8)),

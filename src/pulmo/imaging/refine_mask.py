@@ -69,19 +69,20 @@ class _Closing(NamedTuple):
     def added_to(self, labels: np.ndarray) -> np.ndarray:
         """Pixels that closing adds to each lung, uint8 labels (rows, columns), without the half-filled edges."""
         rows, columns = self.steps
-        small = np.ascontiguousarray(labels[rows // 2 :: rows, columns // 2 :: columns])
-        added = np.zeros_like(small)
+        small = labels[rows // 2 :: rows, columns // 2 :: columns]
+        added = np.zeros(small.shape, np.uint8)
         for side in (LEFT, RIGHT):
-            lung = cv2.inRange(small, side, side)
-            if cv2.countNonZero(lung):
+            # OpenCV's bitwise operations with a scalar take longer than the closing.
+            lung = (small == side).view(np.uint8)
+            if lung.any():
                 closed = cv2.morphologyEx(lung, cv2.MORPH_CLOSE, self.kernel)
-                fresh = cv2.max(cv2.bitwise_xor(closed, lung), cv2.erode(closed, SQUARE))
-                cv2.max(added, cv2.bitwise_and(fresh, side), dst=added)
-        full = cv2.resize(added, (columns * small.shape[1], rows * small.shape[0]), interpolation=cv2.INTER_NEAREST)
-        below, beside = (max(0, wanted - there) for wanted, there in zip(labels.shape, full.shape, strict=True))
-        if below or beside:
-            full = cv2.copyMakeBorder(full, 0, below, 0, beside, cv2.BORDER_REPLICATE)
-        return np.ascontiguousarray(full[: labels.shape[0], : labels.shape[1]])
+                fresh = (closed ^ lung) | cv2.erode(closed, SQUARE)
+                np.maximum(added, fresh * np.uint8(side), out=added)
+        y, x = (
+            np.minimum(np.arange(length) // step, there - 1)
+            for length, step, there in zip(labels.shape, self.steps, small.shape, strict=True)
+        )
+        return added.take(x, axis=1).take(y, axis=0)
 
 
 def _fill_holes(labels: np.ndarray, largest: float) -> None:
