@@ -20,7 +20,7 @@ from pulmo.radiographs.cache import ImageFormat
 from pulmo.radiographs.dataset import LabelSource, patient_folds, read_labelled_images, require_positives
 from pulmo.radiographs.files import ImageFolder
 from pulmo.scoring.boxes import SIDE
-from pulmo.scoring.patients import read_nih_patients
+from pulmo.scoring.patients import find_patients
 
 
 def run(stage: Stage, settings: FeatureSettings) -> None:
@@ -31,7 +31,8 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     """
     labels = read_labels(stage.data)
     table = stage.data / LABELS
-    source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), read_nih_patients(stage.data, IMAGE))
+    patients = find_patients(stage.data, IMAGE, settings.patients)
+    source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), patients)
     image_table = read_labelled_images(stage, labels.images, source, ImageFormat(settings.pixels))
     image_table["impossible_age"] = impossible_ages(image_table["age_years"].astype(np.float64))
     require_positives(image_table, (image_table["boxes"] > 0).to_numpy(), settings.folds, table)
@@ -74,6 +75,7 @@ def _description(image_table: pd.DataFrame, boxes: pd.DataFrame, settings: Featu
     return {
         "pixels": settings.pixels,
         "images": len(image_table),
+        "patients": int(image_table["patient"].nunique()),
         "unreadable": int(image_table["error"].notna().sum()),
         "boxes": len(boxes),
         "classes": {kind: int((image_table["class"] == kind).sum()) for kind in (NORMAL, OPACITY, OTHER)},
