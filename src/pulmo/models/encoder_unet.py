@@ -1,7 +1,7 @@
 """A U-Net whose contracting path is a network of `keras.applications`, which may have been trained on photographs.
 
 image → encoder, half as many pixels at each of 5 levels → expanding path: upsampled, joined to the encoder's features
-of that size, two 3×3 convolutions → probabilities
+of that size, two 3×3 convolutions → probabilities, interpolated to the image's size
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from pulmo.models.segmenter import as_segmenter
 
 
 class EncoderUnetParameters(NamedTuple):
-    """`encoder`, one of `encoders.ENCODERS`; `filters` of each of the five levels of the expanding path; batch
+    """`encoder`, one of `encoders.ENCODERS`; `filters` of each level of the expanding path, at most five; batch
     normalisation's `momentum` there; `presence_head`: the network also predicts whether there is anything."""
 
     encoder: str

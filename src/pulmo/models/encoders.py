@@ -11,6 +11,8 @@ from keras import layers
 from pulmo.models.normalise import Normalise
 from pulmo.models.segmenter import BLACK, WHITE, check_size
 
+ENCODER = "encoder"
+"""Name of the encoder in every network that has one."""
 LEVELS = 5
 """The last features are 2^LEVELS times smaller than the image."""
 
@@ -67,7 +69,9 @@ def encode(name: str, image: Any, weights: list[Any] | None = None) -> list[Any]
     x = layers.Reshape((pixels, pixels, 1))(Normalise(BLACK, WHITE, 0.0)(image))
     scale, offset = ENCODERS[name][1:]
     x = layers.Rescaling(list(scale), list(offset))(layers.Concatenate()([x, x, x]))
-    features: list[Any] = keras.Model(network.input, _levels(network, pixels), name="encoder")(x)
+    encoder = keras.Model(network.input, _levels(network, pixels), name=ENCODER)
+    # Pretrained batch normalisation keeps its statistics: batches are small, and the weights fit to these.
+    features: list[Any] = encoder(x) if weights is None else encoder(x, training=False)
     return features
 
 

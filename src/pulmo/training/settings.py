@@ -128,19 +128,44 @@ class ImageNetworkConfig(TrainingConfig):
         return int(2**self.depth)
 
 
-class UnetConfig(ImageNetworkConfig):
+class EncoderNetworkConfig(ImageNetworkConfig):
+    """A network that may have an encoder.
+
+    Attributes:
+        encoder: of `models.encoders`, where one is used instead of the network's own convolutions.
+        encoder_weights: Keras file of its pretrained weights; None: random.
+        frozen_epochs: the first so many train the rest of the network, not a pretrained encoder.
+        encoder_learning_rate: factor of the learning rate for a pretrained encoder.
+    """
+
+    encoder: EncoderName = "efficientnet_v2_b0"
+    encoder_weights: Path | None = None
+    frozen_epochs: int = Field(default=0, ge=0)
+    encoder_learning_rate: float = Field(default=1.0, gt=0, le=1)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder starts from pretrained weights."""
+        return self.encoder_weights is not None
+
+    def schedule(self, examples: int) -> "Schedule":
+        """Length and learning rate of a training on so many examples; an encoder of random weights is never frozen."""
+        schedule = super().schedule(examples)
+        if not self.pretrained:
+            return schedule
+        rate = self.encoder_learning_rate
+        return schedule._replace(frozen_epochs=self.frozen_epochs, encoder_learning_rate=rate)
+
+
+class UnetConfig(EncoderNetworkConfig):
     """The size of a U-Net, or of its contracting path; see `models.unet`.
 
     Attributes:
-        encoder: of `keras.applications`, where one is used instead of the U-Net's own contracting path.
-        encoder_weights: Keras file of its pretrained weights; None: random.
         filter_growth: factor of the filters from level to level.
         dropout: of channels.
         output_stride: the network computes on an image so many times smaller.
     """
 
-    encoder: EncoderName = "efficientnet_v2_b0"
-    encoder_weights: Path | None = None
     filter_growth: float = Field(default=2.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     output_stride: int = Field(default=1, ge=1)
@@ -210,11 +235,18 @@ class ClassifierConfig(UnetConfig):
         return ENCODER_STRIDE if self.network == "encoder" else int(2**self.depth) * self.output_stride
 
 
-class DetectorConfig(ImageNetworkConfig):
+class DetectorConfig(EncoderNetworkConfig):
     """A one-stage detector, see `models.detector`.
 
     Attributes:
-        stride: of the grid of box centres, pixels; a power of 2 up to 2^depth.
+        network: convolutions of its own, or a feature pyramid on an `encoder`.
+        stride: of the grid of box centres, pixels; a power of 2 up to 2^depth, or up to an encoder's 32.
     """
 
+    network: Literal["plain", "encoder"] = "plain"
     stride: int = Field(default=8, ge=2)
+
+    @property
+    def pixel_multiple(self) -> int:
+        """The side of an image must be a multiple of this, because the network halves it so often."""
+        return ENCODER_STRIDE if self.network == "encoder" else int(2**self.depth)
