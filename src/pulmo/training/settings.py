@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from pulmo.training.augment import Augmentation
     from pulmo.training.loop import Schedule
 
-EncoderName = Literal["mobilenet_v2", "efficientnet_v2_b0", "resnet50", "densenet121"]
+EncoderName = Literal[
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "mobilenet_v2",
+    "efficientnet_v2_b0",
+    "resnet50",
+    "densenet121",
+]
 ENCODER_STRIDE = 32
 """An encoder's last features are so many times smaller than the image; see `models.encoders`."""
 
@@ -132,15 +140,16 @@ class UnetConfig(ImageNetworkConfig):
     """The size of a U-Net, or of its contracting path; see `models.unet`.
 
     Attributes:
-        encoder: of `keras.applications`, where one is used instead of the U-Net's own contracting path.
-        encoder_weights: Keras file of its pretrained weights; None: random.
+        encoder: see `models.encoders`, where one is used instead of the U-Net's own contracting path.
+        encoder_weights: `"imagenet"`: from the encoder's installed package, see `pretrained`; a file of its pretrained
+            weights; None: random.
         filter_growth: factor of the filters from level to level.
         dropout: of channels.
         output_stride: the network computes on an image so many times smaller.
     """
 
     encoder: EncoderName = "efficientnet_v2_b0"
-    encoder_weights: Path | None = None
+    encoder_weights: Literal["imagenet"] | Path | None = None
     filter_growth: float = Field(default=2.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     output_stride: int = Field(default=1, ge=1)
@@ -199,7 +208,7 @@ class ClassifierConfig(UnetConfig):
     """A classifier of whole images, see `models.classifier`.
 
     Attributes:
-        network: an `encoder` of `keras.applications`, or the contracting path of a U-Net.
+        network: an `encoder`, or the contracting path of a U-Net.
     """
 
     network: Literal["unet", "encoder"] = "encoder"

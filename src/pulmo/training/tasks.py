@@ -159,7 +159,7 @@ class MaskTask(ImageTask):
             return lambda: unet(parameters, pixels)
         from pulmo.models.encoder_unet import EncoderUnetParameters, encoder_unet
         from pulmo.models.encoders import LEVELS
-        from pulmo.training.checkpoints import encoder_weights
+        from pulmo.training.pretrained import encoder_weights
 
         weights, origin = encoder_weights(config.encoder, config.encoder_weights)
         note(origin)
@@ -322,7 +322,7 @@ def _classifier(config: ClassifierConfig, pixels: int, outputs: int, note: Note)
     if config.network == "unet":
         small = ClassifierParameters(config.unet_parameters(presence_head=False), config.dropout)
         return lambda: classifier(small, pixels, outputs)
-    from pulmo.training.checkpoints import encoder_weights
+    from pulmo.training.pretrained import encoder_weights
 
     weights, origin = encoder_weights(config.encoder, config.encoder_weights)
     note(origin)
