@@ -1,6 +1,6 @@
 """A classifier of grey images: an encoder → global pooling → logits.
 
-    image → encoder of `keras.applications`, or contracting path of a U-Net → mean and maximum → dropout → dense
+    image → encoder, or contracting path of a U-Net → mean and maximum → dropout → dense
 
 The logits are those of labels that may occur together (sigmoid) or of classes that exclude each other (softmax): the
 loss decides.

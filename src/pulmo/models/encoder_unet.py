@@ -1,4 +1,4 @@
-"""A U-Net whose contracting path is a network of `keras.applications`, which may have been trained on photographs.
+"""A U-Net whose contracting path is an encoder, which may have been trained on photographs.
 
 image → encoder, half as many pixels at each of 5 levels → expanding path: upsampled, joined to the encoder's features
 of that size, two 3×3 convolutions → probabilities, interpolated to the image's size

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from pulmo.training.augment import Augmentation
     from pulmo.training.loop import Schedule
 
-EncoderName = Literal["mobilenet_v2", "efficientnet_v2_b0", "resnet50", "densenet121"]
+EncoderName = Literal[
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "mobilenet_v2",
+    "efficientnet_v2_b0",
+    "resnet50",
+    "densenet121",
+]
 ENCODER_STRIDE = 32
 """An encoder's last features are so many times smaller than the image; see `models.encoders`."""
 
@@ -133,20 +141,23 @@ class EncoderNetworkConfig(ImageNetworkConfig):
 
     Attributes:
         encoder: of `models.encoders`, where one is used instead of the network's own convolutions.
-        encoder_weights: Keras file of its pretrained weights; None: random.
+        encoder_weights: `"imagenet"`: from the encoder's installed package, see `pretrained`; `"auto"`: the same where
+            it is installed, else random; a file of its pretrained weights; None: random.
         frozen_epochs: the first so many train the rest of the network, not a pretrained encoder.
         encoder_learning_rate: factor of the learning rate for a pretrained encoder.
     """
 
     encoder: EncoderName = "efficientnet_v2_b0"
-    encoder_weights: Path | None = None
+    encoder_weights: Literal["imagenet", "auto"] | Path | None = None
     frozen_epochs: int = Field(default=0, ge=0)
     encoder_learning_rate: float = Field(default=1.0, gt=0, le=1)
 
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from pretrained weights."""
-        return self.encoder_weights is not None
+        from pulmo.training.pretrained import finds_weights
+
+        return finds_weights(self.encoder, self.encoder_weights)
 
     def schedule(self, examples: int) -> "Schedule":
         """Length and learning rate of a training on so many examples; an encoder of random weights is never frozen."""
@@ -224,7 +235,7 @@ class ClassifierConfig(UnetConfig):
     """A classifier of whole images, see `models.classifier`.
 
     Attributes:
-        network: an `encoder` of `keras.applications`, or the contracting path of a U-Net.
+        network: an `encoder`, or the contracting path of a U-Net.
     """
 
     network: Literal["unet", "encoder"] = "encoder"

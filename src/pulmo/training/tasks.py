@@ -160,7 +160,7 @@ class MaskTask(ImageTask):
             return lambda: unet(parameters, pixels)
         from pulmo.models.encoder_unet import EncoderUnetParameters, encoder_unet
         from pulmo.models.encoders import LEVELS
-        from pulmo.training.checkpoints import encoder_weights
+        from pulmo.training.pretrained import encoder_weights
 
         weights, origin = encoder_weights(config.encoder, config.encoder_weights)
         note(origin)
@@ -209,7 +209,7 @@ class BoxTask(ImageTask):
     def network(self, inputs: Mapping[str, np.ndarray], note: Note) -> Callable[[], Any]:
         """See `models.detector`; the origin of an encoder's weights is noted."""
         from pulmo.models.detector import DetectorParameters, detector
-        from pulmo.training.checkpoints import encoder_weights
+        from pulmo.training.pretrained import encoder_weights
 
         config, pixels = self.config, inputs["image"].shape[1]
         parameters = DetectorParameters(config.base_filters, config.depth, config.momentum, config.stride)
@@ -329,7 +329,7 @@ def _classifier(config: ClassifierConfig, pixels: int, outputs: int, note: Note)
     if config.network == "unet":
         small = ClassifierParameters(config.unet_parameters(presence_head=False), config.dropout)
         return lambda: classifier(small, pixels, outputs)
-    from pulmo.training.checkpoints import encoder_weights
+    from pulmo.training.pretrained import encoder_weights
 
     weights, origin = encoder_weights(config.encoder, config.encoder_weights)
     note(origin)
