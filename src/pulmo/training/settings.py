@@ -26,8 +26,9 @@ EncoderName = Literal[
     "resnet50",
     "densenet121",
 ]
-ENCODER_STRIDE = 32
-"""An encoder's last features are so many times smaller than the image; see `models.encoders`."""
+ENCODER_LEVELS = 5
+"""So often an encoder halves the image; see `models.encoders`."""
+ENCODER_STRIDE = 2**ENCODER_LEVELS
 
 
 def check_pixels(section: str, pixels: int, multiple: int) -> None:
@@ -258,6 +259,11 @@ class DetectorConfig(EncoderNetworkConfig):
     stride: int = Field(default=8, ge=2)
 
     @property
+    def levels(self) -> int:
+        """How often the network halves the image."""
+        return ENCODER_LEVELS if self.network == "encoder" else self.depth
+
+    @property
     def pixel_multiple(self) -> int:
         """The side of an image must be a multiple of this, because the network halves it so often."""
-        return ENCODER_STRIDE if self.network == "encoder" else int(2**self.depth)
+        return int(2**self.levels)

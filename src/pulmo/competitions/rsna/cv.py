@@ -4,7 +4,7 @@ Thresholds and factors are fitted for each variant on the other folds: nothing i
 Gains are paired, image by image, against the report's segmenter; errors are by bootstrap over patients.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,6 @@ from pulmo.competitions.rsna.settings import CvSettings
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes
-
 
 ENSEMBLE = "ensemble: the best of these, by the other folds"
 

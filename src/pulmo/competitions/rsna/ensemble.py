@@ -123,9 +123,7 @@ def fit_method(method: Method) -> Fit:
 
     def fit(predictions: Predictions, truth: Boxes, _: np.ndarray) -> Fitted:
         parameters = blend_parameters_for(predictions, method)
-        values = coordinate_search(
-            lambda tried: _score(predictions, truth, combine(predictions, tried)), parameters
-        )
+        values = coordinate_search(lambda tried: _score(predictions, truth, combine(predictions, tried)), parameters)
         kept = values.pop(KEPT)
         threshold = _threshold(_fuse(predictions, values), kept * predictions.images)
         return Fitted(method, {**values, THRESHOLD: threshold})
@@ -134,7 +132,7 @@ def fit_method(method: Method) -> Fit:
 
 
 def fit_best(methods: Sequence[Method]) -> Fit:
-    """The method is chosen that scores best when cross-fitted; of equals, the first. Then it is fitted to all images."""
+    """The method is chosen that scores best when cross-fitted; of equals, the first. It is then fitted to all images."""
 
     def fit(predictions: Predictions, truth: Boxes, fold: np.ndarray) -> Fitted:
         _, numbers = np.unique(fold, return_inverse=True)

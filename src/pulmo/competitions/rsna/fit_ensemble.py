@@ -45,7 +45,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
 
 
 def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | int]:
-    """Mean and bootstrap error of the scores that count, (images,), NaN for the others; by the patient of each image."""
+    """Mean and bootstrap error of the scores that count, (images,), NaN for the others; by each image's patient."""
     counted = ~np.isnan(scores)
     mean = bootstrap_mean(scores[counted], patients[counted].to_numpy())
     return {
