@@ -7,9 +7,9 @@
     python benchmarks/real_xrays.py --work FOLDER --device gpu
 
 Every network predicts people it was not trained on (`nih_patients.csv` tells who); thresholds, weights and the choice
-of a method are fitted on the other folds. Gains are paired, image by image, with the best method of the last preset, which
-is trained from random weights; errors are bootstrapped over people. AP is the average precision of boxes at IoU 0.5,
-before the threshold of confidence; AUC is of "has a box", by the classifier.
+of a method are fitted on the other folds. Gains are paired, image by image, with the last preset's best: the networks
+that are trained from random weights. Errors are bootstrapped over people. AP is the average precision of boxes at IoU
+0.5, before the threshold of confidence; AUC is of "has a box", by the classifier.
 """
 
 import argparse

@@ -55,7 +55,7 @@ def detector(parameters: DetectorParameters, pixels: int, weights: list[Any] | N
     if parameters.encoder is None:
         x = _plain_features(parameters, image)
     else:
-        x = _pyramid(parameters, encode(parameters.encoder, image, weights))
+        x = _pyramid(parameters, encode(parameters.encoder, image, weights, int(math.log2(parameters.stride))))
     # In float32, because the loss is computed from it.
     bias = keras.initializers.Constant(-math.log(1 / INITIAL_PROBABILITY - 1))
     heat = layers.Conv2D(1, 1, activation="sigmoid", bias_initializer=bias, dtype="float32")(x)
@@ -84,7 +84,7 @@ def _plain_features(parameters: DetectorParameters, image: Any) -> Any:
 
 def _pyramid(parameters: DetectorParameters, levels: list[Any]) -> Any:
     """Features on the grid from an encoder's `levels`, the finest first."""
-    *finer, coarsest = (levels[level] for level in range(int(math.log2(parameters.stride)) - 1, len(levels)))
+    *finer, coarsest = levels
     x = _convolution(coarsest, parameters.base_filters, parameters, kernel=1)
     for level in reversed(finer):
         lateral = _convolution(level, parameters.base_filters, parameters, kernel=1)

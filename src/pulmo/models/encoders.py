@@ -66,13 +66,16 @@ def backbone(name: str, pixels: int) -> Any:
     return ENCODERS[name].build(pixels)
 
 
-def encode(name: str, image: Any, weights: list[Any] | None = None) -> list[Any]:
-    """Features of an image at each of LEVELS levels, from half its size down to a 32nd.
+def encode(name: str, image: Any, weights: list[Any] | None = None, finest: int = 1) -> list[Any]:
+    """Features of an image at LEVELS levels, from half its size down to a 32nd, or at the coarser of them.
+
+    In the network, those of the level 2^n are the output of its layer ENCODER_n, see `features_of`.
 
     Args:
         name: one of ENCODERS.
         image: a Keras input, uint8 (batch, pixels, pixels); `pixels` a multiple of 32.
         weights: the encoder's, see `training.pretrained.encoder_weights`; None: random ones.
+        finest: the first level, 1 to LEVELS.
 
     Raises:
         ValueError: no such multiple, or weights of another encoder.
@@ -85,15 +88,23 @@ def encode(name: str, image: Any, weights: list[Any] | None = None) -> list[Any]
     x = layers.Reshape((pixels, pixels, 1))(Normalise(BLACK, WHITE, 0.0)(image))
     scale, offset = ENCODERS[name].scale, ENCODERS[name].offset
     x = layers.Rescaling(list(scale), list(offset))(layers.Concatenate()([x, x, x]))
-    encoder = keras.Model(network.input, _levels(network, pixels), name=ENCODER)
+    levels = range(finest, LEVELS + 1)
+    encoder = keras.Model(network.input, [_last_of(network, pixels // 2**level) for level in levels], name=ENCODER)
     # Pretrained batch normalisation keeps its statistics: batches are small, and the weights fit to these.
-    features: list[Any] = encoder(x) if weights is None else encoder(x, training=False)
-    return features
-
-
-def _levels(network: Any, pixels: int) -> list[Any]:
-    """The last features at a half, a quarter, … of the image's size."""
+    features = encoder(x) if weights is None else encoder(x, training=False)
     return [
-        next(layer.output for layer in reversed(network.layers) if layer.output.shape[1] == pixels // 2**level)
-        for level in range(1, LEVELS + 1)
+        layers.Identity(name=f"{ENCODER}_{level}")(output)
+        for level, output in zip(levels, features if isinstance(features, list) else [features], strict=True)
     ]
+
+
+def features_of(network: Any) -> dict[str, Any]:
+    """The features of a network's encoder that the rest of it uses, by the names of their layers; none where it has no
+    encoder."""
+    names = [f"{ENCODER}_{level}" for level in range(1, LEVELS + 1)]
+    return {layer.name: layer.output for layer in network.layers if layer.name in names}
+
+
+def _last_of(network: Any, side: int) -> Any:
+    """The last features of so many pixels a side."""
+    return next(layer.output for layer in reversed(network.layers) if layer.output.shape[1] == side)

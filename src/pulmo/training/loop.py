@@ -39,7 +39,9 @@ class Schedule(NamedTuple):
     taken after each epoch (0: none). The training stops after `patience` epochs without a better validation loss.
 
     In the first `frozen_epochs` the network's encoder, its layer ENCODER, is not trained; from then on its learning
-    rate is multiplied by `encoder_learning_rate`. Both parts have the whole schedule, from warm-up to 0.
+    rate is multiplied by `encoder_learning_rate`. Both parts have the whole schedule, from warm-up to 0. If all epochs
+    are frozen, the encoder's features are computed once, of `frozen_views` of each image, see `frozen_features`; 0: in
+    every epoch.
     """
 
     epochs: int
@@ -50,6 +52,7 @@ class Schedule(NamedTuple):
     ema_decay: float
     patience: int
     frozen_epochs: int = 0
+    frozen_views: int = 0
     encoder_learning_rate: float = 1.0
 
 
@@ -205,6 +208,7 @@ class Trainer:
         schedule: length and learning rate.
         augment: a layer from batch to batch, such as `augment.Augment`.
         metrics: reported in the history beside the loss, by name.
+        head: the part of the network that batches go through, see `frozen_features`; None: all of it.
     """
 
     def __init__(
@@ -214,17 +218,19 @@ class Trainer:
         schedule: Schedule,
         augment: Any = None,
         metrics: Mapping[str, Metric] | None = None,
+        head: Any = None,
     ) -> None:
         self.network, self.schedule = network, schedule
-        self._encoder = next((layer for layer in network.layers if layer.name == ENCODER), None)
+        trained = network if head is None else head
+        self._encoder = next((layer for layer in trained.layers if layer.name == ENCODER), None)
         frozen = min(schedule.frozen_epochs, schedule.epochs) if self._encoder is not None else 0
         self._phases = []
         for first, end in ((0, frozen), (frozen, schedule.epochs)):
             if end > first:
                 self._freeze(end == frozen)
-                learner = Learner(network, loss, augment, metrics)
-                learner.compile(optimizer=_optimizer(schedule, network, end - first), jit_compile="auto")
-                learner.optimizer.build(network.trainable_variables)
+                learner = Learner(trained, loss, augment, metrics)
+                learner.compile(optimizer=_optimizer(schedule, trained, end - first), jit_compile="auto")
+                learner.optimizer.build(trained.trainable_variables)
                 self._phases.append(_Phase(learner, end == frozen, end))
         optimizers = [variable for phase in self._phases for variable in phase.learner.optimizer.variables]
         beside = [*getattr(augment, "variables", []), *optimizers]

@@ -145,12 +145,15 @@ class EncoderNetworkConfig(ImageNetworkConfig):
         encoder_weights: `"imagenet"`: from the encoder's installed package, see `pretrained`; `"auto"`: the same where
             it is installed, else random; a file of its pretrained weights; None: random.
         frozen_epochs: the first so many train the rest of the network, not a pretrained encoder.
+        frozen_views: where all epochs are frozen, the encoder's features are computed once, of each image and of its
+            augmented copies, so many together; 0: they are computed in every epoch.
         encoder_learning_rate: factor of the learning rate for a pretrained encoder.
     """
 
     encoder: EncoderName = "efficientnet_v2_b0"
     encoder_weights: Literal["imagenet", "auto"] | Path | None = None
     frozen_epochs: int = Field(default=0, ge=0)
+    frozen_views: int = Field(default=0, ge=0)
     encoder_learning_rate: float = Field(default=1.0, gt=0, le=1)
 
     @property
@@ -165,8 +168,11 @@ class EncoderNetworkConfig(ImageNetworkConfig):
         schedule = super().schedule(examples)
         if not self.pretrained:
             return schedule
-        rate = self.encoder_learning_rate
-        return schedule._replace(frozen_epochs=self.frozen_epochs, encoder_learning_rate=rate)
+        return schedule._replace(
+            frozen_epochs=self.frozen_epochs,
+            frozen_views=self.frozen_views,
+            encoder_learning_rate=self.encoder_learning_rate,
+        )
 
 
 class UnetConfig(EncoderNetworkConfig):

@@ -132,7 +132,7 @@ def fit_method(method: Method) -> Fit:
 
 
 def fit_best(methods: Sequence[Method]) -> Fit:
-    """The method is chosen that scores best when cross-fitted; of equals, the first. It is then fitted to all images."""
+    """The method is chosen that scores best when cross-fitted; of equals, the first; then fitted to all images."""
 
     def fit(predictions: Predictions, truth: Boxes, fold: np.ndarray) -> Fitted:
         _, numbers = np.unique(fold, return_inverse=True)
