@@ -97,8 +97,9 @@ class Settings(Section):
 
 
 def _check_stride(detector: DetectorSettings) -> None:
-    strides = [2**level for level in range(1, detector.depth + 1)]
+    strides = [2**level for level in range(1, detector.levels + 1)]
     if detector.folds and detector.stride not in strides:
-        remedy = f"Choose from {', '.join(map(str, strides))}, or set train_detector.depth higher"
+        deeper = ", or set train_detector.depth higher" if detector.network == "plain" else ""
+        remedy = f"Choose from {', '.join(map(str, strides))}{deeper}"
         what = f"is {detector.stride}, which no level of the network has"
         raise UserError(Fault("setting train_detector.stride", what, remedy))
