@@ -63,26 +63,25 @@ def read_tensors(data: bytes) -> dict[str, np.ndarray]:
         float32 and int64 arrays by the names of the tensors, in the file's order; read-only views of `data`.
 
     Raises:
-        ValueError: the file is damaged, has another format, or holds anything but tensors of these types. The message
-            goes on from the file's name: `asks for os.system …`.
+        ValueError: the file is damaged, has another format, or holds anything but tensors of these types.
     """
     if data.startswith(_ZIP):
-        raise ValueError("is a zip file; only PyTorch's format before 1.6 is read")
+        raise ValueError("the file is in PyTorch's zip format; only its format before 1.6 is read")
     file = io.BytesIO(data)
     try:
         if _unpickled(file) != _MAGIC or _unpickled(file) != _PROTOCOL:
-            raise ValueError("is no PyTorch file")
+            raise ValueError("the file is none of PyTorch's")
         _unpickled(file)  # byte order and sizes of the system that wrote it, which no reader takes into account
         tensors = {str(name): _checked(tensor) for name, tensor in _unpickled(file).items()}
         elements = _elements(data, file, tensors)
         return {name: _array(name, tensor, elements[tensor.storage.key]) for name, tensor in tensors.items()}
     except (IndexError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"is damaged ({type(error).__name__}: {error})") from None
+        raise ValueError(f"the file is damaged ({type(error).__name__}: {error})") from None
 
 
 def _checked(value: Any) -> _Tensor:
     if not isinstance(value, _Tensor):
-        raise ValueError("is no table of tensors")
+        raise ValueError("the file has no table of tensors")
     return value
 
 
@@ -95,9 +94,11 @@ def _elements(data: bytes, file: io.BytesIO, tensors: dict[str, _Tensor]) -> dic
         length = int.from_bytes(file.read(8), "little")
         start = file.tell()
         if length != storage.length:
-            raise ValueError(f"is damaged (the storage {key} has {length} elements, the table says {storage.length})")
+            raise ValueError(
+                f"the file is damaged (the storage {key} has {length} elements, the table says {storage.length})"
+            )
         if len(data) < start + length * storage.dtype.itemsize:
-            raise ValueError(f"is cut short: it ends at byte {len(data)}, in the storage {key}")
+            raise ValueError(f"the file is cut short: it ends at byte {len(data)}, in the storage {key}")
         elements[key] = np.frombuffer(data, storage.dtype, length, start)
         file.seek(start + elements[key].nbytes)
     return elements
@@ -108,7 +109,7 @@ def _array(name: str, tensor: _Tensor, elements: np.ndarray) -> np.ndarray:
     _, offset, shape, strides = tensor
     last = offset + sum(max(0, length - 1) * stride for length, stride in zip(shape, strides, strict=True))
     if min(offset, *shape, *strides, 0) < 0 or last >= len(elements) or math.prod(shape) > len(elements):
-        raise ValueError(f"is damaged (the tensor {name} of shape {shape} lies outside its storage)")
+        raise ValueError(f"the file is damaged (the tensor {name} of shape {shape} lies outside its storage)")
     steps = [stride * elements.itemsize for stride in strides]
     return np.lib.stride_tricks.as_strided(elements[offset:], shape, steps, writeable=False)
 
@@ -131,7 +132,7 @@ def _unpickled(file: io.BytesIO) -> Any:
         elif name in _ACTIONS:
             _ACTIONS[name](stack)
         elif name not in {"PROTO", "STOP"}:
-            raise ValueError(f"holds the pickle instruction {name}, which a table of tensors does not need")
+            raise ValueError(f"the file holds the pickle instruction {name}, which a table of tensors does not need")
     return stack.pop()
 
 
@@ -140,14 +141,14 @@ def _instructions(file: io.BytesIO) -> Iterator[tuple[str, Any]]:
         for opcode, argument, _ in pickletools.genops(file):
             yield opcode.name, argument
     except ValueError as error:
-        raise ValueError(f"is damaged ({error})") from None
+        raise ValueError(f"the file is damaged ({error})") from None
 
 
 def _known(text: str) -> _Name:
     name = _Name(*text.split(" ", 1))
     if name not in {_DICTIONARY, _REBUILD, *_DTYPES}:
         raise ValueError(
-            f"asks for {name.module}.{name.name}, which is no part of a tensor; nothing in it was executed"
+            f"the file asks for {name.module}.{name.name}, which is no part of a tensor; nothing in it was executed"
         )
     return name
 
@@ -200,14 +201,14 @@ def _call(stack: list[Any]) -> None:
     elif function == _REBUILD and isinstance(arguments[0], _Storage):
         stack.append(_Tensor(*arguments[:4]))
     else:
-        raise ValueError("calls something that is no tensor; nothing in it was executed")
+        raise ValueError("the file calls something that is no tensor; nothing in it was executed")
 
 
 def _refer(stack: list[Any]) -> None:
     """("storage", type, key, device, length, view) → the storage."""
     _, dtype, key, _, length, view = stack.pop()
     if view is not None:
-        raise ValueError(f"has a storage {key} that is a view of another")
+        raise ValueError(f"the file has a storage {key} that is a view of another")
     stack.append(_Storage(_DTYPES[dtype], key, length))
 
 

@@ -4,13 +4,13 @@ The networks themselves are built in `tasks`; Keras is not loaded where settings
 """
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section
+from pulmo.training.pretrained import WeightSource, resolve_source
 
 if TYPE_CHECKING:
     from pulmo.models.unet import UnetParameters
@@ -141,18 +141,24 @@ class UnetConfig(ImageNetworkConfig):
 
     Attributes:
         encoder: see `models.encoders`, where one is used instead of the U-Net's own contracting path.
-        encoder_weights: `"imagenet"`: from the encoder's installed package, see `pretrained`; a file of its pretrained
-            weights; None: random.
+        encoder_weights: where its pretrained weights come from: `"imagenet"`, the encoder's installed package, see
+            `pretrained`; `"auto"`, the same where it is installed, which becomes `"imagenet"` or None; a file; None:
+            they are random.
         filter_growth: factor of the filters from level to level.
         dropout: of channels.
         output_stride: the network computes on an image so many times smaller.
     """
 
     encoder: EncoderName = "efficientnet_v2_b0"
-    encoder_weights: Literal["imagenet"] | Path | None = None
+    encoder_weights: WeightSource = None
     filter_growth: float = Field(default=2.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     output_stride: int = Field(default=1, ge=1)
+
+    @field_validator("encoder_weights")
+    @classmethod
+    def _available(cls, source: WeightSource, fields: ValidationInfo) -> WeightSource:
+        return resolve_source(fields.data["encoder"], source) if "encoder" in fields.data else source
 
     def unet_parameters(self, presence_head: bool) -> "UnetParameters":
         """As `models.unet` takes them."""
