@@ -105,8 +105,9 @@ def _read(name: str, path: Path, remedy: str) -> list[np.ndarray]:
         raise UserError(Fault(str(path), "is not a file", remedy))
     try:
         return _from_torch(name, path) if path.suffix == _TORCH else _from_keras(name, path)
-    except (ValueError, OSError, KeyError, UserWarning, zipfile.BadZipFile) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except (ValueError, OSError, KeyError, TypeError, RuntimeError, UserWarning, zipfile.BadZipFile) as error:
+        # Keras' messages go on for pages.
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".:") or type(error).__name__
         raise UserError(Fault(str(path), f"does not fit the encoder {name}: {reason}", remedy)) from error
 
 
