@@ -16,9 +16,12 @@ from pulmo.training.tasks import BoxLimits, BoxTask, Dataset, LabelsTask, MaskTa
 
 BACKWARD = 2.0
 """The backward pass takes twice the arithmetic of the forward pass."""
+ARITHMETIC_SHARE = 0.37
+"""Of a GPU's peak: what convolutions alone reached on an H100, see benchmarks/gpu.md."""
+TRAFFIC = 8.8
+"""Bytes moved for a number written, the backward pass counted as two forward passes: fits the measured rates of six
+networks on an H100 (benchmarks/gpu.md), whose memory limits all of them, to −17 … +27 %."""
 TIMED_BATCH = 2
-ARITHMETIC_SHARE = 0.35
-TRAFFIC = 20.0
 
 
 class Work(NamedTuple):
@@ -40,9 +43,9 @@ class Gpu(NamedTuple):
     gigabytes: float
 
     def seconds(self, work: Work) -> float:
-        """Time for work in mixed precision: arithmetic at ARITHMETIC_SHARE of the peak, and then memory traffic of
-        TRAFFIC bytes a number at the peak rate."""
-        return work.flop / (ARITHMETIC_SHARE * self.tflops * 1e12) + TRAFFIC * work.numbers / (self.gigabytes * 1e9)
+        """Time for work in mixed precision: that of arithmetic or of memory traffic, whichever is longer."""
+        arithmetic = work.flop / (ARITHMETIC_SHARE * self.tflops * 1e12)
+        return max(arithmetic, TRAFFIC * work.numbers / (self.gigabytes * 1e9))
 
 
 KAGGLE_GPUS = {"P100": Gpu(18.7, 732), "T4": Gpu(65.0, 320)}

@@ -70,4 +70,5 @@ def _target_of(rows: Rows) -> np.ndarray:
 
 def _on_disk(count: int, shape: tuple[int, ...]) -> np.ndarray:
     """An array in half precision, in a file that is gone with it: features take up to a megabyte a view."""
-    return np.memmap(tempfile.TemporaryFile(), np.float16, "w+", shape=(count, *shape))
+    with tempfile.TemporaryFile() as file:  # the array keeps it open
+        return np.memmap(file, np.float16, "w+", shape=(count, *shape))
