@@ -4,15 +4,13 @@
 """
 
 import math
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pulmo.training.settings import ClassifierConfig, DetectorConfig, ImageNetworkConfig, SegmenterConfig
-from pulmo.training.tasks import BoxLimits, BoxTask, Dataset, LabelsTask, MaskTask, Task
+from pulmo.training.tasks import BoxLimits, BoxTask, LabelsTask, MaskTask, Task
 
 BACKWARD = 2.0
 """The backward pass takes twice the arithmetic of the forward pass."""
@@ -83,6 +81,8 @@ def training_cost(
 ) -> TrainingCost:
     """What training a family of networks costs; nothing is read but random images.
 
+    Features of a frozen encoder count in every epoch, also where they are computed once (`frozen_views`).
+
     Args:
         config: of a segmenter, detector or classifier.
         pixels: of a side of an image.
@@ -119,19 +119,18 @@ def seconds_an_image(config: ImageNetworkConfig, pixels: int, device: str) -> fl
 
     Steps of TIMED_BATCH random images: on a CPU larger ones take as long an image. Compiling is excluded.
     """
-    from pulmo.training.cross_validation import NetworkTrainer
     from pulmo.training.data import Rows, TrainingBatches
     from pulmo.training.device import computing_on
-    from pulmo.training.loop import train_epoch
+    from pulmo.training.loop import Trainer, train_epoch
 
     config = config.model_copy(update={"batch": TIMED_BATCH, "epochs": 1, "steps": 2, "warm_up_epochs": 0})
     task = _task(config, pixels)
     images = np.random.default_rng(0).integers(0, 256, (TIMED_BATCH, pixels, pixels), np.uint8)
-    dataset = Dataset({"image": images}, np.zeros(TIMED_BATCH, np.int64))
-    with computing_on(device), tempfile.TemporaryDirectory() as folder:
-        trainer = NetworkTrainer(dataset, task, seed=0)
-        trainer.train(np.zeros(TIMED_BATCH, bool), 0, Path(folder) / "state.npz")  # compiles
+    with computing_on(device):
+        network = task.network({"image": images}, lambda _: None)()
+        trainer = Trainer(network, task.loss(), config.schedule(TIMED_BATCH), task.augment(0), task.metrics())
         batches = TrainingBatches(Rows({"image": images}, task.target), TIMED_BATCH, 0, steps=2)
+        train_epoch(trainer.learner, batches)  # compiles
         started = time.perf_counter()
         train_epoch(trainer.learner, batches)
         return (time.perf_counter() - started) / (2 * TIMED_BATCH)

@@ -28,7 +28,7 @@ EncoderName = Literal[
 ]
 ENCODER_LEVELS = 5
 """So often an encoder halves the image; see `models.encoders`."""
-ENCODER_STRIDE = 2**ENCODER_LEVELS
+ENCODER_STRIDE = int(2**ENCODER_LEVELS)
 
 
 def check_pixels(section: str, pixels: int, multiple: int) -> None:
