@@ -12,7 +12,7 @@ from pulmo.models.torch_weights import read_tensors
 from tests.models.torch_files import HEADER, elements, storage, table, tensor, text, torch_file
 
 FOUR = np.arange(4, dtype=np.float32)
-ARRAYS = {
+ARRAYS: dict[str, np.ndarray] = {
     "kernel": np.arange(6, dtype=np.float32).reshape(2, 3),
     "bias": np.array([0.5], np.float32),
     "batches": np.array(7, np.int64),

@@ -81,7 +81,7 @@ def test_files_that_are_absent_or_of_another_format_are_named(tmp_path: Path) ->
         encoder_weights("mobilenet_v2", other)
     text = tmp_path / "text.weights.h5"
     text.write_text("words")
-    with pytest.raises(UserError, match="does not fit the encoder mobilenet_v2: .*file signature not found"):
+    with pytest.raises(UserError, match=r"does not fit the encoder mobilenet_v2: .*file signature not found"):
         encoder_weights("mobilenet_v2", text)
     other.write_bytes(b"PK\x03\x04cut")
     with pytest.raises(UserError, match="the file is in PyTorch's zip format"):

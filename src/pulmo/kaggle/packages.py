@@ -56,9 +56,10 @@ def _weights_of(competition: Competition, stages: Iterable[str]) -> set[str]:
     for preset in _PRESETS:
         settings = load_settings(competition.settings, competition.config, preset)
         for section in (getattr(settings, stage, None) for stage in stages):
-            chosen = [getattr(section, key, None) for key in ("network", "encoder_weights")]
-            if chosen == ["encoder", "imagenet"]:
-                modules.add(weights_module(section.encoder))
+            keys = ("network", "encoder_weights", "encoder")
+            network, source, encoder = (getattr(section, key, None) for key in keys)
+            if encoder is not None and (network, source) == ("encoder", "imagenet"):
+                modules.add(weights_module(encoder))
     return modules
 
 
