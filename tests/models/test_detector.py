@@ -41,7 +41,8 @@ def test_a_feature_pyramid_on_an_encoder_has_the_stride_and_is_counted_by_hand(s
     network = detector(parameters, 32)
     found = predict(network, random_images(2, 32))
     assert found["heat"].shape == (2, side, side)
-    filters = [level.shape[-1] for level in network.get_layer("encoder").outputs][2 if stride == 8 else 4 :]
+    filters = [level.shape[-1] for level in network.get_layer("encoder").outputs]
+    assert len(filters) == (3 if stride == 8 else 1)
     lateral = sum(count * 4 + 4 * 4 for count in filters)
     head = (4 * 9 * 4 + 4 * 4) + (4 + 1) + (4 * 4 + 4)
     assert network.count_params() == network.get_layer("encoder").count_params() + lateral + head

@@ -27,8 +27,10 @@ def test_the_work_of_a_forward_pass_by_hand() -> None:
 def test_seconds_on_a_gpu_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "ARITHMETIC_SHARE", 0.5)
     monkeypatch.setattr(cost, "TRAFFIC", 20.0)
-    # 2 TFLOP at half of 10 TFLOP/s; 1 G numbers of 20 bytes at 100 GB/s.
-    assert Gpu(tflops=10, gigabytes=100).seconds(Work(2e12, 1e9)) == pytest.approx(0.4 + 0.2)
+    # 2 TFLOP at half of 10 TFLOP/s take 0.4 s; 1 G numbers of 20 bytes at 100 GB/s take 0.2 s, 3 G take 0.6 s.
+    gpu = Gpu(tflops=10, gigabytes=100)
+    assert gpu.seconds(Work(2e12, 1e9)) == pytest.approx(0.4)
+    assert gpu.seconds(Work(2e12, 3e9)) == pytest.approx(0.6)
 
 
 def test_all_networks_epochs_and_steps_count() -> None:
@@ -38,7 +40,7 @@ def test_all_networks_epochs_and_steps_count() -> None:
     assert (found.networks, found.passes) == (3, 3 * 4 * 80)
     assert math.isnan(found.seconds)
     per_image = found.gpu_hours["T4"] * 3600 / found.passes
-    assert per_image > found.gflop * 1e9 / (cost.ARITHMETIC_SHARE * KAGGLE_GPUS["T4"].tflops * 1e12)
+    assert per_image >= found.gflop * 1e9 / (cost.ARITHMETIC_SHARE * KAGGLE_GPUS["T4"].tflops * 1e12)
 
 
 def test_a_frozen_encoder_costs_its_forward_pass(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def converted(network: Any, tensors: Mapping[str, np.ndarray]) -> list[np.ndarra
         layer, _, variable = weight.path.rpartition("/")
         name = f"{prefixes[layer.rpartition('/')[2]]}.{_TORCH_VARIABLES[variable]}"
         if name not in tensors:
-            raise ValueError(f"has no tensor {name}")
+            raise ValueError(f"the file has no tensor {name}")
         # (out, in, rows, columns) → (rows, columns, in, out); depthwise (channels, 1, …) → (…, channels, 1).
         axes = {"kernel": (2, 3, 0, 1) if layer.endswith("dwconv") else (2, 3, 1, 0)}.get(variable, (0,))
         value = tensors[name]
@@ -107,7 +107,7 @@ def converted(network: Any, tensors: Mapping[str, np.ndarray]) -> list[np.ndarra
         used.add(name)
     superfluous = [name for name in tensors if name not in used and not name.endswith(_NOT_USED)]
     if superfluous:
-        raise ValueError(f"has a tensor {superfluous[0]} that the network has not")
+        raise ValueError(f"the file has a tensor {superfluous[0]}, which the network lacks")
     return values
 
 

@@ -63,26 +63,25 @@ def read_tensors(data: bytes) -> dict[str, np.ndarray]:
         float32 and int64 arrays by the names of the tensors, in the file's order; read-only views of `data`.
 
     Raises:
-        ValueError: the file is damaged, has another format, or holds anything but tensors of these types. The message
-            goes on from the file's name: `asks for os.system …`.
+        ValueError: the file is damaged, has another format, or holds anything but tensors of these types.
     """
     if data.startswith(_ZIP):
-        raise ValueError("is a zip file; only PyTorch's format before 1.6 is read")
+        raise ValueError("the file is in PyTorch's zip format; only its format before 1.6 is read")
     file = io.BytesIO(data)
     try:
         if _unpickled(file) != _MAGIC or _unpickled(file) != _PROTOCOL:
-            raise ValueError("is no PyTorch file")
+            raise ValueError("the file is none of PyTorch's")
         _unpickled(file)  # byte order and sizes of the system that wrote it, which no reader takes into account
         tensors = {str(name): _checked(tensor) for name, tensor in _unpickled(file).items()}
         elements = _elements(data, file, tensors)
         return {name: _array(name, tensor, elements[tensor.storage.key]) for name, tensor in tensors.items()}
-    except (IndexError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"is damaged ({type(error).__name__}: {error})") from None
+    except (IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"the file is damaged ({type(error).__name__}: {error})") from None
 
 
 def _checked(value: Any) -> _Tensor:
     if not isinstance(value, _Tensor):
-        raise ValueError("is no table of tensors")
+        raise ValueError("the file has no table of tensors")
     return value
 
 
@@ -90,14 +89,16 @@ def _elements(data: bytes, file: io.BytesIO, tensors: dict[str, _Tensor]) -> dic
     """The elements of each storage, by its key."""
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     elements = {}
-    for key in _unpickled(file):
+    for key in map(str, _unpickled(file)):
         storage = storages[key]
         length = int.from_bytes(file.read(8), "little")
         start = file.tell()
         if length != storage.length:
-            raise ValueError(f"is damaged (the storage {key} has {length} elements, the table says {storage.length})")
+            raise ValueError(
+                f"the file is damaged (the storage {key} has {length} elements, the table says {storage.length})"
+            )
         if len(data) < start + length * storage.dtype.itemsize:
-            raise ValueError(f"is cut short: it ends at byte {len(data)}, in the storage {key}")
+            raise ValueError(f"the file is cut short: it ends at byte {len(data)}, in the storage {key}")
         elements[key] = np.frombuffer(data, storage.dtype, length, start)
         file.seek(start + elements[key].nbytes)
     return elements
@@ -106,9 +107,10 @@ def _elements(data: bytes, file: io.BytesIO, tensors: dict[str, _Tensor]) -> dic
 def _array(name: str, tensor: _Tensor, elements: np.ndarray) -> np.ndarray:
     """The tensor's part of its storage's elements; strides count elements, and may be those of a transposed array."""
     _, offset, shape, strides = tensor
-    last = offset + sum(max(0, length - 1) * stride for length, stride in zip(shape, strides, strict=True))
-    if min(offset, *shape, *strides, 0) < 0 or last >= len(elements) or math.prod(shape) > len(elements):
-        raise ValueError(f"is damaged (the tensor {name} of shape {shape} lies outside its storage)")
+    last = offset + sum(max(0, length - 1) * stride for length, stride in zip(shape, strides, strict=False))
+    inside = min(offset, *shape, *strides, 0) == 0 and last < len(elements) and math.prod(shape) <= len(elements)
+    if not inside or len(shape) != len(strides):
+        raise ValueError(f"the file is damaged (the tensor {name} lies outside its storage)")
     steps = [stride * elements.itemsize for stride in strides]
     return np.lib.stride_tricks.as_strided(elements[offset:], shape, steps, writeable=False)
 
@@ -131,7 +133,7 @@ def _unpickled(file: io.BytesIO) -> Any:
         elif name in _ACTIONS:
             _ACTIONS[name](stack)
         elif name not in {"PROTO", "STOP"}:
-            raise ValueError(f"holds the pickle instruction {name}, which a table of tensors does not need")
+            raise ValueError(f"the file holds the pickle instruction {name}, which a table of tensors does not need")
     return stack.pop()
 
 
@@ -140,14 +142,14 @@ def _instructions(file: io.BytesIO) -> Iterator[tuple[str, Any]]:
         for opcode, argument, _ in pickletools.genops(file):
             yield opcode.name, argument
     except ValueError as error:
-        raise ValueError(f"is damaged ({error})") from None
+        raise ValueError(f"the file is damaged ({error})") from None
 
 
 def _known(text: str) -> _Name:
     name = _Name(*text.split(" ", 1))
     if name not in {_DICTIONARY, _REBUILD, *_DTYPES}:
         raise ValueError(
-            f"asks for {name.module}.{name.name}, which is no part of a tensor; nothing in it was executed"
+            f"the file asks for {name.module}.{name.name}, which no tensor needs; nothing in it was executed"
         )
     return name
 
@@ -167,48 +169,47 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
 
 def _since_mark(stack: list[Any]) -> list[Any]:
     """Take off what lies above the last mark, and the mark."""
-    place = len(stack) - 1 - stack[::-1].index(_MARK)
-    items = stack[place + 1 :]
-    del stack[place:]
-    return items
+    items = []
+    while (item := stack.pop()) is not _MARK:
+        items.append(item)
+    return items[::-1]
 
 
 def _make_tuple(stack: list[Any], length: int) -> None:
     stack[-length:] = [tuple(stack[-length:])]
 
 
-def _append_items(stack: list[Any]) -> None:
-    items = _since_mark(stack)
+def _append(stack: list[Any], items: list[Any]) -> None:
     stack[-1].extend(items)
 
 
-def _set_items(stack: list[Any]) -> None:
-    items = _since_mark(stack)
-    stack[-1].update(zip(items[::2], items[1::2], strict=True))
-
-
-def _set_item(stack: list[Any]) -> None:
-    value, key = stack.pop(), stack.pop()
-    stack[-1][key] = value
+def _set(stack: list[Any], items: list[Any]) -> None:
+    """Put keys and values, one after the other, into a dictionary."""
+    keys, values = items[::2], items[1::2]
+    if len(keys) != len(values) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("the file is damaged (a table has a key that is no text, or has no value)")
+    stack[-1].update(zip(keys, values, strict=True))
 
 
 def _call(stack: list[Any]) -> None:
     """The two calls of a table of tensors: an empty dictionary, and a tensor from a part of a storage."""
     arguments, function = stack.pop(), stack.pop()
-    if function == _DICTIONARY and arguments == ():
-        stack.append({})
-    elif function == _REBUILD and isinstance(arguments[0], _Storage):
-        stack.append(_Tensor(*arguments[:4]))
-    else:
-        raise ValueError("calls something that is no tensor; nothing in it was executed")
+    match arguments:
+        case () if function == _DICTIONARY:
+            stack.append({})
+        case (_Storage() as storage, int(offset), tuple(shape), tuple(strides), *_) if function == _REBUILD:
+            stack.append(_Tensor(storage, offset, shape, strides))
+        case _:
+            raise ValueError("the file calls something that makes no tensor; nothing in it was executed")
 
 
 def _refer(stack: list[Any]) -> None:
-    """("storage", type, key, device, length, view) → the storage."""
-    _, dtype, key, _, length, view = stack.pop()
-    if view is not None:
-        raise ValueError(f"has a storage {key} that is a view of another")
-    stack.append(_Storage(_DTYPES[dtype], key, length))
+    """("storage", type, key, device, length, the storage of which it is a view) → the storage."""
+    match stack.pop():
+        case ("storage", _Name() as dtype, str(key), _, int(length), None):
+            stack.append(_Storage(_DTYPES[dtype], key, length))
+        case _:
+            raise ValueError("the file refers to something that is no storage of its own")
 
 
 _ACTIONS: dict[str, Callable[[list[Any]], object]] = {
@@ -216,9 +217,10 @@ _ACTIONS: dict[str, Callable[[list[Any]], object]] = {
     "TUPLE1": lambda stack: _make_tuple(stack, 1),
     "TUPLE2": lambda stack: _make_tuple(stack, 2),
     "TUPLE3": lambda stack: _make_tuple(stack, 3),
-    "APPENDS": _append_items,
-    "SETITEM": _set_item,
-    "SETITEMS": _set_items,
+    "APPEND": lambda stack: _append(stack, [stack.pop()]),
+    "APPENDS": lambda stack: _append(stack, _since_mark(stack)),
+    "SETITEM": lambda stack: _set(stack, [stack.pop(-2), stack.pop()]),
+    "SETITEMS": lambda stack: _set(stack, _since_mark(stack)),
     "REDUCE": _call,
     "BINPERSID": _refer,
     "BUILD": lambda stack: stack.pop(),  # the versions of the modules

@@ -4,21 +4,22 @@
 """
 
 import math
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pulmo.training.settings import ClassifierConfig, DetectorConfig, ImageNetworkConfig, SegmenterConfig
-from pulmo.training.tasks import BoxLimits, BoxTask, Dataset, LabelsTask, MaskTask, Task
+from pulmo.training.tasks import BoxLimits, BoxTask, LabelsTask, MaskTask, Task
 
 BACKWARD = 2.0
 """The backward pass takes twice the arithmetic of the forward pass."""
+ARITHMETIC_SHARE = 0.37
+"""Of a GPU's peak: what convolutions alone reached on an H100, see benchmarks/gpu.md."""
+TRAFFIC = 8.8
+"""Bytes moved for a number written, the backward pass counted as two forward passes: fits the measured rates of six
+networks on an H100 (benchmarks/gpu.md), whose memory limits all of them, to −17 … +27 %."""
 TIMED_BATCH = 2
-ARITHMETIC_SHARE = 0.35
-TRAFFIC = 20.0
 
 
 class Work(NamedTuple):
@@ -40,9 +41,9 @@ class Gpu(NamedTuple):
     gigabytes: float
 
     def seconds(self, work: Work) -> float:
-        """Time for work in mixed precision: arithmetic at ARITHMETIC_SHARE of the peak, and then memory traffic of
-        TRAFFIC bytes a number at the peak rate."""
-        return work.flop / (ARITHMETIC_SHARE * self.tflops * 1e12) + TRAFFIC * work.numbers / (self.gigabytes * 1e9)
+        """Time for work in mixed precision: that of arithmetic or of memory traffic, whichever is longer."""
+        arithmetic = work.flop / (ARITHMETIC_SHARE * self.tflops * 1e12)
+        return max(arithmetic, TRAFFIC * work.numbers / (self.gigabytes * 1e9))
 
 
 KAGGLE_GPUS = {"P100": Gpu(18.7, 732), "T4": Gpu(65.0, 320)}
@@ -80,6 +81,8 @@ def training_cost(
 ) -> TrainingCost:
     """What training a family of networks costs; nothing is read but random images.
 
+    Features of a frozen encoder count in every epoch, also where they are computed once (`frozen_views`).
+
     Args:
         config: of a segmenter, detector or classifier.
         pixels: of a side of an image.
@@ -116,19 +119,18 @@ def seconds_an_image(config: ImageNetworkConfig, pixels: int, device: str) -> fl
 
     Steps of TIMED_BATCH random images: on a CPU larger ones take as long an image. Compiling is excluded.
     """
-    from pulmo.training.cross_validation import NetworkTrainer
     from pulmo.training.data import Rows, TrainingBatches
     from pulmo.training.device import computing_on
-    from pulmo.training.loop import train_epoch
+    from pulmo.training.loop import Trainer, train_epoch
 
     config = config.model_copy(update={"batch": TIMED_BATCH, "epochs": 1, "steps": 2, "warm_up_epochs": 0})
     task = _task(config, pixels)
     images = np.random.default_rng(0).integers(0, 256, (TIMED_BATCH, pixels, pixels), np.uint8)
-    dataset = Dataset({"image": images}, np.zeros(TIMED_BATCH, np.int64))
-    with computing_on(device), tempfile.TemporaryDirectory() as folder:
-        trainer = NetworkTrainer(dataset, task, seed=0)
-        trainer.train(np.zeros(TIMED_BATCH, bool), 0, Path(folder) / "state.npz")  # compiles
+    with computing_on(device):
+        network = task.network({"image": images}, lambda _: None)()
+        trainer = Trainer(network, task.loss(), config.schedule(TIMED_BATCH), task.augment(0), task.metrics())
         batches = TrainingBatches(Rows({"image": images}, task.target), TIMED_BATCH, 0, steps=2)
+        train_epoch(trainer.learner, batches)  # compiles
         started = time.perf_counter()
         train_epoch(trainer.learner, batches)
         return (time.perf_counter() - started) / (2 * TIMED_BATCH)

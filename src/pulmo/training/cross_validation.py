@@ -148,12 +148,14 @@ class NetworkTrainer:
         self._predictor = task.predictor(network)
 
     def _frozen_features(self, network: Any, augment: Any) -> "FrozenFeatures | None":
-        """Where the encoder is never trained."""
-        views = self._schedule.frozen_views
-        if not views or self._schedule.frozen_epochs < self._schedule.epochs:
-            return None
+        """Where there is an encoder that is never trained."""
+        from pulmo.models.encoders import features_of
         from pulmo.training.data import Rows
         from pulmo.training.frozen_features import FrozenFeatures
+
+        views = self._schedule.frozen_views
+        if not views or self._schedule.frozen_epochs < self._schedule.epochs or not features_of(network):
+            return None
 
         return FrozenFeatures(network, Rows(self._dataset.inputs, self._task.target), augment, views)
 

@@ -29,7 +29,9 @@ class FrozenFeatures:
 
     def __init__(self, network: Any, rows: Rows, augment: Any, views: int) -> None:
         features = features_of(network)
-        self.head = keras.Model(features, network.output, name="head")
+        inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in features.items()}
+        rest = keras.Model(list(features.values()), network.output)
+        self.head = keras.Model(inputs, rest(list(inputs.values())), name="head")
         self._views, self._count = views, rows.length
         encode = keras.Model(network.input, features)
         self._inputs = {name: _on_disk(views * rows.length, tensor.shape[1:]) for name, tensor in features.items()}
@@ -68,4 +70,5 @@ def _target_of(rows: Rows) -> np.ndarray:
 
 def _on_disk(count: int, shape: tuple[int, ...]) -> np.ndarray:
     """An array in half precision, in a file that is gone with it: features take up to a megabyte a view."""
-    return np.memmap(tempfile.TemporaryFile(), np.float16, "w+", shape=(count, *shape))
+    with tempfile.TemporaryFile() as file:  # the array keeps it open
+        return np.memmap(file, np.float16, "w+", shape=(count, *shape))

@@ -343,7 +343,7 @@ def _optimizer(schedule: Schedule, network: Any, epochs: int) -> Any:
         optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, global_clipnorm=MAX_GRADIENT_NORM)
     else:
         sizes = [math.prod(variable.shape) for variable in network.trainable_variables]
-        by_variable = [np.repeat(np.float32(factors), sizes)] if on_cpu() else factors
+        by_variable = [np.repeat(np.array(factors, np.float32), sizes)] if on_cpu() else factors
         optimizer = ScaledAdamW(rate, schedule.weight_decay, by_variable, MAX_GRADIENT_NORM)
     if on_cpu():
         optimizer = FlatOptimizer(optimizer)

@@ -4,13 +4,13 @@ The networks themselves are built in `tasks`; Keras is not loaded where settings
 """
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section
+from pulmo.training.pretrained import WeightSource, resolve_source
 
 if TYPE_CHECKING:
     from pulmo.models.unet import UnetParameters
@@ -28,7 +28,7 @@ EncoderName = Literal[
 ]
 ENCODER_LEVELS = 5
 """So often an encoder halves the image; see `models.encoders`."""
-ENCODER_STRIDE = 2**ENCODER_LEVELS
+ENCODER_STRIDE = int(2**ENCODER_LEVELS)
 
 
 def check_pixels(section: str, pixels: int, multiple: int) -> None:
@@ -142,8 +142,9 @@ class EncoderNetworkConfig(ImageNetworkConfig):
 
     Attributes:
         encoder: of `models.encoders`, where one is used instead of the network's own convolutions.
-        encoder_weights: `"imagenet"`: from the encoder's installed package, see `pretrained`; `"auto"`: the same where
-            it is installed, else random; a file of its pretrained weights; None: random.
+        encoder_weights: where its pretrained weights come from: `"imagenet"`, the encoder's installed package, see
+            `pretrained`; `"auto"`, the same where it is installed, which becomes `"imagenet"` or None; a file; None:
+            they are random.
         frozen_epochs: the first so many train the rest of the network, not a pretrained encoder.
         frozen_views: where all epochs are frozen, the encoder's features are computed once, of each image and of its
             augmented copies, so many together; 0: they are computed in every epoch.
@@ -151,17 +152,20 @@ class EncoderNetworkConfig(ImageNetworkConfig):
     """
 
     encoder: EncoderName = "efficientnet_v2_b0"
-    encoder_weights: Literal["imagenet", "auto"] | Path | None = None
+    encoder_weights: WeightSource = None
     frozen_epochs: int = Field(default=0, ge=0)
     frozen_views: int = Field(default=0, ge=0)
     encoder_learning_rate: float = Field(default=1.0, gt=0, le=1)
 
+    @field_validator("encoder_weights")
+    @classmethod
+    def _available(cls, source: WeightSource, fields: ValidationInfo) -> WeightSource:
+        return resolve_source(fields.data["encoder"], source) if "encoder" in fields.data else source
+
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from pretrained weights."""
-        from pulmo.training.pretrained import finds_weights
-
-        return finds_weights(self.encoder, self.encoder_weights)
+        return self.encoder_weights is not None
 
     def schedule(self, examples: int) -> "Schedule":
         """Length and learning rate of a training on so many examples; an encoder of random weights is never frozen."""

@@ -166,7 +166,9 @@ class MaskTask(ImageTask):
         note(origin)
         levels = LEVELS - int(math.log2(config.output_stride))
         filters = tuple(config.base_filters * 2**level for level in reversed(range(levels)))
-        expanding = EncoderUnetParameters(config.encoder, filters, config.momentum, config.presence_head)
+        expanding = EncoderUnetParameters(
+            config.encoder, filters, config.momentum, config.presence_head, config.dropout
+        )
         return lambda: encoder_unet(expanding, pixels, weights)
 
     def loss(self) -> Any:
