@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # this module is imported by everything: types from above are
         StageModule,
         SubmissionFormat,
     )
+    from pulmo.training.settings import ImageNetworkConfig
 
 T = TypeVar("T")
 
@@ -118,6 +119,24 @@ class Patients(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class NetworkTraining(NamedTuple):
+    """The networks that a stage will train on images, for an estimate of its cost.
+
+    Attributes:
+        stage: its name.
+        config: of the family.
+        pixels: of a side of an image.
+        images: of the whole training set.
+        folds: of the training set.
+    """
+
+    stage: str
+    config: ImageNetworkConfig
+    pixels: int
+    images: int
+    folds: int
+
+
 class DataCheck(NamedTuple):
     """What was found in Kaggle's folder before long work.
 
@@ -127,6 +146,8 @@ class DataCheck(NamedTuple):
         notes: what the stages would leave out, and go on.
         disk_bytes: what the stages will write, estimated.
         memory_bytes: what they need at once, estimated from below.
+        read_seconds: what reading all images will take on one core, estimated from those that have been read.
+        trainings: the networks that the stages will train on images.
     """
 
     counts: Mapping[str, int | str]
@@ -134,6 +155,8 @@ class DataCheck(NamedTuple):
     notes: tuple[str, ...] = ()
     disk_bytes: int = 0
     memory_bytes: int = 0
+    read_seconds: float = 0.0
+    trainings: tuple[NetworkTraining, ...] = ()
 
 
 class Estimate(NamedTuple):
@@ -212,6 +235,8 @@ class Competition:
         sample: Kaggle's sample submission, relative to `--data`.
         column_aliases: other names that Kaggle takes for a submission's column, name → column.
         kernel: what the competition requires of its Kaggle kernels.
+        companion_files: files of the user's own that may lie beside Kaggle's in the data folder; the dataset of a
+            training kernel takes them along.
     """
 
     name: str
@@ -225,6 +250,7 @@ class Competition:
     sample: str = "sample_submission.csv"
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     kernel: KernelRules = KernelRules()
+    companion_files: tuple[str, ...] = ()
 
     @property
     def row_id(self) -> str:
