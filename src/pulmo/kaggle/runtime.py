@@ -23,6 +23,7 @@ INPUT, WORKING = ROOT / "input", ROOT / "working"
 SCRATCH = Path(tempfile.gettempdir()) / "pulmo"  # not in `working`, which all becomes the kernel's output
 PRESET = os.environ.get("PULMO_PRESET", "full")  # a rehearsal trains with `demo`
 INDEX, VERSIONS = "index.json", "versions.json"
+WEIGHTS_FOLDER = "weights"  # of the dataset of a training kernel: the weights that pulmo ships
 
 
 def competition_folder(slug: str) -> Path:
