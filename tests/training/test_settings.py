@@ -60,7 +60,7 @@ def test_every_segmenter_is_built_for_the_images() -> None:
         found = predict(built, IMAGES["image"])
         assert found["mask"].shape == (1, 32, 32)
         assert ("presence" in found) == (network != "resnet") == task.config.predicts_presence
-    assert notes == ["The encoder mobilenet_v2 starts from random weights: no file of pretrained ones was given"]
+    assert notes == ["The encoder mobilenet_v2 starts from random weights: encoder_weights is not set"]
 
 
 def test_every_classifier_is_built_for_the_images_and_labels() -> None:

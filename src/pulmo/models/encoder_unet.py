@@ -1,7 +1,9 @@
-"""A U-Net whose contracting path is a network of `keras.applications`, which may have been trained on photographs.
+"""A U-Net whose contracting path is an encoder, which may have been trained on photographs.
 
 image → encoder, half as many pixels at each of 5 levels → expanding path: upsampled, joined to the encoder's features
-of that size, two 3×3 convolutions → probabilities
+of that size, two 3×3 convolutions → probabilities, interpolated to the image's size
+
+The encoder's features, of up to a thousand channels, are first reduced to the expanding path's by 1×1 convolutions.
 """
 
 from typing import Any, NamedTuple
@@ -9,12 +11,12 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from pulmo.models.encoders import encode
+from pulmo.models.encoders import LEVELS, encode
 from pulmo.models.segmenter import as_segmenter
 
 
 class EncoderUnetParameters(NamedTuple):
-    """`encoder`, one of `encoders.ENCODERS`; `filters` of each of the five levels of the expanding path; batch
+    """`encoder`, one of `encoders.ENCODERS`; `filters` of each level of the expanding path, at most five; batch
     normalisation's `momentum` there; `presence_head`: the network also predicts whether there is anything."""
 
     encoder: str
@@ -38,13 +40,19 @@ def encoder_unet(parameters: EncoderUnetParameters, pixels: int, weights: list[A
         ValueError: no such multiple, or weights of another encoder.
     """
     image = keras.Input((pixels, pixels), dtype="uint8", name="image")
-    *skips, bottom = encode(parameters.encoder, image, weights)
-    x = bottom
+    # The last upsampling of a path through all levels has nothing to be joined to.
+    finest = max(1, LEVELS - len(parameters.filters))
+    *skips, bottom = encode(parameters.encoder, image, weights, finest)
+    x = _convolution(bottom, parameters.filters[0], 1, parameters.momentum)
     for filters in parameters.filters:
         x = layers.UpSampling2D()(x)
         if skips:
-            x = layers.Concatenate()([x, skips.pop()])
+            x = layers.Concatenate()([x, _convolution(skips.pop(), filters, 1, parameters.momentum)])
         for _ in range(2):
-            x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-            x = layers.ReLU()(layers.BatchNormalization(momentum=parameters.momentum)(x))
+            x = _convolution(x, filters, 3, parameters.momentum)
     return as_segmenter(f"{parameters.encoder}_unet", image, x, bottom if parameters.presence_head else None)
+
+
+def _convolution(x: Any, filters: int, kernel: int, momentum: float) -> Any:
+    x = layers.Conv2D(filters, kernel, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=momentum)(x))

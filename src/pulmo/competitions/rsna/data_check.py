@@ -7,15 +7,14 @@ from pulmo.competitions.rsna.data import LABELS, SAMPLE, TEST_IMAGES, TRAIN_IMAG
 from pulmo.competitions.rsna.settings import Settings
 from pulmo.competitions.rsna.submission import COLUMN_ALIASES, IMAGE
 from pulmo.pipeline.data_check import LIBRARY_BYTES, attempt, check_positives, combined
-from pulmo.radiographs.data_check import check_test_images, check_training_images
+from pulmo.radiographs.data_check import check_patients, check_test_images, check_training_images
 from pulmo.radiographs.files import ImageFolder, find_images
-from pulmo.scoring.patients import patients_of_images
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
     """Check training and test files; see `pulmo.protocols.DataChecker`."""
-    folder = ImageFolder(data / TRAIN_IMAGES)
-    test = check_test_images(data / SAMPLE, IMAGE, ImageFolder(data / TEST_IMAGES), COLUMN_ALIASES)
+    folder, test_folder = ImageFolder(data / TRAIN_IMAGES), ImageFolder(data / TEST_IMAGES)
+    test = check_test_images(data / SAMPLE, IMAGE, test_folder, COLUMN_ALIASES)
     labels, faults = attempt(lambda: read_labels(data))
     if labels is None:
         return combined([DataCheck({}, faults), test])
@@ -24,8 +23,8 @@ def check(data: Path, settings: Settings) -> DataCheck:
     if training.faults:
         return combined([training, test])
     known = images[images["image"].isin(find_images(images["image"], folder))]
-    patients = patients_of_images(known["image"].rename(IMAGE), data)
+    patients, siblings = check_patients(known["image"].rename(IMAGE), data, settings.features.patients, test_folder)
     positives = check_positives(patients, known["boxes"] > 0, settings.features.folds, data / LABELS, "a box")
     arrays = 2 * len(known) * settings.features.pixels**2  # images and masks; then masks of lungs and of boxes
     size = DataCheck({"boxes": int(known["boxes"].sum())}, (), (), 2 * arrays, LIBRARY_BYTES + arrays)
-    return combined([training, positives, size, test])
+    return combined([training, positives, siblings, size, test])
