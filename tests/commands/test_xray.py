@@ -10,6 +10,7 @@ from PIL import Image
 
 from pulmo.models.lung_network import PIXELS
 from pulmo.radiographs import lungs
+from tests.imaging.test_colour import write as write_colour
 from tests.imaging.test_radiograph import write
 from tests.support import run_pulmo
 
@@ -87,6 +88,19 @@ def test_one_file_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert lines["pixel_spacing_mm"] == "unknown"
     assert " pixels of lung (left 3," in lines["area"]
     assert out.endswith("not for clinical use.\n")
+
+
+def test_grey_stored_in_colour_is_segmented_and_colour_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channels = np.repeat(GREY[..., None], 3, axis=2)
+    write_colour(tmp_path / "grey.dcm", channels)
+    write_colour(tmp_path / "red.dcm", channels // np.array([1, 2, 2], np.uint8))
+    found = facts(capsys, tmp_path, "--out", tmp_path / "out")
+    (image,), (fault,) = found["images"], found["faults"]
+    assert image["file"].endswith("grey.dcm")
+    assert fault["where"].endswith("red.dcm")
+    assert "in colour" in fault["what"]
 
 
 def test_files_of_every_kind_and_a_bad_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,7 +89,7 @@ def test_lungs_that_touch_are_parted_where_the_network_is_less_certain() -> None
 
 def test_the_mirror_image_counts_as_much() -> None:
     def network(image: np.ndarray) -> np.ndarray:
-        return image / 200 + np.array([0.0, 0.1, 0.4])
+        return np.asarray(image / 200 + np.array([0.0, 0.1, 0.4]))
 
     found = flip_averaged(network)(np.array([[100, 20, 40]], np.uint8))
     # Of the image 0.5 + 0, 0.1 + 0.1, 0.2 + 0.4; of its mirror image, mirrored back, 0.5 + 0.4, 0.1 + 0.1, 0.2 + 0.
