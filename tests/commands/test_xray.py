@@ -1,6 +1,7 @@
 """`pulmo xray`: files of every kind, one or many, good and bad."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,20 @@ def test_a_mirrored_image_has_the_left_lung_on_the_left(tmp_path: Path, capsys: 
     path = write(tmp_path / "one.dcm", GREY, 8, PatientOrientation=["R", "F"])
     (image,) = facts(capsys, path, "--out", tmp_path)["images"]
     assert image["lung_pixels_left"] < image["lung_pixels_right"]
+
+
+@pytest.mark.parametrize(("spacing_mm", "told"), [(1.0, True), (2.0, False)])
+def test_a_pixel_spacing_that_makes_an_adult_a_dwarf_is_noted(
+    spacing_mm: float, told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lungs are 25 to 162.5 of 200 pixels: 137.5 pixels wide."""
+    path = write(tmp_path / "one.dcm", GREY, 8, PixelSpacing=[spacing_mm] * 2, PatientAge="057Y")
+    (image,) = facts(capsys, path, "--out", tmp_path)["images"]
+    note = r"by its pixel spacing the lungs are 13[78] mm wide, too narrow for 57 years"
+    assert bool(image["notes"]) == told
+    assert all(re.fullmatch(note, found) for found in image["notes"])
+    child = write(tmp_path / "two.dcm", GREY, 8, PixelSpacing=[1, 1], PatientAge="003Y")
+    assert facts(capsys, child, "--out", tmp_path)["images"][0]["notes"] == []
 
 
 def test_a_hand_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

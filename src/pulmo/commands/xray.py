@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from pulmo import NOT_FOR_CLINICAL_USE
@@ -14,7 +15,7 @@ from pulmo.commands.console import USER_AT_FAULT, log, show_json
 from pulmo.errors import Fault, ScanError
 from pulmo.files import files_below, printable
 from pulmo.imaging.left_right import LEFT, RIGHT
-from pulmo.imaging.radiograph import Radiograph, read_radiograph
+from pulmo.imaging.radiograph import Radiograph, RadiographHeader, read_radiograph
 from pulmo.pipeline.disk import writable_folder, writing_to
 from pulmo.radiographs.frontal import assess_frontal, is_mirrored
 from pulmo.radiographs.lungs import segment_lungs
@@ -22,6 +23,8 @@ from pulmo.radiographs.reading import READERS
 from pulmo.report.lung_overlay import draw_lung_overlay
 
 MASK, OVERLAY = "_lungs.png", "_overlay.png"
+ADULT_YEARS, MIN_ADULT_WIDTH_MM = 16, 160
+"""No grown person's lungs are less wide, from the right side of the chest to the left."""
 _DICOM_MAGIC, _DICOM_PREAMBLE = b"DICM", 128
 _MACOS_NOTES = "._"
 
@@ -119,6 +122,7 @@ def _segment(file: Path, folder: Path, name: Path) -> dict[str, Any]:
         "pixel_spacing_mm": header.pixel_spacing_mm,
         "view": header.view,
         "certainty": round(lungs.certainty, 4),
+        "notes": _notes(lungs.labels, header),
         "quality": {"verdict": "doubtful" if reasons else "good", "reasons": list(reasons)},
         "mask": str(mask),
         "overlay": str(overlay),
@@ -137,12 +141,24 @@ def _areas(pixels: dict[str, int], radiograph: Radiograph) -> dict[str, Any]:
     }
 
 
+def _notes(labels: np.ndarray, header: RadiographHeader) -> list[str]:
+    """Whether the areas in cm² are to be mistrusted: images that were made smaller often keep the old pixel spacing."""
+    columns = np.flatnonzero(labels.any(axis=0))
+    if not columns.size or header.pixel_spacing_mm is None or (header.age_years or 0) < ADULT_YEARS:
+        return []
+    width_mm = float(np.ptp(columns) + 1) * header.pixel_spacing_mm[1]
+    if width_mm >= MIN_ADULT_WIDTH_MM:
+        return []
+    return [f"by its pixel spacing the lungs are {width_mm:.0f} mm wide, too narrow for {header.age_years:.0f} years"]
+
+
 def _show(facts: dict[str, Any], one_line: bool) -> None:
     quality = facts["quality"]
     verdict = "; ".join([quality["verdict"], *quality["reasons"]])
+    notes = "".join(f"; note: {note}" for note in facts["notes"])
     unit, key = ("pixels", "lung_pixels") if facts["lung_cm2"] is None else ("cm²", "lung_cm2")
     both, left, right = (f"{facts[key + side]:,.0f}" for side in ("", "_left", "_right"))
-    area = f"{both} {unit} of lung (left {left}, right {right}), {facts['lung_share']:.1%} of the image"
+    area = f"{both} {unit} of lung (left {left}, right {right}), {facts['lung_share']:.1%} of the image{notes}"
     if one_line:
         print(f"{facts['file']}: {area}; {verdict}", flush=True)
         return
