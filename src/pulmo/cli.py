@@ -113,6 +113,21 @@ def scan(
 
 
 @app.command()
+def xray(
+    path: Annotated[Path, typer.Argument(help="X-ray (DICOM, PNG or JPEG), or a folder of them.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for masks and overlays. Default: work/xray/<name>.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Segment the lungs in chest X-rays: masks, areas of left and right, overlays."""
+    from pulmo.commands.xray import segment_files
+
+    segment_files(path, out, as_json)
+
+
+@app.command()
 def submissions(
     plot: Annotated[bool, typer.Option("--plot", help="Plot local estimates against Kaggle's scores.")] = False,
     as_json: Json = False,

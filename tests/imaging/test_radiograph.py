@@ -127,11 +127,21 @@ def test_invalid_ages(tmp_path: Path, age: str) -> None:
 def test_the_header(tmp_path: Path) -> None:
     who: dict[str, Any] = {"PatientID": "A1", "PatientSex": "F", "PatientAge": "030Y"}
     how: dict[str, Any] = {"ViewPosition": "AP", "Modality": "CR", "PixelSpacing": ["0.2", "0.1"]}
-    path = write(tmp_path / "1.dcm", RAMP[:8], 12, **who, **how)
-    assert read_radiograph(path).header == ("A1", 30.0, "F", "AP", "CR", 8, 16, (0.2, 0.1))
+    what: dict[str, Any] = {"BodyPartExamined": "CHEST", "PatientOrientation": ["L", "F"]}
+    path = write(tmp_path / "1.dcm", RAMP[:8], 12, **who, **how, **what)
+    assert read_radiograph(path).header == ("A1", 30.0, "F", "AP", "CR", 8, 16, (0.2, 0.1), "CHEST", "L\\F")
     assert read_radiograph_header(path) == read_radiograph(path).header
     bare = read_radiograph_header(write(tmp_path / "2.dcm", RAMP, 12))
-    assert bare == (None, None, None, None, None, 16, 16, None)
+    assert bare == (None, None, None, None, None, 16, 16, None, None, None)
+
+
+def test_the_spacing_at_the_detector_serves_where_there_is_no_other(tmp_path: Path) -> None:
+    path = write(tmp_path / "1.dcm", RAMP, 12, ImagerPixelSpacing=["0.3", "0.15"])
+    assert read_radiograph_header(path).pixel_spacing_mm == (0.3, 0.15)
+    path = write(tmp_path / "2.dcm", RAMP, 12, ImagerPixelSpacing=["0.3", "0.15"], PixelSpacing=["0.2", "0.1"])
+    assert read_radiograph_header(path).pixel_spacing_mm == (0.2, 0.1)
+    path = write(tmp_path / "3.dcm", RAMP, 12, ImagerPixelSpacing=["0", "0.15"])
+    assert read_radiograph_header(path).pixel_spacing_mm is None
 
 
 FAULTS = ("not a DICOM file", "truncated", "a colour image", "several frames", "cannot be read")

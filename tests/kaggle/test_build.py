@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import resources
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -111,6 +112,14 @@ def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     assert "MB" in out.splitlines()[-1]
     assert "NvidiaTeslaT4, at most 4 h" in out
     assert "connected-components-3d" in out
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_training_kernels_dataset_carries_the_shipped_weights() -> None:
+    """They are too large for its script; an inference kernel has the model that was made with them."""
+    there = (resources.files("pulmo.radiographs") / "lungs.npz").read_bytes()
+    assert (build_osic().dataset / "weights/lungs.npz").read_bytes() == there
+    assert not (build_osic(MODEL).dataset / "weights").exists()
 
 
 @pytest.mark.usefixtures("workplace")

@@ -1,5 +1,6 @@
 """A kernel's stages: their request, and the trained model in the kernel's output."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     monkeypatch.setattr(kernel_run, "SCRATCH", tmp_path / "scratch")
     monkeypatch.setattr(kernel_run, "PRESET", "demo")
     monkeypatch.setattr(kernel_run, "run_stage", run_stage)
+    monkeypatch.setenv("PULMO_WEIGHTS", "")  # which KernelRun sets
     return made
 
 
@@ -45,6 +47,7 @@ def test_a_model_in_the_bundle_predicts(requests: list[Request], tmp_path: Path)
 
 def test_without_one_the_kernel_trains_and_its_model_is_saved(requests: list[Request], tmp_path: Path) -> None:
     kernel = KernelRun("osic", tmp_path / "bundle")
+    assert os.environ["PULMO_WEIGHTS"] == str(tmp_path / "bundle/weights")
     kernel.run("features")
     assert list((tmp_path / "working").iterdir()) == []
     kernel.run("fit_ensemble")

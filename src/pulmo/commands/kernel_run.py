@@ -1,12 +1,14 @@
 """A competition's stages inside a Kaggle kernel: files from /kaggle/input, submission and model to /kaggle/working."""
 
+import os
 import shutil
 from pathlib import Path
 
 from pulmo.commands.run import Request, run_stage
 from pulmo.competition import MODEL, find_competition
-from pulmo.kaggle.runtime import PRESET, SCRATCH, WORKING, competition_folder, with_companions
+from pulmo.kaggle.runtime import PRESET, SCRATCH, WEIGHTS_FOLDER, WORKING, competition_folder, with_companions
 from pulmo.pipeline.settings import DEFAULT_PRESET
+from pulmo.radiographs.lungs import FOLDER_VARIABLE
 
 
 class KernelRun:
@@ -22,6 +24,7 @@ class KernelRun:
         Raises:
             UserError: the competition's files are not mounted.
         """
+        os.environ[FOLDER_VARIABLE] = str(bundle / WEIGHTS_FOLDER)
         declared = find_competition(competition)
         model = bundle / "model" if (bundle / "model").is_dir() else None
         self._request = Request(

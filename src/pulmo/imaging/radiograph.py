@@ -24,7 +24,7 @@ from pulmo.imaging.slices import (
 )
 
 _KEYWORDS = (
-    *("PatientAge", "PatientSex", "ViewPosition"),
+    *("PatientAge", "PatientSex", "ViewPosition", "BodyPartExamined", "PatientOrientation", "ImagerPixelSpacing"),
     *("PhotometricInterpretation", "WindowCenter", "WindowWidth"),
 )
 _WANTED = SLICE_TAGS | {tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS}
@@ -42,7 +42,9 @@ class RadiographHeader(NamedTuple):
     """Values of an X-ray's header; None where missing.
 
     `age_years` is not checked: RSNA's reach 155. `sex` is usually M or F, `view` PA or AP.
-    `pixel_spacing_mm` is (between rows, between columns).
+    `pixel_spacing_mm` is (between rows, between columns), PixelSpacing or else ImagerPixelSpacing, at the detector.
+    `body_part` is BodyPartExamined; `orientation` PatientOrientation, where rows and columns point: `L\\F` to the
+    patient's left and feet.
     """
 
     patient: str | None
@@ -53,6 +55,8 @@ class RadiographHeader(NamedTuple):
     rows: int
     columns: int
     pixel_spacing_mm: tuple[float, float] | None
+    body_part: str | None = None
+    orientation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def _read(path: Path) -> tuple[Values, SliceHeader]:
 
 
 def _header(values: Values, layout: SliceHeader) -> RadiographHeader:
-    spacing_mm = layout.pixel_spacing_mm
+    spacing_mm = layout.pixel_spacing_mm or _detector_spacing(values)
     return RadiographHeader(
         patient=layout.patient or None,
         age_years=_years(values.text("PatientAge")),
@@ -146,7 +150,14 @@ def _header(values: Values, layout: SliceHeader) -> RadiographHeader:
         rows=layout.rows,
         columns=layout.columns,
         pixel_spacing_mm=(spacing_mm[0], spacing_mm[1]) if spacing_mm else None,
+        body_part=values.text("BodyPartExamined") or None,
+        orientation=values.text("PatientOrientation") or None,
     )
+
+
+def _detector_spacing(values: Values) -> tuple[float, ...]:
+    spacing_mm = values.numbers("ImagerPixelSpacing", 2)
+    return spacing_mm if spacing_mm and min(spacing_mm) > 0 else ()
 
 
 def _years(age: str) -> float | None:

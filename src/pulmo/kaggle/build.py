@@ -15,8 +15,8 @@ from pulmo.kaggle.locking import exclusive
 from pulmo.kaggle.metadata import KernelMetadata
 from pulmo.kaggle.packages import expected_packages, kernel_libraries, missing_packages
 from pulmo.kaggle.private import check_private as _check_private
-from pulmo.kaggle.runtime import COMPANIONS, VERSIONS
-from pulmo.kaggle.script import build_script, kernel_source
+from pulmo.kaggle.runtime import COMPANIONS, VERSIONS, WEIGHTS_FOLDER
+from pulmo.kaggle.script import build_script, kernel_source, weight_files
 from pulmo.kaggle.wheels import collect_wheels
 
 DATASET_METADATA = "dataset-metadata.json"
@@ -96,6 +96,10 @@ def _fill_dataset(
     _write_json(dataset / "wheels" / VERSIONS, {"python": images[0].python, "packages": expected})
     if model is not None:
         shutil.copytree(model, dataset / "model")
+    else:
+        for name, content in weight_files().items():
+            (dataset / WEIGHTS_FOLDER).mkdir(exist_ok=True)
+            (dataset / WEIGHTS_FOLDER / name).write_bytes(content)
     name = metadata["dataset_sources"][0]
     title = name.rpartition("/")[2].replace("-", " ")
     _write_json(dataset / DATASET_METADATA, {"id": name, "title": title, "licenses": [{"name": "other"}]})

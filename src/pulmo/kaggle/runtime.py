@@ -24,6 +24,8 @@ INPUT, WORKING = ROOT / "input", ROOT / "working"
 SCRATCH = Path(tempfile.gettempdir()) / "pulmo"  # not in `working`, which all becomes the kernel's output
 PRESET = os.environ.get("PULMO_PRESET", "full")  # a rehearsal trains with `demo`
 INDEX, VERSIONS = "index.json", "versions.json"
+WEIGHTS_FOLDER = "weights"
+"""The folder of a training kernel's dataset with the weights that pulmo ships."""
 COMPANIONS = "data"
 """The folder of the dataset with the user's own files, which belong beside Kaggle's."""
 

@@ -114,13 +114,18 @@ def package_zip() -> bytes:
 
 def package_files() -> dict[str, bytes]:
     """The package's sources and settings by their path, `pulmo/…`, in the order of the paths."""
-    return dict(sorted(_files_in(resources.files("pulmo"), "pulmo")))
+    return dict(sorted(_files_in(resources.files("pulmo"), "pulmo", (".py", ".toml"))))
 
 
-def _files_in(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+def weight_files() -> dict[str, bytes]:
+    """The weights of networks in the package, by file name: too large for a kernel's script."""
+    return {path.rpartition("/")[2]: content for path, content in _files_in(resources.files("pulmo"), "", (".npz",))}
+
+
+def _files_in(folder: Traversable, name: str, endings: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         path = f"{name}/{entry.name}"
         if entry.is_dir():
-            yield from _files_in(entry, path)
-        elif entry.name.endswith((".py", ".toml")):
+            yield from _files_in(entry, path, endings)
+        elif entry.name.endswith(endings):
             yield path, entry.read_bytes()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import pandas as pd
@@ -17,8 +18,10 @@ from pulmo.competitions.rsna.radiographs import RadiographTable
 from pulmo.competitions.rsna.train_detector import box_target
 from pulmo.competitions.rsna.trained_model import read_model
 from pulmo.errors import UserError
+from pulmo.models.lung_network import LungNetwork
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
+from pulmo.radiographs.lungs import shipped_weights
 from pulmo.scoring.box_precision import score
 from pulmo.training.cross_validation import NetworkTrainer
 from tests.competitions.rsna.conftest import BROKEN
@@ -203,20 +206,38 @@ def test_a_model_predicts_from_anywhere_and_broken_x_rays_get_no_box(
         read_model(model)
 
 
-def test_without_lung_masks_and_classifier_it_says_so_and_goes_on(finished: Run, drawn: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(drawn / "data", data)
-    (data / "lung_rle.csv").unlink()
-    run = run_of(data, tmp_path / "work", "train_classifier.folds=0")
+def test_without_lungs_and_classifier_it_says_so_and_goes_on(finished: Run, drawn: Path, tmp_path: Path) -> None:
+    run = run_of(drawn / "data", tmp_path / "work", "train_classifier.folds=0", "train_lungs.folds=0")
     for stage in ("features", "train_segmenter", "train_detector"):
         shutil.copytree(finished.paths.stage(stage), run.paths.stage(stage))
     before_prediction = run.competition.stages[:-1]
     results = {result.spec.name: result for result in run_stages(run, before_prediction)}
     assert results["train_segmenter"].skipped
-    assert "lung_rle.csv has masks of 0 images" in results["train_lungs"].manifest.notes[0]
+    assert results["train_lungs"].manifest.notes == ("Lungs are not segmented: train_lungs.folds is 0",)
     assert "classifier is left out" in results["train_classifier"].manifest.notes[0]
     fitted = load(output(run, "fit_ensemble/model") / "ensemble.json")["fitted"]
     assert not {"classifier_threshold", "scale", "lungs"} & set(fitted)
+
+
+def test_without_lung_masks_the_shipped_network_segments(finished: Run, drawn: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(drawn / "data", data)
+    (data / "lung_rle.csv").unlink()
+    run = run_of(data, tmp_path / "work")
+    shutil.copytree(finished.paths.stage("features"), run.paths.stage("features"))
+    (result,) = run_stages(run, [run.competition.stage("train_lungs")])
+    (note,) = result.manifest.notes
+    assert note == (
+        "Lungs are segmented by the network that pulmo ships: lung_rle.csv has masks of 0 images, and 20 are needed to "
+        "train one"
+    )
+    images, masks = load(output(run, "features/images")), load(output(run, "train_lungs/masks"))
+    assert masks.shape == images.shape
+    (saved,) = output(run, "train_lungs/models").iterdir()
+    assert saved.name == "fold0.keras"
+    network = LungNetwork(shipped_weights())
+    expected = [cv2.resize(network(cv2.resize(image, (192, 192))), (32, 32)) for image in images]
+    assert np.abs(masks / 255 - np.stack(expected)).mean() < 0.01
 
 
 def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, tmp_path: Path) -> None:

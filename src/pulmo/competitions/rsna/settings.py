@@ -23,7 +23,8 @@ class FeatureSettings(Section):
 
 
 class LungSettings(SegmenterConfig):
-    """Segmentation of the lungs, trained on the masks in `lung_rle.csv`, where it is in the data folder.
+    """Segmentation of the lungs: trained on the masks in `lung_rle.csv`, where it is in the data folder, else by the
+    network that pulmo ships; with no `folds`, not at all.
 
     `model` names a network trained elsewhere on images of the same size, which is then used instead.
     """

@@ -1,7 +1,8 @@
-"""Route 2, the other half: lung masks out of fold, so that opacities outside of the lungs can be dropped.
+"""Route 2, the other half: lung masks, so that opacities outside of the lungs can be dropped.
 
-Networks are trained on `lung_rle.csv` (SIIM's run-length encoding, a row an image) where that lies beside the labels;
-or one that was trained elsewhere predicts (`train_lungs.model`); without either, the ensemble goes on without them.
+The network that pulmo ships predicts them. Where `lung_rle.csv` (SIIM's run-length encoding, a row an image) lies
+beside the labels, networks are trained on it instead, and predict out of fold; `train_lungs.model` names a network that
+was trained elsewhere; with `train_lungs.folds=0` the ensemble goes on without lungs.
 """
 
 import shutil
@@ -36,18 +37,21 @@ def run(stage: Stage, settings: LungSettings) -> None:
     """Write `masks` (uint8, one an image, or none at all), `models` and `history`."""
     table = read_radiographs(stage)
     if settings.model is not None:
-        _predict_elsewhere(stage, settings.model, table, settings.tta_flip)
-        describe_inference(stage, settings)
+        _predict_by(stage, settings.model, settings, table)
+        return
+    if settings.folds == 0:
+        nothing_trained(stage, settings, "Lungs are not segmented: train_lungs.folds is 0")
+        stage.write("masks", np.zeros((0, table.pixels, table.pixels), np.uint8))
         return
     known, target = _lung_masks(stage.data / LUNGS, table)
-    if settings.folds == 0 or known.sum() < MIN_MASKS:
-        nothing_trained(
-            stage,
-            settings,
-            f"Lungs are not segmented: {LUNGS} has masks of {known.sum()} images, {MIN_MASKS} are needed; or name "
-            "a network with train_lungs.model",
+    if known.sum() < MIN_MASKS:
+        stage.note(
+            f"Lungs are segmented by the network that pulmo ships: {LUNGS} has masks of {known.sum()} images, and "
+            f"{MIN_MASKS} are needed to train one"
         )
-        stage.write("masks", np.zeros((0, table.pixels, table.pixels), np.uint8))
+        shipped = stage.scratch("lungs") / "shipped.keras"
+        _write_shipped(shipped, table.pixels)
+        _predict_by(stage, shipped, settings, table)
         return
     # On disk, so that processes that train in parallel share it.
     save(stage.scratch("lungs") / "target", target)
@@ -59,8 +63,18 @@ def run(stage: Stage, settings: LungSettings) -> None:
     masks.flush()
 
 
-def _predict_elsewhere(stage: Stage, model: Path, table: RadiographTable, tta_flip: bool) -> None:
-    """Masks by a network trained on other patients."""
+def _write_shipped(path: Path, pixels: int) -> None:
+    """Save the network that pulmo ships, for images of `pixels` a side."""
+    from pulmo.models.lung_segmenter import lung_segmenter_from
+    from pulmo.radiographs.lungs import shipped_weights
+    from pulmo.training.device import computing_on
+
+    with computing_on("cpu"):
+        lung_segmenter_from(shipped_weights(), pixels).save(path)
+
+
+def _predict_by(stage: Stage, model: Path, settings: LungSettings, table: RadiographTable) -> None:
+    """Masks by a network that was trained on other images; raises UserError where it takes images of another size."""
     from pulmo.training.checkpoints import SavedNetworks
     from pulmo.training.device import computing_on
     from pulmo.training.inference import MaskPredictor, predict_mean
@@ -70,10 +84,11 @@ def _predict_elsewhere(stage: Stage, model: Path, table: RadiographTable, tta_fl
         if pixels != table.pixels:
             what = f"the network takes images of {pixels} pixels a side, not {table.pixels}"
             raise UserError(Fault(str(model), what, f"Set features.pixels={pixels}, or train another"))
-        predictor = partial(MaskPredictor, tta_flip=tta_flip)
+        predictor = partial(MaskPredictor, tta_flip=settings.tta_flip)
         stage.write("masks", predict_mean([model], {"image": table.images}, predictor)["mask"])
     shutil.copy(model, stage.folder("models") / "fold0.keras")
     stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))
+    describe_inference(stage, settings)
 
 
 def _lung_masks(path: Path, table: RadiographTable) -> tuple[np.ndarray, np.ndarray]:

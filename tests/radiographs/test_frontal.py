@@ -1,0 +1,83 @@
+"""Whether an X-ray is a frontal chest."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.radiograph import RadiographHeader
+from pulmo.radiographs.frontal import LungShape, assess_frontal, is_mirrored, measure_shape
+from pulmo.radiographs.lungs import RadiographLungs
+
+HEADER = RadiographHeader(None, None, None, "PA", "DX", 100, 100, None, "CHEST", "L\\F")
+
+
+def lungs(right: tuple[slice, slice], left: tuple[slice, slice]) -> np.ndarray:
+    labels = np.zeros((100, 100), np.uint8)
+    labels[right], labels[left] = RIGHT, LEFT
+    return labels
+
+
+GOOD = lungs(np.s_[20:80, 10:40], np.s_[20:80, 60:90])
+
+
+def doubts(labels: np.ndarray = GOOD, certainty: float = 1.0, header: RadiographHeader = HEADER) -> str:
+    return "; ".join(assess_frontal(RadiographLungs(labels, certainty), header))
+
+
+def test_measures_of_two_rectangles() -> None:
+    found = measure_shape(lungs(np.s_[20:80, 10:40], np.s_[30:80, 55:95]))
+    # Areas 60 · 30 and 50 · 40; centres (49.5, 24.5) and (54.5, 74.5), their middle 49.5, the image's 49.5.
+    assert found == LungShape(share=0.38, balance=0.9, tilt=0.1, tall=1.25, off_centre=0.0)
+    assert measure_shape(lungs(np.s_[20:80, 10:40], np.s_[0:0, 0:0])) is None
+
+
+@pytest.mark.parametrize("view", ["PA", "ap", None])
+@pytest.mark.parametrize("orientation", ["L\\F", "R\\F", "L\\FR", None])
+@pytest.mark.parametrize("body_part", ["CHEST", "Thorax PA", None])
+@pytest.mark.parametrize("modality", ["CR", "DX", None])
+def test_a_frontal_chest_is_not_doubted(
+    view: str | None, orientation: str | None, body_part: str | None, modality: str | None
+) -> None:
+    header = HEADER._replace(view=view, orientation=orientation, body_part=body_part, modality=modality)
+    assert doubts(header=header) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"view": "LL"}, "its ViewPosition is LL, neither PA nor AP"),
+        ({"body_part": "HAND"}, "its BodyPartExamined is HAND"),
+        ({"modality": "CT"}, "its Modality is CT"),
+        ({"orientation": "A\\F"}, "its PatientOrientation is A\\F: not from side to side and head to feet"),
+        ({"orientation": "L\\H"}, "its PatientOrientation is L\\H: not from side to side and head to feet"),
+    ],
+)
+def test_the_header_tells(value: dict[str, Any], reason: str) -> None:
+    assert doubts(header=HEADER._replace(**value)) == reason
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (np.zeros((100, 100), np.uint8), "no lungs were found"),
+        (lungs(np.s_[20:80, 10:40], np.s_[0:0, 0:0]), "only one lung was found"),
+        (lungs(np.s_[40:60, 30:40], np.s_[40:60, 60:70]), "the lungs fill 4.0% of the image"),
+        (lungs(np.s_[20:80, 10:40], np.s_[40:60, 65:85]), "one lung has 22% of the other's area"),
+        (lungs(np.s_[0:60, 10:40], np.s_[40:100, 60:90]), "one lung lies higher than the other"),
+        (lungs(np.s_[40:60, 5:45], np.s_[40:60, 55:95]), "a lung is wider than tall"),
+        (lungs(np.s_[20:80, 0:20], np.s_[20:80, 30:50]), "the lungs are not in the middle of the image"),
+    ],
+)
+def test_the_lungs_tell(labels: np.ndarray, reason: str) -> None:
+    assert doubts(labels) == reason
+
+
+def test_an_uncertain_network_tells() -> None:
+    assert "the network is uncertain (0.80" in doubts(certainty=0.8)
+
+
+def test_patient_orientation_tells_a_mirror_image() -> None:
+    mirrored = [is_mirrored(HEADER._replace(orientation=value)) for value in ("R\\F", "L\\F", None, "RP\\F")]
+    assert mirrored == [True, False, False, True]
