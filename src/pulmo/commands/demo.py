@@ -10,9 +10,11 @@ from pulmo.commands.console import log, show_table
 from pulmo.commands.report import write_index, write_report
 from pulmo.commands.run import Request, run_all
 from pulmo.competition import Competition, competition_names, find_competition, require
+from pulmo.pipeline.data_folder import phantom_mark
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.fingerprint import digest_code
 from pulmo.pipeline.progress import bar
+from pulmo.pipeline.scores import HIDDEN_TEST, read_scores, write_scores
 from pulmo.scoring.tables import read_submission
 
 DEMO = "demo"  # the preset and the run's name
@@ -35,11 +37,13 @@ def run_demo(names: Sequence[str], seed: int) -> None:
         log(f"── {competition.title} ──")
         started = time.monotonic()
         data, solution = demo_data(competition, seed)
-        request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed)
+        request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed, replace=True)
         summary = run_all(request)
         fmt = competition.submission
         submission = read_submission(summary.submission, competition.submission_columns)
         hidden = fmt.score(fmt.read_solution(solution), submission, competition.row_id)
+        folder = summary.submission.parent
+        write_scores(folder, {**read_scores(folder), HIDDEN_TEST: hidden})
         if competition.figures:
             pages.append(write_report(request))
         rows.append(
@@ -67,7 +71,7 @@ def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
     """
     phantom = require(competition.phantom, competition, "phantom.py", "draw demo data")
     data, solution = FOLDER / competition.name, FOLDER / f"{competition.name}-solution.csv"
-    written = FOLDER / f"{competition.name}.written"
+    written = phantom_mark(data)
     digest = f"{digest_code(competition.module_name('phantom'))} {seed}"
     if written.is_file() and data.is_dir() and solution.is_file() and written.read_text() == digest:
         return data, solution

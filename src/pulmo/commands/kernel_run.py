@@ -4,9 +4,8 @@ import shutil
 from pathlib import Path
 
 from pulmo.commands.run import Request, run_stage
-from pulmo.competition import MODEL, find_competition
+from pulmo.competition import DEFAULT_PRESET, MODEL, find_competition
 from pulmo.kaggle.runtime import PRESET, SCRATCH, WORKING, competition_folder
-from pulmo.pipeline.settings import DEFAULT_PRESET
 
 
 class KernelRun:
@@ -31,6 +30,7 @@ class KernelRun:
             work=SCRATCH,
             preset=DEFAULT_PRESET if model else PRESET,
             model=model,
+            replace=True,  # a session's scratch folder is nobody's run
         )
 
     def run(self, stage: str) -> None:

@@ -39,7 +39,7 @@ class TrainingConfig(Section):
     """How a network is trained.
 
     Attributes:
-        batch: examples a step.
+        batch (examples): a step.
         epochs: at most so many.
         steps: an epoch; 0: as many as show each example once.
         learning_rate: the peak of the schedule, see `loop.WarmUpThenCosine`.
@@ -51,10 +51,10 @@ class TrainingConfig(Section):
         first_positive_share: of positive examples in the first epoch, relaxed to the natural share over the epochs; 0:
             natural throughout.
         flip: half of the examples are mirrored, left for right.
-        rotation: at most, degrees either way.
-        zoom, shift: at most, shares of the side either way.
+        rotation (degrees): at most, either way.
+        zoom, shift (shares of the side): at most, either way.
         contrast: values are multiplied by up to 1 ± so much.
-        brightness: at most so much is added or subtracted, grey levels or HU.
+        brightness (grey levels, or HU of a CT): at most so much is added or subtracted.
         parallel_folds: networks trained at the same time on a CPU, each with its share of the cores.
     """
 
@@ -214,7 +214,7 @@ class DetectorConfig(ImageNetworkConfig):
     """A one-stage detector, see `models.detector`.
 
     Attributes:
-        stride: of the grid of box centres, pixels; a power of 2 up to 2^depth.
+        stride (pixels): of the grid of box centres; a power of 2 up to 2^depth.
     """
 
     stride: int = Field(default=8, ge=2)

@@ -84,6 +84,7 @@ COMPETITION = Competition(
     ),
     sample="stage_2_sample_submission.csv",
     column_aliases={"PatientId": "patientId"},
+    winning_score=0.25475,
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

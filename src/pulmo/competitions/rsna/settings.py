@@ -11,7 +11,12 @@ from pulmo.training.settings import DetectorConfig, ImageNetworkConfig, Segmente
 
 
 class FeatureSettings(Section):
-    """`pixels` of a side at network size, and `folds` by patient."""
+    """X-rays at network size, and folds.
+
+    Attributes:
+        pixels: of an image's side at network size.
+        folds: by patient.
+    """
 
     pixels: int = Field(default=320, ge=32)
     folds: int = Field(default=5, ge=2)
@@ -20,7 +25,8 @@ class FeatureSettings(Section):
 class LungSettings(SegmenterConfig):
     """Segmentation of the lungs, trained on the masks in `lung_rle.csv`, where it is in the data folder.
 
-    `model` names a network trained elsewhere on images of the same size, which is then used instead.
+    Attributes:
+        model: a network trained elsewhere on images of the same size, which is then used instead.
     """
 
     model: Path | None = None
@@ -33,9 +39,12 @@ class ClassifierSettings(SegmenterConfig):
 
 
 class SegmenterSettings(SegmenterConfig):
-    """The report's route: boxes painted as masks, segmented, and read back at each of the `thresholds` (of 255).
+    """The report's route: boxes painted as masks, segmented, and read back.
 
     A presence head replaces the classifier where that is left out.
+
+    Attributes:
+        thresholds (of 255): the masks are read back at each of them.
     """
 
     thresholds: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(default=(64, 96, 128, 160, 192), min_length=1)
