@@ -65,7 +65,7 @@ COMPETITION = Competition(
             "fit_ensemble",
             "boxes of both methods fused, thresholds fitted by the metric; final model assembled",
             reads=_ENSEMBLE,
-            writes=("model", "out_of_fold", "image_scores", "estimate", "thresholds"),
+            writes=("model", "out_of_fold", "row_scores", "estimate", "thresholds"),
         ),
         StageSpec(
             "predict",
