@@ -80,14 +80,14 @@ def test_a_preset_has_the_values_that_its_results_were_reported_with(name: str, 
 def test_every_setting_has_a_meaning(name: str) -> None:
     competition = find_competition(name)
     rows = describe_settings(competition)
-    assert [row.name for row in rows if not row.meaning] == []
+    assert [row for row in rows if not row.meaning] == []
 
 
 def test_a_setting_is_described() -> None:
     competition = find_competition("siim")
-    rows = {row.name: row for row in describe_settings(competition, "fast")}
+    rows = {f"{row.section}.{row.key}": row for row in describe_settings(competition, "fast")}
     assert rows["train_segmenter.rotation"] == SettingHelp(
-        "train_segmenter.rotation", "10.0", "degrees", "number, ≥ 0, ≤ 180", "at most, either way", {"demo": "0.0"}
+        "train_segmenter", "rotation", "10.0", "degrees", "number, ≥ 0, ≤ 180", "at most, either way", {"demo": "0.0"}
     )
     assert rows["features.pixels"].value == "256"
     assert rows["features.pixels"].presets["fast"] == "256"

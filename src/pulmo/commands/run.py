@@ -73,25 +73,29 @@ class Request:
             return f"model-{digest_output(self.model)[:8]}"
         return self.preset if self.config is None else self.origin.name or self.config.stem
 
-    @cached_property
+    @property
     def origin(self) -> RunOrigin:
-        """What --config says of the run that its settings are of; the defaults without it.
-
-        Raises:
-            CommandLineError: it cannot be read, or is another competition's.
-        """
-        if self.config is None:
-            return RunOrigin()
-        found = parse_settings(self.config).origin
-        if found.competition not in ("", self.competition.name):
-            remedy = f"Use it with `pulmo {found.competition}`, or name another file"
-            raise CommandLineError(Fault(f"--config {self.config}", f"has settings of {found.competition}", remedy))
-        return found
+        """What --config says of the run that its settings are of; the defaults without it."""
+        return self._config[0]
 
     @property
     def settings_text(self) -> str:
-        """The TOML that the settings are read from: the competition's `config.toml`, or the file in its place."""
-        return self.competition.config if self.config is None else self.config.read_text(encoding="utf-8")
+        """The TOML that the settings are read from: the competition's `config.toml`, or the file in its place.
+
+        Raises:
+            CommandLineError: the file cannot be read, or has another competition's settings.
+        """
+        return self._config[1]
+
+    @cached_property
+    def _config(self) -> tuple[RunOrigin, str]:
+        if self.config is None:
+            return RunOrigin(), self.competition.config
+        origin = parse_settings(self.config).origin
+        if origin.competition not in ("", self.competition.name):
+            remedy = f"Use it with `pulmo {origin.competition}`, or name another file"
+            raise CommandLineError(Fault(f"--config {self.config}", f"has settings of {origin.competition}", remedy))
+        return origin, self.config.read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

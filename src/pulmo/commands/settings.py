@@ -24,18 +24,16 @@ def show_settings(request: Request) -> None:
     source = f"preset {request.preset}" if request.config is None else str(request.config)
     print(f"# Settings of {competition.name}: {source}. Change one with --set section.key=value.")
     print(f"# Presets, chosen with --preset: {', '.join(competition.presets)}")
-    section = ""
-    for row in rows:
-        name, _, key = row.name.partition(".")
-        if name != section:
-            section = name
-            print(f"\n[{section}]")
-        print(_line(key, row))
+    for section in competition.settings.model_fields:
+        print(f"\n[{section}]")
+        for row in rows:
+            if row.section == section:
+                print(_line(row))
 
 
-def _line(key: str, row: SettingHelp) -> str:
+def _line(row: SettingHelp) -> str:
     """A line that is TOML, and its explanation as a comment below."""
-    value = f"{key} = {row.value}" if row.value else f"# {key} is not set"
+    value = f"{row.key} = {row.value}" if row.value else f"# {row.key} is not set"
     unit = f" ({row.unit})" if row.unit else ""
     presets = "; ".join(f"{name} {value}" for name, value in row.presets.items())
     text = f"{row.meaning}{unit}. {row.range}." + (f" Presets: {presets}." if presets else "")

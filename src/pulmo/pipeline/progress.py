@@ -57,6 +57,12 @@ class _Lines(Progress):
         super().__init__(**options)
         self._seen: dict[TaskID, _Seen] = {}
 
+    def start(self) -> None:
+        """Nothing is displayed; rich would print an empty line at the end."""
+
+    def stop(self) -> None:
+        """See `start`."""
+
     def update(self, task_id: TaskID, **changes: Any) -> None:
         super().update(task_id, **changes)
         self._print(task_id)

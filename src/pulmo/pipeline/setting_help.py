@@ -26,7 +26,8 @@ class SettingHelp(NamedTuple):
     """One setting.
 
     Attributes:
-        name: `section.key`, as --set takes it.
+        section: its table in TOML.
+        key: in that table; --set takes `section.key`.
         value: in the preset asked for, as TOML; empty where it is not set.
         unit: empty where it has none.
         range: what it may be, in words.
@@ -34,7 +35,8 @@ class SettingHelp(NamedTuple):
         presets: the value in each preset that changes it, as TOML.
     """
 
-    name: str
+    section: str
+    key: str
     value: str
     unit: str
     range: str
@@ -68,13 +70,11 @@ def describe_settings(
         meanings = _meanings(kind)
         for key, field in kind.model_fields.items():
             unit, meaning = meanings.get(key, ("", ""))
+            ours, default = getattr(getattr(asked, section), key), getattr(getattr(usual, section), key)
             values = {name: getattr(getattr(other, section), key) for name, other in others.items()}
-            changed = {
-                name: toml(value) for name, value in values.items() if value != getattr(getattr(usual, section), key)
-            }
-            value = toml(getattr(getattr(asked, section), key))
-            name = f"{section}.{key}"
-            rows.append(SettingHelp(name, value, unit, _range(field), field.description or meaning, changed))
+            changed = {name: toml(value) for name, value in values.items() if value != default}
+            words = _range(field), field.description or meaning
+            rows.append(SettingHelp(section, key, toml(ours), unit, *words, changed))
     return rows
 
 
