@@ -1,12 +1,12 @@
 """The command line: commands, options and help texts."""
 
 import os
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from pulmo import __version__
 from pulmo.competition import (
@@ -19,7 +19,9 @@ from pulmo.competition import (
 )
 from pulmo.pipeline.log import set_quiet
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from click import Context, HelpFormatter
+
 
 # The modules behind the commands are imported inside them, so that `score` does not load what `run` needs.
 
@@ -228,7 +230,6 @@ def report_index(
 
 def _competition_app(competition: Competition) -> typer.Typer:
     group = typer.Typer(help=competition.title, no_args_is_help=True)
-    lists_presets = _preset_lister(competition)
 
     @group.command()
     def validate(
@@ -284,8 +285,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
         request = BlendRequest(submissions, out, weights, solution, subset, data, parameters or (), as_json)
         blend_files(competition, request)
 
-    @group.command()
-    @lists_presets
+    @group.command(cls=_with_presets(competition))
     def check(
         data: Data = None,
         preset: Preset = DEFAULT_PRESET,
@@ -349,8 +349,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
 def _add_run_commands(group: typer.Typer, competition: Competition) -> None:
     """Commands about runs: what they are made with, and what came of them."""
 
-    @group.command()
-    @_preset_lister(competition)
+    @group.command(cls=_with_presets(competition))
     def settings(
         preset: Preset = DEFAULT_PRESET,
         config: Config = None,
@@ -476,15 +475,17 @@ def _stage_help(title: str, spec: StageSpec) -> str:
     )
 
 
-def _preset_lister(competition: Competition) -> Callable[[Command], Command]:
-    """A decorator of commands: the help of --preset lists the competition's presets."""
-    option = typer.Option("--preset", help=f"Preset of settings: {', '.join(competition.presets)}.")
+def _with_presets(competition: Competition) -> type[TyperCommand]:
+    """A kind of command: its help of --preset lists the competition's presets, which are read only then."""
 
-    def with_presets(command: Command) -> Command:
-        command.__annotations__["preset"] = Annotated[str, option]
-        return command
+    class WithPresets(TyperCommand):
+        def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+            for option in self.params:
+                if option.name == "preset":
+                    option.help = f"Preset of settings: {', '.join(competition.presets)}."  # type: ignore[attr-defined]
+            super().format_help(ctx, formatter)
 
-    return with_presets
+    return WithPresets
 
 
 def _add_pipeline_command(group: typer.Typer, competition: Competition, name: str, summary: str) -> None:
@@ -531,7 +532,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
         else:
             run_stage(request, name)
 
-    group.command(name, help=summary)(_preset_lister(competition)(command))
+    group.command(name, cls=_with_presets(competition), help=summary)(command)
 
 
 @cache

@@ -20,7 +20,7 @@ from pulmo.commands.runs import (
     settings_cell,
     time_cell,
 )
-from pulmo.competition import competition_names, find_competition, require
+from pulmo.competition import DEFAULT_PRESET, competition_names, find_competition, require
 from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.paths import SUBMISSIONS
 from pulmo.pipeline.run_settings import SETTINGS
@@ -100,14 +100,11 @@ def _of_a_run(request: Request) -> Request:
         record = find_run(request.competition, request.run)
     if record is None:
         return request
+    request = replace(request, run=record.name, data=request.data or record.data, work=record.work)
     settings = record.out / SETTINGS
-    return replace(
-        request,
-        run=record.name,
-        data=request.data or record.data,
-        work=record.work,
-        config=settings if settings.is_file() and not record.origin.model else None,
-    )
+    if settings.is_file() and not record.origin.model:
+        request = replace(request, config=settings, preset=DEFAULT_PRESET)
+    return request
 
 
 def _lead(run: Run, request: Request) -> str:
