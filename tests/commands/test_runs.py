@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulmo.commands.demo import run_demo
 from pulmo.competition import find_competition
-from pulmo.errors import CommandLineError
+from pulmo.errors import CommandLineError, UserError
 from pulmo.pipeline.manifest import Manifest
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.run_settings import write_settings
@@ -164,3 +165,12 @@ def test_the_settings_of_a_run_are_settings_again(capsys: pytest.CaptureFixture[
     code, _, err = run_pulmo(capsys, "siim", *words[1:])
     assert code == 2
     assert "has settings of osic" in err
+
+
+def test_the_demo_replaces_no_run_on_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("real").mkdir()
+    leave_run("demo", -6.5, 1, Path("real"))
+    monkeypatch.setattr("pulmo.commands.demo.demo_data", lambda competition, seed: (Path("drawn"), Path("drawn.csv")))
+    with pytest.raises(UserError, match=r"work/osic/demo: is a run on real with the demo's name\. Rename"):
+        run_demo(["osic"], 0)
