@@ -8,7 +8,9 @@ def main() -> None:
     """Run the command line; a user's mistake ends with exit code 1 and no traceback."""
     from pulmo.cli import build_app
     from pulmo.commands.console import quietly
+    from pulmo.pipeline.log import set_quiet
 
+    set_quiet(False)  # until an option says otherwise
     quietly(partial(build_app(), args=sys.argv[1:], prog_name="pulmo"), as_json="--json" in sys.argv)
 
 

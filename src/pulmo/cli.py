@@ -1,39 +1,100 @@
 """The command line: commands, options and help texts."""
 
+import os
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer.core import TyperCommand
 
-from pulmo.competition import Accelerator, Competition, StageSpec, competition_names, find_competition
+from pulmo import __version__
+from pulmo.competition import (
+    DEFAULT_PRESET,
+    Accelerator,
+    Competition,
+    StageSpec,
+    competition_names,
+    find_competition,
+)
+from pulmo.pipeline.log import set_quiet
+
+if TYPE_CHECKING:
+    from click import Context, HelpFormatter
+
 
 # The modules behind the commands are imported inside them, so that `score` does not load what `run` needs.
 
 LARGEST_SEED = 32_767
 """Seeds of nested folds are derived from it and must stay below 2³²."""
 
+
+def path(text: str) -> Path:
+    """The path that a word of the command line names; `~` is the home folder, wherever the shell leaves it."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 `Path.expanduser` fails where there is no such user
+
+
+def _be_quiet(quiet: bool) -> bool:
+    if quiet:
+        set_quiet(True)
+    return quiet
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pulmo {__version__}")
+        raise typer.Exit
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result, or all faults, as JSON.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", callback=_be_quiet, help="No progress on stderr; notes and faults remain."),
+]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Folder of Kaggle's files. Default: data/<slug>.", show_default=False)
+    Path | None,
+    typer.Option("--data", parser=path, help="Folder of Kaggle's files. Default: data/<slug>.", show_default=False),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", help="Folder for submission.csv and score.json. Default: submissions/<name>/<run>.", show_default=False
+        "--out",
+        parser=path,
+        help="Folder for submission.csv, score.json and settings.toml. Default: submissions/<name>/<run>.",
+        show_default=False,
     ),
 ]
 Work = Annotated[
     Path | None,
-    typer.Option("--work", help="Folder for intermediate results. Default: work/<name>/<run>.", show_default=False),
+    typer.Option(
+        "--work", parser=path, help="Folder for intermediate results. Default: work/<name>/<run>.", show_default=False
+    ),
 ]
 RunName = Annotated[str | None, typer.Option("--run", help="Name of the run. Default: the preset.", show_default=False)]
-Preset = Annotated[str, typer.Option("--preset", help="Preset of settings in config.toml: demo, fast, full …")]
+NewestRun = Annotated[
+    str | None, typer.Option("--run", help="Name of the run. Default: the newest.", show_default=False)
+]
+Preset = Annotated[str, typer.Option("--preset", help="Preset of settings.")]  # its help lists a competition's presets
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        parser=path,
+        help="File of settings in the place of config.toml: the settings.toml of a run.",
+        show_default=False,
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a setting: section.key=value. May be repeated.", show_default=False),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed.")]
+RunSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", min=0, max=LARGEST_SEED, help="Random seed. Default: 0, or that of --config.", show_default=False
+    ),
+]
 Cluster = Annotated[
     str | None,
     typer.Option(
@@ -43,23 +104,42 @@ Cluster = Annotated[
 Device = Annotated[Literal["auto", "cpu", "gpu"], typer.Option("--device", help="Device for training and prediction.")]
 Model = Annotated[
     Path | None,
-    typer.Option("--model", help="Folder of a trained model. Only for predict.", show_default=False),
+    typer.Option("--model", parser=path, help="Folder of a trained model. Only for predict.", show_default=False),
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace stages of this run that had other settings, seed or data.")
 ]
 Train = Annotated[bool, typer.Option("--train", help="The training kernel instead of the inference kernel.")]
-Submission = Annotated[Path, typer.Argument(help="Submission file (CSV).", show_default=False)]
+Submission = Annotated[
+    Path, typer.Argument(parser=path, metavar="FILE", help="Submission file (CSV).", show_default=False)
+]
+Submissions = Annotated[
+    list[Path], typer.Argument(parser=path, metavar="FILE…", help="Submission files (CSV).", show_default=False)
+]
 
 app = typer.Typer(
     help="Kaggle's chest-imaging competitions: from raw files to a validated submission with a cross-validated score.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print pulmo's version.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Options of all commands."""
 
 
 @app.command()
 def demo(
     names: Annotated[list[str] | None, typer.Argument(help="Competitions. Default: all.", show_default=False)] = None,
     seed: Seed = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Run every stage of every competition on phantom data and print one score table."""
     from pulmo.commands.demo import run_demo
@@ -89,7 +169,7 @@ def doctor(
         bool, typer.Option("--kaggle", help="Compare the installed packages with Kaggle's image.")
     ] = False,
 ) -> None:
-    """Check versions, devices, decoders and disk, with a remedy for what does not work."""
+    """Check versions, devices, decoders, credentials, disk and memory, with a remedy for what does not work."""
     from pulmo.commands.doctor import compare_with_kaggle, examine
 
     if kaggle:
@@ -100,9 +180,10 @@ def doctor(
 
 @app.command()
 def scan(
-    folder: Annotated[Path, typer.Argument(help="Folder of one CT series.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(parser=path, help="Folder of one CT series.", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the figures. Default: work/scan/<folder>.", show_default=False)
+        Path | None,
+        typer.Option(parser=path, help="Folder for the figures. Default: work/scan/<folder>.", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -138,10 +219,22 @@ def submissions(
     show_submissions(as_json, plot)
 
 
+@app.command()
+def runs(
+    name: Annotated[str | None, typer.Argument(help="Competition. Default: all.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """List all runs: settings, estimates, other scores, and the paired difference from the best."""
+    from pulmo.commands.runs import show_runs
+
+    show_runs(name, as_json)
+
+
 @app.command("report")
 def report_index(
     out: Annotated[
-        Path | None, typer.Option(help="HTML file to write. Default: submissions/index.html.", show_default=False)
+        Path | None,
+        typer.Option(parser=path, help="HTML file to write. Default: submissions/index.html.", show_default=False),
     ] = None,
 ) -> None:
     """Write an index page of all runs with their scores and links to their report pages."""
@@ -156,7 +249,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
     @group.command()
     def validate(
         submission: Submission,
-        sample: Annotated[Path, typer.Option(help="Kaggle's sample submission.", show_default=False)],
+        sample: Annotated[Path, typer.Option(parser=path, help="Kaggle's sample submission.", show_default=False)],
         as_json: Json = False,
     ) -> None:
         """Check a submission against Kaggle's format."""
@@ -166,27 +259,29 @@ def _competition_app(competition: Competition) -> typer.Typer:
 
     @group.command()
     def score(
-        submission: Submission,
-        solution: Annotated[Path, typer.Option(help="File of the true answers.", show_default=False)],
+        submissions: Submissions,
+        solution: Annotated[Path, typer.Option(parser=path, help="File of the true answers.", show_default=False)],
         subset: Annotated[bool, typer.Option("--subset", help="Score only the ids that both files have.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Score a submission with Kaggle's metric; the last line is the score alone."""
-        from pulmo.commands.score import score_file
+        """Score submissions with Kaggle's metric: of one, the last line is the score alone; several make a table."""
+        from pulmo.commands.score import score_files
 
-        score_file(competition, submission, solution, subset, as_json)
+        score_files(competition, submissions, solution, subset, as_json)
 
     @group.command()
     def blend(
-        submissions: Annotated[list[Path], typer.Argument(help="Submission files.", show_default=False)],
-        out: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
+        submissions: Submissions,
+        out: Annotated[Path, typer.Option(parser=path, help="File to write.", show_default=False)],
         weights: Annotated[
             str | None, typer.Option(help="One weight for each file: 0.7,0.3. Default: equal.", show_default=False)
         ] = None,
         solution: Annotated[
             Path | None,
             typer.Option(
-                help="Fit weights and parameters on half of the patients, score them on the others.", show_default=False
+                parser=path,
+                help="Fit weights and parameters on half of the patients, score them on the others.",
+                show_default=False,
             ),
         ] = None,
         subset: Annotated[bool, typer.Option("--subset", help="Use only the ids that all files have.")] = False,
@@ -205,10 +300,10 @@ def _competition_app(competition: Competition) -> typer.Typer:
         request = BlendRequest(submissions, out, weights, solution, subset, data, parameters or (), as_json)
         blend_files(competition, request)
 
-    @group.command()
+    @group.command(cls=_with_presets(competition))
     def check(
         data: Data = None,
-        preset: Preset = "full",
+        preset: Preset = DEFAULT_PRESET,
         overrides: Set = None,
         work: Work = None,
         as_json: Json = False,
@@ -220,22 +315,6 @@ def _competition_app(competition: Competition) -> typer.Typer:
         check_competition(
             Request(competition, data=data, work=work, preset=preset, overrides=tuple(overrides or ()), json=as_json)
         )
-
-    @group.command()
-    def report(
-        data: Data = None,
-        run: RunName = None,
-        work: Work = None,
-        out: Annotated[
-            Path | None,
-            typer.Option(help="HTML file to write. Default: submissions/<name>/<run>/report.html.", show_default=False),
-        ] = None,
-    ) -> None:
-        """Write a report page of a run: data, preprocessing, training, results and errors."""
-        from pulmo.commands.report import write_report
-        from pulmo.commands.run import Request
-
-        print(write_report(Request(competition, data=data, run=run, work=work), out))
 
     @group.command()
     def download(data: Data = None) -> None:
@@ -258,7 +337,11 @@ def _competition_app(competition: Competition) -> typer.Typer:
         ] = None,
         sample: Annotated[
             Path | None,
-            typer.Option(help="Kaggle's sample submission. Default: the one in data/<slug>.", show_default=False),
+            typer.Option(
+                parser=path,
+                help="Kaggle's sample submission. Default: the one in data/<slug>.",
+                show_default=False,
+            ),
         ] = None,
         resend: Annotated[bool, typer.Option("--resend", help="Send the file again even if Kaggle has it.")] = False,
     ) -> None:
@@ -267,6 +350,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
 
         submit_file(competition, submission, message, kernel_version, sample, resend)
 
+    _add_run_commands(group, competition)
     group.add_typer(_kernel_app(competition), name="kernel")
     _add_pipeline_command(group, competition, "run", "Run all stages: train, fit the ensemble, predict, validate.")
     _add_pipeline_command(
@@ -277,15 +361,69 @@ def _competition_app(competition: Competition) -> typer.Typer:
     return group
 
 
+def _add_run_commands(group: typer.Typer, competition: Competition) -> None:
+    """Commands about runs: what they are made with, and what came of them."""
+
+    @group.command(cls=_with_presets(competition))
+    def settings(
+        preset: Preset = DEFAULT_PRESET,
+        config: Config = None,
+        overrides: Set = None,
+        as_json: Json = False,
+    ) -> None:
+        """Print every setting: its value in a preset, unit, range, meaning, and the presets that change it."""
+        from pulmo.commands.run import Request
+        from pulmo.commands.settings import show_settings
+
+        show_settings(
+            Request(competition, preset=preset, config=config, overrides=tuple(overrides or ()), json=as_json)
+        )
+
+    @group.command()
+    def compare(
+        first: Annotated[str, typer.Argument(metavar="RUN", help="Name of a run.", show_default=False)],
+        second: Annotated[str, typer.Argument(metavar="RUN", help="Name of another.", show_default=False)],
+        as_json: Json = False,
+    ) -> None:
+        """Compare two runs: settings that differ, scores, and the paired difference of their out-of-fold scores."""
+        from pulmo.commands.compare import compare_runs
+
+        compare_runs(competition, (first, second), as_json)
+
+    @group.command()
+    def report(
+        data: Annotated[
+            Path | None,
+            typer.Option(
+                "--data", parser=path, help="Folder of Kaggle's files. Default: the run's own.", show_default=False
+            ),
+        ] = None,
+        run: NewestRun = None,
+        work: Work = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                parser=path,
+                help="HTML file to write. Default: submissions/<name>/<run>/report.html.",
+                show_default=False,
+            ),
+        ] = None,
+        quiet: Quiet = False,
+    ) -> None:
+        """Write a report page of a run: data, preprocessing, training, results and errors."""
+        from pulmo.commands.report import write_report
+        from pulmo.commands.run import Request
+
+        print(write_report(Request(competition, data=data, run=run, work=work), out))
+
+
 def _kernel_app(competition: Competition) -> typer.Typer:
     group = typer.Typer(help="The solution as a Kaggle kernel: build, rehearse locally, push.", no_args_is_help=True)
 
     @group.command()
     def build(
         train: Train = False,
-        run: Annotated[
-            str | None, typer.Option("--run", help="Run of the model. Default: the newest.", show_default=False)
-        ] = None,
+        run: NewestRun = None,
         owner: Annotated[
             str | None, typer.Option(help="Your name on Kaggle. Default: from the credentials.", show_default=False)
         ] = None,
@@ -322,7 +460,11 @@ def _kernel_app(competition: Competition) -> typer.Typer:
         train: Train = False,
         data: Annotated[
             Path | None,
-            typer.Option(help="Training data to cut a hidden test set from. Default: demo data.", show_default=False),
+            typer.Option(
+                parser=path,
+                help="Training data to cut a hidden test set from. Default: demo data.",
+                show_default=False,
+            ),
         ] = None,
         python: Annotated[
             str | None, typer.Option(help="The interpreter. Default: python3.12, else this one.", show_default=False)
@@ -356,26 +498,55 @@ def _stage_help(title: str, spec: StageSpec) -> str:
     )
 
 
+def _with_presets(competition: Competition) -> type[TyperCommand]:
+    """A kind of command: its help of --preset lists the competition's presets, which are read only then."""
+
+    class WithPresets(TyperCommand):
+        def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+            for option in self.params:
+                if option.name == "preset":
+                    option.help = f"Preset of settings: {', '.join(competition.presets)}."  # type: ignore[attr-defined]
+            super().format_help(ctx, formatter)
+
+    return WithPresets
+
+
 def _add_pipeline_command(group: typer.Typer, competition: Competition, name: str, summary: str) -> None:
     def command(
         data: Data = None,
         out: Out = None,
         work: Work = None,
         run: RunName = None,
-        preset: Preset = "full",
+        preset: Preset = DEFAULT_PRESET,
+        config: Config = None,
         overrides: Set = None,
-        seed: Seed = 0,
+        seed: RunSeed = None,
+        replace: Replace = False,
         cluster: Cluster = None,
         device: Device = "auto",
         model: Model = None,
         as_json: Json = False,
+        quiet: Quiet = False,
     ) -> None:
         from pulmo.commands.run import Request, run_and_show, run_cv, run_stage
 
         if model is not None and name != "predict":
             raise typer.BadParameter("only predict takes a model", param_hint="--model")
         request = Request(
-            competition, data, out, work, run, preset, tuple(overrides or ()), seed, cluster, model, as_json, device
+            competition,
+            data=data,
+            out=out,
+            work=work,
+            run=run,
+            preset=preset,
+            config=config,
+            overrides=tuple(overrides or ()),
+            seed=seed,
+            replace=replace,
+            cluster=cluster,
+            device=device,
+            model=model,
+            json=as_json,
         )
         if name == "run":
             run_and_show(request)
@@ -384,7 +555,7 @@ def _add_pipeline_command(group: typer.Typer, competition: Competition, name: st
         else:
             run_stage(request, name)
 
-    group.command(name, help=summary)(command)
+    group.command(name, cls=_with_presets(competition), help=summary)(command)
 
 
 @cache

@@ -35,12 +35,17 @@ if TYPE_CHECKING:  # this module is imported by everything: types from above are
 
 T = TypeVar("T")
 
+DEFAULT_PRESET = "full"
+"""The settings outside of a `config.toml`'s presets."""
 ALL_SETTINGS = "*"
 """As a stage's `settings`: it is given the settings of all stages."""
 PACKAGE = "pulmo.competitions"
 MODEL, ESTIMATE, PREDICTED = "fit_ensemble/model", "fit_ensemble/estimate", "predict/submission"
 CV_TABLE, CV_SCORES = "cv/table", "cv/scores"
 """Outputs that the commands read, so that every competition has them."""
+ROW_SCORES = "fit_ensemble/row_scores"
+"""An output of competitions whose score is a mean over rows, by which `compare` pairs two runs: `row` (its name),
+`patient`, `fold` and `score` (out of fold; NaN where it does not count) of every row that `estimate` is of."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +242,7 @@ class Competition:
         kernel: what the competition requires of its Kaggle kernels.
         companion_files: files of the user's own that may lie beside Kaggle's in the data folder; the dataset of a
             training kernel takes them along.
+        winning_score: the winner's private score on Kaggle; None where it is not known.
     """
 
     name: str
@@ -251,6 +257,7 @@ class Competition:
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     kernel: KernelRules = KernelRules()
     companion_files: tuple[str, ...] = ()
+    winning_score: float | None = None
 
     @property
     def row_id(self) -> str:
@@ -271,6 +278,13 @@ class Competition:
         from importlib import resources  # here, because `pulmo --help` does not need it
 
         return (resources.files(f"{PACKAGE}.{self.name}") / "config.toml").read_text()
+
+    @property
+    def presets(self) -> list[str]:
+        """The names of the presets in `config.toml`, `full` included, in alphabetical order."""
+        import tomllib
+
+        return sorted({DEFAULT_PRESET, *tomllib.loads(self.config).get("presets", {})})
 
     @property
     def settings(self) -> type[Section]:

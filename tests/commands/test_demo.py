@@ -10,9 +10,11 @@ from packaging.requirements import Requirement
 
 from pulmo.commands import doctor
 from pulmo.competition import find_competition
-from pulmo.competitions.osic.phantom import PhantomSettings
+from pulmo.competitions.osic.phantom import PhantomSettings, write_phantom
 from pulmo.kaggle.image import Image, with_requirements
 from tests.support import run_pulmo
+
+SLUG = find_competition("osic").kaggle_slug
 
 
 @pytest.fixture
@@ -74,6 +76,28 @@ def test_the_doctor_names_what_is_missing_and_the_remedy(
     assert installed("numpy") in rows["numpy"]
     assert "no_such_backend" in rows["networks"]
     assert "make setup" in rows["networks"]
+
+
+def test_the_doctor_compares_disk_and_memory_with_the_data_at_hand(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_KEY", "KAGGLE_USERNAME", "KAGGLE_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_phantom(tmp_path / "data" / SLUG, tmp_path / "solution.csv", PhantomSettings(12, 2, seed=0, scans=False))
+    monkeypatch.setattr(doctor, "_devices", lambda: {"what": "networks", "found": "", "do": ""})
+    monkeypatch.setattr(doctor, "_free_disk", lambda: 1_000)
+    code, out, _ = run_pulmo(capsys, "doctor")
+    rows = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert code == 0
+    assert "none" in rows["Kaggle's credentials"]
+    assert "~/.kaggle/access_token" in rows["Kaggle's credentials"]
+    assert f"{tmp_path} is writable" in rows["folders here"]
+    assert "GiB free" in rows["memory"]
+    assert "needs about 0.0 GiB of disk and" in rows["osic, preset full"]
+    assert "free disk, or choose a smaller preset: `pulmo osic check --preset fast`" in rows["osic, preset full"]
+    assert "siim, preset full" not in rows
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -46,10 +46,12 @@ def test_the_index_holds_every_run(
     text = Path(out.strip()).read_text()
     rows = re.findall(r"<tr><td>.*?</tr>", text)
     assert len(rows) == 2
-    assert "Data Science Bowl" in rows[0]
+    assert text.index("Data Science Bowl") < text.index("OSIC")
+    assert "Log loss (lower is better ↓)" in text
     assert 'data-value="0.25"' in rows[0]
     assert 'href="osic/one/report.html"' in rows[1]
     assert 'data-value="-6.5"' in rows[1]
+    assert "the winner&#x27;s private score on Kaggle is -6.8305, of another test set" in text
 
     run_pulmo(capsys, "report", "--out", tmp_path / "elsewhere" / "index.html")
     assert 'href="../submissions/osic/one/report.html"' in (tmp_path / "elsewhere/index.html").read_text()

@@ -43,6 +43,30 @@ def test_the_score_as_json(pulmo: Pulmo, files: Path) -> None:
     assert json.loads(out)["score"] == pytest.approx(-4.595069, abs=1e-6)
 
 
+def test_several_submissions_make_a_table(pulmo: Pulmo, files: Path) -> None:
+    words = ("osic", "score", files / "bad.csv", files / "good.csv", "--solution", files / "solution.csv")
+    code, out, err = pulmo(*words)
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0].split("  ")[0] == "submission"
+    assert "modified Laplace log likelihood (higher is better ↑)" in lines[0]
+    assert [line.split()[1:] for line in lines[1:]] == [["-18.386773", "2"], ["-4.595069", "best", "2"]]
+    _, out, _ = pulmo(*words, "--json")
+    assert [Path(one["submission"]).name for one in json.loads(out)] == ["bad.csv", "good.csv"]
+
+
+def test_scores_of_different_rows_do_not_compare(pulmo: Pulmo, files: Path) -> None:
+    (files / "short.csv").write_text("Patient_Week,FVC,Confidence\na_5,2000,70\n")
+    paths = (files / "good.csv", files / "short.csv")
+    _, _, err = pulmo("osic", "score", *paths, "--solution", files / "solution.csv", "--subset")
+    assert "note: the scores are of different numbers of rows, and do not compare" in err
+
+
+def test_a_tilde_is_the_home_folder(pulmo: Pulmo, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(files))
+    assert pulmo("osic", "score", "~/good.csv", "--solution=~/solution.csv")[1] == "-4.595069\n"
+
+
 def test_a_part_that_the_solution_does_not_define_is_named(pulmo: Pulmo, tmp_path: Path) -> None:
     (tmp_path / "solution.csv").write_text("ImageId,EncodedPixels\na,-1\nb,-1\n")
     (tmp_path / "mine.csv").write_text("ImageId,EncodedPixels\na,-1\nb,5 3\n")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pulmo.competition import find_competition
+from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
+from pulmo.pipeline.setting_help import SettingHelp, describe_settings
 from pulmo.pipeline.settings import Section, load_settings
 
 
@@ -73,3 +74,24 @@ def test_a_preset_has_the_values_that_its_results_were_reported_with(name: str, 
         if expected.get("folds") == 0:
             expected = {"folds": 0}
         assert {key: found[section][key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", competition_names())
+def test_every_setting_has_a_meaning(name: str) -> None:
+    competition = find_competition(name)
+    rows = describe_settings(competition)
+    assert [row for row in rows if not row.meaning] == []
+
+
+def test_a_setting_is_described() -> None:
+    competition = find_competition("siim")
+    rows = {f"{row.section}.{row.key}": row for row in describe_settings(competition, "fast")}
+    assert rows["train_segmenter.rotation"] == SettingHelp(
+        "train_segmenter", "rotation", "10.0", "degrees", "number, ≥ 0, ≤ 180", "at most, either way", {"demo": "0.0"}
+    )
+    assert rows["features.pixels"].value == "256"
+    assert rows["features.pixels"].presets["fast"] == "256"
+    assert rows["train_segmenter.network"].range == '"unet" | "resnet" | "encoder"'
+    assert rows["train_segmenter.patience"].value == ""
+    assert rows["train_segmenter.patience"].range == "whole number, or not set, ≥ 0"
+    assert rows["fit_ensemble.mask_threshold"].range == "list of number, ≥ 0, ≤ 1, at least 1"

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pytest
 
-from pulmo.competition import CV_SCORES, CV_TABLE, ESTIMATE, PREDICTED, Estimate, find_competition
+from pulmo.competition import CV_SCORES, CV_TABLE, ESTIMATE, PREDICTED, ROW_SCORES, Estimate, find_competition
 from pulmo.errors import UserError
 from pulmo.files import files_below
 from pulmo.pipeline.paths import RunPaths
@@ -96,7 +96,13 @@ class CompetitionTests:
         sample = read_table(drawn.data / competition.sample, competition.submission_columns)
         validate(submission, sample, competition.submission_columns, fmt.check_predictions)
         assert np.isfinite(fmt.score(fmt.read_solution(drawn.solution), submission, competition.row_id))
-        Estimate.of(load(output(finished, ESTIMATE)), "estimate")
+        estimate = Estimate.of(load(output(finished, ESTIMATE)), "estimate")
+        stage, _, rows = ROW_SCORES.partition("/")
+        if rows in competition.stage(stage).writes:
+            scores = load(output(finished, ROW_SCORES))
+            assert list(scores) == ["row", "patient", "fold", "score"]
+            assert scores["row"].is_unique
+            assert scores["score"].mean() == pytest.approx(estimate.score)  # without those that do not count
         assert len(load(output(finished, CV_TABLE))) > 0
         assert np.isfinite(load(output(finished, CV_SCORES))["score"])
 

@@ -30,7 +30,7 @@ def test_distant_slices_are_doubted(write_scan: WriteScan, small_body: Body) -> 
     """
     heights = np.arange(-126.0, 126.0, 6.0)
     heights = heights[(heights < -20) | (heights > 20)]
-    mask = segment_lungs(read_volume(write_scan(small_body, axial(heights, (160, 160), 1.7))))
+    mask = segment_lungs(read_volume(write_scan(small_body, axial(heights.tolist(), (160, 160), 1.7))))
     assert mask.quality.verdict == "doubtful"
     (reason,) = mask.quality.reasons
     assert reason.startswith("slices up to 48 mm apart, 27% of the lungs' height")

@@ -34,7 +34,8 @@ def save_cv(run: Run, **changes: object) -> None:
     folder = run.paths.stage("cv")
     known = load_manifest(folder)
     fields = known.model_dump() if known else {"stage": "cv", "digest": "", "seed": 0, "code": "", "outputs": {}}
-    Manifest.model_validate({"notes": (), "seconds": 1.0, **fields, **changes}).save(folder)
+    about = {"notes": (), "seconds": 1.0, "data": "data", "trained_on": "", "finished": ""}
+    Manifest.model_validate({**about, **fields, **changes}).save(folder)
 
 
 def test_the_same_settings_and_inputs_differ_in_nothing(run: Run) -> None:

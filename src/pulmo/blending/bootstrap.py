@@ -89,6 +89,37 @@ def compare_means(scores: np.ndarray, reference: np.ndarray, groups: np.ndarray)
     return Comparison(bootstrap_mean(scores, groups), bootstrap_mean(scores - reference, groups))
 
 
+def paired_mean_gain(
+    scores: np.ndarray, reference: np.ndarray, groups: np.ndarray, seed: int = 0, draws: int = DRAWS
+) -> Estimate:
+    """By how much the mean of one model's scores exceeds another's of the same rows, with the error of the difference.
+
+    As `paired_gain` of two means, in a hundredth of the time; each mean is over the rows that count for its model.
+
+    Args:
+        scores: of each row, (rows,) float64; NaN where it does not count.
+        reference: the other model's.
+        groups: the group of each row, (rows,).
+        seed: of the draws.
+        draws: their number.
+    """
+    _, group_of_row = np.unique(groups, return_inverse=True)
+    counts = [~np.isnan(values) for values in (scores, reference)]
+    columns = [np.where(counts[0], scores, 0.0), counts[0], np.where(counts[1], reference, 0.0), counts[1]]
+    sums = np.stack([np.bincount(group_of_row, column) for column in columns], axis=1)
+    rng = np.random.default_rng(seed)
+    drawn = np.array([_times_drawn(rng, len(sums)) @ sums for _ in range(draws)])
+    every = sums.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a draw without a row that counts is left out
+        gains = drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3]
+        return _estimate(float(every[0] / every[1] - every[2] / every[3]), gains)
+
+
+def _times_drawn(rng: np.random.Generator, groups: int) -> np.ndarray:
+    """How often each of so many groups is drawn, (groups,), when as many are drawn with replacement."""
+    return np.bincount(rng.integers(groups, size=groups), minlength=groups)
+
+
 class _Clusters:
     """Rows in order of their groups, so that those of drawn groups are gathered without a loop."""
 

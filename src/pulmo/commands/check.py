@@ -7,12 +7,13 @@ from pathlib import Path
 import psutil
 
 from pulmo.commands.console import log, show_json, show_table
-from pulmo.commands.contract import contract_faults, presets_of
-from pulmo.commands.run import Request, data_folder
+from pulmo.commands.contract import contract_faults
+from pulmo.commands.run import Request
 from pulmo.competition import Competition, DataCheck, StageSpec
 from pulmo.errors import CheckFailedError, Fault
 from pulmo.files import files_below
 from pulmo.pipeline.data_check import attempt
+from pulmo.pipeline.data_folder import default_data, missing_data
 from pulmo.pipeline.parallel import cores
 from pulmo.pipeline.paths import works_of
 from pulmo.pipeline.settings import load_settings
@@ -42,7 +43,7 @@ def check_competition(request: Request) -> None:
     faults = contract_faults(competition)
     rows = _contract_rows(competition, faults)
     notes: list[str] = []
-    data = request.data or data_folder(competition)
+    data = request.data or default_data(competition)
     if not faults:
         settings = load_settings(competition.settings, competition.config, request.preset, request.overrides)
         if data.is_dir():
@@ -57,7 +58,7 @@ def check_competition(request: Request) -> None:
             faults = [*(one for one in file_faults if one.where not in explained), *found.faults, *need_faults]
             notes = list(dict.fromkeys(found.notes))
         elif request.data is not None:
-            faults = [Fault(str(data), "there is no such folder", "Name Kaggle's folder with --data")]
+            faults = [missing_data(competition, data)]
         else:
             notes = [f"There is no {data}: the data are not checked. Name Kaggle's folder with --data"]
     if request.json and not faults:
@@ -81,7 +82,7 @@ def _contract_rows(competition: Competition, faults: list[Fault]) -> list[dict[s
     result = OK if not faults else f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
     rows = [_row("contract", f"stages {stages}", result)]
     if not faults:
-        rows.append(_row("presets", ", ".join(presets_of(competition))))
+        rows.append(_row("presets", ", ".join(competition.presets)))
     rows.append(_row("optional parts", ", ".join(parts) or "none"))
     if missing:
         rows.append(_row("optional parts", f"no {', no '.join(missing)}", "not there"))

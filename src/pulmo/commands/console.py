@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pulmo.competition import Competition
 from pulmo.errors import CheckFailedError, CommandLineError, FigureWarning, ParticipantVisibleError, UserError
 from pulmo.pipeline.disk import STARTED
+from pulmo.pipeline.log import alert
 from pulmo.pipeline.log import log as log
+from pulmo.pipeline.log import note as note
 
 MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all, of a single kind, of each of several kinds
 USER_AT_FAULT, COMMAND_LINE_WRONG = 1, 2
@@ -31,6 +34,11 @@ def show_table(rows: Sequence[dict[str, str]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def better_direction(competition: Competition) -> str:
+    """Which scores are better, for a table's header."""
+    return "(higher is better ↑)" if competition.greater_is_better else "(lower is better ↓)"
 
 
 def quietly(command: Callable[[], None], as_json: bool = False) -> None:
@@ -55,7 +63,7 @@ def quietly(command: Callable[[], None], as_json: bool = False) -> None:
         if isinstance(error, BrokenPipeError):  # the reader of the output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python writes the rest as it ends
         else:
-            log(sentence(error))
+            alert(sentence(error))
         sys.exit(USER_AT_FAULT)
 
 
@@ -68,12 +76,12 @@ def _show_faults(error: UserError) -> None:
     for fault in error.faults:
         seen[fault.remedy] += 1
         if seen[fault.remedy] <= few and shown < MOST:
-            log(str(fault))
+            alert(str(fault))
             shown += 1
     if shown < len(error.faults):
         command = next((name for kind, name in _LISTING.items() if isinstance(error, kind)), None)
         all_of_them = f": `{command} --json` lists all" if command else ""
-        log(f"… and {len(error.faults) - shown:,} more faults like these{all_of_them}.")
+        alert(f"… and {len(error.faults) - shown:,} more faults like these{all_of_them}.")
 
 
 _LISTING = {ParticipantVisibleError: "validate", CheckFailedError: "check"}

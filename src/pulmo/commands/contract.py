@@ -18,7 +18,7 @@ from pulmo.competition import (
     Competition,
 )
 from pulmo.errors import Fault, UserError
-from pulmo.pipeline.settings import DEFAULT_PRESET, Section, load_settings
+from pulmo.pipeline.settings import Section, load_settings
 from pulmo.protocols import DataChecker, Figures, Holdout, PartedFormat, Phantom, StageModule, SubmissionFormat
 from pulmo.report.sections import SECTIONS
 
@@ -49,11 +49,6 @@ def contract_faults(competition: Competition) -> list[Fault]:
         *_optional_modules(competition),
         *_settings(competition),
     ]
-
-
-def presets_of(competition: Competition) -> list[str]:
-    """The names of the presets in `config.toml`, `full` included, in alphabetical order."""
-    return sorted({DEFAULT_PRESET, *tomllib.loads(competition.config).get("presets", {})})
 
 
 def _declaration(competition: Competition) -> Iterator[Fault]:
@@ -228,7 +223,7 @@ def _settings(competition: Competition) -> Iterator[Fault]:
 def _presets(competition: Competition, model: type[Section]) -> Iterator[Fault]:
     where = f"competitions/{competition.name}/config.toml"
     try:
-        presets = presets_of(competition)
+        presets = competition.presets
     except (OSError, tomllib.TOMLDecodeError) as error:
         yield Fault(where, f"it cannot be read ({error})", "Write a section for each of Settings")
         return

@@ -10,9 +10,13 @@ from pulmo.commands.console import log, show_table
 from pulmo.commands.report import write_index, write_report
 from pulmo.commands.run import Request, run_all
 from pulmo.competition import Competition, competition_names, find_competition, require
+from pulmo.errors import Fault, UserError
+from pulmo.pipeline.data_folder import phantom_mark
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.fingerprint import digest_code
 from pulmo.pipeline.progress import bar
+from pulmo.pipeline.runs import runs_of
+from pulmo.pipeline.scores import HIDDEN_TEST, read_scores, write_scores
 from pulmo.scoring.tables import read_submission
 
 DEMO = "demo"  # the preset and the run's name
@@ -25,6 +29,7 @@ def run_demo(names: Sequence[str], seed: int) -> None:
 
     Raises:
         CommandLineError: there is no competition of that name, or it draws no phantom data.
+        UserError: a run on other data has the demo's name.
     """
     competitions = [find_competition(name) for name in names or competition_names()]
     if not names:
@@ -35,11 +40,14 @@ def run_demo(names: Sequence[str], seed: int) -> None:
         log(f"── {competition.title} ──")
         started = time.monotonic()
         data, solution = demo_data(competition, seed)
-        request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed)
+        _refuse_other_run(competition, data)
+        request = Request(competition, data=data, preset=DEMO, run=DEMO, seed=seed, replace=True)
         summary = run_all(request)
         fmt = competition.submission
         submission = read_submission(summary.submission, competition.submission_columns)
         hidden = fmt.score(fmt.read_solution(solution), submission, competition.row_id)
+        folder = summary.submission.parent
+        write_scores(folder, {**read_scores(folder), HIDDEN_TEST: hidden})
         if competition.figures:
             pages.append(write_report(request))
         rows.append(
@@ -59,6 +67,14 @@ def run_demo(names: Sequence[str], seed: int) -> None:
     print(f"Phantom data drawn by pulmo: the scores show that the stages work, not how well. {NOT_FOR_CLINICAL_USE}")
 
 
+def _refuse_other_run(competition: Competition, data: Path) -> None:
+    """The demo replaces its own former results, but no run on other data that has its name."""
+    there = next((run for run in runs_of(competition) if run.name == DEMO), None)
+    if there is not None and there.data not in (None, data):
+        remedy = f"Rename its folders {there.work} and {there.out}, or start the demo in another folder"
+        raise UserError(Fault(str(there.work), f"is a run on {there.data} with the demo's name", remedy))
+
+
 def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
     """The demo data and their hidden solution, written unless the same are there already.
 
@@ -67,7 +83,7 @@ def demo_data(competition: Competition, seed: int = 0) -> tuple[Path, Path]:
     """
     phantom = require(competition.phantom, competition, "phantom.py", "draw demo data")
     data, solution = FOLDER / competition.name, FOLDER / f"{competition.name}-solution.csv"
-    written = FOLDER / f"{competition.name}.written"
+    written = phantom_mark(data)
     digest = f"{digest_code(competition.module_name('phantom'))} {seed}"
     if written.is_file() and data.is_dir() and solution.is_file() and written.read_text() == digest:
         return data, solution

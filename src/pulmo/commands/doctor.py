@@ -1,4 +1,4 @@
-"""The state of this machine: versions, decoders, devices and disk, with remedies."""
+"""The state of this machine: versions, decoders, devices, credentials, folders, disk and memory, with remedies."""
 
 import importlib.metadata
 import os
@@ -11,12 +11,18 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from pulmo import __version__
-from pulmo.commands.console import show_table
-from pulmo.errors import ScanError
+from pulmo.commands.console import log, show_table
+from pulmo.competition import Competition, DataCheck, competition_names, find_competition
+from pulmo.errors import ScanError, UserError
+from pulmo.kaggle.credentials import browser_login, token, user_and_key, user_name
 from pulmo.kaggle.image import installed_version, own_requirements, read_images, with_requirements
+from pulmo.pipeline.data_folder import default_data
+from pulmo.pipeline.settings import load_settings
 
+GIB = 2**30
 LEAST_FREE_GIB = 20  # the work folder of the largest competition
 
 _DEVICES = (
@@ -32,7 +38,8 @@ _COMPRESSIONS = {
 
 def examine() -> None:
     """Print a table: item, finding, remedy."""
-    show_table([_python(), *_packages(), *_decoders(), _devices(), _disk()])
+    rows = [_python(), *_packages(), *_decoders(), _devices(), _credentials(), _writable(), _disk(), _memory()]
+    show_table([*rows, *_data_at_hand()])
 
 
 def compare_with_kaggle() -> None:
@@ -118,7 +125,67 @@ def _devices() -> dict[str, str]:
     return _row("networks", f"{backend}, no GPU", remedy)
 
 
+def _credentials() -> dict[str, str]:
+    """Whether Kaggle would know the user; nothing is sent."""
+    what = "Kaggle's credentials"
+    try:
+        found = bool(token() or user_and_key() or browser_login())
+        name = user_name()
+    except UserError as error:
+        fault = error.faults[0]
+        return _row(what, f"{fault.where}: {fault.what}", fault.remedy)
+    if found:
+        return _row(what, f"found{f', user {name}' if name else ''}")
+    remedy = "for download, push and submit: a token of kaggle.com/settings in ~/.kaggle/access_token"
+    return _row(what, "none", remedy)
+
+
+def _writable() -> dict[str, str]:
+    """Whether results can be written below the current folder; a link may lead to another disk."""
+    folders = [folder for folder in (Path(), *map(Path, ("work", "submissions", "kernels"))) if folder.exists()]
+    closed = [str(folder) for folder in folders if not os.access(folder, os.W_OK)]
+    if closed:
+        return _row(
+            "folders here", f"not writable: {', '.join(closed)}", "change to another folder, or its permissions"
+        )
+    return _row("folders here", f"{Path.cwd()} is writable")
+
+
 def _disk() -> dict[str, str]:
-    free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
+    free_gib = _free_disk() / GIB
     remedy = "" if free_gib >= LEAST_FREE_GIB else f"free some: whole competitions need {LEAST_FREE_GIB} GiB"
     return _row("disk here", f"{free_gib:.0f} GiB free", remedy)
+
+
+def _memory() -> dict[str, str]:
+    memory = psutil.virtual_memory()
+    return _row("memory", f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free")
+
+
+def _data_at_hand() -> list[dict[str, str]]:
+    """For each competition whose files are here, what the preset `full` needs of disk and memory."""
+    rows = []
+    for competition in map(find_competition, competition_names()):
+        data, checker = default_data(competition), competition.data_check
+        if checker is not None and data.is_dir():
+            log(f"Checking {data} …")
+            needs = checker.check(data, load_settings(competition.settings, competition.config))
+            rows.append(_needs(competition, needs))
+    return rows
+
+
+def _needs(competition: Competition, needs: DataCheck) -> dict[str, str]:
+    free = {"disk": (needs.disk_bytes, _free_disk()), "memory": (needs.memory_bytes, psutil.virtual_memory().available)}
+    short = [name for name, (needed, available) in free.items() if needed > available]
+    found = " and ".join(f"{needed / GIB:.1f} GiB of {name}" for name, (needed, _) in free.items())
+    check = f"pulmo {competition.name} check"
+    remedies = [f"free {name}, or choose a smaller preset: `{check} --preset fast`" for name in short]
+    if needs.faults:
+        remedies.append(f"the data have {len(needs.faults)} faults: `{check}`")
+    return _row(f"{competition.name}, preset full", f"needs about {found}", "; ".join(remedies))
+
+
+def _free_disk() -> int:
+    """Bytes free where intermediate results go: `work` may be a link to another disk."""
+    work = Path("work")
+    return shutil.disk_usage(work if work.is_dir() else Path.cwd()).free

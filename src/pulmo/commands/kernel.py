@@ -4,22 +4,20 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from pulmo.commands.console import log, show_table
+from pulmo.commands.console import log, note, show_table
 from pulmo.commands.demo import DEMO, demo_data
-from pulmo.commands.run import data_folder
-from pulmo.competition import Accelerator, Competition
+from pulmo.competition import MODEL, Accelerator, Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import user_name
 from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
 from pulmo.kaggle.metadata import OWNER, kernel_metadata
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
+from pulmo.pipeline.data_folder import data_folder, default_data
 from pulmo.pipeline.disk import writing_to
-from pulmo.pipeline.manifest import MANIFEST
-from pulmo.pipeline.paths import RunPaths, works_of
+from pulmo.pipeline.paths import works_of
+from pulmo.pipeline.runs import RunRecord, find_run, newest_run
 from pulmo.pipeline.scores import write_scores
-
-MODEL = Path("fit_ensemble") / "model"
 
 
 class BuildRequest(NamedTuple):
@@ -38,16 +36,16 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
     from pulmo.kaggle.build import build
 
     kind = TRAIN if request.train else INFER
-    run = None if request.train else request.run or _newest_run(competition)
-    model = None if run is None else _model(competition, run)
+    run = None if request.train else _run_with_model(competition, request.run)
+    model = None if run is None else run.work / MODEL
     owner = request.owner if request.owner is not None else user_name() or OWNER
     metadata = kernel_metadata(competition, kind, owner, request.accelerator, request.docker_image)
     companions = _companions(competition, request.data) if request.train else []
     with writing_to(built_kernel(competition, kind).parent):
         built = build(competition, kind, model, metadata, companions)
     if run is not None and model is not None:
-        log(f"The kernel contains the model of run {run!r}.")
-        _keep_estimate(competition, run, model, built_kernel(competition, kind).parent)
+        log(f"The kernel contains the model of run {run.name!r}, trained on {run.data}.")
+        _keep_estimate(competition, run.name, model, built_kernel(competition, kind).parent)
     for path in companions:
         log(f"The kernel's dataset takes along {path}.")
     show_table(
@@ -62,11 +60,10 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
 def rehearse_kernel(competition: Competition, train: bool, data: Path | None, python: str | None) -> None:
     """Run the built kernel as Kaggle would, and print its use of Kaggle's limits and its score."""
     kind = TRAIN if train else INFER
-    if data is None:
-        data, _ = demo_data(competition)
+    data = demo_data(competition)[0] if data is None else data_folder(competition, data)
     done = rehearse(competition, kind, data, python, {"PULMO_PRESET": DEMO})
-    for note in dict.fromkeys(note for run in done.runs for note in run.notes):
-        log(f"  note: {note}")
+    for sentence in dict.fromkeys(sentence for run in done.runs for sentence in run.notes):
+        note(sentence)
     show_table(_limit_table(done))
     for run in done.runs:
         print(f"Validated and scored: {competition.metric} {run.score:.6f} with {run.layout}")
@@ -85,30 +82,29 @@ def push_kernel(competition: Competition, train: bool) -> None:
               f"--kernel-version {pushed.version} -m MESSAGE")  # fmt: skip
 
 
-def _newest_run(competition: Competition) -> str:
-    """The run whose model was trained last."""
-    work = works_of(competition.name)
-    made = [model.parent / MANIFEST for model in work.glob(f"*/{MODEL}") if (model.parent / MANIFEST).is_file()]
-    if not made:
+def _run_with_model(competition: Competition, name: str | None) -> RunRecord:
+    """The run of that name, or the one whose model was trained last.
+
+    Raises:
+        CommandLineError: there is no run of that name.
+        UserError: it has no trained model, or no run has one.
+    """
+    record = newest_run(competition, MODEL) if name is None else find_run(competition, name)
+    if record is None:
         remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
-        raise UserError(Fault(str(work), "there is no run with a trained model", remedy))
-    return max(made, key=lambda manifest: manifest.stat().st_mtime).parents[1].name
+        raise UserError(Fault(str(works_of(competition.name)), "there is no run with a trained model", remedy))
+    if not (record.work / MODEL).is_dir():
+        remedy = f"Train it: `pulmo {competition.name} run --run {record.name} --data DIR`"
+        raise UserError(Fault(str(record.work / MODEL), "the run has no trained model", remedy))
+    return record
 
 
 def _companions(competition: Competition, data: Path | None) -> list[Path]:
     """The user's own files in the data folder."""
     if data is not None and not data.is_dir():
         raise UserError(Fault(str(data), "there is no such folder", "Name Kaggle's folder with --data"))
-    paths = [(data or data_folder(competition)) / name for name in competition.companion_files]
+    paths = [(data or default_data(competition)) / name for name in competition.companion_files]
     return [path for path in paths if path.is_file()]
-
-
-def _model(competition: Competition, run: str) -> Path:
-    model = RunPaths.of(competition.name, run, Path()).work / MODEL
-    if not model.is_dir():
-        remedy = f"Train it: `pulmo {competition.name} run --run {run} --data DIR`"
-        raise UserError(Fault(str(model), "the run has no trained model", remedy))
-    return model
 
 
 def _keep_estimate(competition: Competition, run: str, model: Path, folder: Path) -> None:

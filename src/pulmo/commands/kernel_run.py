@@ -5,9 +5,8 @@ import shutil
 from pathlib import Path
 
 from pulmo.commands.run import Request, run_stage
-from pulmo.competition import MODEL, find_competition
+from pulmo.competition import DEFAULT_PRESET, MODEL, find_competition
 from pulmo.kaggle.runtime import PRESET, SCRATCH, WEIGHTS_FOLDER, WORKING, competition_folder, with_companions
-from pulmo.pipeline.settings import DEFAULT_PRESET
 from pulmo.radiographs.lungs import FOLDER_VARIABLE
 
 
@@ -34,6 +33,7 @@ class KernelRun:
             work=SCRATCH,
             preset=DEFAULT_PRESET if model else PRESET,
             model=model,
+            replace=True,  # a session's scratch folder is nobody's run
         )
 
     def run(self, stage: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,28 @@ import pandas as pd
 
 from pulmo.commands.console import log
 from pulmo.commands.run import Request, prepare
-from pulmo.competition import competition_names, find_competition, require
+from pulmo.commands.runs import (
+    RunGroup,
+    cv_cell,
+    date_cell,
+    folds_cell,
+    hidden_cell,
+    run_groups,
+    settings_cell,
+    time_cell,
+)
+from pulmo.competition import DEFAULT_PRESET, competition_names, find_competition, require
 from pulmo.pipeline.disk import writable_folder
+from pulmo.pipeline.paths import SUBMISSIONS
+from pulmo.pipeline.run_settings import SETTINGS
 from pulmo.pipeline.runner import Run
-from pulmo.pipeline.scores import SCORES, SUBMISSION, read_scores, scores_of
+from pulmo.pipeline.runs import PAGE, RunRecord, find_run, newest_run
+from pulmo.pipeline.scores import SUBMISSION, read_scores, scores_of
 from pulmo.report.figure_html import Link
 from pulmo.report.page import Figure, PageSection, write_page
 from pulmo.report.sections import SECTIONS, draw_section
 
-SUBMISSIONS = Path("submissions")
-PAGE, INDEX = "report.html", "index.html"
+INDEX = "index.html"
 
 
 def write_report(request: Request, out: Path | None = None) -> Path:
@@ -29,6 +42,7 @@ def write_report(request: Request, out: Path | None = None) -> Path:
     """
     require(request.competition.figures, request.competition, "figures/", "draw a report page")
     started = time.monotonic()
+    request = _of_a_run(request)
     run = prepare(request)
     path = out or run.paths.out / PAGE
     writable_folder(path.parent)
@@ -44,24 +58,53 @@ def write_report(request: Request, out: Path | None = None) -> Path:
 
 
 def write_index(out: Path | None = None) -> Path:
-    """Write the index of every run whose score or page lies under `submissions/`."""
+    """Write the index of every run: a section for each competition, with a table for real data and one for phantoms."""
     path = out or SUBMISSIONS / INDEX
-    rows = [
-        _index_row(find_competition(name).title, folder, path.parent)
-        for name in competition_names()
-        for folder in sorted((SUBMISSIONS / name).glob("*/"))
-        if (folder / SCORES).is_file() or (folder / PAGE).is_file()
-    ]
-    columns = ["competition", "run", "metric", "estimate", "standard error", "made", "page", "submission"]
-    runs = Figure(
-        "Every run",
-        "Estimates are out of fold, on the data that the run was trained on; click a column's name to sort by it.",
-        pd.DataFrame(rows, columns=columns),
-        "One row for each run: competition, metric, estimate with its standard error, and links to page and submission",
-    )
-    remarks = [] if rows else [f"No run yet under {SUBMISSIONS}/: `pulmo demo` creates one of each competition."]
-    write_page(path, "pulmo: runs", f"{len(rows)} runs under {SUBMISSIONS}/.", [PageSection("Runs", [runs], remarks)])
+    sections, count = [], 0
+    for name in competition_names():
+        competition = find_competition(name)
+        groups = run_groups(competition)
+        count += sum(len(group.runs) for group in groups)
+        if groups:
+            sections.append(PageSection(competition.title, [_group_figure(group, path.parent) for group in groups]))
+    if not sections:
+        remark = f"No run yet under {SUBMISSIONS}/: `pulmo demo` creates one of each competition."
+        sections = [PageSection("Runs", [], [remark])]
+    write_page(path, "pulmo: runs", f"{count} runs under {SUBMISSIONS}/.", sections)
     return path
+
+
+def _group_figure(group: RunGroup, beside: Path) -> Figure:
+    rows = pd.DataFrame([_index_row(group, run, beside) for run in group.runs])
+    caption = (
+        f"{group.metric[0].upper()}{group.metric[1:]}. Estimates are out of fold, on the data that the run was trained "
+        "on; the difference from the best run is paired row by row, where both have scored the same patients. "
+        f"{group.reference} Click a column's name to sort by it."
+    )
+    alt_text = "One row for each run: estimate with its error, difference from the best, other scores, settings, links"
+    return Figure("Phantom data" if group.phantom else "Real data", caption, rows, alt_text)
+
+
+def _of_a_run(request: Request) -> Request:
+    """The request with the run's own settings and folders: of the run that it names, else the newest one (on the data
+    that it names); unchanged where there is no run yet.
+
+    Raises:
+        CommandLineError: there is no run of the name.
+    """
+    if request.work is not None:
+        return request
+    if request.run is None:
+        record = newest_run(request.competition, data=request.data)
+    else:
+        record = find_run(request.competition, request.run)
+    if record is None:
+        return request
+    request = replace(request, run=record.name, data=request.data or record.data, work=record.work)
+    settings = record.out / SETTINGS
+    if settings.is_file() and not record.origin.model:
+        request = replace(request, config=settings, preset=DEFAULT_PRESET)
+    return request
 
 
 def _lead(run: Run, request: Request) -> str:
@@ -79,18 +122,24 @@ def _lead(run: Run, request: Request) -> str:
     )
 
 
-def _index_row(title: str, folder: Path, beside: Path) -> dict[str, Any]:
-    score = _known_scores(folder)
-    estimate = score.get("estimate", {})
-    links = {"page": folder / PAGE, "submission": folder / SUBMISSION}
-    made = max(path.stat().st_mtime for path in (folder / SCORES, folder / PAGE) if path.is_file())
+def _index_row(group: RunGroup, run: RunRecord, beside: Path) -> dict[str, Any]:
+    links = {"page": run.out / PAGE, "submission": run.out / SUBMISSION, "settings.toml": run.out / SETTINGS}
+    sent = group.sent.get(run.name)
+    direction = "↑" if group.competition.greater_is_better else "↓"
     return {
-        "competition": title,
-        "run": folder.name,
-        "metric": score.get("metric"),
-        "estimate": estimate.get("score", float("nan")),
-        "standard error": estimate.get("standard_error", float("nan")),
-        "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(made)),
+        "run": run.name,
+        f"estimate {direction}": run.estimate.get("score", float("nan")),
+        "standard error": run.estimate.get("standard_error", float("nan")),
+        "against the best": group.against_best(run),
+        "folds": folds_cell(run),
+        "cv": cv_cell(run),
+        "hidden test": hidden_cell(run),
+        "Kaggle public": sent.public_score if sent else None,
+        "Kaggle private": sent.private_score if sent else None,
+        "preset and changed settings": settings_cell(run),
+        "time": time_cell(run),
+        "trained on": run.trained_on or None,
+        "finished (UTC)": date_cell(run),
         **{name: _link(name, path, beside) if path.is_file() else None for name, path in links.items()},
     }
 

@@ -9,18 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from pulmo import NOT_FOR_CLINICAL_USE
-from pulmo.commands.console import log, show_json, show_table
-from pulmo.competition import ALL_SETTINGS, CV_SCORES, CV_TABLE, MODEL, PREDICTED, Competition, Estimate, StageSpec
-from pulmo.errors import Fault, UserError
+from pulmo.commands.console import log, note, show_json, show_table
+from pulmo.competition import (
+    ALL_SETTINGS,
+    CV_SCORES,
+    CV_TABLE,
+    DEFAULT_PRESET,
+    MODEL,
+    PREDICTED,
+    Competition,
+    Estimate,
+    StageSpec,
+)
+from pulmo.errors import CommandLineError, Fault, UserError
+from pulmo.pipeline.changes import refuse_changes
 from pulmo.pipeline.cross_validation import CV_DIFFERS, differing_from_cv
+from pulmo.pipeline.data_folder import data_folder
 from pulmo.pipeline.disk import writable_folder
 from pulmo.pipeline.fingerprint import digest_file, digest_output
 from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.parallel import check_cluster
 from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.run_settings import RunOrigin, parse_settings, write_settings
 from pulmo.pipeline.runner import Run, output, run_stages
-from pulmo.pipeline.scores import SHA256, SUBMISSION, read_scores, write_scores
-from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
+from pulmo.pipeline.scores import ESTIMATE, HIDDEN_TEST, SHA256, SUBMISSION, read_scores, write_scores
+from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import load
 from pulmo.scoring.tables import read_submission, read_table
 from pulmo.scoring.validation import validate
@@ -39,21 +52,50 @@ class Request:
     run: str | None = None
     preset: str = DEFAULT_PRESET
     overrides: tuple[str, ...] = ()
-    seed: int = 0
+    seed: int | None = None
     cluster: str | None = None
     model: Path | None = None
     json: bool = False
     device: str = "auto"
+    config: Path | None = None
+    replace: bool = False
 
     @cached_property
     def run_name(self) -> str:
-        """The run's name: by default the preset's, so that the same command again resumes or skips.
+        """The run's name: by default the preset's, so that the same command again resumes or skips; that in a
+        `settings.toml`, or the name of another file of settings.
 
         A model from elsewhere gets a run of its own, named by its digest: no other run's submission is overwritten.
         """
         if self.run is not None:
             return self.run
-        return self.preset if self.model is None else f"model-{digest_output(self.model)[:8]}"
+        if self.model is not None:
+            return f"model-{digest_output(self.model)[:8]}"
+        return self.preset if self.config is None else self.origin.name or self.config.stem
+
+    @property
+    def origin(self) -> RunOrigin:
+        """What --config says of the run that its settings are of; the defaults without it."""
+        return self._config[0]
+
+    @property
+    def settings_text(self) -> str:
+        """The TOML that the settings are read from: the competition's `config.toml`, or the file in its place.
+
+        Raises:
+            CommandLineError: the file cannot be read, or has another competition's settings.
+        """
+        return self._config[1]
+
+    @cached_property
+    def _config(self) -> tuple[RunOrigin, str]:
+        if self.config is None:
+            return RunOrigin(), self.competition.config
+        origin = parse_settings(self.config).origin
+        if origin.competition not in ("", self.competition.name):
+            remedy = f"Use it with `pulmo {origin.competition}`, or name another file"
+            raise CommandLineError(Fault(f"--config {self.config}", f"has settings of {origin.competition}", remedy))
+        return origin, self.config.read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -76,7 +118,7 @@ def run_all(request: Request) -> Summary:
         ContractError: the run's model holds no estimate, or not all of it.
     """
     run = prepare(request)
-    _check_folders(run, request)
+    _check_folders(run, request, request.competition.stages)
     _run(run, request.competition.stages)
     model = output(run, MODEL)
     estimate = Estimate.of(load(model / ENSEMBLE).get("estimate"), str(model / ENSEMBLE))
@@ -90,7 +132,7 @@ def draw(run: Run) -> tuple[Path, ...]:
         return ()
     figures = run.competition.figures.draw(run.paths)
     if figures and (differing := differing_from_cv(run)):
-        log(f"  note: cross-validation, also in its figure, differs from the run in {', '.join(differing)}")
+        note(f"cross-validation, also in its figure, differs from the run in {', '.join(differing)}")
     return tuple(figures)
 
 
@@ -114,10 +156,10 @@ def run_and_show(request: Request) -> None:
 def run_stage(request: Request, name: str) -> None:
     """One stage alone, on the outputs of those before it."""
     run = prepare(request)
-    _check_folders(run, request)
     spec = request.competition.stage(name)
-    for note in settings_without_effect(run, request, spec):
-        log(f"  note: {note}")
+    _check_folders(run, request, [spec])
+    for sentence in settings_without_effect(run, request, spec):
+        note(sentence)
     _run(run, [spec])
     result: dict[str, Any] = {"stage": name, "folder": str(run.paths.stage(name))}
     if name == "predict":
@@ -150,10 +192,10 @@ def settings_without_effect(run: Run, request: Request, spec: StageSpec) -> list
 def run_cv(request: Request) -> None:
     """Cross-validation by the competition's protocol, after the stages it needs; its table goes to stdout."""
     run = prepare(request)
-    _check_folders(run, request)
     needed = {name.partition("/")[0] for name in request.competition.cv.reads}
-    before = [spec for spec in request.competition.stages if spec.name in needed]
-    _run(run, [*before, request.competition.cv])
+    specs = [*(spec for spec in request.competition.stages if spec.name in needed), request.competition.cv]
+    _check_folders(run, request, specs)
+    _run(run, specs)
     scores = load(output(run, CV_SCORES))
     path = _update_scores(run, request, {"cv": scores})
     if request.json:
@@ -173,30 +215,24 @@ def prepare(request: Request) -> Run:
         CommandLineError: a setting, the run's name or the cluster's address is wrong.
         UserError: the data folder does not exist, or no cluster answers.
     """
-    competition = request.competition
-    settings = load_settings(competition.settings, competition.config, request.preset, request.overrides)
-    data = request.data or data_folder(competition)
-    if not data.is_dir():
-        remedy = f"Put Kaggle's files of {competition.kaggle_slug} there, or name their folder with --data"
-        raise UserError(Fault(str(data), "there is no such folder", remedy))
+    competition, seed = request.competition, request.origin.seed if request.seed is None else request.seed
+    settings = load_settings(competition.settings, request.settings_text, request.preset, request.overrides)
+    data = data_folder(competition, request.data)
     if request.cluster is not None:
         check_cluster(request.cluster)
     inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}
     paths = RunPaths.of(competition.name, request.run_name, data, request.work, request.out)
-    return Run(competition, paths, settings, request.seed, request.cluster, inputs, request.device)
+    return Run(competition, paths, settings, seed, request.cluster, inputs, request.device)
 
 
-def data_folder(competition: Competition) -> Path:
-    """Where Kaggle's files are by default."""
-    return Path("data") / competition.kaggle_slug
-
-
-def _check_folders(run: Run, request: Request) -> None:
-    """Check that the folder for results is writable and belongs to this run.
+def _check_folders(run: Run, request: Request, specs: Sequence[StageSpec]) -> None:
+    """Check that the folder for results is writable and belongs to this run, and that stages which are there already
+    were made with the same settings, seed and data.
 
     Raises:
         OSError: it is not writable.
-        UserError: it holds another run's results, whose estimate would be mistaken for this run's.
+        UserError: it holds another run's results, whose estimate would be mistaken for this run's; or other settings'
+            results, without --replace.
     """
     writable_folder(run.paths.out)
     theirs = read_scores(run.paths.out).get("run", request.run_name)
@@ -207,6 +243,8 @@ def _check_folders(run: Run, request: Request) -> None:
     if request.model is not None and trained.is_dir() and not trained.samefile(request.model):
         remedy = f"Leave out --run and --work, or predict with the run's own model: --model {trained}"
         raise UserError(Fault(str(run.paths.work), f"is a run with its own model, not {request.model}", remedy))
+    if not request.replace:
+        refuse_changes(run, specs)
 
 
 def _checked_model(folder: Path) -> Path:
@@ -227,8 +265,8 @@ def _run(run: Run, specs: Sequence[StageSpec]) -> None:
     except KeyboardInterrupt:
         log("Stopped. Finished work is kept: the same command resumes from there.")
         raise
-    for note in dict.fromkeys(notes):
-        log(f"  note: {note}")
+    for sentence in dict.fromkeys(notes):
+        note(sentence)
 
 
 def _publish(run: Run, request: Request) -> tuple[Path, Path]:
@@ -249,21 +287,24 @@ def _publish(run: Run, request: Request) -> tuple[Path, Path]:
     shutil.copyfile(made, published.with_suffix(".started"))
     published.with_suffix(".started").replace(published)
     estimate = load(output(run, MODEL) / ENSEMBLE).get("estimate")
-    known = {} if estimate is None else {"estimate": estimate}
+    known = {} if estimate is None else {ESTIMATE: estimate}
     return published, _update_scores(run, request, {SHA256: digest_file(published), **known})
 
 
 def _update_scores(run: Run, request: Request, scores: dict[str, Any]) -> Path:
-    """Merge scores into the run's score.json; cross-validation of other settings is marked."""
+    """Merge scores into the run's score.json, with its settings beside it; cross-validation of other settings is
+    marked."""
     known = read_scores(run.paths.out)
     if SHA256 in scores:
-        known.pop("estimate", None)  # that of another file
+        known = {name: value for name, value in known.items() if name not in (ESTIMATE, HIDDEN_TEST)}  # another file's
     about = {"competition": run.competition.name, "run": request.run_name, "metric": run.competition.metric}
     scores = {**known, **about, **scores}
     scores.pop(CV_DIFFERS, None)
     if "cv" in scores and (differing := differing_from_cv(run)):
         scores[CV_DIFFERS] = differing
-    return write_scores(run.paths.out, scores)
+    path = write_scores(run.paths.out, scores)
+    write_settings(run, request.run_name, request.origin.preset or request.preset, request.model)
+    return path
 
 
 def _cell(value: Any) -> str:

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from pulmo.blending.parameters import defaults_of
-from pulmo.commands.console import log, show_json, show_table
+from pulmo.commands.console import better_direction, log, note, show_json, show_table
 from pulmo.competition import BlendParameter, Competition
 from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, UserError
 from pulmo.pipeline.disk import atomically, writing_to
@@ -17,25 +18,77 @@ from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
 from pulmo.scoring.validation import validate
 
 
-def score_file(competition: Competition, path: Path, solution: Path, subset: bool, as_json: bool) -> None:
-    """Print a submission's score, alone on the last line of stdout."""
-    submission = _read(competition, path)
+class Scored(NamedTuple):
+    """A submission's score, its parts by name (NaN where the solution does not define one), and the rows scored."""
+
+    path: Path
+    score: float
+    parts: Mapping[str, float]
+    rows: int
+
+    def as_json(self, metric: str) -> dict[str, Any]:
+        """The values for --json; None where a part is not defined."""
+        parts = {name: part if math.isfinite(part) else None for name, part in self.parts.items()}
+        return {
+            "submission": str(self.path),
+            "metric": metric,
+            "score": self.score,
+            "rows": self.rows,
+            "parts": parts,
+        }
+
+
+def score_files(
+    competition: Competition, paths: Sequence[Path], solution: Path, subset: bool, as_json: bool = False
+) -> None:
+    """Print the score of one submission, alone on the last line of stdout; of several a table, the best marked."""
     truth = competition.submission.read_solution(solution)
-    for note in notes_of(truth):
-        log(f"note: {note}")
+    for sentence in notes_of(truth):
+        note(sentence)
+    found = [_score(competition, path, truth, subset) for path in paths]
+    if as_json:
+        values = [one.as_json(competition.metric) for one in found]
+        show_json(values[0] if len(values) == 1 else values)
+    elif len(found) == 1:
+        _show_score(competition, found[0], solution)
+    else:
+        _show_scores(competition, found)
+
+
+def _score(competition: Competition, path: Path, truth: pd.DataFrame, subset: bool) -> Scored:
+    submission = _read(competition, path)
     if subset:
         submission, truth = _share(competition, submission, truth)
     value = competition.submission.score(truth, submission, competition.row_id)
     parts = competition.parted.score_parts(truth, submission, competition.row_id) if competition.parted else {}
-    if as_json:
-        result = {"submission": str(path), "metric": competition.metric, "score": value, "rows": len(truth)}
-        show_json({**result, "parts": {name: part if math.isfinite(part) else None for name, part in parts.items()}})
-    else:
-        log(f"{competition.metric} of {path} on {len(truth)} rows of {solution}:")
-        for name, part in parts.items():
-            undefined = "not defined by this solution, and not part of the score"
-            log(f"  {name} {part:.6f}" if math.isfinite(part) else f"  {name}: {undefined}")
-        print(f"{value:.6f}")
+    return Scored(path, value, parts, len(truth))
+
+
+def _show_score(competition: Competition, found: Scored, solution: Path) -> None:
+    log(f"{competition.metric} of {found.path} on {found.rows} rows of {solution}:")
+    for name, part in found.parts.items():
+        undefined = "not defined by this solution, and not part of the score"
+        log(f"  {name} {part:.6f}" if math.isfinite(part) else f"  {name}: {undefined}")
+    print(f"{found.score:.6f}")
+
+
+def _show_scores(competition: Competition, found: Sequence[Scored]) -> None:
+    scores = [one.score for one in found]
+    best = max(scores) if competition.greater_is_better else min(scores)
+    show_table(
+        [
+            {
+                "submission": str(one.path),
+                f"{competition.metric} {better_direction(competition)}": f"{one.score:.6f}",
+                "": "best" if one.score == best else "",
+                **{name: f"{part:.6f}" if math.isfinite(part) else "–" for name, part in one.parts.items()},
+                "rows": f"{one.rows:,}",
+            }
+            for one in found
+        ]
+    )
+    if len({one.rows for one in found}) > 1:
+        note("the scores are of different numbers of rows, and do not compare")
 
 
 def validate_file(competition: Competition, path: Path, sample: Path, as_json: bool = False) -> None:
@@ -52,8 +105,8 @@ def validate_file(competition: Competition, path: Path, sample: Path, as_json: b
 def _read(competition: Competition, path: Path) -> pd.DataFrame:
     """Read a submission; corrections made in reading are logged."""
     table = read_submission(path, competition.submission_columns, competition.column_aliases)
-    for note in notes_of(table):
-        log(f"note: {note}")
+    for sentence in notes_of(table):
+        note(sentence)
     return table
 
 
@@ -146,10 +199,12 @@ def _patients(competition: Competition, truth: pd.DataFrame, data: Path | None) 
     """The patient of each row of a solution, by Kaggle's folder where it is there."""
     folder = data or Path("data") / competition.kaggle_slug
     if data is not None and not data.is_dir():
-        raise UserError(Fault(str(data), "there is no such folder", "Name Kaggle's folder with --data"))
+        from pulmo.pipeline.data_folder import missing_data  # loads pydantic, which scoring does without
+
+        raise UserError(missing_data(competition, data))
     found = competition.submission.patients(truth, folder if folder.is_dir() else None)
-    for note in found.notes:
-        log(f"note: {note}")
+    for sentence in found.notes:
+        note(sentence)
     return found.of_row
 
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from pulmo.competition import Competition
+from pulmo.competition import DEFAULT_PRESET, Competition
 from pulmo.kaggle.image import Image, installed_version, own_requirements, with_requirements
 from pulmo.pipeline.fingerprint import distributions, imported_code, imports, module_of
-from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
+from pulmo.pipeline.settings import load_settings
 from pulmo.training.pretrained import weights_module
 
 # Never imported by name, but needed by these libraries: to read and write tables, and as Keras' backend.

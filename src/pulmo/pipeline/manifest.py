@@ -19,6 +19,8 @@ class Manifest(Section):
     `digest` is of all inputs (`inputs`, `settings`, `code`, `seed`); `outputs` gives the SHA-256 of each output,
     `stamps` the sizes and times of its files; `notes` are the sentences for the run's summary (scans that could not be
     read, models left out).
+    `data` is the folder of Kaggle's files as it was named, `trained_on` the device that networks were trained on (empty
+    where none was), `finished` the time at the end (ISO 8601, UTC).
     """
 
     stage: str
@@ -31,6 +33,9 @@ class Manifest(Section):
     stamps: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...]
     seconds: float
+    data: str
+    trained_on: str
+    finished: str
 
     def save(self, folder: Path) -> None:
         """Write it into a stage's folder."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pulmo.errors import CommandLineError, Fault
 
+SUBMISSIONS = Path("submissions")
 LONGEST_NAME = 100
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # by Windows, with any ending
@@ -30,6 +31,11 @@ def works_of(competition: str) -> Path:
     return Path("work") / competition
 
 
+def submissions_of(competition: str) -> Path:
+    """The folder of a competition's submissions, unless `--out` names another."""
+    return SUBMISSIONS / competition
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """The folders of one run: `data` is only read, `work` holds a folder a stage, `out` what may be sent."""
@@ -51,7 +57,7 @@ class RunPaths:
         return cls(
             data=data,
             work=work or works_of(competition) / run,
-            out=out or Path("submissions") / competition / run,
+            out=out or submissions_of(competition) / run,
         )
 
     def stage(self, name: str) -> Path:

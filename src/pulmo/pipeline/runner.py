@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pulmo.competition import ALL_SETTINGS, Competition, StageSpec
@@ -110,6 +111,9 @@ def _run_stage(run: Run, spec: StageSpec) -> StageResult:
             stamps={name: stamp_of(path) for name, path in made.items()},
             notes=tuple(stage.notes),
             seconds=round(time.monotonic() - started, 2),
+            data=str(run.paths.data),
+            trained_on=stage.trained_on,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
         ).save(partial)
     _put_in_place(partial, folder)
     return StageResult(spec, _manifest(folder), folder, skipped=False)

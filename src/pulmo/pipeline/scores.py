@@ -8,7 +8,7 @@ from pulmo.pipeline.fingerprint import digest_file
 from pulmo.pipeline.log import log
 
 SCORES, SUBMISSION = "score.json", "submission.csv"
-SHA256 = "submission_sha256"
+SHA256, ESTIMATE, HIDDEN_TEST = "submission_sha256", "estimate", "hidden_test"
 
 
 def read_scores(folder: Path) -> dict[str, Any]:

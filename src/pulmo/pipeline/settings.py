@@ -1,7 +1,8 @@
 """Settings: numbers and choices from a competition's `config.toml`, a preset and `--set`, in one frozen typed object.
 
 `config.toml` holds a table per stage, which are the defaults, and `[presets.<name>.<stage>]` tables that replace some
-of them; `extends = "<preset>"` in a preset names another on which it builds. A key that is unknown or of the wrong type
+of them; `extends = "<preset>"` in a preset names another on which it builds. A run's `settings.toml` has the same
+tables and no preset; its `[run]` table is about the run, see `run_settings`. A key that is unknown or of the wrong type
 is an error naming the key, and the nearest one that exists.
 """
 
@@ -14,10 +15,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pulmo.competition import DEFAULT_PRESET
 from pulmo.errors import CommandLineError, Fault
 
-DEFAULT_PRESET = "full"
-EXTENDS = "extends"
+EXTENDS, PRESETS = "extends", "presets"
+RUN = "run"
 
 
 class Section(BaseModel):
@@ -39,7 +41,7 @@ def load_settings(
 
     Args:
         model: the competition's `Settings`.
-        config: text of its `config.toml`.
+        config: text of its `config.toml`, or of a run's `settings.toml`.
         preset: name of a `[presets.…]` block; `full` is the defaults when no block has that name.
         overrides: `section.key=value` as given to `--set`; values are TOML, or plain text where they are not.
 
@@ -47,7 +49,8 @@ def load_settings(
         CommandLineError: unknown preset, key or type, each named with what is valid.
     """
     values = tomllib.loads(config)
-    presets = values.pop("presets", {})
+    values.pop(RUN, None)
+    presets = values.pop(PRESETS, {})
     if preset not in {*presets, DEFAULT_PRESET}:
         known = ", ".join(sorted({*presets, DEFAULT_PRESET}))
         close = difflib.get_close_matches(preset, [*presets, DEFAULT_PRESET], n=1)

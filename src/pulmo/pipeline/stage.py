@@ -36,6 +36,7 @@ class Stage:
         workspace: the folder that becomes the stage's outputs once whole.
         cluster: address of a Dask scheduler, or None for this machine.
         device: for networks: auto, cpu or gpu.
+        trained_on: the device that networks were trained on, for the manifest; empty where none was.
     """
 
     spec: StageSpec
@@ -46,6 +47,7 @@ class Stage:
     cluster: str | None = None
     device: str = "auto"
     notes: list[str] = field(default_factory=list)
+    trained_on: str = ""
 
     def __post_init__(self) -> None:
         self.notes += [

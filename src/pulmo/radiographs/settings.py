@@ -6,8 +6,13 @@ from pulmo.pipeline.settings import Section
 
 
 class ImageSettings(Section):
-    """`pixels` of a side at network size, `clahe_clip_limit` of the contrast equalisation (0: none), `folds` by
-    patient."""
+    """X-rays at network size, and folds.
+
+    Attributes:
+        pixels: of an image's side at network size.
+        clahe_clip_limit: of the contrast equalisation; 0: none.
+        folds: by patient.
+    """
 
     pixels: int = Field(default=512, ge=32)
     clahe_clip_limit: float = Field(default=2.0, ge=0)

@@ -113,6 +113,7 @@ def cross_validate_networks(
     left = [number for number in range(networks) if not stage.has_checkpoint(f"{name}{number}")]
     if left:
         with computing_on(stage.device) as device:
+            stage.trained_on = str(device)
             processes = min(task.config.parallel_folds, networks, cores()) if device.kind == "cpu" else 1
             if processes == 1:
                 trainer = jobs.trainer(stage)

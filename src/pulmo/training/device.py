@@ -31,6 +31,9 @@ class Device(NamedTuple):
     number: int
     backend: str
 
+    def __str__(self) -> str:
+        return f"{f'{self.number} ' if self.number > 1 else ''}{self.kind.upper()}, {self.backend}"
+
 
 @contextmanager
 def computing_on(wish: str, mixed: bool | None = None) -> Iterator[Device]:

@@ -48,7 +48,7 @@ class TrainingConfig(Section):
     """How a network is trained.
 
     Attributes:
-        batch: examples a step.
+        batch (examples): a step.
         epochs: at most so many.
         steps: an epoch; 0: as many as show each example once.
         learning_rate: the peak of the schedule, see `loop.WarmUpThenCosine`.
@@ -60,10 +60,10 @@ class TrainingConfig(Section):
         first_positive_share: of positive examples in the first epoch, relaxed to the natural share over the epochs; 0:
             natural throughout.
         flip: half of the examples are mirrored, left for right.
-        rotation: at most, degrees either way.
-        zoom, shift: at most, shares of the side either way.
+        rotation (degrees): at most, either way.
+        zoom, shift (shares of the side): at most, either way.
         contrast: values are multiplied by up to 1 ± so much.
-        brightness: at most so much is added or subtracted, grey levels or HU.
+        brightness (grey levels, or HU of a CT): at most so much is added or subtracted.
         parallel_folds: networks trained at the same time on a CPU, each with its share of the cores.
     """
 
@@ -262,7 +262,7 @@ class DetectorConfig(EncoderNetworkConfig):
 
     Attributes:
         network: convolutions of its own, or a feature pyramid on an `encoder`.
-        stride: of the grid of box centres, pixels; a power of 2 up to 2^depth, or up to an encoder's 32.
+        stride (pixels): of the grid of box centres; a power of 2 up to 2^depth, or up to an encoder's 32.
     """
 
     network: Literal["plain", "encoder"] = "plain"

@@ -33,7 +33,7 @@ COMPETITION = Competition(
             "fit_ensemble",
             "temperature fitted by the metric; final model assembled",
             reads=(*_FEATURES, "train_cnn/out_of_fold", "train_cnn/fitted", "train_cnn/models"),
-            writes=("model", "out_of_fold", "metrics", "estimate"),
+            writes=("model", "out_of_fold", "row_scores", "metrics", "estimate"),
         ),
         StageSpec(
             "predict",
@@ -50,6 +50,7 @@ COMPETITION = Competition(
         writes=("table", "predictions", "scores"),
         settings=ALL_SETTINGS,
     ),
+    winning_score=0.39975,
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

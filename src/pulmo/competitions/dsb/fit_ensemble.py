@@ -15,8 +15,8 @@ OUT_OF_FOLD, LEARNED = "out of fold", "training"
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the cross-calibrated `out_of_fold` probabilities, the `metrics` of these and of the training
-    scans, and the `estimate`."""
+    """Write `model`, the cross-calibrated `out_of_fold` probabilities, their losses as `row_scores`, the `metrics` of
+    these and of the training scans, and the `estimate`."""
     out_of_fold, fitted = stage.read("train_cnn/out_of_fold"), stage.read("train_cnn/fitted")
     description = stage.read("features/description")
     logit, label = out_of_fold["logit"].to_numpy(), out_of_fold["label"].to_numpy()
@@ -29,8 +29,9 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     }
     for name, found in metrics.items():
         stage.note(f"{name.capitalize()}: {in_words(found)}")
+    losses = log_loss(label, probability)
     folds = score_folds(
-        log_loss(label, probability),
+        losses,
         out_of_fold["patient"].to_numpy(),
         out_of_fold["fold"].to_numpy(),
         Ranked(label, logit),
@@ -50,6 +51,8 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     }
     write_model(stage.folder("model"), record, stage.input("train_cnn/models"))
     stage.write("out_of_fold", out_of_fold.assign(probability=probability, learned_probability=of_learned))
+    rows = out_of_fold[["id", "patient", "fold"]].rename(columns={"id": "row"})
+    stage.write("row_scores", rows.assign(score=losses))
     stage.write("metrics", pd.DataFrame([{"set": name, **found} for name, found in metrics.items()]))
     stage.write("estimate", estimate)
 

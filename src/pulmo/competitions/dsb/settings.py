@@ -20,8 +20,13 @@ class FeatureSettings(Section):
         test_share: of the patients, held out as a test set where the files hold none.
         min_readers: of LIDC-IDRI, so many of the readers must have marked a nodule.
         positive: of a folder a class, the one whose probability is predicted; empty: the last by name.
-        size: slices, rows, columns of a volume.
-        channels, masked, cropped, margin_mm, vessel_mm, slice_share: see `imaging.network_volume.LungFormat`.
+        size (voxels): slices, rows, columns of a volume.
+        channels: summaries of the voxels that one covers, see `imaging.network_volume.Channel`.
+        masked: everything outside of the lungs is set to air.
+        cropped: the volume covers the lungs' bounding box alone.
+        margin_mm (mm): dilation of the lung mask, so that it includes nodules on the pleura.
+        vessel_mm (mm): radius of the opening's disc: thinner structures are no nodules.
+        slice_share: of the slices that is kept, those with the largest area of nodule candidates.
     """
 
     folds: int = Field(default=5, ge=2)
@@ -72,13 +77,21 @@ class EnsembleSettings(Section):
 
 
 class PredictSettings(Section):
-    """Grad-CAM maps are drawn of so many scans, the most probable first."""
+    """What is drawn of the test set.
+
+    Attributes:
+        grad_cams (scans): Grad-CAM maps are computed of so many, the most probable first.
+    """
 
     grad_cams: int = Field(default=12, ge=0)
 
 
 class CvSettings(Section):
-    """Folds by patient, new ones for each of `repeats` seeds."""
+    """The protocol: folds by patient.
+
+    Attributes:
+        repeats (seeds): with new folds for each.
+    """
 
     repeats: int = Field(default=3, ge=1)
 

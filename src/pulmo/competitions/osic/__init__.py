@@ -52,7 +52,7 @@ COMPETITION = Competition(
                 "train_cnn/out_of_fold",
                 "train_cnn/models",
             ),
-            writes=("model", "out_of_fold", "estimate"),
+            writes=("model", "out_of_fold", "row_scores", "estimate"),
         ),
         StageSpec(
             "predict",
@@ -71,6 +71,7 @@ COMPETITION = Competition(
         settings=ALL_SETTINGS,
     ),
     kernel=KernelRules(cpu_hours=9, gpu_hours=4),
+    winning_score=-6.8305,
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

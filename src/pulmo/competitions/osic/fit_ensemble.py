@@ -14,9 +14,12 @@ from pulmo.competitions.osic.trained_model import FAMILIES, ensemble_record, wri
 from pulmo.pipeline.stage import Stage
 from pulmo.scoring.laplace import laplace_log_likelihood
 
+_FORECAST = ("fvc_true_ml", "fvc_ml", "confidence_ml")
+
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the ensemble's cross-fitted `out_of_fold` forecasts and the `estimate` they give."""
+    """Write `model`, the ensemble's cross-fitted `out_of_fold` forecasts, the `estimate` they give, and the
+    `row_scores` of the visits that it is of."""
     pairs = stage.read("features/visit_pairs").query("is_baseline_pair").reset_index(drop=True)
     fold = fold_of_pairs(pairs, stage.read("features/folds"))
     names, medians_ml = medians_of([stage.read(f"train_{family}/out_of_fold") for family in FAMILIES], pairs)
@@ -26,7 +29,8 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
         fvc_ml=forecast.fvc_ml,
         confidence_ml=forecast.confidence_ml,
     )
-    estimate = _estimate(out_of_fold, fold)
+    likelihood = laplace_log_likelihood(*(out_of_fold[name].to_numpy() for name in _FORECAST))
+    estimate = _estimate(out_of_fold, likelihood, fold)
     for note in far_worse(estimate["folds"], "Laplace log likelihood", greater_is_better=True):
         stage.note(note)
     description = stage.read("features/description")
@@ -38,6 +42,9 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     families = {family: stage.input(f"train_{family}/models") for family in FAMILIES}
     write_model(stage.folder("model"), record, families, published)
     stage.write("out_of_fold", out_of_fold)
+    visits = out_of_fold["patient"] + " visit " + out_of_fold["visit_to"].astype(str)
+    rows = pd.DataFrame({"row": visits, "patient": out_of_fold["patient"], "fold": fold, "score": likelihood})
+    stage.write("row_scores", rows[out_of_fold["is_last_three"]].reset_index(drop=True))
     stage.write("estimate", estimate)
 
 
@@ -60,10 +67,8 @@ def cross_fit(pairs: pd.DataFrame, medians_ml: np.ndarray, fold: np.ndarray, pen
     return forecast
 
 
-def _estimate(out_of_fold: pd.DataFrame, fold: np.ndarray) -> dict[str, Any]:
+def _estimate(out_of_fold: pd.DataFrame, likelihood: np.ndarray, fold: np.ndarray) -> dict[str, Any]:
     """Score on each patient's last three visits, as the competition has it, and on all later ones."""
-    columns = (out_of_fold[name].to_numpy() for name in ("fvc_true_ml", "fvc_ml", "confidence_ml"))
-    likelihood = laplace_log_likelihood(*columns)
     patient, last = out_of_fold["patient"].to_numpy(), out_of_fold["is_last_three"].to_numpy()
     scored, every = bootstrap_mean(likelihood[last], patient[last]), bootstrap_mean(likelihood, patient)
     return {

@@ -19,11 +19,11 @@ class FeatureSettings(Section):
 
     Attributes:
         folds: by patient.
-        minimum_scans: patients with CT statistics of our own; the models use none where there are fewer.
+        minimum_scans (patients): with CT statistics of our own; the models use none where there are fewer.
         scan_columns: the CT statistics that the models use.
         slices: of each scan.
         slice_pixels: of a slice's side.
-        slice_field_mm: what that side shows.
+        slice_field_mm (mm): what that side shows.
         ct_statistics: file of published CT statistics, which replace our own for every patient.
     """
 
@@ -41,7 +41,18 @@ class FeatureSettings(Section):
 
 
 class GbmSettings(Section):
-    """LightGBM's own parameters, by its own names."""
+    """LightGBM's own parameters, by its own names.
+
+    Attributes:
+        num_iterations: trees.
+        learning_rate: factor of each tree's values.
+        num_leaves: at most, of a tree.
+        min_data_in_leaf (rows): at least.
+        feature_fraction: share of the columns that a tree sees.
+        bagging_fraction: share of the rows that a tree sees.
+        lambda_l2: penalty of squared leaf values.
+        num_threads: of the processor.
+    """
 
     num_iterations: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
@@ -58,7 +69,15 @@ class GbmSettings(Section):
 
 
 class LinearSettings(Section):
-    """Penalties of the linear models, as scikit-learn and `models.averaged_lines` mean them."""
+    """Penalties of the linear models, as scikit-learn and `models.averaged_lines` define them.
+
+    Attributes:
+        huber_epsilon: residuals beyond so many scales count linearly.
+        huber_alpha: penalty of squared coefficients of the Huber regression.
+        elastic_net_alpha: penalty of the elastic net's coefficients.
+        elastic_net_l1_ratio: share of the absolute values in that penalty; the rest is of squares.
+        lines_penalty: penalty of the averaged lines' coefficients.
+    """
 
     huber_epsilon: float = Field(gt=1)
     huber_alpha: float = Field(ge=0)
@@ -75,7 +94,7 @@ class CnnSettings(TrainingConfig):
     """The network on lung slices.
 
     Attributes:
-        minimum_scans: patients with a scan; the network is left out where there are fewer.
+        minimum_scans (patients): with a scan; the network is left out where there are fewer.
         stem: filters of the first convolution.
         filters: of each residual block.
         dense: units.
@@ -90,8 +109,13 @@ class CnnSettings(TrainingConfig):
 
 
 class EnsembleSettings(Section):
-    """Penalties of the fit: `equal_weight_penalty` (the metric's loss where all weight lies on one of many models), and
-    the prior of Confidence (squared logarithms): its usual value, and equal for both sexes."""
+    """Penalties of the fit.
+
+    Attributes:
+        equal_weight_penalty: the metric's loss where all weight lies on one of many models.
+        usual_confidence: weight of the prior of Confidence at its usual value, in squared logarithms.
+        equal_sexes: weight of the prior of equal Confidence for both sexes, in squared logarithms.
+    """
 
     equal_weight_penalty: float = Field(ge=0)
     usual_confidence: float = Field(ge=0)
@@ -107,7 +131,12 @@ class PredictSettings(Section):
 
 
 class CvSettings(Section):
-    """The competition's protocol: folds by patient, new ones for each of `repeats` seeds."""
+    """The competition's protocol.
+
+    Attributes:
+        folds: by patient.
+        repeats (seeds): with new folds for each.
+    """
 
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)

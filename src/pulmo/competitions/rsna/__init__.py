@@ -65,7 +65,7 @@ COMPETITION = Competition(
             "fit_ensemble",
             "boxes of both methods fused, thresholds fitted by the metric; final model assembled",
             reads=_ENSEMBLE,
-            writes=("model", "out_of_fold", "image_scores", "estimate", "thresholds"),
+            writes=("model", "out_of_fold", "row_scores", "estimate", "thresholds"),
         ),
         StageSpec(
             "predict",
@@ -85,6 +85,7 @@ COMPETITION = Competition(
     sample="stage_2_sample_submission.csv",
     column_aliases={"PatientId": "patientId"},
     companion_files=(_NIH_PATIENTS, _LUNGS),
+    winning_score=0.25475,
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

@@ -18,7 +18,7 @@ FAMILIES = {**ROUTE_STAGES, "classifier": "train_classifier", "lungs": "train_lu
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, the cross-fitted `out_of_fold` boxes, `image_scores`: the score of each image, `estimate`,
+    """Write `model`, the cross-fitted `out_of_fold` boxes, `row_scores`: the score of each image, `estimate`,
     and `thresholds`: the score at other confidence thresholds."""
     oof = read_out_of_fold(stage)
     fit = fit_best(oof.methods)
@@ -37,9 +37,10 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     }
     pixels = stage.read("features/description")["pixels"]
     write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, families)
-    names = oof.image_table["image"]
+    names, patients = oof.image_table["image"], oof.image_table["patient"]
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
-    stage.write("image_scores", pd.DataFrame({"image": names, "fold": oof.fold, "score": scores}))
+    rows = pd.DataFrame({"row": names, "patient": patients, "fold": oof.fold, "score": scores})
+    stage.write("row_scores", rows)
     stage.write("estimate", estimate)
     stage.write("thresholds", score_by_threshold(oof.predictions, oof.truth, values))
 

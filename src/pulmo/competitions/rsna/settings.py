@@ -11,10 +11,13 @@ from pulmo.training.settings import DetectorConfig, ImageNetworkConfig, Segmente
 
 
 class FeatureSettings(Section):
-    """`pixels` of a side at network size, and `folds` by patient.
+    """X-rays at network size, and folds.
 
-    `patients` is a table of two columns, `patientId` (which names an image) and the patient; by default
-    `nih_patients.csv` in the data folder, where it is there.
+    Attributes:
+        pixels: of an image's side at network size.
+        folds: by patient.
+        patients: a table of two columns, `patientId` (which names an image) and the patient; by default
+            `nih_patients.csv` in the data folder, where it is there.
     """
 
     pixels: int = Field(default=320, ge=32)
@@ -26,7 +29,8 @@ class LungSettings(SegmenterConfig):
     """Segmentation of the lungs: trained on the masks in `lung_rle.csv`, where it is in the data folder, else by the
     network that pulmo ships; with no `folds`, not at all.
 
-    `model` names a network trained elsewhere on images of the same size, which is then used instead.
+    Attributes:
+        model: a network trained elsewhere on images of the same size, which is then used instead.
     """
 
     model: Path | None = None
@@ -39,9 +43,12 @@ class ClassifierSettings(SegmenterConfig):
 
 
 class SegmenterSettings(SegmenterConfig):
-    """The report's route: boxes painted as masks, segmented, and read back at each of the `thresholds` (of 255).
+    """The report's route: boxes painted as masks, segmented, and read back.
 
     A presence head replaces the classifier where that is left out.
+
+    Attributes:
+        thresholds (of 255): the masks are read back at each of them.
     """
 
     thresholds: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(default=(64, 96, 128, 160, 192), min_length=1)

@@ -34,7 +34,7 @@ COMPETITION = Competition(
             "fit_ensemble",
             "thresholds and minimum area fitted by the metric; final model assembled",
             reads=(*_LABELS, *_PREDICTED, "train_segmenter/models"),
-            writes=("model", "out_of_fold", "estimate", "search", "thresholds"),
+            writes=("model", "out_of_fold", "row_scores", "estimate", "search", "thresholds"),
         ),
         StageSpec(
             "predict",
@@ -54,6 +54,7 @@ COMPETITION = Competition(
     ),
     sample="stage_2_sample_submission.csv",
     companion_files=(_NIH_PATIENTS,),
+    winning_score=0.8679,
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

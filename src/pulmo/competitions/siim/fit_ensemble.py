@@ -26,8 +26,9 @@ from pulmo.scoring.rle import decode, parse
 
 
 def run(stage: Stage, settings: EnsembleSettings) -> None:
-    """Write `model`, `out_of_fold` (a row a held-out image, with its cross-fitted Dice), the `estimate`; `thresholds`,
-    those that each fold is scored with; and of the `search` for thresholds every combination with its mean `dice`."""
+    """Write `model`, `out_of_fold` (a row a held-out image, with its cross-fitted Dice), the same as `row_scores`, the
+    `estimate`; `thresholds`, those that each fold is scored with; and of the `search` for thresholds every combination
+    with its mean `dice`."""
     held, counts = read_out_of_fold(stage)
     choices = Choices(**settings.model_dump())
     by_fold = fit_by_fold(counts, held["fold"].to_numpy(), choices)
@@ -38,6 +39,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     for note in far_worse(estimate["folds"], "mean Dice", greater_is_better=True):
         stage.note(note)
     stage.write("out_of_fold", held[["image", "patient", "fold", "presence", "area", "row"]].assign(dice=scores))
+    stage.write("row_scores", held[["image", "patient", "fold"]].rename(columns={"image": "row"}).assign(score=scores))
     stage.write("estimate", estimate)
     stage.write("thresholds", pd.DataFrame([{"fold": fold, **fitted._asdict()} for fold, fitted in by_fold.items()]))
     stage.write("search", pd.DataFrame(tried).assign(dice=dice))

@@ -26,7 +26,14 @@ class NetworkSettings(SegmenterConfig):
 
 
 class EnsembleSettings(Section):
-    """The values among which the thresholds are searched, all combinations; see `thresholds.Thresholds`."""
+    """The values among which the thresholds are searched, all combinations; see `thresholds.Thresholds`.
+
+    Attributes:
+        presence_threshold (probability): of pixels that count towards the area.
+        min_area_fraction (share of the pixels): least area of an image that is positive.
+        mask_threshold (probability): of pixels of the mask.
+        classifier_threshold (probability): of the presence head, for an image that is positive.
+    """
 
     presence_threshold: Shares = Field(min_length=1)
     min_area_fraction: Shares = Field(min_length=1)

@@ -10,8 +10,8 @@ from pulmo.scoring.boxes import Boxes
 
 
 def held_out(run: Run) -> tuple[pd.DataFrame, Boxes, Boxes]:
-    """The images (`fit_ensemble/image_scores`), true boxes, predicted boxes; `image` of a box is its image's row."""
-    images = read(run, "fit_ensemble/image_scores")
+    """The images (`fit_ensemble/row_scores`), true boxes, predicted boxes; `image` of a box is its image's row."""
+    images = read(run, "fit_ensemble/row_scores").rename(columns={"row": "image"})
     places = pd.Index(images["image"])
     truth, found = (_boxes(read(run, name), places) for name in ("features/boxes", "fit_ensemble/out_of_fold"))
     return images, truth, found

@@ -20,7 +20,7 @@ ROWS, COLUMNS = 2, 5
 def draw(paths: RunPaths) -> list[Path]:
     """Draw the figures of all finished stages into `figures/` beside the submission; returns their paths."""
     paths_drawn = []
-    if (paths.stage("fit_ensemble") / "image_scores.parquet").is_file():
+    if (paths.stage("fit_ensemble") / "row_scores.parquet").is_file():
         paths_drawn.append(paths.out / "figures" / "boxes.png")
         draw_boxes(paths.stage("features"), paths.stage("fit_ensemble"), paths_drawn[-1])
     table = paths.stage("cv") / "table.parquet"
@@ -32,7 +32,7 @@ def draw(paths: RunPaths) -> list[Path]:
 
 def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
     """Out-of-fold boxes on ten scored X-rays, from the worst to the best."""
-    scores = load(ensemble / "image_scores.parquet").dropna(subset="score").sort_values(["score", "image"])
+    scores = load(ensemble / "row_scores.parquet").dropna(subset="score").sort_values(["score", "row"])
     chosen = scores.iloc[np.linspace(0, len(scores) - 1, ROWS * COLUMNS).round().astype(int)]
     image_table = load(features / "image_table.parquet").reset_index().set_index("image")
     images, true = load(features / "images.npy"), load(features / "boxes.parquet")
@@ -46,7 +46,7 @@ def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
             fontsize=10,
         )
         panels = drawing.subplots(ROWS, COLUMNS)
-        for axes, (image, score) in zip(panels.flat, chosen[["image", "score"]].to_numpy().tolist(), strict=True):
+        for axes, (image, score) in zip(panels.flat, chosen[["row", "score"]].to_numpy().tolist(), strict=True):
             row = image_table.loc[image]
             axes.imshow(images[int(row["index"])], cmap="gray", extent=_extent(row), vmin=0, vmax=255)
             _draw_boxes(axes, true[true["image"] == image], BLUE)

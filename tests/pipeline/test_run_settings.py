@@ -1,0 +1,103 @@
+"""`settings.toml` holds what a run was made with, and is read back; other settings under a run's name are refused."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pulmo.errors import CommandLineError, UserError
+from pulmo.pipeline.changes import changes, refuse_changes
+from pulmo.pipeline.data_folder import origin_of, phantom_mark
+from pulmo.pipeline.run_settings import flat, parse_settings, read_settings, write_settings
+from pulmo.pipeline.runner import Run, run_stages
+from pulmo.pipeline.settings import load_settings
+from tests.pipeline.test_runner import make_run, run_in_process
+
+
+@pytest.fixture
+def run(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A finished run of the toy with another power than by default."""
+    run = make_run(tmp_path, "square.power=3")
+    run.paths.out.mkdir()
+    run_in_process(run, monkeypatch)
+    return run
+
+
+def test_all_sections_and_where_they_are_from(run: Run) -> None:
+    path = write_settings(run, "mine", "cubes")
+    found = parse_settings(path)
+    assert found.sections == {
+        "features": {"offset": 0},
+        "square": {"power": 3, "slowness": 0.0},
+        "total": {},
+    }
+    assert (found.origin.name, found.origin.preset, found.origin.competition) == ("mine", "cubes", "toy")
+    assert (found.origin.data, found.origin.phantom) == (str(run.paths.data), False)
+    assert found == read_settings(run.paths.out)
+
+
+def test_they_can_be_used_again(run: Run) -> None:
+    text = write_settings(run, "mine", "cubes").read_text()
+    assert load_settings(run.competition.settings, text) == run.settings
+    changed = load_settings(run.competition.settings, text, overrides=["square.power=4"])
+    assert flat(changed.model_dump())["square.power"] == 4
+
+
+def test_a_stage_made_with_other_settings_is_recorded_as_it_was_made(run: Run, tmp_path: Path) -> None:
+    later = make_run(tmp_path, "square.power=5")
+    write_settings(later, "mine", "full")
+    assert tomllib.loads((run.paths.out / "settings.toml").read_text())["square"]["power"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[run]\nseed = 'x'\n", r"\[run\] seed: input should be a valid integer"),
+        ("[run]\nsead = 1\n", r"\[run\] sead"),
+        ("a = = 2", "is not TOML"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "settings.toml").write_text(text)
+    with pytest.raises(CommandLineError, match=words):
+        parse_settings(tmp_path / "settings.toml")
+    assert read_settings(tmp_path) is None
+
+
+def test_no_change_is_no_reason_to_refuse(run: Run, tmp_path: Path) -> None:
+    refuse_changes(make_run(tmp_path, "square.power=3"), run.competition.stages)
+    refuse_changes(make_run(tmp_path, "square.power=3"), [run.competition.stage("features")])
+
+
+def test_every_change_is_named(run: Run, tmp_path: Path) -> None:
+    other = make_run(tmp_path, "square.power=2", "features.offset=1", seed=7)
+    with pytest.raises(UserError) as refused:
+        refuse_changes(other, run.competition.stages)
+    assert str(refused.value) == (
+        f"{run.paths.work}: was made with features.offset = 0 (now 1), seed 0 (now 7), square.power = 3 (now 2). "
+        "Give the new run a name of its own with --run NAME, or replace this one's results with --replace."
+    )
+    alone = make_run(tmp_path, "square.power=2")
+    assert changes(alone, [run.competition.stage("features")]) == []  # made by another stage
+    assert next(iter(run_stages(alone, [run.competition.stage("features")]))).skipped
+
+
+def test_other_data_are_named(run: Run, tmp_path: Path) -> None:
+    numbers = run.paths.data / "numbers.csv"
+    numbers.write_text("number\n9\n")
+    same = make_run(tmp_path, "square.power=3")
+    assert changes(same, run.competition.stages) == [f"another state of {numbers}"]
+
+
+def test_data_are_known_by_names_and_sizes_and_phantoms_by_their_mark(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "scans").mkdir(parents=True)
+    (data / "scans/a.dcm").write_bytes(b"12")
+    before = origin_of(data)
+    (data / "scans/a.dcm").write_bytes(b"34")
+    assert origin_of(data) == before
+    assert not before.phantom
+    (data / "scans/b.dcm").write_bytes(b"")
+    assert origin_of(data).fingerprint != before.fingerprint
+    phantom_mark(data).write_text("")
+    assert origin_of(data).phantom
