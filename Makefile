@@ -52,7 +52,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 		{ echo "pulmo needs Python 3.11 or newer: install python3.12, or name one: make PYTHON=…" >&2; exit 1; }
 	@echo "Installing into .venv with Python $(VERSION) (about two minutes) …"
 	@$(PYTHON) -m venv $(if $(wildcard .venv/installed-$(VERSION)*),,--clear) .venv
-	@$(PIP) --requirement requirements.txt --editable . $(if $(GPU),'tensorflow[and-cuda]')
+	@$(PIP) --requirement requirements.txt --editable '.[pretrained]' $(if $(GPU),'tensorflow[and-cuda]')
 	@touch $@
 
 .venv/tools-installed: $(INSTALLED) requirements-dev.txt

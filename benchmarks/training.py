@@ -13,7 +13,6 @@ its own speed is given, on a hosted GPU, reading DICOM files.
 """
 
 import argparse
-import math
 import os
 import platform
 import subprocess
@@ -32,6 +31,7 @@ from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
 from pulmo.training import loop
 from pulmo.training.augment import Augment, Augmentation, Layout
+from pulmo.training.cost import forward_work
 from pulmo.training.data import Rows, TrainingBatches, gather
 from pulmo.training.device import Device, computing_on
 from pulmo.training.loop import Schedule, Trainer
@@ -200,7 +200,7 @@ def _measure(arguments: argparse.Namespace, folder: Path, device: Device, mixed:
     keras.utils.set_random_seed(0)
     task = NETWORKS[arguments.network](arguments.size, arguments.preset)
     rows, learner = on_disk(task, folder), trainer_of(task).learner
-    flops = 3 * forward_flops(task.network)
+    flops = 3 * forward_work(task.network).flop
     reported = REPORTED.get((arguments.network, arguments.size)) if arguments.preset == "report" else None
     found = []
     for pipeline, batches in (
@@ -244,27 +244,6 @@ def matrix_peak(kind: str, dtype: str) -> float:
         keras.ops.convert_to_numpy(product[0, 0])
         best = max(best, PRODUCTS * 2 * side**3 / (time.perf_counter() - started))
     return best
-
-
-def forward_flops(network: Any) -> float:
-    """Floating-point operations of one image's forward pass through convolutions and dense layers."""
-    # Batch size 1, so that shapes are known where slices of a volume are processed as images.
-    inputs = {
-        name: keras.Input(batch_shape=(1, *t.shape[1:]), dtype=t.dtype, name=name) for name, t in network.input.items()
-    }
-    total = 0.0
-    for layer in keras.models.clone_model(network, inputs)._flatten_layers(include_self=False):
-        if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D):
-            total += 2 * math.prod(layer.kernel.shape) * _places(layer.output)
-        elif isinstance(layer, keras.layers.Conv2DTranspose | keras.layers.Conv3DTranspose):
-            total += 2 * math.prod(layer.kernel.shape) * _places(layer.input)
-        elif isinstance(layer, keras.layers.Dense):
-            total += 2 * math.prod(layer.kernel.shape) * _places(layer.output)
-    return total
-
-
-def _places(tensor: Any) -> int:
-    return math.prod(side or 1 for side in tensor.shape[:-1])
 
 
 def trainer_of(task: Task) -> Trainer:

@@ -2,6 +2,7 @@
 
 Every network is given the same weights and the same batch under each backend. The forward pass must agree to 1e-4, a
 warp to 1e-4, and one step of training must lower nothing but the same loss: to 1e-4 before the step, and near it after.
+EfficientNet-Lite with its ImageNet weights must give what the published PyTorch network gives.
 """
 
 import os
@@ -15,6 +16,9 @@ import numpy as np
 
 BACKENDS = ("tensorflow", "jax", "torch")
 TOLERANCE = 1e-4
+PUBLISHED = "the published network"
+LITE_PIXELS = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
+"""The size of the images that each variant was trained on."""
 
 
 def main() -> None:
@@ -23,12 +27,14 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         found = {backend: in_a_process_of_its_own(backend, Path(folder) / f"{backend}.npz") for backend in BACKENDS}
+    pairs = [(name, backend, BACKENDS[0]) for name in found[BACKENDS[0]] for backend in BACKENDS[1:]]
+    found[PUBLISHED] = published_features()
+    pairs += [(name, backend, PUBLISHED) for name in found[PUBLISHED] for backend in BACKENDS]
     failed = False
-    for name in found[BACKENDS[0]]:
-        for backend in BACKENDS[1:]:
-            gap = float(np.abs(found[backend][name] - found[BACKENDS[0]][name]).max())
-            failed |= not gap <= TOLERANCE
-            print(f"{name:32}  {backend:6} against {BACKENDS[0]}: {gap:.1e}")
+    for name, backend, other in pairs:
+        gap = float(np.abs(found[backend][name] - found[other][name]).max())
+        failed |= not gap <= TOLERANCE
+        print(f"{name:32}  {backend:10} against {other}: {gap:.1e}")
     sys.exit(failed)
 
 
@@ -43,7 +49,43 @@ def under_this_backend() -> dict[str, Any]:
     from pulmo.training.device import computing_on
 
     with computing_on("cpu"):
-        return {**_osic_cnn(), **_networks_on_pictures(), **_networks3d(), **_warp()}
+        return {**_osic_cnn(), **_networks_on_pictures(), **_networks3d(), **_warp(), **_efficientnet_lite()}
+
+
+def published_features() -> dict[str, np.ndarray]:
+    """Those of PyTorch's networks of the package `efficientnet-lite-pytorch`, channels last."""
+    import torch
+    from efficientnet_lite_pytorch import EfficientNet
+
+    from pulmo.training.pretrained import package_file
+
+    found = {}
+    for name, pixels in LITE_PIXELS.items():
+        network = EfficientNet.from_name(name.replace("_", "-")).eval()
+        network.load_state_dict(torch.load(package_file(name), weights_only=True))
+        image = torch.tensor(_noise(pixels).transpose(0, 3, 1, 2).copy())
+        with torch.no_grad():
+            found[f"{name} features"] = network.extract_features(image).numpy().transpose(0, 2, 3, 1)
+    return found
+
+
+def _efficientnet_lite() -> dict[str, np.ndarray]:
+    import keras
+
+    from pulmo.models.encoders import backbone
+    from pulmo.training.pretrained import encoder_weights
+
+    found = {}
+    for name, pixels in LITE_PIXELS.items():
+        network = backbone(name, pixels)
+        network.set_weights(encoder_weights(name, "imagenet")[0])
+        said = network(_noise(pixels), training=False)
+        found[f"{name} features"] = keras.ops.convert_to_numpy(said)
+    return found
+
+
+def _noise(pixels: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (2, pixels, pixels, 3)).astype(np.float32)
 
 
 def _osic_cnn() -> dict[str, np.ndarray]:

@@ -293,7 +293,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
         work: Work = None,
         as_json: Json = False,
     ) -> None:
-        """Check the competition's code, its data, disk and memory before long work."""
+        """Check the competition's code, its data, disk, memory and time before long work."""
         from pulmo.commands.check import check_competition
         from pulmo.commands.run import Request
 
@@ -426,11 +426,19 @@ def _kernel_app(competition: Competition) -> typer.Typer:
                 show_default=False,
             ),
         ] = "",
+        data: Annotated[
+            Path | None,
+            typer.Option(
+                help="With --train: folder whose files of your own, such as nih_patients.csv, go along. "
+                "Default: data/<slug>.",
+                show_default=False,
+            ),
+        ] = None,
     ) -> None:
         """Build the script with the package inside, and the dataset with the model and the wheels."""
         from pulmo.commands.kernel import BuildRequest, build_kernel
 
-        build_kernel(competition, BuildRequest(train, run, owner, accelerator, docker_image))
+        build_kernel(competition, BuildRequest(train, run, owner, accelerator, docker_image, data))
 
     @group.command()
     def rehearse(

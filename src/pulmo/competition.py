@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # this module is imported by everything: types from above are
         StageModule,
         SubmissionFormat,
     )
+    from pulmo.training.settings import ImageNetworkConfig
 
 T = TypeVar("T")
 
@@ -123,6 +124,24 @@ class Patients(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class NetworkTraining(NamedTuple):
+    """The networks that a stage will train on images, for an estimate of its cost.
+
+    Attributes:
+        stage: its name.
+        config: of the family.
+        pixels: of a side of an image.
+        images: of the whole training set.
+        folds: of the training set.
+    """
+
+    stage: str
+    config: ImageNetworkConfig
+    pixels: int
+    images: int
+    folds: int
+
+
 class DataCheck(NamedTuple):
     """What was found in Kaggle's folder before long work.
 
@@ -132,6 +151,8 @@ class DataCheck(NamedTuple):
         notes: what the stages would leave out, and go on.
         disk_bytes: what the stages will write, estimated.
         memory_bytes: what they need at once, estimated from below.
+        read_seconds: what reading all images will take on one core, estimated from those that have been read.
+        trainings: the networks that the stages will train on images.
     """
 
     counts: Mapping[str, int | str]
@@ -139,6 +160,8 @@ class DataCheck(NamedTuple):
     notes: tuple[str, ...] = ()
     disk_bytes: int = 0
     memory_bytes: int = 0
+    read_seconds: float = 0.0
+    trainings: tuple[NetworkTraining, ...] = ()
 
 
 class Estimate(NamedTuple):
@@ -218,6 +241,8 @@ class Competition:
         column_aliases: other names that Kaggle takes for a submission's column, name → column.
         kernel: what the competition requires of its Kaggle kernels.
         winning_score: the winner's private score on Kaggle; None where it is not known.
+        companion_files: files of the user's own that may lie beside Kaggle's in the data folder; the dataset of a
+            training kernel takes them along.
     """
 
     name: str
@@ -232,6 +257,7 @@ class Competition:
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     kernel: KernelRules = KernelRules()
     winning_score: float | None = None
+    companion_files: tuple[str, ...] = ()
 
     @property
     def row_id(self) -> str:

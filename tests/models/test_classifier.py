@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pulmo.models.classifier import ClassifierParameters, classifier
-from pulmo.models.encoders import application
+from pulmo.models.encoders import backbone
 from pulmo.models.unet import UnetParameters
 from tests.models.support import random_images, saved_and_read
 
@@ -35,7 +35,7 @@ def test_mean_and_maximum_of_the_last_level_feed_the_logits() -> None:
 
 
 def test_given_weights_are_the_encoders() -> None:
-    weights = application("mobilenet_v2", 32).get_weights()
+    weights = backbone("mobilenet_v2", 32).get_weights()
     network = classifier(ClassifierParameters("mobilenet_v2", 0.0), 32, 2, weights)
     for one, other in zip(network.get_layer("encoder").get_weights(), weights, strict=True):
         np.testing.assert_array_equal(one, other)

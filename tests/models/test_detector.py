@@ -35,6 +35,19 @@ def test_parameters_counted_by_hand() -> None:
     assert detector(SMALL, 16).count_params() == first + second + back + head
 
 
+@pytest.mark.parametrize(("stride", "side"), [(8, 4), (32, 1)])
+def test_a_feature_pyramid_on_an_encoder_has_the_stride_and_is_counted_by_hand(stride: int, side: int) -> None:
+    parameters = SMALL._replace(stride=stride, encoder="mobilenet_v2")
+    network = detector(parameters, 32)
+    found = predict(network, random_images(2, 32))
+    assert found["heat"].shape == (2, side, side)
+    filters = [level.shape[-1] for level in network.get_layer("encoder").outputs]
+    assert len(filters) == (3 if stride == 8 else 1)
+    lateral = sum(count * 4 + 4 * 4 for count in filters)
+    head = (4 * 9 * 4 + 4 * 4) + (4 + 1) + (4 * 4 + 4)
+    assert network.count_params() == network.get_layer("encoder").count_params() + lateral + head
+
+
 def test_saved_and_read_in_safe_mode_it_predicts_the_same(tmp_path: Path) -> None:
     network, images = detector(SMALL, 8), random_images(2, 8)
     before, after = predict(network, images), predict(saved_and_read(network, tmp_path), images)

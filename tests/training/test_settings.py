@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from pulmo.errors import UserError
 from pulmo.training.settings import ClassifierConfig, DetectorConfig, SegmenterConfig, check_pixels
-from pulmo.training.tasks import LabelsTask, MaskTask
+from pulmo.training.tasks import BoxLimits, BoxTask, LabelsTask, MaskTask
 from tests.models.support import predict, random_images
 
 CONFIG = SegmenterConfig(
@@ -60,7 +60,26 @@ def test_every_segmenter_is_built_for_the_images() -> None:
         found = predict(built, IMAGES["image"])
         assert found["mask"].shape == (1, 32, 32)
         assert ("presence" in found) == (network != "resnet") == task.config.predicts_presence
-    assert notes == ["The encoder mobilenet_v2 starts from random weights: no file of pretrained ones was given"]
+    assert notes == ["The encoder mobilenet_v2 starts from random weights: encoder_weights is not set"]
+
+
+def test_every_detector_is_built_for_the_images() -> None:
+    for network, multiple in (("plain", 4), ("encoder", 32)):
+        config = DetectorConfig(network=network, base_filters=2, depth=2, stride=4, encoder="mobilenet_v2")
+        assert config.pixel_multiple == multiple
+        task = BoxTask(config, np.zeros((1, 1, 4), np.float32), BoxLimits(1, 0.5))
+        built = task.network(IMAGES, lambda _: None)()
+        assert predict(built, IMAGES["image"])["heat"].shape == (1, 8, 8)
+
+
+def test_only_a_pretrained_encoder_is_frozen_and_trained_slower() -> None:
+    values = {"frozen_epochs": 3, "frozen_views": 2, "encoder_learning_rate": 0.1}
+    random, pretrained = (
+        DetectorConfig.model_validate({**values, "encoder_weights": weights}).schedule(50)
+        for weights in (None, Path("mobilenet.weights.h5"))
+    )
+    assert (random.frozen_epochs, random.frozen_views, random.encoder_learning_rate) == (0, 0, 1.0)
+    assert (pretrained.frozen_epochs, pretrained.frozen_views, pretrained.encoder_learning_rate) == (3, 2, 0.1)
 
 
 def test_every_classifier_is_built_for_the_images_and_labels() -> None:

@@ -13,7 +13,7 @@ from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
 from pulmo.kaggle.metadata import OWNER, kernel_metadata
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
-from pulmo.pipeline.data_folder import data_folder
+from pulmo.pipeline.data_folder import data_folder, default_data
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.paths import works_of
 from pulmo.pipeline.runs import RunRecord, find_run, newest_run
@@ -28,6 +28,7 @@ class BuildRequest(NamedTuple):
     owner: str | None = None
     accelerator: Accelerator | None = None
     docker_image: str = ""
+    data: Path | None = None
 
 
 def build_kernel(competition: Competition, request: BuildRequest) -> None:
@@ -39,11 +40,14 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
     model = None if run is None else run.work / MODEL
     owner = request.owner if request.owner is not None else user_name() or OWNER
     metadata = kernel_metadata(competition, kind, owner, request.accelerator, request.docker_image)
+    companions = _companions(competition, request.data) if request.train else []
     with writing_to(built_kernel(competition, kind).parent):
-        built = build(competition, kind, model, metadata)
+        built = build(competition, kind, model, metadata, companions)
     if run is not None and model is not None:
         log(f"The kernel contains the model of run {run.name!r}, trained on {run.data}.")
         _keep_estimate(competition, run.name, model, built_kernel(competition, kind).parent)
+    for path in companions:
+        log(f"The kernel's dataset takes along {path}.")
     show_table(
         [{"package": name, "version": version, "licence": licence} for name, version, licence in built.packages]
         or [{"package": "none", "version": "–", "licence": "–"}]
@@ -93,6 +97,12 @@ def _run_with_model(competition: Competition, name: str | None) -> RunRecord:
         remedy = f"Train it: `pulmo {competition.name} run --run {record.name} --data DIR`"
         raise UserError(Fault(str(record.work / MODEL), "the run has no trained model", remedy))
     return record
+
+
+def _companions(competition: Competition, data: Path | None) -> list[Path]:
+    """The user's own files in the data folder."""
+    folder = default_data(competition) if data is None else data_folder(competition, data)
+    return [folder / name for name in competition.companion_files if (folder / name).is_file()]
 
 
 def _keep_estimate(competition: Competition, run: str, model: Path, folder: Path) -> None:

@@ -14,7 +14,7 @@ from pulmo.imaging.dicom_parser import DEFLATED, ITEM, SEQUENCE_END, UNDEFINED, 
 from pulmo.imaging.slices import SliceHeader
 from pulmo.imaging.stored_bits import stored_values
 
-_WARNINGS_LOCK = Lock()
+WARNINGS_LOCK = Lock()
 """Guards `warnings.catch_warnings`, which changes the whole process."""
 
 
@@ -119,7 +119,7 @@ def _frame(header: SliceHeader) -> bytes:
 
 def _by_pydicom(header: SliceHeader) -> np.ndarray:
     """Deflated files and other rare encodings."""
-    with _WARNINGS_LOCK, warnings.catch_warnings():
+    with WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = dcmread(header.path, force=True)
         if header.syntax not in DEFLATED or not header.in_whole_bytes:

@@ -10,9 +10,18 @@ import numpy as np
 from pydicom.datadict import tag_for_keyword
 
 from pulmo.errors import Fault, ScanError
+from pulmo.imaging.colour import read_colour_dicom
 from pulmo.imaging.dicom_parser import NotDicomError, read_elements
 from pulmo.imaging.pixels import read_pixels
-from pulmo.imaging.slices import SLICE_TAGS, NotASliceError, SliceHeader, Values, slice_header
+from pulmo.imaging.slices import (
+    SLICE_TAGS,
+    NotASliceError,
+    SliceHeader,
+    Values,
+    header_of,
+    is_colour,
+    slice_header,
+)
 
 _KEYWORDS = (
     *("PatientAge", "PatientSex", "ViewPosition"),
@@ -58,16 +67,19 @@ def read_radiograph(path: Path) -> Radiograph:
     """The X-ray in a DICOM file, of any size, 8 to 16 bits and either photometric interpretation.
 
     Pixels of up to 8 bits are unchanged. Others are scaled linearly over the file's window or, if more than half of the
-    pixels are outside it, from the 0.5th to the 99.5th percentile.
+    pixels are outside it, from the 0.5th to the 99.5th percentile. Grey that is stored as colours is read as grey.
 
     Raises ScanError, with the remedy, for a file that is not DICOM, or not one grey image, whose pixels are truncated
     or undecodable, or whose rescaling is implausible.
     """
     values, layout = _read(path)
+    photometric = values.text("PhotometricInterpretation")
+    if is_colour(values):
+        return Radiograph(read_colour_dicom(path, photometric), _header(values, layout))
     layout.require("RescaleSlope", "RescaleIntercept")
     stored = read_pixels(layout)
     grey = stored.astype(np.uint8, copy=False) if _is_8_bit(layout) else _windowed(stored, layout, values)
-    if values.text("PhotometricInterpretation") == _BONES_DARK:
+    if photometric == _BONES_DARK:
         grey = ~grey
     return Radiograph(grey, _header(values, layout))
 
@@ -113,7 +125,10 @@ def to_uint8(values: np.ndarray, darkest: float, brightest: float) -> np.ndarray
 def _read(path: Path) -> tuple[Values, SliceHeader]:
     try:
         elements = read_elements(path, _WANTED)
-        return Values(elements), slice_header(path, elements)
+        values = Values(elements)
+        if is_colour(values):
+            return values, header_of(path, values, values.integer("Rows", 0), values.integer("Columns", 0))
+        return values, slice_header(path, elements)
     except (NotDicomError, NotASliceError) as reason:
         raise ScanError(Fault(str(path), str(reason), "Give a DICOM file with one grey X-ray")) from reason
     except OSError as reason:

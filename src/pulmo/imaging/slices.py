@@ -30,7 +30,7 @@ SLICE_TAGS = frozenset(
 _WHOLE_BYTES = (8, 16, 32)
 _DIGITS = 12
 """Longest integer string."""
-_PALETTE = "PALETTE COLOR"
+PALETTE = "PALETTE COLOR"
 """Its pixels are indices of colours, not grey levels."""
 _CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": ("CT", "CT Image Storage"),
@@ -146,13 +146,18 @@ def slice_header(path: Path, elements: Elements) -> SliceHeader:
     if not rows or not columns:
         raise NotASliceError("a DICOM file without an image")
     photometric = values.text("PhotometricInterpretation")
-    if values.integer("SamplesPerPixel", 1) != 1 or photometric == _PALETTE:
+    if is_colour(values):
         raise NotASliceError(f"a colour image ({photometric or 'several samples a pixel'})")
     frames = int((values.measured("NumberOfFrames").values or (1,))[0])
     if frames > 1:
         split = "split it into one file per slice, for example with dcm4che's `emf2sf`"
         raise SeveralFramesError(f"several frames in one file ({frames}): {split}")
     return header_of(path, values, rows, columns)
+
+
+def is_colour(values: "Values") -> bool:
+    """Whether pixels are colours, or indices of a palette, and not grey levels."""
+    return values.integer("SamplesPerPixel", 1) != 1 or values.text("PhotometricInterpretation") == PALETTE
 
 
 def header_of(path: Path, values: "Values", rows: int, columns: int) -> SliceHeader:

@@ -12,14 +12,17 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from pulmo.competition import Competition
+from pulmo.competition import DEFAULT_PRESET, Competition
 from pulmo.kaggle.image import Image, installed_version, own_requirements, with_requirements
 from pulmo.pipeline.fingerprint import distributions, imported_code, imports, module_of
+from pulmo.pipeline.settings import load_settings
+from pulmo.training.pretrained import weights_module
 
 # Never imported by name, but needed by these libraries: to read and write tables, and as Keras' backend.
 _BACKENDS = {"pandas": ("pyarrow",), "keras": ("tensorflow",)}
 # Imported only by code that no kernel runs: there is no cluster, and Keras runs on TensorFlow.
 _UNUSED = {"distributed", "jax", "torch"}
+_PRESETS = (DEFAULT_PRESET, "demo")  # of a kernel on Kaggle, and of its rehearsal
 
 
 class Package(NamedTuple):
@@ -43,7 +46,21 @@ def kernel_libraries(competition: Competition, source: str) -> set[str]:
     own = [f"pulmo.competitions.{competition.name}.{name}" for name in (*always, *stages)]
     imported = [module_of(name) for name in imports(source) if name.partition(".")[0] == "pulmo"]
     libraries = imported_code([*own, *filter(None, imported)]).libraries - _UNUSED
-    return libraries.union(*(_BACKENDS.get(library, ()) for library in libraries))
+    return libraries.union(_weights_of(competition, stages), *(_BACKENDS.get(library, ()) for library in libraries))
+
+
+def _weights_of(competition: Competition, stages: Iterable[str]) -> set[str]:
+    """Import names of the packages with the weights that encoders of some stages start from, with the preset of Kaggle
+    or of a rehearsal. Nothing imports them by name."""
+    modules = set()
+    for preset in _PRESETS:
+        settings = load_settings(competition.settings, competition.config, preset)
+        for section in (getattr(settings, stage, None) for stage in stages):
+            keys = ("network", "encoder_weights", "encoder")
+            network, source, encoder = (getattr(section, key, None) for key in keys)
+            if encoder is not None and (network, source) == ("encoder", "imagenet"):
+                modules.add(weights_module(encoder))
+    return modules
 
 
 def missing_packages(libraries: Iterable[str], image: Image) -> list[Package]:

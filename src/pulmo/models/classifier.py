@@ -1,6 +1,6 @@
 """A classifier of grey images: an encoder → global pooling → logits.
 
-    image → encoder of `keras.applications`, or contracting path of a U-Net → mean and maximum → dropout → dense
+    image → encoder, or contracting path of a U-Net → mean and maximum → dropout → dense
 
 The logits are those of labels that may occur together (sigmoid) or of classes that exclude each other (softmax): the
 loss decides.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from pulmo.models.encoders import encode
+from pulmo.models.encoders import LEVELS, encode
 from pulmo.models.segmenter import global_features, normalised
 from pulmo.models.unet import UnetParameters, contracting_path
 
@@ -40,7 +40,7 @@ def classifier(parameters: ClassifierParameters, pixels: int, outputs: int, weig
     """
     image = keras.Input((pixels, pixels), dtype="uint8", name="image")
     if isinstance(parameters.encoder, str):
-        features = encode(parameters.encoder, image, weights)[-1]
+        features = encode(parameters.encoder, image, weights, finest=LEVELS)[-1]
     else:
         features = contracting_path(parameters.encoder, normalised(image))[-1]
     x = layers.Dropout(parameters.dropout)(global_features(features))

@@ -7,14 +7,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pulmo.errors import Fault, ScanError
+from pulmo.imaging.colour import grey_of_channels
 from pulmo.imaging.radiograph import Radiograph, RadiographHeader, read_radiograph, robust_limits, to_uint8
 
 Reader = Callable[[Path], Radiograph]
 """A file → the X-ray in it. A module's function, for it is sent to other processes; it raises ScanError, with the
 remedy, for a file that it cannot read."""
 
-MAX_COLOUR_SPREAD = 3
-"""Grey levels by which the channels of a grey image may differ: the rounding of JPEG's colour transform."""
 _SIXTEEN_BITS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _REMEDY = "Download the file again, or give it as DICOM, PNG or JPEG"
 
@@ -23,8 +22,8 @@ def read_raster(path: Path) -> Radiograph:
     """The X-ray in a PNG or JPEG file, whose header tells its size alone.
 
     Grey of up to 8 bits is kept as it is. Grey of 16 bits is scaled linearly from its darkest to its brightest half per
-    cent, as a DICOM file without a window is. An image with colour channels counts as grey if they agree to within
-    MAX_COLOUR_SPREAD; an alpha channel is ignored, and so is the orientation in EXIF.
+    cent, as a DICOM file without a window is. An image with colour channels counts as grey if they agree, see
+    `imaging.colour`; an alpha channel is ignored, and so is the orientation in EXIF.
 
     Raises:
         ScanError: the file is missing, damaged, cut short, no image, or in colour.
@@ -74,9 +73,4 @@ def _grey(image: Image.Image, path: Path) -> np.ndarray:
         return to_uint8(values, *robust_limits(values))
     if image.mode in ("1", "L", "LA"):
         return np.asarray(image.convert("L"))
-    channels = np.asarray(image.convert("RGB"))
-    spread = int(np.ptp(channels, axis=2).max(initial=0))
-    if spread > MAX_COLOUR_SPREAD:
-        what = f"is in colour: its channels differ by up to {spread} of 255 levels"
-        raise ScanError(Fault(str(path), what, "Give a grey X-ray, or read the file with a reader of your own"))
-    return np.ascontiguousarray(channels[..., 1])
+    return grey_of_channels(np.asarray(image.convert("RGB")), path)

@@ -1,11 +1,10 @@
-"""What is saved of a training: its state between epochs, trained networks, boosters and linear models, encoder weights.
+"""What is saved of a training: its state between epochs, trained networks, boosters and linear models.
 
-All of it in files without pickle: NumPy's `.npz`, Keras' `.keras` (safe mode) and `.h5`, LightGBM's text, JSON. Keras
+All of it in files without pickle: NumPy's `.npz`, Keras' `.keras` (safe mode), LightGBM's text, JSON. Keras
 and LightGBM are loaded only where a file of theirs is read.
 """
 
 import json
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,6 @@ Values = list[np.ndarray]
 """Values of Keras variables, in their order."""
 
 _BOOSTER_FILES = [f"q{round(100 * quantile)}.txt" for quantile in QUANTILES]
-_ENCODER_PIXELS = 64
 
 
 @dataclass
@@ -129,37 +127,6 @@ def _read(file: Path, read: Callable[[Path], T]) -> T:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         remedy = "Copy the whole of model/ again, or train"
         raise UserError(Fault(str(file), f"cannot be read as one of the model's networks ({reason})", remedy)) from None
-
-
-def encoder_weights(name: str, path: Path | None) -> tuple[Values | None, str]:
-    """Pretrained weights of an encoder from a file that the user gives (nothing is downloaded), and a sentence on where
-    they come from, for the run's summary.
-
-    Args:
-        name: one of `models.encoders.ENCODERS`.
-        path: Keras' weights of that network without its top (`…_notop.h5`, `….weights.h5`); None: there are none.
-
-    Returns:
-        The weights for `models.encoders.encoder`; None where they are to be random.
-
-    Raises:
-        UserError: the file does not exist, or is of another network.
-    """
-    if path is None:
-        return None, f"The encoder {name} starts from random weights: no file of pretrained ones was given"
-    remedy = f"Give the file of {name} without its top, or none for random weights"
-    if not path.is_file():
-        raise UserError(Fault(str(path), "is not a file", remedy))
-    from pulmo.models.encoders import application
-
-    network = application(name, _ENCODER_PIXELS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # from Keras 3.15 on, layers that a file lacks stay random
-            network.load_weights(path)
-    except (ValueError, OSError, KeyError, UserWarning) as reason:
-        raise UserError(Fault(str(path), f"does not fit the encoder {name}", remedy)) from reason
-    return network.get_weights(), f"The encoder {name} starts from the weights in {path.name}"
 
 
 def save_gbm(model: QuantileGbm, folder: Path) -> None:

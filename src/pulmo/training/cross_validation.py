@@ -21,11 +21,12 @@ from pulmo.models.quantiles import Examples, QuantileModel
 from pulmo.pipeline.parallel import cores
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.device import computing_on
-from pulmo.training.folds import validation_part
+from pulmo.training.folds import check_folds, validation_part
 from pulmo.training.parallel_folds import progress_title, train_in_parallel
 from pulmo.training.tasks import Dataset, Note, Task
 
 if TYPE_CHECKING:
+    from pulmo.training.frozen_features import FrozenFeatures
     from pulmo.training.inference import Predictions
 
 Model = TypeVar("Model", bound=QuantileModel)
@@ -102,9 +103,11 @@ def cross_validate_networks(
         every_row: predict every row, also those trained on.
 
     Raises:
-        UserError: a process died, or an error of the network's own.
+        UserError: a patient is in two folds, a process died, or an error of the network's own.
         DivergedError: a training diverged; it names the fold.
     """
+    if dataset.patient is not None:
+        check_folds(dataset.patient, dataset.fold)
     networks = dataset.folds if folds is None else min(folds, dataset.folds)
     jobs = _Jobs(dataset, task, stage.seed if seed is None else seed, name, every_row)
     left = [number for number in range(networks) if not stage.has_checkpoint(f"{name}{number}")]
@@ -139,9 +142,23 @@ class NetworkTrainer:
         self._dataset, self._task, self._seed = dataset, task, seed
         self._build = task.network(dataset.inputs, note)
         self._schedule = task.config.schedule(dataset.training_size)
-        network = self._new_network(seed)
-        self._trainer = Trainer(network, task.loss(), self._schedule, task.augment(seed), task.metrics())
+        network, augment = self._new_network(seed), task.augment(seed)
+        self._frozen = self._frozen_features(network, augment)
+        head, augment = (self._frozen.head, None) if self._frozen else (None, augment)
+        self._trainer = Trainer(network, task.loss(), self._schedule, augment, task.metrics(), head)
         self._predictor = task.predictor(network)
+
+    def _frozen_features(self, network: Any, augment: Any) -> "FrozenFeatures | None":
+        """Where there is an encoder that is never trained."""
+        from pulmo.models.encoders import features_of
+        from pulmo.training.data import Rows
+        from pulmo.training.frozen_features import FrozenFeatures
+
+        views = self._schedule.frozen_views
+        if not views or self._schedule.frozen_epochs < self._schedule.epochs or not features_of(network):
+            return None
+
+        return FrozenFeatures(network, Rows(self._dataset.inputs, self._task.target), augment, views)
 
     @property
     def network(self) -> Any:
@@ -165,8 +182,12 @@ class NetworkTrainer:
         seed, batch, steps = SEEDS_A_RUN * self._seed + number, self._task.config.batch, self._schedule.steps
         trainable = self._dataset.trainable_rows
         trained, validating = self._split(np.flatnonzero(trainable & ~held_out), seed)
-        rows = Rows(self._dataset.inputs, self._task.target, self._task.weight(trained))
-        train = TrainingBatches(rows, batch, seed, steps, self._sampler(trained))
+        rows, sampler = Rows(self._dataset.inputs, self._task.target), self._sampler(trained)
+        if self._frozen:
+            rows, sampler = self._frozen.rows, self._frozen.sampler(sampler)
+        weight = self._task.weight(trained)
+        rows = rows._replace(weight=None if weight is None else np.resize(weight, rows.length))
+        train = TrainingBatches(rows, batch, seed, steps, sampler)
         validation = OrderedBatches(rows, batch, validating) if len(validating) else None
         some_held_out = monitored_subset(np.flatnonzero(trainable & held_out), steps * batch)
         monitored = OrderedBatches(rows, batch, some_held_out) if len(some_held_out) else None

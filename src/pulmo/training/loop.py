@@ -16,10 +16,12 @@ import pandas as pd
 from keras import ops, tree
 
 from pulmo.errors import DivergedError
+from pulmo.models.encoders import ENCODER
 from pulmo.training.checkpoints import Progress, Values, assign, load_progress, save_progress, values_of
 from pulmo.training.data import OrderedBatches, Rows, TrainingBatches
 from pulmo.training.device import on_cpu
 from pulmo.training.flat_optimizer import FlatOptimizer
+from pulmo.training.scaled_adamw import ScaledAdamW
 
 MAX_GRADIENT_NORM = 1.0
 SECONDS_BETWEEN_CHECKPOINTS = 10
@@ -35,6 +37,11 @@ class Schedule(NamedTuple):
     `learning_rate` is the peak of the schedule over all `epochs` of `steps`, with `warm_up_epochs` at their start;
     `weight_decay` is AdamW's. `ema_decay` is the share of the past in the exponential moving average of the weights,
     taken after each epoch (0: none). The training stops after `patience` epochs without a better validation loss.
+
+    In the first `frozen_epochs` the network's encoder, its layer ENCODER, is not trained; from then on its learning
+    rate is multiplied by `encoder_learning_rate`. Both parts have the whole schedule, from warm-up to 0. If all epochs
+    are frozen, the encoder's features are computed once, of `frozen_views` of each image, see `frozen_features`; 0: in
+    every epoch.
     """
 
     epochs: int
@@ -44,6 +51,9 @@ class Schedule(NamedTuple):
     weight_decay: float
     ema_decay: float
     patience: int
+    frozen_epochs: int = 0
+    frozen_views: int = 0
+    encoder_learning_rate: float = 1.0
 
 
 class WarmUpThenCosine(keras.optimizers.schedules.LearningRateSchedule):
@@ -176,6 +186,14 @@ def predict(network: Any, rows: Rows, batch: int, which: np.ndarray | None = Non
     return found
 
 
+class _Phase(NamedTuple):
+    """Epochs before `end`, in which the encoder is `frozen` or trained with the rest of the network."""
+
+    learner: Learner
+    frozen: bool
+    end: int
+
+
 class Trainer:
     """A network compiled once and trained as often as there are folds: compiling takes longer than a small training.
 
@@ -190,6 +208,7 @@ class Trainer:
         schedule: length and learning rate.
         augment: a layer from batch to batch, such as `augment.Augment`.
         metrics: reported in the history beside the loss, by name.
+        head: the part of the network that batches go through, see `frozen_features`; None: all of it.
     """
 
     def __init__(
@@ -199,19 +218,34 @@ class Trainer:
         schedule: Schedule,
         augment: Any = None,
         metrics: Mapping[str, Metric] | None = None,
+        head: Any = None,
     ) -> None:
         self.network, self.schedule = network, schedule
-        self._learner = Learner(network, loss, augment, metrics)
-        self._learner.compile(optimizer=_optimizer(schedule), jit_compile="auto")
-        self._learner.optimizer.build(network.trainable_variables)
-        beside = [*getattr(augment, "variables", []), *self._learner.optimizer.variables]
+        trained = network if head is None else head
+        self._encoder = next((layer for layer in trained.layers if layer.name == ENCODER), None)
+        frozen = min(schedule.frozen_epochs, schedule.epochs) if self._encoder is not None else 0
+        self._phases = []
+        for first, end in ((0, frozen), (frozen, schedule.epochs)):
+            if end > first:
+                self._freeze(end == frozen)
+                learner = Learner(trained, loss, augment, metrics)
+                learner.compile(optimizer=_optimizer(schedule, trained, end - first), jit_compile="auto")
+                learner.optimizer.build(trained.trainable_variables)
+                self._phases.append(_Phase(learner, end == frozen, end))
+        optimizers = [variable for phase in self._phases for variable in phase.learner.optimizer.variables]
+        beside = [*getattr(augment, "variables", []), *optimizers]
         self._variables = [*network.variables, *beside]
         self._beside_at_start = values_of(beside)
 
     @property
     def learner(self) -> Learner:
-        """The compiled step."""
-        return self._learner
+        """The compiled step of the whole network; with a frozen encoder where that is never trained."""
+        return self._phases[-1].learner
+
+    def _freeze(self, frozen: bool) -> None:
+        """A frozen encoder has no trainable variables, and its batch normalisation is in inference mode."""
+        if self._encoder is not None:
+            self._encoder.trainable = not frozen
 
     def fit(
         self,
@@ -264,14 +298,16 @@ class Trainer:
         monitored: OrderedBatches | None,
     ) -> None:
         epoch = progress.epoch
+        learner, frozen, _ = next(phase for phase in self._phases if epoch < phase.end)
+        self._freeze(frozen)
         train.start(epoch)
-        trained = train_epoch(self._learner, train)
+        trained = train_epoch(learner, train)
         last = values_of(self.network.weights)
         progress.averages = last if epoch == 0 else _average(progress.averages, last, self.schedule.ema_decay)
         assign(self.network.weights, progress.averages)
         _check_finite(epoch, {"loss": trained["loss"]}, progress.averages)
-        loss = evaluate(self._learner, validation)["loss"] if validation else float("nan")
-        held_out = evaluate(self._learner, monitored) if monitored else dict.fromkeys(trained, float("nan"))
+        loss = evaluate(learner, validation)["loss"] if validation else float("nan")
+        held_out = evaluate(learner, monitored) if monitored else dict.fromkeys(trained, float("nan"))
         losses = {"validation loss": loss} if validation else {}
         losses |= {"monitored loss": held_out["loss"]} if monitored else {}
         _check_finite(epoch, losses)
@@ -284,7 +320,7 @@ class Trainer:
                 **trained,
                 "validation_loss": loss,
                 **{f"monitored_{name}": value for name, value in held_out.items()},
-                "learning_rate": float(self._learner.optimizer.learning_rate),
+                "learning_rate": float(learner.optimizer.learning_rate),
             }
         )
 
@@ -298,14 +334,28 @@ def _check_finite(epoch: int, losses: Mapping[str, float], weights: Sequence[np.
         raise DivergedError.of(where, "a weight is not finite")
 
 
-def _optimizer(schedule: Schedule) -> Any:
+def _optimizer(schedule: Schedule, network: Any, epochs: int) -> Any:
+    """For so many epochs of training of the network's variables that are trainable now."""
     steps = schedule.steps
-    rate = WarmUpThenCosine(schedule.learning_rate, schedule.epochs * steps, schedule.warm_up_epochs * steps)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, global_clipnorm=MAX_GRADIENT_NORM)
+    rate = WarmUpThenCosine(schedule.learning_rate, epochs * steps, schedule.warm_up_epochs * steps)
+    factors = _rate_factors(network, schedule.encoder_learning_rate)
+    if set(factors) == {1.0}:
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, global_clipnorm=MAX_GRADIENT_NORM)
+    else:
+        sizes = [math.prod(variable.shape) for variable in network.trainable_variables]
+        by_variable = [np.repeat(np.array(factors, np.float32), sizes)] if on_cpu() else factors
+        optimizer = ScaledAdamW(rate, schedule.weight_decay, by_variable, MAX_GRADIENT_NORM)
     if on_cpu():
         optimizer = FlatOptimizer(optimizer)
     half = keras.config.dtype_policy().name == "mixed_float16"
     return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
+
+
+def _rate_factors(network: Any, encoder_learning_rate: float) -> list[float]:
+    """Factors of the learning rate, one a trainable variable."""
+    encoder = next((layer for layer in network.layers if layer.name == ENCODER), None)
+    inside = {id(variable) for variable in encoder.variables} if encoder is not None else set()
+    return [encoder_learning_rate if id(variable) in inside else 1.0 for variable in network.trainable_variables]
 
 
 def _average(averages: Values, last: Values, decay: float) -> Values:

@@ -4,22 +4,31 @@ The networks themselves are built in `tasks`; Keras is not loaded where settings
 """
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section
+from pulmo.training.pretrained import WeightSource, resolve_source
 
 if TYPE_CHECKING:
     from pulmo.models.unet import UnetParameters
     from pulmo.training.augment import Augmentation
     from pulmo.training.loop import Schedule
 
-EncoderName = Literal["mobilenet_v2", "efficientnet_v2_b0", "resnet50", "densenet121"]
-ENCODER_STRIDE = 32
-"""An encoder's last features are so many times smaller than the image; see `models.encoders`."""
+EncoderName = Literal[
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "mobilenet_v2",
+    "efficientnet_v2_b0",
+    "resnet50",
+    "densenet121",
+]
+ENCODER_LEVELS = 5
+"""So often an encoder halves the image; see `models.encoders`."""
+ENCODER_STRIDE = int(2**ENCODER_LEVELS)
 
 
 def check_pixels(section: str, pixels: int, multiple: int) -> None:
@@ -128,19 +137,57 @@ class ImageNetworkConfig(TrainingConfig):
         return int(2**self.depth)
 
 
-class UnetConfig(ImageNetworkConfig):
+class EncoderNetworkConfig(ImageNetworkConfig):
+    """A network that may have an encoder.
+
+    Attributes:
+        encoder: of `models.encoders`, where one is used instead of the network's own convolutions.
+        encoder_weights: where its pretrained weights come from: `"imagenet"`, the encoder's installed package, see
+            `pretrained`; `"auto"`, the same where it is installed, which becomes `"imagenet"` or None; a file; None:
+            they are random.
+        frozen_epochs: the first so many train the rest of the network, not a pretrained encoder.
+        frozen_views: where all epochs are frozen, the encoder's features are computed once, of each image and of its
+            augmented copies, so many together; 0: they are computed in every epoch.
+        encoder_learning_rate: factor of the learning rate for a pretrained encoder.
+    """
+
+    encoder: EncoderName = "efficientnet_v2_b0"
+    encoder_weights: WeightSource = None
+    frozen_epochs: int = Field(default=0, ge=0)
+    frozen_views: int = Field(default=0, ge=0)
+    encoder_learning_rate: float = Field(default=1.0, gt=0, le=1)
+
+    @field_validator("encoder_weights")
+    @classmethod
+    def _available(cls, source: WeightSource, fields: ValidationInfo) -> WeightSource:
+        return resolve_source(fields.data["encoder"], source) if "encoder" in fields.data else source
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder starts from pretrained weights."""
+        return self.encoder_weights is not None
+
+    def schedule(self, examples: int) -> "Schedule":
+        """Length and learning rate of a training on so many examples; an encoder of random weights is never frozen."""
+        schedule = super().schedule(examples)
+        if not self.pretrained:
+            return schedule
+        return schedule._replace(
+            frozen_epochs=self.frozen_epochs,
+            frozen_views=self.frozen_views,
+            encoder_learning_rate=self.encoder_learning_rate,
+        )
+
+
+class UnetConfig(EncoderNetworkConfig):
     """The size of a U-Net, or of its contracting path; see `models.unet`.
 
     Attributes:
-        encoder: of `keras.applications`, where one is used instead of the U-Net's own contracting path.
-        encoder_weights: Keras file of its pretrained weights; None: random.
         filter_growth: factor of the filters from level to level.
         dropout: of channels.
         output_stride: the network computes on an image so many times smaller.
     """
 
-    encoder: EncoderName = "efficientnet_v2_b0"
-    encoder_weights: Path | None = None
     filter_growth: float = Field(default=2.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     output_stride: int = Field(default=1, ge=1)
@@ -199,7 +246,7 @@ class ClassifierConfig(UnetConfig):
     """A classifier of whole images, see `models.classifier`.
 
     Attributes:
-        network: an `encoder` of `keras.applications`, or the contracting path of a U-Net.
+        network: an `encoder`, or the contracting path of a U-Net.
     """
 
     network: Literal["unet", "encoder"] = "encoder"
@@ -210,11 +257,23 @@ class ClassifierConfig(UnetConfig):
         return ENCODER_STRIDE if self.network == "encoder" else int(2**self.depth) * self.output_stride
 
 
-class DetectorConfig(ImageNetworkConfig):
+class DetectorConfig(EncoderNetworkConfig):
     """A one-stage detector, see `models.detector`.
 
     Attributes:
-        stride (pixels): of the grid of box centres; a power of 2 up to 2^depth.
+        network: convolutions of its own, or a feature pyramid on an `encoder`.
+        stride (pixels): of the grid of box centres; a power of 2 up to 2^depth, or up to an encoder's 32.
     """
 
+    network: Literal["plain", "encoder"] = "plain"
     stride: int = Field(default=8, ge=2)
+
+    @property
+    def levels(self) -> int:
+        """How often the network halves the image."""
+        return ENCODER_LEVELS if self.network == "encoder" else self.depth
+
+    @property
+    def pixel_multiple(self) -> int:
+        """The side of an image must be a multiple of this, because the network halves it so often."""
+        return int(2**self.levels)

@@ -5,6 +5,7 @@ network, its loss and metrics, and the out-of-fold predictions. A competition wi
 of its own by the protocol `Task`. Nothing here loads Keras before a network is built.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
@@ -159,12 +160,15 @@ class MaskTask(ImageTask):
             return lambda: unet(parameters, pixels)
         from pulmo.models.encoder_unet import EncoderUnetParameters, encoder_unet
         from pulmo.models.encoders import LEVELS
-        from pulmo.training.checkpoints import encoder_weights
+        from pulmo.training.pretrained import encoder_weights
 
         weights, origin = encoder_weights(config.encoder, config.encoder_weights)
         note(origin)
-        filters = tuple(config.base_filters * 2**level for level in reversed(range(LEVELS)))
-        expanding = EncoderUnetParameters(config.encoder, filters, config.momentum, config.presence_head)
+        levels = LEVELS - int(math.log2(config.output_stride))
+        filters = tuple(config.base_filters * 2**level for level in reversed(range(levels)))
+        expanding = EncoderUnetParameters(
+            config.encoder, filters, config.momentum, config.presence_head, config.dropout
+        )
         return lambda: encoder_unet(expanding, pixels, weights)
 
     def loss(self) -> Any:
@@ -205,12 +209,17 @@ class BoxTask(ImageTask):
     motion: ClassVar[Motion] = "boxes"
 
     def network(self, inputs: Mapping[str, np.ndarray], note: Note) -> Callable[[], Any]:
-        """See `models.detector`."""
+        """See `models.detector`; the origin of an encoder's weights is noted."""
         from pulmo.models.detector import DetectorParameters, detector
+        from pulmo.training.pretrained import encoder_weights
 
         config, pixels = self.config, inputs["image"].shape[1]
         parameters = DetectorParameters(config.base_filters, config.depth, config.momentum, config.stride)
-        return lambda: detector(parameters, pixels)
+        if config.network == "plain":
+            return lambda: detector(parameters, pixels)
+        weights, origin = encoder_weights(config.encoder, config.encoder_weights)
+        note(origin)
+        return lambda: detector(parameters._replace(encoder=config.encoder), pixels, weights)
 
     def loss(self) -> Any:
         """See `models.detection_loss`."""
@@ -322,7 +331,7 @@ def _classifier(config: ClassifierConfig, pixels: int, outputs: int, note: Note)
     if config.network == "unet":
         small = ClassifierParameters(config.unet_parameters(presence_head=False), config.dropout)
         return lambda: classifier(small, pixels, outputs)
-    from pulmo.training.checkpoints import encoder_weights
+    from pulmo.training.pretrained import encoder_weights
 
     weights, origin = encoder_weights(config.encoder, config.encoder_weights)
     note(origin)

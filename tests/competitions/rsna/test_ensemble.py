@@ -4,19 +4,26 @@ import pytest
 from pulmo.competitions.rsna.candidate_boxes import NO_THRESHOLD, Candidates
 from pulmo.competitions.rsna.ensemble import (
     DETECTOR,
+    METHODS,
     SEGMENTER,
+    Fitted,
+    Method,
     Predictions,
-    blend_parameters_for,
     combine,
     cross_fit,
-    fit_values,
+    fit_best,
+    fit_method,
     score_by_threshold,
 )
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes
 
 IMAGES = 40
-PLAIN = {"mask_threshold": 128.0, "iou": 0.4, "shrink": 1.0, "threshold": 0.0}
+PLAIN = {
+    **{"mask_threshold": 128.0, "iou": 0.4, "shrink": 1.0, "threshold": 0.0, "unmatched": 0.0, "detector": 0.5},
+    **{"classifier_threshold": 0.0, "scale": 0.0, "lungs": 0.0},
+}
+ALONE = Method("segmenter", (SEGMENTER,))
 
 
 def true_boxes() -> Boxes:
@@ -43,10 +50,14 @@ def score(predictions: Predictions, values: dict[str, float]) -> float:
     return mean_precision(box_precision(true_boxes(), combine(predictions, values), predictions.images))
 
 
+def fitted_to(predictions: Predictions, method: Method = ALONE) -> dict[str, float]:
+    return fit_method(method)(predictions, true_boxes(), np.zeros(IMAGES, np.int64)).values
+
+
 def test_a_threshold_tells_them_apart() -> None:
     predictions = Predictions({SEGMENTER: suggested()}, np.ones(IMAGES), IMAGES)
     assert score(predictions, PLAIN) == 0.5
-    fitted = fit_values(predictions, true_boxes(), blend_parameters_for(predictions, classified=False, lungs=False))
+    fitted = fitted_to(predictions)
     assert "kept" not in fitted
     assert score(predictions, fitted) == 1
 
@@ -64,7 +75,7 @@ def test_other_thresholds_are_told_with_what_they_score() -> None:
 
 def test_boxes_too_large_are_shrunk() -> None:
     predictions = Predictions({SEGMENTER: suggested(shrunk=1.25)}, np.ones(IMAGES), IMAGES)
-    fitted = fit_values(predictions, true_boxes(), blend_parameters_for(predictions, classified=False, lungs=False))
+    fitted = fitted_to(predictions)
     assert fitted["shrink"] in (0.8, 0.85)
     assert score(predictions, fitted) == 1
 
@@ -77,9 +88,8 @@ def test_classifier_and_lungs_have_their_say(way: str) -> None:
     sure = route._replace(boxes=route.boxes._replace(confidence=np.full(IMAGES, 0.5)))
     predictions = Predictions({SEGMENTER: sure}, probability, IMAGES)
     assert score(predictions, {**PLAIN, way: 0.2}) == 1
-    fitted = fit_values(
-        predictions, true_boxes(), blend_parameters_for(predictions, way == "classifier_threshold", way == "lungs")
-    )
+    method = ALONE._replace(classified=way == "classifier_threshold", lungs=way == "lungs")
+    fitted = fitted_to(predictions, method)
     assert score(predictions, fitted) == 1
 
 
@@ -105,11 +115,65 @@ def test_nobody_is_scored_by_values_fitted_on_them() -> None:
     route = predictions.routes[SEGMENTER]
     less = route.boxes._replace(confidence=np.where(late, route.boxes.confidence / 10, route.boxes.confidence))
     predictions = predictions._replace(routes={SEGMENTER: route._replace(boxes=less)})
-    knobs = blend_parameters_for(predictions, classified=False, lungs=False)
-    found = cross_fit(predictions, true_boxes(), late.astype(int), knobs)
+    found = cross_fit(predictions, true_boxes(), late.astype(int), fit_method(ALONE))
     scores = box_precision(true_boxes(), found, IMAGES)
     assert np.nanmean(scores[late]) == 0
-    assert fit_values(predictions, true_boxes(), knobs)["threshold"] < 0.5
+    assert fitted_to(predictions)["threshold"] < 0.5
+
+
+FOLD = np.arange(IMAGES) // 2 % 5  # each fold has positive and negative images
+
+
+def with_noise() -> Predictions:
+    """The segmenter's boxes are right; the detector's lie elsewhere, each with a confidence that says nothing."""
+    noise, rng = suggested(), np.random.default_rng(2)
+    xywh = np.concatenate([rng.uniform(0, 500, (IMAGES, 2)), rng.uniform(100, 300, (IMAGES, 2))], axis=1)
+    boxes = noise.boxes._replace(xywh=xywh, confidence=rng.uniform(0.5, 0.9, IMAGES))
+    useless = noise._replace(boxes=boxes, mask_threshold=np.full(IMAGES, NO_THRESHOLD, np.uint8))
+    right = suggested()
+    sure = np.where(right.boxes.confidence >= 0.5, 0.8, 0.3)  # a threshold of any part holds for the others
+    right = right._replace(boxes=right.boxes._replace(confidence=sure))
+    return Predictions({SEGMENTER: right, DETECTOR: useless}, np.ones(IMAGES), IMAGES)
+
+
+@pytest.mark.parametrize("right", [SEGMENTER, DETECTOR])
+def test_a_useless_route_is_left_out(right: str) -> None:
+    predictions = with_noise()
+    if right == DETECTOR:  # the same, with the routes' boxes exchanged
+        segmenter, detector = (predictions.routes[name] for name in (SEGMENTER, DETECTOR))
+        routes = {
+            SEGMENTER: segmenter._replace(boxes=detector.boxes),
+            DETECTOR: detector._replace(boxes=segmenter.boxes),
+        }
+        predictions = predictions._replace(routes=routes)
+    methods = [method for method in METHODS if not method.classified and not method.lungs]
+    fit = fit_best(methods)
+    method, values = fit(predictions, true_boxes(), FOLD)
+    assert method.routes == (right,)
+    assert values["detector"] == float(right == DETECTOR)
+    assert values.keys() == PLAIN.keys()
+    found = cross_fit(predictions, true_boxes(), FOLD, fit)
+    assert np.nanmean(box_precision(true_boxes(), found, IMAGES)) == 1
+
+
+def test_the_method_of_a_fold_is_chosen_on_the_others() -> None:
+    """Each route finds the boxes of one half alone: a half is predicted by the route that finds the other half's."""
+    late = np.arange(IMAGES) >= IMAGES // 2
+    routes = {}
+    for name, blind in ((SEGMENTER, late), (DETECTOR, ~late)):
+        route = suggested(mask_threshold=NO_THRESHOLD)
+        xywh = np.where(blind[:, None], [900.0, 900.0, 50.0, 50.0], route.boxes.xywh)
+        routes[name] = route._replace(boxes=route.boxes._replace(xywh=xywh))
+    chosen = []
+
+    def recorded(predictions: Predictions, truth: Boxes, fold: np.ndarray) -> Fitted:
+        chosen.append(fit_best([ALONE, Method("detector", (DETECTOR,))])(predictions, truth, fold))
+        return chosen[-1]
+
+    found = cross_fit(Predictions(routes, np.ones(IMAGES), IMAGES), true_boxes(), late.astype(int), recorded)
+    # Without the first half the detector is the better route, and without the second the segmenter.
+    assert [fitted.method.name for fitted in chosen] == ["detector", "segmenter"]
+    assert np.nanmean(box_precision(true_boxes(), found, IMAGES)) == 0
 
 
 def test_the_images_of_a_part_are_counted_anew() -> None:

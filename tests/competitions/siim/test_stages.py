@@ -21,12 +21,11 @@ from pulmo.scoring.rle import area, decode, parse
 from tests.competitions.siim.support import CONFIG, run_of
 
 
-@pytest.mark.parametrize("preset", ["full", "demo", "fast", "report", "encoder"])
+@pytest.mark.parametrize("preset", ["full", "demo", "fast", "few", "few_scratch", "report"])
 def test_every_preset_is_whole(preset: str) -> None:
     settings = load_settings(Settings, CONFIG.read_text(), preset)
     assert settings.train_segmenter.folds <= settings.features.folds
-    halvings = settings.train_segmenter.output_stride * 2**settings.train_segmenter.depth
-    assert settings.features.pixels % halvings == 0
+    assert settings.features.pixels % settings.train_segmenter.pixel_multiple == 0
 
 
 def test_features_are_in_one_order(finished: Run) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pulmo.competition import Competition, StageSpec
 
-_NIH_PATIENTS = "nih_patients.csv"
+_NIH_PATIENTS, _LUNGS = "nih_patients.csv", "lung_rle.csv"
 _FEATURES = ("features/image_table", "features/images")
 _ENSEMBLE = (
     *("features/image_table", "features/boxes", "features/description"),
@@ -38,8 +38,8 @@ COMPETITION = Competition(
         StageSpec(
             "train_lungs",
             "lung segmentation networks",
-            data=("lung_rle.csv",),
-            optional=("lung_rle.csv",),
+            data=(_LUNGS,),
+            optional=(_LUNGS,),
             reads=_FEATURES,
             writes=("masks", "models", "history", "description"),
         ),
@@ -85,6 +85,7 @@ COMPETITION = Competition(
     sample="stage_2_sample_submission.csv",
     column_aliases={"PatientId": "patientId"},
     winning_score=0.25475,
+    companion_files=(_NIH_PATIENTS, _LUNGS),
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

@@ -4,14 +4,14 @@ Thresholds and factors are fitted for each variant on the other folds: nothing i
 Gains are paired, image by image, against the report's segmenter; errors are by bootstrap over patients.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pulmo.blending.bootstrap import Statistic, paired_gain
 from pulmo.competitions.rsna.candidate_boxes import candidate_table
-from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, blend_parameters_for, cross_fit
+from pulmo.competitions.rsna.ensemble import cross_fit, fit_best, fit_method
 from pulmo.competitions.rsna.fit_ensemble import estimate_of
 from pulmo.competitions.rsna.oof_predictions import OutOfFold, read_out_of_fold
 from pulmo.competitions.rsna.settings import CvSettings
@@ -19,33 +19,16 @@ from pulmo.pipeline.stage import Stage
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes
 
-
-class Variant(NamedTuple):
-    """What boxes are made from: which routes, and whether classifier and lungs filter them."""
-
-    name: str
-    routes: tuple[str, ...]
-    classified: bool = False
-    lungs: bool = False
-
-
-ENSEMBLE = "ensemble"
-VARIANTS = (
-    Variant("1 segmenter, the report's", (SEGMENTER,)),
-    Variant("2 segmenter and classifier", (SEGMENTER,), classified=True),
-    Variant("2 segmenter and lungs", (SEGMENTER,), lungs=True),
-    Variant("2 segmenter, classifier and lungs", (SEGMENTER,), classified=True, lungs=True),
-    Variant("3 detector", (DETECTOR,)),
-    Variant("3 detector, classifier and lungs", (DETECTOR,), classified=True, lungs=True),
-    Variant(ENSEMBLE, (SEGMENTER, DETECTOR), classified=True, lungs=True),
-)
+ENSEMBLE = "ensemble: the best of these, by the other folds"
 
 
 def run(stage: Stage, settings: CvSettings) -> None:
     """Write the `table` of variants, the ensemble's out-of-fold `predictions`, and `scores` as JSON."""
     oof = read_out_of_fold(stage)
-    variants = [variant for variant in VARIANTS if _possible(variant, oof)]
-    found = {variant.name: boxes_of(variant, oof) for variant in stage.progress(variants, "variants")}
+    fits = {method.name: fit_method(method) for method in oof.methods} | {ENSEMBLE: fit_best(oof.methods)}
+    found = {
+        name: cross_fit(oof.predictions, oof.truth, oof.fold, fits[name]) for name in stage.progress(fits, "methods")
+    }
     table = score_table(oof, found)
     names = oof.image_table["image"]
     stage.write("table", table)
@@ -59,22 +42,6 @@ def run(stage: Stage, settings: CvSettings) -> None:
         "variants": table.to_dict("records"),
     }
     stage.write("scores", scores)
-
-
-def _possible(variant: Variant, oof: OutOfFold) -> bool:
-    """Whether its networks have been trained; the ensemble takes those that have."""
-    if variant.name == ENSEMBLE:
-        return True
-    lacking = (variant.classified and not oof.classified) or (variant.lungs and not oof.lungs)
-    return not lacking and all(route in oof.predictions.routes for route in variant.routes)
-
-
-def boxes_of(variant: Variant, oof: OutOfFold) -> Boxes:
-    """The boxes of a variant, cross-fitted."""
-    routes = {name: found for name, found in oof.predictions.routes.items() if name in variant.routes}
-    predictions = oof.predictions._replace(routes=routes)
-    parameters = blend_parameters_for(predictions, variant.classified and oof.classified, variant.lungs and oof.lungs)
-    return cross_fit(predictions, oof.truth, oof.fold, parameters)
 
 
 def score_table(oof: OutOfFold, found: dict[str, Boxes]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ classifier is high enough; that probability scales their confidence. Then routes
 dropped, the others made smaller.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from pulmo.scoring.boxes import Boxes, no_boxes
 
 SEGMENTER, DETECTOR = "segmenter", "detector"
 TRIED = 40
+INNER_PARTS = 2
 KEPT, THRESHOLD = "kept", "threshold"
 """During the search, so many boxes an image are kept, whatever their confidence; the result is a threshold, because at
 prediction there may be one image alone."""
@@ -51,48 +52,98 @@ class Predictions(NamedTuple):
         return Predictions(routes, self.probability[which], int(which.sum()))
 
 
-def blend_parameters_for(predictions: Predictions, classified: bool, lungs: bool) -> dict[str, BlendParameter]:
-    """The parameters to fit, for the routes there are."""
+class Method(NamedTuple):
+    """What boxes are made from: which routes, and whether classifier and lungs filter them."""
+
+    name: str
+    routes: tuple[str, ...]
+    classified: bool = False
+    lungs: bool = False
+
+
+METHODS = (
+    Method("1 segmenter, the report's", (SEGMENTER,)),
+    Method("2 segmenter and classifier", (SEGMENTER,), classified=True),
+    Method("2 segmenter and lungs", (SEGMENTER,), lungs=True),
+    Method("2 segmenter, classifier and lungs", (SEGMENTER,), classified=True, lungs=True),
+    Method("3 detector", (DETECTOR,)),
+    Method("3 detector and classifier", (DETECTOR,), classified=True),
+    Method("3 detector, classifier and lungs", (DETECTOR,), classified=True, lungs=True),
+    Method("1 to 3 fused", (SEGMENTER, DETECTOR)),
+    Method("1 to 3 fused, classifier", (SEGMENTER, DETECTOR), classified=True),
+    Method("1 to 3 fused, classifier and lungs", (SEGMENTER, DETECTOR), classified=True, lungs=True),
+)
+"""The ensemble is the one of these that is best on images it was not fitted to."""
+
+
+class Fitted(NamedTuple):
+    """A method and its values: of every parameter, also of those that it does without, and THRESHOLD."""
+
+    method: Method
+    values: dict[str, float]
+
+
+def blend_parameters_for(predictions: Predictions, method: Method) -> dict[str, BlendParameter]:
+    """The method's parameters; those that it does without have no candidates."""
     parameters = {}
     if SEGMENTER in predictions.routes:
         thresholds = np.unique(predictions.routes[SEGMENTER].mask_threshold).tolist() or [NO_THRESHOLD]
         middle = float(thresholds[len(thresholds) // 2])
-        parameters["mask_threshold"] = BlendParameter(middle, tuple(map(float, thresholds)))
+        parameters["mask_threshold"] = _parameter(middle, tuple(map(float, thresholds)), SEGMENTER in method.routes)
+    fused = len(method.routes) > 1
     parameters[KEPT] = BlendParameter(0.4, tuple(np.arange(0.05, 1.3, 0.05).round(3).tolist()))
-    if classified:
-        parameters["classifier_threshold"] = BlendParameter(0.0, (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
-        parameters["scale"] = BlendParameter(0.0, (0.25, 0.5, 1.0, 2.0))
-    if lungs:
-        parameters["lungs"] = BlendParameter(0.0, (0.2, 0.4, 0.6, 0.8))
-    if len(predictions.routes) > 1:
-        parameters["detector"] = BlendParameter(0.5, (0.0, 0.25, 0.75, 1.0))
-        parameters["unmatched"] = BlendParameter(0.0, (0.1, 0.2, 0.3, 0.4))
+    chances = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+    parameters["classifier_threshold"] = _parameter(0.0, chances, method.classified)
+    parameters["scale"] = _parameter(0.0, (0.25, 0.5, 1.0, 2.0), method.classified)
+    parameters["lungs"] = _parameter(0.0, (0.2, 0.4, 0.6, 0.8), method.lungs)
+    parameters["detector"] = _parameter(0.5 if fused else float(DETECTOR in method.routes), (0.25, 0.75), fused)
+    parameters["unmatched"] = _parameter(0.0, (0.1, 0.2, 0.3, 0.4), fused)
     parameters["iou"] = BlendParameter(0.4, (0.2, 0.3, 0.5, 0.6))
     parameters["shrink"] = BlendParameter(1.0, (0.8, 0.85, 0.9, 0.95, 1.05))
     return parameters
 
 
+def _parameter(default: float, candidates: tuple[float, ...], used: bool) -> BlendParameter:
+    return BlendParameter(default, candidates if used else ())
+
+
 def combine(predictions: Predictions, values: Mapping[str, float]) -> Boxes:
-    """The boxes of every image, given the values that `fit_values` found (or KEPT in the place of THRESHOLD)."""
+    """The boxes of every image, given the values that `fit_method` found (or KEPT in the place of THRESHOLD)."""
     fused = _fuse(predictions, values)
     threshold = values[THRESHOLD] if THRESHOLD in values else _threshold(fused, values[KEPT] * predictions.images)
-    return finish_boxes(fused, Finish(threshold, values.get("unmatched", 0.0), values["shrink"]))
+    return finish_boxes(fused, Finish(threshold, values["unmatched"], values["shrink"]))
 
 
-def fit_values(predictions: Predictions, truth: Boxes, parameters: Mapping[str, BlendParameter]) -> dict[str, float]:
-    """Fit the parameters to the competition's metric.
+Fit = Callable[[Predictions, Boxes, np.ndarray], Fitted]
+"""Out-of-fold predictions, true boxes and the fold of each image, (images,) → what is fitted to them."""
 
-    Args:
-        predictions: out of fold.
-        truth: the true boxes.
-        parameters: from `blend_parameters_for`.
 
-    Returns:
-        A value by parameter, and THRESHOLD in the place of KEPT.
-    """
-    values = coordinate_search(lambda tried: _score(predictions, truth, tried), parameters)
-    kept = values.pop(KEPT)
-    return {**values, THRESHOLD: _threshold(_fuse(predictions, values), kept * predictions.images)}
+def fit_method(method: Method) -> Fit:
+    """The method's parameters are fitted to the competition's metric."""
+
+    def fit(predictions: Predictions, truth: Boxes, _: np.ndarray) -> Fitted:
+        parameters = blend_parameters_for(predictions, method)
+        values = coordinate_search(lambda tried: _score(predictions, truth, combine(predictions, tried)), parameters)
+        kept = values.pop(KEPT)
+        threshold = _threshold(_fuse(predictions, values), kept * predictions.images)
+        return Fitted(method, {**values, THRESHOLD: threshold})
+
+    return fit
+
+
+def fit_best(methods: Sequence[Method]) -> Fit:
+    """The method is chosen that scores best when cross-fitted; of equals, the first; then fitted to all images."""
+
+    def fit(predictions: Predictions, truth: Boxes, fold: np.ndarray) -> Fitted:
+        _, numbers = np.unique(fold, return_inverse=True)
+        # Folds are joined to few parts, because each costs a fit of every method; one fold is parted by images.
+        parts = (numbers if numbers.any() else np.arange(len(fold))) % INNER_PARTS
+        scores = [
+            _score(predictions, truth, cross_fit(predictions, truth, parts, fit_method(method))) for method in methods
+        ]
+        return fit_method(methods[int(np.argmax(scores))])(predictions, truth, fold)
+
+    return fit if len(methods) > 1 else fit_method(methods[0])
 
 
 def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[str, float]) -> pd.DataFrame:
@@ -103,43 +154,41 @@ def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[s
     spread = np.linspace(confidence.min(), confidence.max(), TRIED) if len(confidence) else confidence
     rows = []
     for threshold in np.unique([*spread, values[THRESHOLD]]).tolist():
-        kept = finish_boxes(fused, Finish(threshold, values.get("unmatched", 0.0), values["shrink"]))
+        kept = finish_boxes(fused, Finish(threshold, values["unmatched"], values["shrink"]))
         score = mean_precision(box_precision(truth, kept, predictions.images))
         rows.append({"threshold": threshold, "score": score, "boxes": len(kept.image)})
     return pd.DataFrame(rows)
 
 
-def cross_fit(
-    predictions: Predictions, truth: Boxes, fold: np.ndarray, parameters: Mapping[str, BlendParameter]
-) -> Boxes:
-    """Each fold's boxes by values fitted on the other folds; `fold` (images,)."""
+def cross_fit(predictions: Predictions, truth: Boxes, fold: np.ndarray, fit: Fit) -> Boxes:
+    """Each fold's boxes by what is fitted on the other folds; `fold` (images,)."""
     parts = []
     for number in np.unique(fold):
         inside = fold == number
         learned = predictions.of(~inside)
         place = np.cumsum(~inside) - 1
         known = truth.take(~inside[truth.image])
-        values = fit_values(learned, known._replace(image=place[known.image]), parameters)
-        found = combine(predictions.of(inside), values)
+        fitted = fit(learned, known._replace(image=place[known.image]), fold[~inside])
+        found = combine(predictions.of(inside), fitted.values)
         parts.append(found._replace(image=np.flatnonzero(inside)[found.image]))
     return Boxes(*(np.concatenate(part) for part in zip(*parts, strict=True))) if parts else no_boxes()
 
 
-def _score(predictions: Predictions, truth: Boxes, values: Mapping[str, float]) -> float:
-    score = mean_precision(box_precision(truth, combine(predictions, values), predictions.images))
+def _score(predictions: Predictions, truth: Boxes, found: Boxes) -> float:
+    score = mean_precision(box_precision(truth, found, predictions.images))
     return 0.0 if np.isnan(score) else score
 
 
 def _fuse(predictions: Predictions, values: Mapping[str, float]) -> Fused:
-    share = {SEGMENTER: 1 - values.get(DETECTOR, 0.5), DETECTOR: values.get(DETECTOR, 0.5)}
+    share = {SEGMENTER: 1 - values["detector"], DETECTOR: values["detector"]}
     sources = []
     for candidates in predictions.routes.values():
         image = candidates.boxes.image
         kept = np.isin(candidates.mask_threshold, (NO_THRESHOLD, int(values.get("mask_threshold", NO_THRESHOLD))))
-        kept &= candidates.in_lungs >= values.get("lungs", 0.0)
-        kept &= predictions.probability[image] >= values.get("classifier_threshold", 0.0)
+        kept &= candidates.in_lungs >= values["lungs"]
+        kept &= predictions.probability[image] >= values["classifier_threshold"]
         boxes = candidates.boxes.take(kept)
-        scale = predictions.probability[boxes.image] ** values.get("scale", 0.0)
+        scale = predictions.probability[boxes.image] ** values["scale"]
         sources.append(boxes._replace(confidence=boxes.confidence * scale))
     return fuse_boxes(sources, [share[name] for name in predictions.routes], predictions.images, values["iou"])
 

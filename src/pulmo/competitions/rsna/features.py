@@ -1,5 +1,7 @@
 """Kaggle's files → the training set: X-rays at network size, boxes painted as masks, headers, patients, folds."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -15,12 +17,13 @@ from pulmo.competitions.rsna.data import (
 from pulmo.competitions.rsna.rasterize import paint, scaled
 from pulmo.competitions.rsna.settings import FeatureSettings
 from pulmo.competitions.rsna.submission import BOX_COLUMNS, IMAGE
+from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
 from pulmo.radiographs.cache import ImageFormat
 from pulmo.radiographs.dataset import LabelSource, patient_folds, read_labelled_images, require_positives
 from pulmo.radiographs.files import ImageFolder
 from pulmo.scoring.boxes import SIDE
-from pulmo.scoring.patients import read_nih_patients
+from pulmo.scoring.patients import find_patients
 
 
 def run(stage: Stage, settings: FeatureSettings) -> None:
@@ -31,12 +34,14 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
     """
     labels = read_labels(stage.data)
     table = stage.data / LABELS
-    source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), read_nih_patients(stage.data, IMAGE))
+    patients = find_patients(stage.data, IMAGE, settings.patients)
+    source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), patients)
     image_table = read_labelled_images(stage, labels.images, source, ImageFormat(settings.pixels))
     image_table["impossible_age"] = impossible_ages(image_table["age_years"].astype(np.float64))
     require_positives(image_table, (image_table["boxes"] > 0).to_numpy(), settings.folds, table)
     image_table["fold"] = patient_folds(stage, image_table, kinds_of_patient(image_table), settings.folds)
     boxes = labels.boxes[labels.boxes["image"].isin(image_table["image"])].reset_index(drop=True)
+    _check_boxes(image_table, boxes, table)
     _write_masks(stage, image_table, boxes, settings.pixels)
     stage.write("image_table", image_table)
     stage.write("boxes", boxes)
@@ -58,6 +63,28 @@ def image_scale(image_table: pd.DataFrame, pixels: int) -> np.ndarray:
     return np.asarray(pixels / sides)
 
 
+def _check_boxes(image_table: pd.DataFrame, boxes: pd.DataFrame, table: Path) -> None:
+    """Check that boxes lie in their images.
+
+    Raises:
+        UserError: with every box that does not.
+    """
+    sides = image_table.set_index("image")[["columns", "rows"]].astype(np.float64)
+    known = boxes.merge(sides, left_on="image", right_index=True)  # NaN for images that cannot be read
+    right, bottom = known["x"] + known["width"], known["y"] + known["height"]
+    beyond = (right > known["columns"]) | (bottom > known["rows"]) | (known[["x", "y"]] < 0).any(axis=1)
+    if beyond.any():
+        raise UserError(
+            Fault(
+                str(table),
+                f"{row.image}: box {row.x:g} {row.y:g} {row.width:g} {row.height:g} goes past its "
+                f"{row.rows:g}x{row.columns:g} pixels",
+                "Correct it, or use the table and the images of the same download",
+            )
+            for row in known[beyond].itertuples()
+        )
+
+
 def _write_masks(stage: Stage, image_table: pd.DataFrame, boxes: pd.DataFrame, pixels: int) -> None:
     """Masks of all boxes into the output `masks`; after a kill they are made again, which takes seconds."""
     masks = np.load(stage.array("masks", (len(image_table), pixels, pixels), "uint8"), mmap_mode="r+")
@@ -74,6 +101,7 @@ def _description(image_table: pd.DataFrame, boxes: pd.DataFrame, settings: Featu
     return {
         "pixels": settings.pixels,
         "images": len(image_table),
+        "patients": int(image_table["patient"].nunique()),
         "unreadable": int(image_table["error"].notna().sum()),
         "boxes": len(boxes),
         "classes": {kind: int((image_table["class"] == kind).sum()) for kind in (NORMAL, OPACITY, OTHER)},

@@ -6,7 +6,7 @@ import pandas as pd
 from pulmo.blending.bootstrap import bootstrap_mean
 from pulmo.blending.fold_scores import Ranked, far_worse, score_folds
 from pulmo.competitions.rsna.candidate_boxes import candidate_table
-from pulmo.competitions.rsna.ensemble import blend_parameters_for, cross_fit, fit_values, score_by_threshold
+from pulmo.competitions.rsna.ensemble import cross_fit, fit_best, score_by_threshold
 from pulmo.competitions.rsna.oof_predictions import ROUTE_STAGES, read_out_of_fold
 from pulmo.competitions.rsna.settings import EnsembleSettings
 from pulmo.competitions.rsna.trained_model import write_model
@@ -21,15 +21,16 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     """Write `model`, the cross-fitted `out_of_fold` boxes, `row_scores`: the score of each image, `estimate`,
     and `thresholds`: the score at other confidence thresholds."""
     oof = read_out_of_fold(stage)
-    parameters = blend_parameters_for(oof.predictions, oof.classified, oof.lungs)
-    found = cross_fit(oof.predictions, oof.truth, oof.fold, parameters)
+    fit = fit_best(oof.methods)
+    found = cross_fit(oof.predictions, oof.truth, oof.fold, fit)
     scores = box_precision(oof.truth, found, oof.predictions.images)
     ranked = Ranked((oof.image_table["boxes"] > 0).to_numpy(), oof.predictions.probability) if oof.classified else None
     folds = score_folds(scores, oof.image_table["patient"].to_numpy(), oof.fold, ranked)
     for note in far_worse(folds, "mean precision", greater_is_better=True):
         stage.note(note)
     estimate = {**estimate_of(scores, oof.image_table["patient"]), "folds": folds}
-    values = fit_values(oof.predictions, oof.truth, parameters)
+    method, values = fit(oof.predictions, oof.truth, oof.fold)
+    stage.note(f"Boxes are made by the method '{method.name}', the best out of fold of {len(oof.methods)}")
     families = {
         name: Source(stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
         for name, family in FAMILIES.items()
@@ -45,7 +46,7 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
 
 
 def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | int]:
-    """Mean and bootstrap error of the scores that count, (images,), NaN for the others; by the patient of each image."""
+    """Mean and bootstrap error of the scores that count, (images,), NaN for the others; by each image's patient."""
     counted = ~np.isnan(scores)
     mean = bootstrap_mean(scores[counted], patients[counted].to_numpy())
     return {

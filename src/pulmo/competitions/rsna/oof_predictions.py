@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.rsna.candidate_boxes import read_candidates
-from pulmo.competitions.rsna.ensemble import DETECTOR, SEGMENTER, Predictions
+from pulmo.competitions.rsna.ensemble import DETECTOR, METHODS, SEGMENTER, Method, Predictions
 from pulmo.competitions.rsna.features import image_scale
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.pipeline.stage import Stage
@@ -36,6 +36,17 @@ class OutOfFold(NamedTuple):
     fold: np.ndarray
     classified: bool
     lungs: bool
+
+    @property
+    def methods(self) -> list[Method]:
+        """Those whose networks have been trained."""
+        return [
+            method
+            for method in METHODS
+            if self.predictions.routes.keys() >= set(method.routes)
+            and method.classified <= self.classified
+            and method.lungs <= self.lungs
+        ]
 
 
 def read_out_of_fold(stage: Stage) -> OutOfFold:

@@ -16,10 +16,13 @@ class FeatureSettings(Section):
     Attributes:
         pixels: of an image's side at network size.
         folds: by patient.
+        patients: a table of two columns, `patientId` (which names an image) and the patient; by default
+            `nih_patients.csv` in the data folder, where it is there.
     """
 
     pixels: int = Field(default=320, ge=32)
     folds: int = Field(default=5, ge=2)
+    patients: Path | None = None
 
 
 class LungSettings(SegmenterConfig):
@@ -101,8 +104,9 @@ class Settings(Section):
 
 
 def _check_stride(detector: DetectorSettings) -> None:
-    strides = [2**level for level in range(1, detector.depth + 1)]
+    strides = [2**level for level in range(1, detector.levels + 1)]
     if detector.folds and detector.stride not in strides:
-        remedy = f"Choose from {', '.join(map(str, strides))}, or set train_detector.depth higher"
+        deeper = ", or set train_detector.depth higher" if detector.network == "plain" else ""
+        remedy = f"Choose from {', '.join(map(str, strides))}{deeper}"
         what = f"is {detector.stride}, which no level of the network has"
         raise UserError(Fault("setting train_detector.stride", what, remedy))

@@ -67,8 +67,8 @@ def folds(run: Run) -> Figure:
     table = table.assign(**counted).reset_index()
     return Figure(
         "Folds",
-        f"{len(image_table):,} images of {image_table['patient'].nunique():,} patients in {len(table)} folds, stratified "
-        f"by class; {table['boxes'].min():,} to {table['boxes'].max():,} boxes per fold.",
+        f"{len(image_table):,} images of {image_table['patient'].nunique():,} patients in {len(table)} folds, "
+        f"stratified by class; {table['boxes'].min():,} to {table['boxes'].max():,} boxes per fold.",
         table,
         "Table of folds: images of each class, images, patients, boxes",
     )
