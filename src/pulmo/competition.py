@@ -240,9 +240,9 @@ class Competition:
         sample: Kaggle's sample submission, relative to `--data`.
         column_aliases: other names that Kaggle takes for a submission's column, name → column.
         kernel: what the competition requires of its Kaggle kernels.
+        winning_score: the winner's private score on Kaggle; None where it is not known.
         companion_files: files of the user's own that may lie beside Kaggle's in the data folder; the dataset of a
             training kernel takes them along.
-        winning_score: the winner's private score on Kaggle; None where it is not known.
     """
 
     name: str
@@ -256,8 +256,8 @@ class Competition:
     sample: str = "sample_submission.csv"
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     kernel: KernelRules = KernelRules()
-    companion_files: tuple[str, ...] = ()
     winning_score: float | None = None
+    companion_files: tuple[str, ...] = ()
 
     @property
     def row_id(self) -> str:

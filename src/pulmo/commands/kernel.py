@@ -101,10 +101,8 @@ def _run_with_model(competition: Competition, name: str | None) -> RunRecord:
 
 def _companions(competition: Competition, data: Path | None) -> list[Path]:
     """The user's own files in the data folder."""
-    if data is not None and not data.is_dir():
-        raise UserError(Fault(str(data), "there is no such folder", "Name Kaggle's folder with --data"))
-    paths = [(data or default_data(competition)) / name for name in competition.companion_files]
-    return [path for path in paths if path.is_file()]
+    folder = default_data(competition) if data is None else data_folder(competition, data)
+    return [folder / name for name in competition.companion_files if (folder / name).is_file()]
 
 
 def _keep_estimate(competition: Competition, run: str, model: Path, folder: Path) -> None:

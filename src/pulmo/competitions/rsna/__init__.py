@@ -84,8 +84,8 @@ COMPETITION = Competition(
     ),
     sample="stage_2_sample_submission.csv",
     column_aliases={"PatientId": "patientId"},
-    companion_files=(_NIH_PATIENTS, _LUNGS),
     winning_score=0.25475,
+    companion_files=(_NIH_PATIENTS, _LUNGS),
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

@@ -53,8 +53,8 @@ COMPETITION = Competition(
         settings=ALL_SETTINGS,
     ),
     sample="stage_2_sample_submission.csv",
-    companion_files=(_NIH_PATIENTS,),
     winning_score=0.8679,
+    companion_files=(_NIH_PATIENTS,),
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

@@ -13,8 +13,12 @@ Shares = tuple[Annotated[float, Field(ge=0, le=1)], ...]
 
 
 class FeatureSettings(ImageSettings):
-    """`patients` is a table of two columns, `ImageId` and the patient; by default `nih_patients.csv` in the data
-    folder, where it is there."""
+    """X-rays at network size, and folds.
+
+    Attributes:
+        patients: a table of two columns, `ImageId` and the patient; by default `nih_patients.csv` in the data folder,
+            where it is there.
+    """
 
     patients: Path | None = None
 
