@@ -50,6 +50,7 @@ COMPETITION = Competition(
         writes=("table", "predictions", "scores"),
         settings=ALL_SETTINGS,
     ),
+    test_files=".",
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract
