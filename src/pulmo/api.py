@@ -87,8 +87,10 @@ class CompetitionApi:
         Raises:
             ParticipantVisibleError: lists all faults.
         """
+        named = sample.copy(deep=False)
+        named.attrs = {"file": "the sample submission", **sample.attrs}  # so that faults name it
         columns, checked = self.competition.submission_columns, self.competition.submission.check_predictions
-        validate(submission, sample, columns, checked)
+        validate(submission, named, columns, checked)
 
     def read_submission(self, path: AnyPath) -> pd.DataFrame:
         """Read a submission, or Kaggle's sample, as text. Raises ParticipantVisibleError where Kaggle would refuse

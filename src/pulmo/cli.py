@@ -268,6 +268,9 @@ def _kernel_app(competition: Competition) -> typer.Typer:
     @group.command()
     def build(
         train: Train = False,
+        notebook: Annotated[
+            bool, typer.Option("--notebook", help="As a notebook (.ipynb) besides the script; the notebook is pushed.")
+        ] = False,
         run: Annotated[
             str | None, typer.Option("--run", help="Run of the model. Default: the newest.", show_default=False)
         ] = None,
@@ -292,7 +295,7 @@ def _kernel_app(competition: Competition) -> typer.Typer:
         """Build the script with the package inside, and the dataset with the model and the wheels."""
         from pulmo.commands.kernel import BuildRequest, build_kernel
 
-        build_kernel(competition, BuildRequest(train, run, owner, accelerator, docker_image))
+        build_kernel(competition, BuildRequest(train, notebook, run, owner, accelerator, docker_image))
 
     @group.command()
     def rehearse(
