@@ -91,7 +91,7 @@ def rle_to_mask(encoded: str, shape: tuple[int, int] = (1024, 1024)) -> np.ndarr
     masks, faults = parse_checked([str(encoded)], shape[0] * shape[1])
     if faults:
         raise UserError(Fault("encoded mask", fault.what, fault.remedy) for fault in faults)
-    return decode(masks, shape)[0]
+    return np.asarray(decode(masks, shape)[0])
 
 
 def parse(encoded: Sequence[str]) -> RunLengthMasks:
