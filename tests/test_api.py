@@ -75,10 +75,11 @@ def test_every_competition_is_an_attribute() -> None:
 
 
 def test_an_id_column_of_another_name() -> None:
-    truth = pd.DataFrame({"scan": ["a", "b"], "cancer": [1, 0]})
-    half = pd.DataFrame({"scan": ["b", "a"], "cancer": [0.5, 0.5]})
-    assert pulmo.dsb.score(truth, half, "scan") == pytest.approx(0.693147, abs=1e-6)
-    assert pulmo.dsb.score(*(frame.rename(columns={"scan": "id"}) for frame in (truth, half))) == pytest.approx(
+    truth = pd.DataFrame({"id": ["a", "b"], "cancer": [1, 0]})
+    half = pd.DataFrame({"id": ["b", "a"], "cancer": [0.5, 0.5]})
+    assert pulmo.dsb.score(truth, half) == pytest.approx(0.693147, abs=1e-6)  # ln 2
+    names = {"id": "scan"}
+    assert pulmo.dsb.score(truth.rename(columns=names), half.rename(columns=names), "scan") == pytest.approx(
         0.693147, abs=1e-6
     )
 

@@ -2,23 +2,26 @@
 
 import contextlib
 import io
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-import pulmo
 from pulmo.competition import find_competition
+from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.runner import Run, run_stages
+from pulmo.pipeline.settings import load_settings
 from tests.competitions.dsb import support as dsb
 from tests.competitions.rsna import support as rsna
 from tests.competitions.siim import support as siim
 
 PAGE = Path(__file__).parents[1] / "docs/python.md"
-SMALL = {
-    "siim": (siim.SMALL, {"train_images": 24, "test_images": 4, "pixels": 128}),
-    "rsna": (rsna.SMALL, {"train_images": 24, "test_images": 4, "pixels": 128}),
+FEW_IMAGES = {"train_images": 24, "test_images": 4, "pixels": 128}
+NO_OTHER_NETWORKS = tuple(f"train_{family}.folds=0" for family in ("lungs", "classifier", "detector"))
+SMALL: dict[str, tuple[tuple[str, ...], dict[str, int]]] = {
+    "siim": (siim.SMALL, FEW_IMAGES),
+    "rsna": ((*rsna.SMALL, *NO_OTHER_NETWORKS), FEW_IMAGES),
     "dsb": (dsb.SMALL, {"train_scans": 8, "test_scans": 2, "matrix": 96}),
 }
 """Settings with which a demo trains in seconds, and the size of its data."""
@@ -49,21 +52,14 @@ def demo_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `pulmo demo` leaves in the current folder, with small networks."""
     monkeypatch.chdir(tmp_path)
     for name, (settings, size) in SMALL.items():
-        phantom = find_competition(name).phantom
-        assert phantom is not None
-        data = Path("work/demo") / name
-        phantom.write_phantom(data, Path(f"work/demo/{name}-solution.csv"), phantom.PhantomSettings(**size))
-        values = dict(setting.split("=", 1) for setting in settings)
-        getattr(pulmo, name).train(
-            data, "demo", preset="demo", settings={key: _value(text) for key, text in values.items()}
+        competition, data = find_competition(name), Path("work/demo") / name
+        assert competition.phantom is not None
+        competition.phantom.write_phantom(
+            data, Path(f"work/demo/{name}-solution.csv"), competition.phantom.PhantomSettings(**size)
         )
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        values = load_settings(competition.settings, competition.config, "demo", settings)
+        run = Run(competition, RunPaths.of(name, "demo", data), values, device="cpu")
+        list(run_stages(run, competition.stages[:-1]))
 
 
 @pytest.mark.usefixtures("demo_runs")
@@ -76,3 +72,8 @@ def test_every_example_prints_what_the_page_says() -> None:
             exec(compile("\n" * (example.line - 1) + example.source, str(PAGE), "exec"), namespace)
         if example.printed is not None:
             assert printed.getvalue() == example.printed, f"{PAGE.name}, line {example.line}"
+
+
+def test_the_page_is_read() -> None:
+    page = "```python\na = 1\n```\n\n```python\nprint(a)\n```\n\nIt prints\n\n```text\n1\n```\n"
+    assert examples(page) == [Example(2, "a = 1\n", None), Example(6, "print(a)\n", "1\n")]
