@@ -214,6 +214,8 @@ class Competition:
         test_table: its table of the test set, likewise; empty where there is none.
         column_aliases: other names that Kaggle takes for a submission's column, name → column.
         kernel: what the competition requires of its Kaggle kernels.
+        companion_files: files of the user's own that may lie beside Kaggle's in the data folder; the dataset of a
+            training kernel takes them along.
     """
 
     name: str
@@ -229,6 +231,7 @@ class Competition:
     test_table: str = ""
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     kernel: KernelRules = KernelRules()
+    companion_files: tuple[str, ...] = ()
 
     @property
     def row_id(self) -> str:

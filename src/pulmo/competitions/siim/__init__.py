@@ -54,6 +54,7 @@ COMPETITION = Competition(
     ),
     sample="stage_2_sample_submission.csv",
     test_files="stage_2_images",
+    companion_files=(_NIH_PATIENTS,),
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract
