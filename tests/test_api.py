@@ -129,6 +129,8 @@ def test_files_and_folders_become_the_test_set(small: Small, tmp_path: Path) -> 
         ids(tmp_path / "one/a.png", tmp_path / "two/a.png")
     with pytest.raises(UserError, match=r"c\.png: there is no such file or folder"):
         ids(tmp_path / "c.png")
+    with pytest.raises(UserError, match="data: no path is given"):
+        pulmo.predict(tmp_path / "model", [])
     with pytest.raises(UserError, match="small predicts images, not a table"):
         pulmo.predict(tmp_path / "model", pd.DataFrame({"id": ["a"]}))
 

@@ -228,9 +228,10 @@ def _in_layout(competition: Competition, data: AnyPath | Iterable[AnyPath] | pd.
     if isinstance(data, pd.DataFrame):
         return _with_table(competition, data, folder)
     paths = [expanded(data)] if isinstance(data, (str, os.PathLike)) else [expanded(path) for path in data]
-    for path in paths:
-        if not path.exists():
-            raise UserError(Fault(str(path), "there is no such file or folder", "Correct the path"))
+    if not paths:
+        raise UserError(Fault("data", "no path is given", "Give images or scans, or a folder of them"))
+    if missing := [path for path in paths if not path.exists()]:
+        raise UserError(Fault(str(path), "there is no such file or folder", "Correct the path") for path in missing)
     if len(paths) == 1 and paths[0].is_dir() and _is_layout(competition, paths[0]):
         return paths[0]
     if competition.test_table:
