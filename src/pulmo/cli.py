@@ -423,6 +423,9 @@ def _kernel_app(competition: Competition) -> typer.Typer:
     @group.command()
     def build(
         train: Train = False,
+        notebook: Annotated[
+            bool, typer.Option("--notebook", help="As a notebook (.ipynb) besides the script; the notebook is pushed.")
+        ] = False,
         run: NewestRun = None,
         owner: Annotated[
             str | None, typer.Option(help="Your name on Kaggle. Default: from the credentials.", show_default=False)
@@ -453,7 +456,8 @@ def _kernel_app(competition: Competition) -> typer.Typer:
         """Build the script with the package inside, and the dataset with the model and the wheels."""
         from pulmo.commands.kernel import BuildRequest, build_kernel
 
-        build_kernel(competition, BuildRequest(train, run, owner, accelerator, docker_image, data))
+        request = BuildRequest(train, notebook, run, owner, accelerator, docker_image, data)
+        build_kernel(competition, request)
 
     @group.command()
     def rehearse(

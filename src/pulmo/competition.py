@@ -238,6 +238,8 @@ class Competition:
             nothing but the model and writes `submission`.
         cv: cross-validation by the competition's protocol; it writes `table` and `scores`.
         sample: Kaggle's sample submission, relative to `--data`.
+        test_files: its folder of the test set's images or scans, likewise; `.` where these may lie anywhere.
+        test_table: its table of the test set, likewise; empty where there is none.
         column_aliases: other names that Kaggle takes for a submission's column, name → column.
         kernel: what the competition requires of its Kaggle kernels.
         winning_score: the winner's private score on Kaggle; None where it is not known.
@@ -254,6 +256,8 @@ class Competition:
     stages: tuple[StageSpec, ...]
     cv: StageSpec
     sample: str = "sample_submission.csv"
+    test_files: str = "test"
+    test_table: str = ""
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     kernel: KernelRules = KernelRules()
     winning_score: float | None = None

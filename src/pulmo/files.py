@@ -34,6 +34,11 @@ def folders_below(folder: Path) -> Iterator[tuple[Path, list["os.DirEntry[str]"]
         waiting += [place / entry.name for entry in reversed(below)]
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path as people write it, `~` for the home folder, as a `Path`."""
+    return Path(path).expanduser()
+
+
 def files_below(folder: Path) -> list[Path]:
     """All files at or below `folder`, sorted by path; see `folders_below`."""
     return sorted(place / entry.name for place, entries in folders_below(folder) for entry in entries)

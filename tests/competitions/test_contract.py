@@ -34,6 +34,12 @@ def test_every_competition_has_its_optional_parts_checked_by_mypy(name: str) -> 
     assert [module for module in modules if not re.search(rf"^        {module},$", checked, re.MULTILINE)] == []
 
 
+@pytest.mark.parametrize("name", competition_names())
+def test_the_test_set_is_what_predict_reads(name: str) -> None:
+    competition = find_competition(name)
+    assert {competition.test_files, competition.test_table} <= {*competition.stage("predict").data, ""}
+
+
 def test_the_small_competition_keeps_it_too(small: Small) -> None:
     competition = small.make()
     assert contract_faults(competition) == []

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from pulmo.errors import ScanError
+from pulmo.imaging.headers import header_table
 from pulmo.imaging.reading import read_volume
+from pulmo.imaging.resample import resample
 from tests.imaging.dicom_files import write_image
 
 
@@ -40,6 +42,21 @@ def test_values_that_reach_air_are_hounsfield_units(tmp_path: Path) -> None:
     volume = read_volume(write_unscaled(tmp_path, AIR_AND_TISSUE.astype("i2"), None, None, None))
     assert volume.hu[0, 0, 0] == AIR_AND_TISSUE.astype("i2")[0, 0]
     assert any(repair.startswith("RescaleIntercept is missing: stored values taken as") for repair in volume.repairs)
+
+
+def test_a_scan_is_shown_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = np.zeros((16, 12), "i2")
+    words[0, 0], words[1, 1] = -1000, 300
+    folder = write_unscaled(tmp_path, words, "0", "0", "0")
+    shown = "Volume(3 × 16 × 12 voxels of 1 × 1 × 1 mm (slices, rows, columns), -1000 … 300 HU)"
+    assert repr(read_volume(folder)) == shown
+    assert repr(read_volume(str(folder))) == shown
+    monkeypatch.setenv("HOME", str(folder))
+    assert repr(read_volume("~")) == shown
+    assert repr(resample(read_volume(folder), 2.0)) == (
+        "Resampled(2 × 8 × 6 voxels of 2 × 2 × 2 mm (slices, rows, columns))"
+    )
+    assert header_table("~")["file"].tolist() == ["1.dcm", "2.dcm", "3.dcm"]
 
 
 def test_an_intercept_missing_in_one_slice_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient.exceptions import CellExecutionError
 
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
@@ -21,9 +23,10 @@ from pulmo.kaggle.build import Built, build
 from pulmo.kaggle.image import Image, read_images
 from pulmo.kaggle.metadata import kernel_metadata
 from pulmo.kaggle.packages import Package, kernel_libraries, missing_packages
-from pulmo.kaggle.script import build_script, kernel_source, package_zip
+from pulmo.kaggle.script import build_notebook, build_script, kernel_source, package_zip
 from pulmo.training.pretrained import PACKAGES, resolve_source
 from tests.conftest import ROOT
+from tests.notebooks import execute
 from tests.support import run_pulmo
 
 OSIC = find_competition("osic")
@@ -120,6 +123,30 @@ def test_a_training_kernels_dataset_carries_the_shipped_weights() -> None:
     there = (resources.files("pulmo.radiographs") / "lungs.npz").read_bytes()
     assert (build_osic().dataset / "weights/lungs.npz").read_bytes() == there
     assert not (build_osic(MODEL).dataset / "weights").exists()
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_notebook_beside_the_script(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_pulmo(capsys, "osic", "kernel", "build", "--owner", "ada", "--notebook")
+    assert code == 0
+    kernel = Path("kernels/osic/infer/kernel")
+    metadata = json.loads((kernel / "kernel-metadata.json").read_text())
+    assert (metadata["code_file"], metadata["kernel_type"]) == ("kernel.ipynb", "notebook")
+    assert f"Notebook {kernel}" in out
+    notebook = nbformat.read(kernel / "kernel.ipynb", as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    heading, *cells = notebook.cells
+    assert heading.source.startswith("# OSIC Pulmonary Fibrosis Progression: a Kaggle kernel")
+    assert "".join(cell.source for cell in cells) == (kernel / "kernel.py").read_text()
+
+
+def test_a_notebook_s_failure_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel ends a failure with `sys.exit`, which a notebook must not take for success."""
+    monkeypatch.setenv("PULMO_KAGGLE_ROOT", str(tmp_path))  # nothing is mounted there
+    notebook = nbformat.reads(build_notebook("osic", kernel_source(OSIC, "infer")), as_version=4)
+    with pytest.raises(CellExecutionError, match="pulmo-osic-model is not mounted") as failed:
+        execute(notebook, tmp_path)
+    assert (failed.value.ename, failed.value.evalue) == ("SystemExit", "1")
 
 
 @pytest.mark.usefixtures("workplace")

@@ -17,7 +17,7 @@ import pulmo.competitions
 from pulmo.competition import Accelerator, Competition, competition_names, find_competition
 from pulmo.errors import UserError
 from pulmo.kaggle.build import build
-from pulmo.kaggle.metadata import kernel_metadata, slug_of
+from pulmo.kaggle.metadata import as_notebook, kernel_metadata, slug_of
 from pulmo.kaggle.script import build_script, kernel_source
 from tests.conftest import ROOT
 from tests.support import run_pulmo
@@ -100,6 +100,19 @@ def test_the_metadata_of_osics_kernel() -> None:
         "model_sources": [],
         "keywords": [],
     }
+
+
+def test_a_notebook_is_a_kernel_of_its_own() -> None:
+    script = kernel_metadata(OSIC, "infer", "ada")
+    notebook = as_notebook(script)
+    changed = {name: value for name, value in notebook.items() if value != script.get(name)}
+    assert changed == {
+        "id": "ada/pulmo-osic-infer-notebook",
+        "title": "pulmo osic infer notebook",
+        "code_file": "kernel.ipynb",
+        "kernel_type": "notebook",
+    }
+    assert slug_of(notebook["title"]) == notebook["id"].partition("/")[2]  # as Kaggle derives it
 
 
 @pytest.mark.parametrize(

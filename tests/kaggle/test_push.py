@@ -50,6 +50,16 @@ def built(kaggle: KaggleServer) -> KaggleServer:
     return kaggle
 
 
+def test_a_notebook_is_sent_as_one(built: KaggleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("kernels/osic/infer/kernel")
+    changed = {"code_file": "kernel.ipynb", "kernel_type": "notebook"}
+    (folder / "kernel-metadata.json").write_text(json.dumps(METADATA | changed))
+    (folder / "kernel.ipynb").write_text("{}")
+    assert run_pulmo(capsys, "osic", "kernel", "push")[0] == 0
+    (kernel,) = built.kernels
+    assert (kernel["text"], kernel["kernelType"]) == ("{}", "notebook")
+
+
 def test_dataset_and_kernel_are_sent_and_the_output_fetched(
     built: KaggleServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

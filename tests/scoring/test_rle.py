@@ -5,14 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pulmo.errors import UserError
 from pulmo.scoring.rle import (
     RunLengthMasks,
     area,
     decode,
     encode,
     intersection,
+    mask_to_rle,
     parse,
     parse_checked,
+    rle_to_mask,
     to_text,
     union,
     vote,
@@ -40,6 +43,30 @@ def test_pixels_are_numbered_down_the_columns_from_0() -> None:
     masks = encode(image)
     assert to_text(masks) == ["1 1 2 2"]
     assert decode(parse(["1 1 2 2"]), (2, 3)).tolist() == image.tolist()
+
+
+def test_one_mask_both_ways() -> None:
+    mask = np.array([[0, 0, 1], [1, 0, 1]])  # pixels 1, 4 and 5
+    assert mask_to_rle(mask) == "1 1 2 2"
+    assert mask_to_rle(mask > 5) == "-1"
+    assert rle_to_mask("1 1 2 2", (2, 3)).tolist() == mask.tolist()
+    assert not rle_to_mask("-1").any()
+    assert rle_to_mask("-1").shape == (1024, 1024)
+    assert same(encode(mask), encode(mask[None]))
+    assert same(parse("1 1 2 2"), parse(["1 1 2 2"]))
+
+
+def test_one_mask_s_faults() -> None:
+    with pytest.raises(UserError, match=r"^encoded mask: ends at pixel 7, an image has 6 pixels\. Count each offset"):
+        rle_to_mask("1 1 2 3", (2, 3))
+    with pytest.raises(UserError, match="has 3 numbers, an odd count"):
+        rle_to_mask("1 1 2", (2, 3))
+    with pytest.raises(ValueError, match=r"this array has the shape \(1, 2, 3\)"):
+        mask_to_rle(np.zeros((1, 2, 3)))
+
+
+def test_masks_are_shown_by_their_number() -> None:
+    assert repr(parse(["3 2 5 1", "-1"])) == "RunLengthMasks(2 masks of 2 runs)"
 
 
 def test_offsets_count_from_the_end_of_the_previous_run() -> None:

@@ -11,7 +11,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import user_name
 from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
-from pulmo.kaggle.metadata import OWNER, kernel_metadata
+from pulmo.kaggle.metadata import OWNER, as_notebook, kernel_metadata
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
 from pulmo.pipeline.data_folder import data_folder, default_data
 from pulmo.pipeline.disk import writing_to
@@ -24,6 +24,7 @@ class BuildRequest(NamedTuple):
     """The options of `kernel build`; `None` and the empty image stand for the defaults."""
 
     train: bool = False
+    notebook: bool = False
     run: str | None = None
     owner: str | None = None
     accelerator: Accelerator | None = None
@@ -40,6 +41,8 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
     model = None if run is None else run.work / MODEL
     owner = request.owner if request.owner is not None else user_name() or OWNER
     metadata = kernel_metadata(competition, kind, owner, request.accelerator, request.docker_image)
+    if request.notebook:
+        metadata = as_notebook(metadata)
     companions = _companions(competition, request.data) if request.train else []
     with writing_to(built_kernel(competition, kind).parent):
         built = build(competition, kind, model, metadata, companions)
@@ -53,7 +56,7 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
         or [{"package": "none", "version": "–", "licence": "–"}]
     )
     print(f"Machine  {metadata['machine_shape'] or 'CPU'}, at most {metadata['session_timeout_seconds'] / 3600:.3g} h")
-    print(f"Script   {built.kernel}: {built.script_bytes / 1e6:.2f} MB")
+    print(f"{'Notebook' if request.notebook else 'Script  '} {built.kernel}: {built.code_bytes / 1e6:.2f} MB")
     print(f"Dataset  {built.dataset}: {built.dataset_bytes / 1e6:.1f} MB")
 
 
@@ -123,7 +126,7 @@ def _limit_table(done: Rehearsal) -> list[dict[str, str]]:
         ("time", [use.seconds / 3600 for use in uses], done.limits[done.time_limit]),
         ("memory", [use.memory_bytes / 1e9 for use in uses], done.limits["memory_gb"]),
         ("output and /tmp", [use.disk_bytes / 1e9 for use in uses], done.limits["output_gb"]),
-        ("script", [done.script_bytes / 1e6], done.limits["script_mb"]),
+        ("script", [done.code_bytes / 1e6], done.limits["script_mb"]),
     ]
     return [_limit_row(name, used, limit) for name, used, limit in rows]
 

@@ -1,7 +1,7 @@
 """Header tags of all DICOM files in a folder, one row per file: the tags of the OSIC report's Figure 8."""
 
+import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from pulmo.errors import Fault, ScanError
-from pulmo.files import files_below, printable
+from pulmo.files import expanded, files_below, printable
 from pulmo.imaging.dicom_parser import read_elements
 
 META_KEYWORDS = (
@@ -32,13 +32,14 @@ KEYWORDS = (
 _NUMBERS = ("DS", "IS", "US", "US or SS")
 
 
-def header_table(folder: Path) -> pd.DataFrame:
+def header_table(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """One row per DICOM file below `folder`, by path; a column per tag of META_KEYWORDS and KEYWORDS, and `file`.
 
     Numbers are floats (missing: NaN), all else text (missing: empty). A tag of fixed multiplicity has a column for each
     value (`PixelSpacing_1`, `_2`); of others only the first number is kept. A value that violates the standard is kept
     as text. Files that are not DICOM, or cannot be read, have no row. Raises ScanError if no file is DICOM.
     """
+    folder = expanded(folder)
     rows = []
     for path in files_below(folder):
         with warnings.catch_warnings():

@@ -39,6 +39,10 @@ class LungMask:
     quality: Quality
     edge_litres: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        quality = self.quality
+        return f"LungMask({quality.litres:.2f} litres, left {quality.balance:.0%}, {quality.verdict})"
+
 
 def segment_lungs(volume: Volume, fill_structures: bool = True) -> LungMask:
     """The lungs of a chest CT; vessels and nodules inside them are included if `fill_structures`.

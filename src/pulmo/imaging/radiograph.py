@@ -1,6 +1,7 @@
 """Reads a DICOM X-ray: grey levels with bright bones, and patient data from its header."""
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from pydicom.datadict import tag_for_keyword
 
 from pulmo.errors import Fault, ScanError
+from pulmo.files import expanded
 from pulmo.imaging.colour import read_colour_dicom
 from pulmo.imaging.dicom_parser import NotDicomError, read_elements
 from pulmo.imaging.pixels import read_pixels
@@ -66,8 +68,12 @@ class Radiograph:
     grey: np.ndarray
     header: RadiographHeader
 
+    def __repr__(self) -> str:
+        rows, columns = self.grey.shape
+        return f"Radiograph({rows} × {columns} pixels, {self.grey.min()} … {self.grey.max()})"
 
-def read_radiograph(path: Path) -> Radiograph:
+
+def read_radiograph(path: str | os.PathLike[str]) -> Radiograph:
     """The X-ray in a DICOM file, of any size, 8 to 16 bits and either photometric interpretation.
 
     Pixels of up to 8 bits are unchanged. Others are scaled linearly over the file's window or, if more than half of the
@@ -76,10 +82,11 @@ def read_radiograph(path: Path) -> Radiograph:
     Raises ScanError, with the remedy, for a file that is not DICOM, or not one grey image, whose pixels are truncated
     or undecodable, or whose rescaling is implausible.
     """
-    values, layout = _read(path)
+    file = expanded(path)
+    values, layout = _read(file)
     photometric = values.text("PhotometricInterpretation")
     if is_colour(values):
-        return Radiograph(read_colour_dicom(path, photometric), _header(values, layout))
+        return Radiograph(read_colour_dicom(file, photometric), _header(values, layout))
     layout.require("RescaleSlope", "RescaleIntercept")
     stored = read_pixels(layout)
     grey = stored.astype(np.uint8, copy=False) if _is_8_bit(layout) else _windowed(stored, layout, values)

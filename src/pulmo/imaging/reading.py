@@ -1,8 +1,9 @@
 """Reads the scan in a folder of DICOM files; of several, the one that covers most lung."""
 
+import os
 from dataclasses import replace
-from pathlib import Path
 
+from pulmo.files import expanded
 from pulmo.imaging.lungs import estimate_lung_litres
 from pulmo.imaging.orientation import oriented_by_anatomy
 from pulmo.imaging.placing import counted
@@ -13,14 +14,14 @@ _SAMPLED_SLICES = 32
 _EQUAL_LUNG = 0.97
 
 
-def read_volume(folder: Path) -> Volume:
-    """The scan in `folder`; of several series, sizes or acquisitions, the one that covers most lung.
+def read_volume(folder: str | os.PathLike[str]) -> Volume:
+    """The CT scan in `folder`; of several series, sizes or acquisitions, the one that covers most lung.
 
     Stray files, duplicates, gaps and an orientation that contradicts the anatomy are handled, and listed in `repairs`.
     Raises ScanError, with the remedy, for: no DICOM, not CT, several patients, too few slices, no pixel spacing,
     truncated or undecodable pixels.
     """
-    headers, exclusions = find_slices(folder)
+    headers, exclusions = find_slices(expanded(folder))
     candidates = stacks(headers)
     chosen = _most_lung(candidates)
     for stack in candidates:

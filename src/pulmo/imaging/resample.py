@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.hounsfield import LOWEST_HU
-from pulmo.imaging.volume import Volume
+from pulmo.imaging.volume import Volume, times
 
 _STRAIGHT = 0.01
 """Slices shifted by less than this many pixels are not corrected for tilt."""
@@ -21,6 +21,9 @@ class Resampled:
 
     hu: np.ndarray
     spacing_mm: tuple[float, float, float]
+
+    def __repr__(self) -> str:
+        return f"Resampled({times(self.hu.shape)} voxels of {times(self.spacing_mm)} mm (slices, rows, columns))"
 
 
 def resample(volume: Volume, spacing_mm: float = 1.0) -> Resampled:

@@ -4,7 +4,7 @@ Every voxel counts with its true volume (up to the midpoints between slices), so
 matter, and nothing is resampled: linear interpolation alone shifts the mean by 3–12 HU.
 """
 
-from pathlib import Path
+import os
 
 import numpy as np
 
@@ -35,7 +35,7 @@ _ROUNDING = 1e-9
 _SCALE_HU = np.arange(LOWEST_HU, HIGHEST_HU + 1, dtype=np.float64)
 
 
-def scan_statistics(folder: Path) -> dict[str, float | int | str]:
+def scan_statistics(folder: str | os.PathLike[str]) -> dict[str, float | int | str]:
     """`lung_statistics` of the scan in `folder`. Raises ScanError as reading and segmentation do."""
     volume = read_volume(folder)
     return lung_statistics(volume, segment_lungs(volume))

@@ -1,6 +1,7 @@
 """One CT scan as an array in Hounsfield units, with its geometry."""
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -37,6 +38,11 @@ class Volume:
     repairs: tuple[str, ...]
     source: str
 
+    def __repr__(self) -> str:
+        lowest = self.hu.min(where=self.hu != PADDING_HU, initial=HIGHEST_HU)
+        span = f"{lowest} … {self.hu.max()} HU"
+        return f"Volume({times(self.hu.shape)} voxels of {times(self.spacing_mm)} mm (slices, rows, columns), {span})"
+
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
         """(slices, rows, columns); the median distance between slices."""
@@ -59,6 +65,11 @@ class Volume:
     def voxel_litres(self) -> np.ndarray:
         """(slices,) the volume of one voxel of each slice."""
         return self.extents_mm * self.pixel_spacing_mm[0] * self.pixel_spacing_mm[1] / 1e6
+
+
+def times(lengths: Iterable[float]) -> str:
+    """Lengths along the axes in words: `133 × 512 × 512`."""
+    return " × ".join(f"{length:.4g}" for length in lengths)
 
 
 def median_step(positions_mm: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""A kernel built: the single-file script with its metadata, and its dataset with the model and the wheels."""
+"""A kernel built: the single file with its metadata, and its dataset with the model and the wheels."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
-from pulmo.kaggle.folders import METADATA, SCRIPT, built_dataset, built_kernel
+from pulmo.kaggle.folders import METADATA, NOTEBOOK, SCRIPT, built_dataset, built_kernel
 from pulmo.kaggle.image import read_images
 from pulmo.kaggle.limits import Limit, limits_of
 from pulmo.kaggle.locking import exclusive
@@ -16,18 +16,19 @@ from pulmo.kaggle.metadata import KernelMetadata
 from pulmo.kaggle.packages import expected_packages, kernel_libraries, missing_packages
 from pulmo.kaggle.private import check_private as _check_private
 from pulmo.kaggle.runtime import COMPANIONS, VERSIONS, WEIGHTS_FOLDER
-from pulmo.kaggle.script import build_script, kernel_source, weight_files
+from pulmo.kaggle.script import build_notebook, build_script, kernel_source, weight_files
 from pulmo.kaggle.wheels import collect_wheels
 
 DATASET_METADATA = "dataset-metadata.json"
 
 
 class Built(NamedTuple):
-    """A built kernel: its folders, their sizes in bytes, and name, version and licence of every package in it."""
+    """A built kernel: its folders, the sizes in bytes of the file that is pushed and of the dataset, and name, version
+    and licence of every package in it."""
 
     kernel: Path
     dataset: Path
-    script_bytes: int
+    code_bytes: int
     dataset_bytes: int
     packages: list[tuple[str, str, str]]
 
@@ -45,7 +46,7 @@ def build(
         competition: the competition.
         kind: `infer` or `train`.
         model: the trained model that `infer` predicts with; None for `train`.
-        metadata: the kernel's.
+        metadata: the kernel's; that of a notebook adds the notebook to the script.
         companions: files of the user's own that `train` finds beside Kaggle's, see `Competition.companion_files`.
 
     Raises:
@@ -61,12 +62,14 @@ def build(
             source = kernel_source(competition, kind)
             kernel.mkdir(parents=True)
             (kernel / SCRIPT).write_text(build_script(competition.name, source))
+            if metadata["code_file"] == NOTEBOOK:
+                (kernel / NOTEBOOK).write_text(build_notebook(competition.name, source))
             _write_json(kernel / METADATA, metadata)
             packages = _fill_dataset(dataset, kernel_libraries(competition, source), model, metadata)
             for path in companions:
                 (dataset / COMPANIONS).mkdir(exist_ok=True)
                 shutil.copyfile(path, dataset / COMPANIONS / path.name)
-            sizes = (kernel / SCRIPT).stat().st_size, _size(dataset)
+            sizes = (kernel / metadata["code_file"]).stat().st_size, _size(dataset)
             _check_limits(limits_of(competition, kind), *sizes)
             _check_private(partial)
             _replace(target, partial)
@@ -106,8 +109,8 @@ def _fill_dataset(
     return packages
 
 
-def _check_limits(limits: dict[str, Limit], script_bytes: int, dataset_bytes: int) -> None:
-    sizes = {"script_mb": script_bytes / 1e6, "dataset_gb": dataset_bytes / 1e9}
+def _check_limits(limits: dict[str, Limit], code_bytes: int, dataset_bytes: int) -> None:
+    sizes = {"script_mb": code_bytes / 1e6, "dataset_gb": dataset_bytes / 1e9}
     faults = [_too_large(name, size, limits[name]) for name, size in sizes.items() if size > limits[name].amount]
     if faults:
         raise UserError(faults)

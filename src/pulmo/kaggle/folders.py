@@ -9,7 +9,7 @@ from pulmo.errors import Fault, UserError
 
 KERNELS = Path("kernels")
 INFER, TRAIN = "infer", "train"
-METADATA, SCRIPT = "kernel-metadata.json", "kernel.py"
+METADATA, SCRIPT, NOTEBOOK = "kernel-metadata.json", "kernel.py", "kernel.ipynb"
 
 
 def built_kernel(competition: Competition, kind: str) -> Path:

@@ -10,11 +10,12 @@ from typing import NotRequired, TypedDict, cast
 from pulmo.competition import Accelerator, Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import hide
-from pulmo.kaggle.folders import INFER, METADATA, SCRIPT, built_kernel, read_metadata
+from pulmo.kaggle.folders import INFER, METADATA, NOTEBOOK, SCRIPT, built_kernel, read_metadata
 from pulmo.kaggle.limits import GENERAL, limits_of, time_limit_name
 
 OWNER = "OWNER"  # in place of a Kaggle user name that is not known yet
 
+_NOTEBOOK = "notebook"  # Kaggle's name of the type
 _USER = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -87,6 +88,12 @@ def kernel_metadata(
         "keywords": [],
     }
     return metadata | {"docker_image": docker_image} if docker_image else metadata
+
+
+def as_notebook(metadata: KernelMetadata) -> KernelMetadata:
+    """The metadata of the same kernel as a notebook; Kaggle keeps a kernel's type, so its name is another."""
+    name, title = f"{metadata['id']}-{_NOTEBOOK}", f"{metadata['title']} {_NOTEBOOK}"
+    return metadata | {"id": name, "title": title, "code_file": NOTEBOOK, "kernel_type": _NOTEBOOK}
 
 
 def built_metadata(competition: Competition, kind: str) -> KernelMetadata:

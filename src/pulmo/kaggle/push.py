@@ -27,7 +27,7 @@ from pulmo.errors import Fault, UserError
 from pulmo.kaggle.build import DATASET_METADATA
 from pulmo.kaggle.client import connected, status_of
 from pulmo.kaggle.download import fetch
-from pulmo.kaggle.folders import SCRIPT, built_dataset, built_kernel, kernel_id, read_metadata
+from pulmo.kaggle.folders import built_dataset, built_kernel, kernel_id, read_metadata
 from pulmo.kaggle.metadata import OWNER, KernelMetadata, built_metadata
 from pulmo.kaggle.private import check_private
 from pulmo.kaggle.upload import put_file
@@ -63,7 +63,7 @@ def push(competition: Competition, kind: str) -> Pushed:
     metadata = built_metadata(competition, kind)
     with connected() as client:
         _send_dataset(client, built_dataset(competition, kind))
-        version = _save_kernel(client, metadata, (kernel / SCRIPT).read_text())
+        version = _save_kernel(client, metadata, (kernel / metadata["code_file"]).read_text())
         log(f"{name}, version {version}: sent")
         _wait_for_kernel(client, name, version)
         folder = Path("submissions") / competition.name / f"{name.rpartition('/')[2]}-v{version}"
@@ -159,9 +159,9 @@ def _ready(datasets: Any, owner: str, slug: str, before: int) -> int | None:
     return version if status == DatabundleVersionStatus.READY else None
 
 
-def _save_kernel(client: Any, metadata: KernelMetadata, script: str) -> int:
+def _save_kernel(client: Any, metadata: KernelMetadata, code: str) -> int:
     request = ApiSaveKernelRequest()
-    request.slug, request.new_title, request.text = metadata["id"], metadata["title"], script
+    request.slug, request.new_title, request.text = metadata["id"], metadata["title"], code
     request.language, request.kernel_type = metadata["language"], metadata["kernel_type"]
     request.is_private = metadata["is_private"] == "true"
     request.enable_internet = metadata["enable_internet"] == "true"

@@ -38,7 +38,7 @@ class RehearsalRun(NamedTuple):
 class Rehearsal(NamedTuple):
     """All runs, the version of Python, whether namespaces isolated them, and the limits that they were held to.
 
-    `time_limit` names the limit on run time in `limits`.
+    `time_limit` names the limit on run time in `limits`; `code_bytes` is the size of the file that is pushed.
     """
 
     runs: list[RehearsalRun]
@@ -46,7 +46,7 @@ class Rehearsal(NamedTuple):
     isolated: bool
     limits: dict[str, Limit]
     time_limit: str
-    script_bytes: int
+    code_bytes: int
 
 
 def rehearse(
@@ -100,7 +100,8 @@ def rehearse(
         score = _score(competition, config.working / SUBMISSION, hidden / competition.sample, solution)
         runs.append(RehearsalRun(layout, use, score, _notes(output, mount)))
     _check_equal_scores(folder, runs)
-    return Rehearsal(runs, interpreter.version, isolated, limits, time_limit, script.stat().st_size)
+    code = script.with_name(metadata["code_file"])  # a notebook's cells are the script
+    return Rehearsal(runs, interpreter.version, isolated, limits, time_limit, code.stat().st_size)
 
 
 def _layouts(

@@ -1,13 +1,19 @@
-"""A kernel's single file: pulmo as an embedded zip, then the kernel's source. Equal sources give equal bytes."""
+"""A kernel's single file, a script or a notebook: pulmo as an embedded zip, then the kernel's source.
 
+Equal sources give equal bytes.
+"""
+
+import ast
 import base64
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from string import Template
+from typing import Any
 
 import pulmo
 from pulmo.competition import Competition
@@ -57,7 +63,7 @@ def holds(path: str, package: bytes) -> bool:
 
 unpack_pulmo()
 
-{kernel}'''
+'''
 
 
 def kernel_source(competition: Competition, kind: str) -> str:
@@ -89,6 +95,43 @@ def build_script(competition: str, source: str) -> str:
         competition: its name.
         source: the kernel's source.
     """
+    return _unpacking(competition) + source
+
+
+def build_notebook(competition: str, source: str) -> str:
+    """The same kernel as a notebook: the source's docstring as text, then two cells that together are the script.
+
+    In the format nbformat 4.5 (https://nbformat.readthedocs.io). Kaggle shows the first cell, the embedded package,
+    folded up.
+    """
+    heading = ast.get_docstring(ast.parse(source)) or competition
+    cells = [
+        {"cell_type": "markdown", "id": "title", "metadata": {}, "source": _lines(f"# {heading}")},
+        _code_cell("package", _unpacking(competition), {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}),
+        _code_cell("kernel", source, {}),
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
+
+
+def _code_cell(name: str, source: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": name,
+        "metadata": metadata,
+        "outputs": [],
+        "source": _lines(source),
+    }
+
+
+def _lines(source: str) -> list[str]:
+    return source.splitlines(keepends=True)
+
+
+def _unpacking(competition: str) -> str:
+    """The part of a kernel that unpacks pulmo."""
     package = package_zip()
     encoded = base64.b85encode(package).decode()
     return _SCRIPT.format(
@@ -96,7 +139,6 @@ def build_script(competition: str, source: str) -> str:
         version=pulmo.__version__,
         package="\n".join(encoded[start : start + LINE] for start in range(0, len(encoded), LINE)),
         digest=hashlib.sha256(package).hexdigest()[:16],
-        kernel=source,
     )
 
 

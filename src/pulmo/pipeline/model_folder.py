@@ -63,6 +63,23 @@ def write_model(folder: Path, competition: str, record: Mapping[str, Any], famil
             shutil.copytree(source.folder, folder / name)
 
 
+def competition_of(folder: Path) -> str:
+    """The name of the competition that a model is of.
+
+    Raises:
+        UserError: the folder holds no model of a competition, or its `ensemble.json` is damaged.
+    """
+    path = folder / ENSEMBLE
+    try:
+        name = json.loads(path.read_text())[_COMPETITION]
+    except FileNotFoundError:
+        what, remedy = f"is not a trained model: it holds no {ENSEMBLE}", "Name the model/ folder of a run"
+        raise UserError(Fault(str(folder), what, remedy)) from None
+    except (ValueError, TypeError, LookupError) as error:
+        raise UserError(Fault(str(path), f"does not name the model's competition ({error})", _REMEDY)) from None
+    return str(name)
+
+
 @contextmanager
 def reading_model(folder: Path, competition: str) -> Iterator[ModelFolder]:
     """A model's record and families; inside `with`, values are taken out of the record and other files are read.

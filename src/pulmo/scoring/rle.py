@@ -4,7 +4,8 @@ An encoded mask is pairs *offset length*, the offset counted from the end of the
 the columns first, from 0; `-1` is an empty mask. (Source: the data page of Kaggle's SIIM-ACR Pneumothorax Segmentation.
 Kaggle's own helper drops a run that touches the last pixel; this does not.)
 
-Many masks are processed at once, concatenated on one line of pixels at intervals of `stride`.
+`mask_to_rle` and `rle_to_mask` convert one mask. All else processes many masks at once, concatenated on one line of
+pixels at intervals of `stride`.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pulmo.errors import Fault, UserError
 from pulmo.scoring.characters import odd_word
 
 EMPTY = "-1"
@@ -45,6 +47,9 @@ class RunLengthMasks(NamedTuple):
         """The index of each run's mask, (runs,) int64."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
+    def __repr__(self) -> str:
+        return f"RunLengthMasks({len(self.offsets) - 1:,} masks of {len(self.starts):,} runs)"
+
     def take(self, which: Sequence[int] | np.ndarray) -> "RunLengthMasks":
         """Selected masks, in the given order."""
         which = np.asarray(which, np.int64)
@@ -62,13 +67,40 @@ class EncodingFault(NamedTuple):
     remedy: str
 
 
+def mask_to_rle(mask: np.ndarray) -> str:
+    """One mask (rows, columns), nonzero inside, → its encoding, `-1` where it is empty.
+
+    Raises:
+        ValueError: the array has another number of axes.
+    """
+    if mask.ndim != 2:
+        raise ValueError(f"a mask has the axes (rows, columns); this array has the shape {mask.shape}")
+    return to_text(encode(mask))[0]
+
+
+def rle_to_mask(encoded: str, shape: tuple[int, int] = (1024, 1024)) -> np.ndarray:
+    """One encoded mask → uint8 (rows, columns), 1 inside.
+
+    Args:
+        encoded: pairs *offset length*, or `-1` for an empty mask.
+        shape: rows and columns of the image; by default those of the competition's images.
+
+    Raises:
+        UserError: the encoding is invalid, or a run exceeds the image.
+    """
+    masks, faults = parse_checked([str(encoded)], shape[0] * shape[1])
+    if faults:
+        raise UserError(Fault("encoded mask", fault.what, fault.remedy) for fault in faults)
+    return np.asarray(decode(masks, shape)[0])
+
+
 def parse(encoded: Sequence[str]) -> RunLengthMasks:
-    """Encoded masks → masks.
+    """Encoded masks → masks; a single string is one mask.
 
     Raises:
         ValueError: an encoding is invalid.
     """
-    masks, faults = parse_checked(encoded, LARGEST)
+    masks, faults = parse_checked([encoded] if isinstance(encoded, str) else encoded, LARGEST)
     if faults:
         raise ValueError(f"encoding {faults[0].row} {faults[0].what}")
     return masks
@@ -106,10 +138,11 @@ def to_text(masks: RunLengthMasks) -> list[str]:
 
 
 def encode(images: np.ndarray) -> RunLengthMasks:
-    """Arrays (masks, rows, columns), nonzero inside, → masks.
+    """Arrays (masks, rows, columns), nonzero inside, → masks; an array (rows, columns) is one mask.
 
     Fastest for column-major memory, as returned by `decode`; otherwise columns are gathered first.
     """
+    images = images[None] if images.ndim == 2 else images
     count, pixels = len(images), images.shape[1] * images.shape[2]
     columns = images.transpose(0, 2, 1)
     at_once = max(1, PIXELS_AT_ONCE // max(pixels, 1))

@@ -50,6 +50,7 @@ COMPETITION = Competition(
         writes=("table", "predictions", "scores"),
         settings=ALL_SETTINGS,
     ),
+    test_files=".",
     winning_score=0.39975,
 )
 

@@ -70,6 +70,7 @@ COMPETITION = Competition(
         writes=("table", "predictions", "scores"),
         settings=ALL_SETTINGS,
     ),
+    test_table="test.csv",
     kernel=KernelRules(cpu_hours=9, gpu_hours=4),
     winning_score=-6.8305,
 )

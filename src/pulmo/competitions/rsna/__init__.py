@@ -83,6 +83,7 @@ COMPETITION = Competition(
         writes=("table", "predictions", "scores"),
     ),
     sample="stage_2_sample_submission.csv",
+    test_files="stage_2_test_images",
     column_aliases={"PatientId": "patientId"},
     winning_score=0.25475,
     companion_files=(_NIH_PATIENTS, _LUNGS),

@@ -53,6 +53,7 @@ COMPETITION = Competition(
         settings=ALL_SETTINGS,
     ),
     sample="stage_2_sample_submission.csv",
+    test_files="stage_2_images",
     winning_score=0.8679,
     companion_files=(_NIH_PATIENTS,),
 )
