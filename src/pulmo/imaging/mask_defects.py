@@ -72,7 +72,7 @@ def measure_defects(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest
         outside=np.count_nonzero(mask & ~chest.enclosed) * grid.voxel_litres / litres,
         at_field=_fraction(border & ~erosion(grid.measured, SQUARE), border),
         at_ends=float(max(areas[0], areas[-1]) / areas.max()),
-        gap=_gap(volume, areas),
+        gap=widest_gap(volume, areas),
         swapped=_swapped(small, chest),
     )
 
@@ -102,7 +102,7 @@ def _light(chest: ChestAir, mask: np.ndarray, thick: np.ndarray) -> int:
     return int(np.count_nonzero(opening(mask[lower] & (hu[lower] < limit), thick)))
 
 
-def _gap(volume: Volume, areas: np.ndarray) -> float:
+def widest_gap(volume: Volume, areas: np.ndarray) -> float:
     """The widest gap between slices that show lung, as a fraction of the lungs' height."""
     inside = np.flatnonzero(areas)
     positions = volume.positions_mm[inside[0] : inside[-1] + 1]

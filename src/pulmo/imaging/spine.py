@@ -78,4 +78,6 @@ def oriented_by_anatomy(volume: Volume) -> Volume:
     if not before.size or not behind.size or before.max() < max(_MIN_BONE, _CLEARLY_MORE * behind.max()):
         return volume
     repair = "rotated by 180°: by its header the spine was in front of the lungs, and left and right were swapped"
-    return replace(volume, directions=volume.directions * [-1, -1, 1], repairs=(*volume.repairs, repair))
+    x, y, z = volume.origin_mm
+    directions = volume.directions * [-1, -1, 1]
+    return replace(volume, directions=directions, origin_mm=(-x, -y, z), repairs=(*volume.repairs, repair))
