@@ -61,14 +61,14 @@ def main() -> None:
         list(run_stages(run, [RSNA.stage("features")]))
         _deal_by_person(run, dealt)
     if not arguments.only_features:
-        _train(replace(run, inputs={**run.inputs, "features/patients": dealt}))
+        _train(replace(run, inputs={**run.inputs, "features/image_table": dealt}))
 
 
 def _deal_by_person(run: Run, path: Path) -> None:
     """Folds anew, stratified as the stage does it, in a file of their own: what a stage left is not to be changed."""
-    patients = load(output(run, "features/patients"))
+    patients = load(output(run, "features/image_table"))
     people = pd.read_csv(run.paths.data / "nih_patients.csv", dtype=str).set_index("patientId")["nih_patient"]
-    person = people.reindex(patients["patient"]).fillna(patients["patient"].set_axis(patients["patient"]))
+    person = people.reindex(patients["image"]).fillna(patients["image"].set_axis(patients["image"]))
     kinds = patients.groupby(["class", "boxes"]).ngroup().to_numpy()
     folds = stratified_folds(person.to_numpy(str), kinds, int(patients["fold"].max()) + 1, run.seed)
     patients.assign(fold=folds).to_parquet(path)
@@ -98,7 +98,7 @@ def _train(run: Run) -> None:
                 "variant": row["variant"],
                 "score": f"{row['score']:.4f} ± {row['error']:.4f}",
                 "gain": f"{row['gain']:+.4f} ± {row['gain_error']:.4f}",
-                "X-rays that count": str(row["patients_counted"]),
+                "X-rays that count": str(row["images_counted"]),
                 **_by_fold(run, str(row["variant"])),
             }
             for row in table.to_dict("records")
@@ -112,7 +112,7 @@ def _by_fold(run: Run, variant: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         said = read_out_of_fold(Stage(RSNA.cv, run.seed, run.paths.data, inputs, Path(folder), None, run.device))
     boxes = boxes_of(next(known for known in VARIANTS if known.name == variant), said)
-    scores = box_precision(said.truth, boxes, said.predictions.patients)
+    scores = box_precision(said.truth, boxes, said.predictions.images)
     return {f"fold {fold}": f"{np.nanmean(scores[said.fold == fold]):.3f}" for fold in np.unique(said.fold)}
 
 

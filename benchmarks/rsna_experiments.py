@@ -64,7 +64,7 @@ def row_of(name: str, run: Run) -> dict[str, str]:
     estimate = load(output(run, "fit_ensemble/estimate"))
     network = keras.models.load_model(output(run, "train_segmenter/models") / "fold0.keras", compile=False)
     seconds = json.loads((run.paths.stage("train_segmenter") / "manifest.json").read_text())["seconds"]
-    trained_on = len(load(output(run, "features/patients"))) - len(validated)
+    trained_on = len(load(output(run, "features/image_table"))) - len(validated)
     accuracy, speed = REPORTED[name]
     return {
         "experiment": name.removeprefix("report_"),

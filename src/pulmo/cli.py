@@ -294,11 +294,19 @@ def _kernel_app(competition: Competition) -> typer.Typer:
                 show_default=False,
             ),
         ] = "",
+        data: Annotated[
+            Path | None,
+            typer.Option(
+                help="With --train: folder whose files of your own, such as nih_patients.csv, go along. "
+                "Default: data/<slug>.",
+                show_default=False,
+            ),
+        ] = None,
     ) -> None:
         """Build the script with the package inside, and the dataset with the model and the wheels."""
         from pulmo.commands.kernel import BuildRequest, build_kernel
 
-        build_kernel(competition, BuildRequest(train, run, owner, accelerator, docker_image))
+        build_kernel(competition, BuildRequest(train, run, owner, accelerator, docker_image, data))
 
     @group.command()
     def rehearse(

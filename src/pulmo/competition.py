@@ -212,6 +212,8 @@ class Competition:
         sample: Kaggle's sample submission, relative to `--data`.
         column_aliases: other names that Kaggle takes for a submission's column, name → column.
         kernel: what the competition requires of its Kaggle kernels.
+        companion_files: files of the user's own that may lie beside Kaggle's in the data folder; the dataset of a
+            training kernel takes them along.
     """
 
     name: str
@@ -225,6 +227,7 @@ class Competition:
     sample: str = "sample_submission.csv"
     column_aliases: Mapping[str, str] = field(default_factory=dict)
     kernel: KernelRules = KernelRules()
+    companion_files: tuple[str, ...] = ()
 
     @property
     def row_id(self) -> str:

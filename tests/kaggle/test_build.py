@@ -113,6 +113,25 @@ def test_script_and_dataset(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("workplace")
+def test_a_training_kernel_takes_the_table_of_patients_along(capsys: pytest.CaptureFixture[str]) -> None:
+    data = Path("mine")
+    data.mkdir()
+    words = ("rsna", "kernel", "build", "--train", "--owner", "ada", "--data", data)
+    assert run_pulmo(capsys, *words)[0] == 0
+    taken = Path("kernels/rsna/train/dataset/data")
+    assert not taken.exists()
+    (data / "nih_patients.csv").write_text("patientId,nih_patient\na,1\n")
+    (data / "stage_2_train_labels.csv").write_text("Kaggle's own, which is mounted there\n")
+    code, _, err = run_pulmo(capsys, *words)
+    assert code == 0
+    assert "takes along mine/nih_patients.csv" in err
+    assert [path.name for path in taken.iterdir()] == ["nih_patients.csv"]
+    assert (taken / "nih_patients.csv").read_text() == "patientId,nih_patient\na,1\n"
+    code, _, err = run_pulmo(capsys, *words[:-1], "elsewhere")
+    assert (code, "elsewhere: there is no such folder" in err) == (1, True)
+
+
+@pytest.mark.usefixtures("workplace")
 def test_the_same_sources_give_the_same_bytes() -> None:
     def bytes_built() -> dict[Path, bytes]:
         build_osic(MODEL)

@@ -9,6 +9,7 @@ from pulmo.commands.kernel_run import KernelRun
 from pulmo.commands.run import Request
 from pulmo.competition import MODEL, find_competition
 from pulmo.kaggle import runtime
+from pulmo.pipeline.fingerprint import digest_raw
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     (tmp_path / "input" / find_competition("osic").kaggle_slug).mkdir(parents=True)
     (tmp_path / "working").mkdir()
     monkeypatch.setattr(runtime, "INPUT", tmp_path / "input")
+    monkeypatch.setattr(runtime, "SCRATCH", tmp_path / "scratch")
     monkeypatch.setattr(kernel_run, "WORKING", tmp_path / "working")
     monkeypatch.setattr(kernel_run, "SCRATCH", tmp_path / "scratch")
     monkeypatch.setattr(kernel_run, "PRESET", "demo")
@@ -49,3 +51,24 @@ def test_without_one_the_kernel_trains_and_its_model_is_saved(requests: list[Req
     assert (tmp_path / "working/model/ensemble.json").read_text() == "fit_ensemble"
     kernel.run("predict")
     assert [(request.model, request.preset) for request in requests] == [(None, "demo")] * 3
+
+
+def test_the_user_s_own_files_lie_beside_kaggle_s(requests: list[Request], tmp_path: Path) -> None:
+    kaggle, own = tmp_path / "input" / find_competition("osic").kaggle_slug, tmp_path / "bundle/data"
+    (kaggle / "train").mkdir()
+    (kaggle / "train/scan.dcm").write_text("a scan")
+    (kaggle / "both.csv").write_text("Kaggle's")
+    own.mkdir(parents=True)
+    for name in ("own.csv", "both.csv"):
+        (own / name).write_text("mine")
+    KernelRun("osic", tmp_path / "bundle").run("features")
+    data = requests[0].data
+    assert data is not None
+    assert data != kaggle
+    assert sorted(path.name for path in data.iterdir()) == ["both.csv", "own.csv", "train"]
+    assert [(data / name).read_text() for name in ("own.csv", "both.csv", "train/scan.dcm")] == [
+        "mine",
+        "Kaggle's",
+        "a scan",
+    ]
+    assert digest_raw(data / "train") == digest_raw(kaggle / "train")

@@ -21,6 +21,7 @@ from pulmo.radiographs.dataset import (
 from pulmo.radiographs.files import ImageFolder, requested_images
 from pulmo.radiographs.phantom import cut_short, write_image
 from pulmo.radiographs.reading import RASTER
+from pulmo.scoring.patients import PatientTable
 from tests.radiographs.support import read_json_image, stage_of
 
 HEADER = PatientHeader("p", "50", "F", "PA", "0.143", "1.2.1", "1.2.2", "1.2.3")
@@ -37,8 +38,9 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return stage_of(tmp_path / "data", tmp_path / "work", monkeypatch)
 
 
-def source_of(stage: Stage, **nih_patients: str) -> LabelSource:
-    return LabelSource(stage.data / "train.csv", MIXED._replace(path=stage.data / "train"), nih_patients)
+def source_of(stage: Stage, **patients: str) -> LabelSource:
+    table = PatientTable(stage.data / "nih_patients.csv", patients) if patients else None
+    return LabelSource(stage.data / "train.csv", MIXED._replace(path=stage.data / "train"), table)
 
 
 def test_rows_and_images_are_in_one_order_and_what_is_left_out_is_noted(stage: Stage) -> None:
@@ -54,14 +56,18 @@ def test_rows_and_images_are_in_one_order_and_what_is_left_out_is_noted(stage: S
     notes = "\n".join(stage.notes)
     assert "An image is left out: " in notes
     assert "b.jpg: cannot be read" in notes
+    assert "3 X-rays are of 3 patients by the headers' PatientID, for there is no nih_patients.csv; 0 have" in notes
     assert "1 images of train.csv have no file in train and are left out, such as gone" in notes
     assert "1 files in train have no row in train.csv and are left out, such as stray" in notes
 
 
 def test_patients_are_the_table_s_or_the_nih_s_before_the_header_s(stage: Stage) -> None:
-    nih = read_labelled_images(stage, LABELS, source_of(stage, a="7", c="7"), ImageFormat(8))
+    nih = read_labelled_images(stage, LABELS, source_of(stage, a="7", c="7", other="8"), ImageFormat(8))
     assert nih["patient"].tolist() == ["d", "7", "7", "b"]
-    assert any("1 of 3 X-rays are not in nih_patients.csv" in note for note in stage.notes)
+    notes = "\n".join(stage.notes)
+    assert "1 of 3 X-rays are not in nih_patients.csv, such as d: their headers name the patients" in notes
+    assert "3 X-rays are of 2 patients by nih_patients.csv; 2 have a sibling, another X-ray of the same" in notes
+    assert "1 images in nih_patients.csv have no row in train.csv, such as other" in notes
     known = LABELS.assign(patient=np.array(["x", "y", "x", "y", "z"]))
     assert read_labelled_images(stage, known, source_of(stage), ImageFormat(8))["patient"].tolist() == list("xyxz")
 

@@ -1,5 +1,6 @@
 """The patient of each image: by the table in Kaggle's folder, or each image for itself."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 
 from pulmo.competition import find_competition
 from pulmo.errors import UserError
-from pulmo.scoring.patients import patients_of_images, read_nih_patients
+from pulmo.scoring.patients import find_patients, patients_of_images, read_patients
 
 IMAGES = pd.Series(["a", "b", "b", "c", "d"], index=[5, 6, 7, 8, 9], name="ImageId")
 
@@ -17,7 +18,6 @@ def test_images_of_one_person_are_of_one_patient(tmp_path: Path) -> None:
     found = patients_of_images(IMAGES, tmp_path)
     assert found.of_row.to_dict() == {5: "0007", 6: "0007", 7: "0007", 8: "0001", 9: "d"}
     assert found.notes == ("1 of 4 images are not in nih_patients.csv: each counts as a patient of its own",)
-    assert read_nih_patients(tmp_path, "ImageId") == {"a": "0007", "b": "0007", "c": "0001", "x": "0009"}
 
 
 def test_without_the_table_each_image_counts_by_itself(tmp_path: Path) -> None:
@@ -36,11 +36,36 @@ def test_a_table_of_the_competition_s_own_names_the_patients(tmp_path: Path) -> 
 
 def test_a_faulty_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nih_patients.csv").write_text("ImageId,nih_patient\na,1\na,2\n")
-    with pytest.raises(UserError, match="row 3, ImageId: 'a' is repeated"):
+    with pytest.raises(UserError, match="row 3, nih_patient: 'a' is of patient '2' here, of '1' in an earlier row"):
         patients_of_images(IMAGES, tmp_path)
-    (tmp_path / "nih_patients.csv").write_text("ImageId,patient\na,1\n")
-    with pytest.raises(UserError, match="no column 'nih_patient'"):
-        patients_of_images(IMAGES, tmp_path)
+
+
+def test_the_user_s_table_comes_before_the_one_in_the_folder(tmp_path: Path) -> None:
+    assert find_patients(tmp_path, "ImageId") is None
+    (tmp_path / "nih_patients.csv").write_text("ImageId,nih_patient\na,0007\nb,\n")
+    found = find_patients(tmp_path, "ImageId")
+    assert found == (tmp_path / "nih_patients.csv", {"a": "0007"}, False)
+    (tmp_path / "mine.csv").write_text("person,ImageId\nAda,a\nAda,a\nBob,c\n")  # a row twice does no harm
+    found = find_patients(tmp_path, "ImageId", tmp_path / "mine.csv")
+    assert found == (tmp_path / "mine.csv", {"a": "Ada", "c": "Bob"}, True)
+    with pytest.raises(UserError, match=r"gone\.csv: no such file"):
+        find_patients(tmp_path, "ImageId", tmp_path / "gone.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("patientId,person\na,1\n", "has no column 'ImageId'"),
+        ("ImageId,person,age\na,1,50\n", "has 2 columns beside 'ImageId'; it must have one, the patient"),
+        ("ImageId\na\n", "has 0 columns beside 'ImageId'"),
+        ("ImageId,person\na,1\n,2\n", "row 3, ImageId: is empty. Write the image's id, or remove the row"),
+        ("ImageId,person\na,1\nb,2\na,3\n", "row 4, person: 'a' is of patient '3' here, of '1' in an earlier row"),
+    ],
+)
+def test_what_is_wrong_with_a_table_of_patients_is_named(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "mine.csv").write_text(content)
+    with pytest.raises(UserError, match=re.escape(words)):
+        read_patients(tmp_path / "mine.csv", "ImageId")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pulmo.training.folds import folds_by_group, stratified_folds, validation_part
+from pulmo.errors import UserError
+from pulmo.training.folds import check_folds, folds_by_group, stratified_folds, validation_part
 
 GROUPS = np.repeat([f"patient {number}" for number in range(23)], 4)
 
@@ -56,3 +57,12 @@ def test_a_validation_part_has_a_group_and_leaves_some() -> None:
         assert checked.sum() == 2 * patients
     assert not validation_part(groups, 0.0, seed=0).any()
     assert not validation_part(["p"] * 3, 0.5, seed=0).any()
+
+
+def test_a_patient_in_two_folds_is_refused() -> None:
+    groups = np.array(["a", "a", "b", "b", "c", "c", "d"])
+    check_folds(groups, np.array([0, -1, 1, 1, -1, -1, 0]))
+    with pytest.raises(
+        UserError, match=r"the folds: patient 'b' is in folds 0 and 2 \(2 patients are split\)\. Put all"
+    ):
+        check_folds(groups, np.array([0, 0, 2, 0, 1, 2, 0]))

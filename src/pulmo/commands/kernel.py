@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pulmo.commands.console import log, show_table
 from pulmo.commands.demo import DEMO, demo_data
+from pulmo.commands.run import data_folder
 from pulmo.competition import Accelerator, Competition
 from pulmo.errors import Fault, UserError
 from pulmo.kaggle.credentials import user_name
@@ -29,6 +30,7 @@ class BuildRequest(NamedTuple):
     owner: str | None = None
     accelerator: Accelerator | None = None
     docker_image: str = ""
+    data: Path | None = None
 
 
 def build_kernel(competition: Competition, request: BuildRequest) -> None:
@@ -40,11 +42,14 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
     model = None if run is None else _model(competition, run)
     owner = request.owner if request.owner is not None else user_name() or OWNER
     metadata = kernel_metadata(competition, kind, owner, request.accelerator, request.docker_image)
+    companions = _companions(competition, request.data) if request.train else []
     with writing_to(built_kernel(competition, kind).parent):
-        built = build(competition, kind, model, metadata)
+        built = build(competition, kind, model, metadata, companions)
     if run is not None and model is not None:
         log(f"The kernel contains the model of run {run!r}.")
         _keep_estimate(competition, run, model, built_kernel(competition, kind).parent)
+    for path in companions:
+        log(f"The kernel's dataset takes along {path}.")
     show_table(
         [{"package": name, "version": version, "licence": licence} for name, version, licence in built.packages]
         or [{"package": "none", "version": "–", "licence": "–"}]
@@ -88,6 +93,14 @@ def _newest_run(competition: Competition) -> str:
         remedy = f"Train one: `pulmo {competition.name} run --data DIR`, or `pulmo demo {competition.name}`"
         raise UserError(Fault(str(work), "there is no run with a trained model", remedy))
     return max(made, key=lambda manifest: manifest.stat().st_mtime).parents[1].name
+
+
+def _companions(competition: Competition, data: Path | None) -> list[Path]:
+    """The user's own files in the data folder."""
+    if data is not None and not data.is_dir():
+        raise UserError(Fault(str(data), "there is no such folder", "Name Kaggle's folder with --data"))
+    paths = [(data or data_folder(competition)) / name for name in competition.companion_files]
+    return [path for path in paths if path.is_file()]
 
 
 def _model(competition: Competition, run: str) -> Path:

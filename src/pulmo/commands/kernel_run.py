@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pulmo.commands.run import Request, run_stage
 from pulmo.competition import MODEL, find_competition
-from pulmo.kaggle.runtime import PRESET, SCRATCH, WORKING, competition_folder
+from pulmo.kaggle.runtime import PRESET, SCRATCH, WORKING, competition_folder, with_companions
 from pulmo.pipeline.settings import DEFAULT_PRESET
 
 
@@ -26,7 +26,7 @@ class KernelRun:
         model = bundle / "model" if (bundle / "model").is_dir() else None
         self._request = Request(
             declared,
-            competition_folder(declared.kaggle_slug),
+            with_companions(competition_folder(declared.kaggle_slug), bundle),
             out=WORKING,
             work=SCRATCH,
             preset=DEFAULT_PRESET if model else PRESET,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from pulmo.kaggle.locking import exclusive
 from pulmo.kaggle.metadata import KernelMetadata
 from pulmo.kaggle.packages import expected_packages, kernel_libraries, missing_packages
 from pulmo.kaggle.private import check_private as _check_private
-from pulmo.kaggle.runtime import VERSIONS
+from pulmo.kaggle.runtime import COMPANIONS, VERSIONS
 from pulmo.kaggle.script import build_script, kernel_source
 from pulmo.kaggle.wheels import collect_wheels
 
@@ -31,7 +32,13 @@ class Built(NamedTuple):
     packages: list[tuple[str, str, str]]
 
 
-def build(competition: Competition, kind: str, model: Path | None, metadata: KernelMetadata) -> Built:
+def build(
+    competition: Competition,
+    kind: str,
+    model: Path | None,
+    metadata: KernelMetadata,
+    companions: Sequence[Path] = (),
+) -> Built:
     """Build a competition's kernel in `kernels/<name>/<kind>`.
 
     Args:
@@ -39,6 +46,7 @@ def build(competition: Competition, kind: str, model: Path | None, metadata: Ker
         kind: `infer` or `train`.
         model: the trained model that `infer` predicts with; None for `train`.
         metadata: the kernel's.
+        companions: files of the user's own that `train` finds beside Kaggle's, see `Competition.companion_files`.
 
     Raises:
         UserError: a wheel cannot be fetched, a limit is exceeded, or the result holds a secret or a local path. What
@@ -55,6 +63,9 @@ def build(competition: Competition, kind: str, model: Path | None, metadata: Ker
             (kernel / SCRIPT).write_text(build_script(competition.name, source))
             _write_json(kernel / METADATA, metadata)
             packages = _fill_dataset(dataset, kernel_libraries(competition, source), model, metadata)
+            for path in companions:
+                (dataset / COMPANIONS).mkdir(exist_ok=True)
+                shutil.copyfile(path, dataset / COMPANIONS / path.name)
             sizes = (kernel / SCRIPT).stat().st_size, _size(dataset)
             _check_limits(limits_of(competition, kind), *sizes)
             _check_private(partial)

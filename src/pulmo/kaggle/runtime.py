@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ INPUT, WORKING = ROOT / "input", ROOT / "working"
 SCRATCH = Path(tempfile.gettempdir()) / "pulmo"  # not in `working`, which all becomes the kernel's output
 PRESET = os.environ.get("PULMO_PRESET", "full")  # a rehearsal trains with `demo`
 INDEX, VERSIONS = "index.json", "versions.json"
+COMPANIONS = "data"
+"""The folder of the dataset with the user's own files, which belong beside Kaggle's."""
 
 
 def competition_folder(slug: str) -> Path:
@@ -41,6 +44,29 @@ def dataset_folder(slug: str) -> Path:
         UserError: it is not mounted.
     """
     return _mounted(slug, [INPUT / slug, *INPUT.glob(f"datasets/*/{slug}")], "dataset_sources")
+
+
+def with_companions(data: Path, bundle: Path) -> Path:
+    """A competition's folder with the user's own files beside Kaggle's.
+
+    Args:
+        data: the competition's mounted folder, which is read-only.
+        bundle: the kernel's mounted dataset.
+
+    Returns:
+        `data` itself where the dataset has no such files; else a scratch folder of links to both. A file that is in
+        `data` counts.
+    """
+    companions = bundle / COMPANIONS
+    if not companions.is_dir():
+        return data
+    joined = SCRATCH / "data"
+    shutil.rmtree(joined, ignore_errors=True)
+    joined.mkdir(parents=True)
+    for path in (*data.iterdir(), *companions.iterdir()):
+        if not (joined / path.name).exists():
+            (joined / path.name).symlink_to(path)
+    return joined
 
 
 def install_missing(wheels: Path) -> None:

@@ -1,8 +1,6 @@
 """A table of labels and a folder of images → the training set: one row an image, its header, its patient, its fold."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +12,7 @@ from pulmo.pipeline.stage import Stage
 from pulmo.radiographs.cache import HEADER, ImageFormat, cache_images
 from pulmo.radiographs.files import ImageFolder, files_of_table
 from pulmo.radiographs.patients import image_patients
+from pulmo.scoring.patients import PatientTable
 from pulmo.training.folds import stratified_folds
 
 COVERED = 255
@@ -26,12 +25,12 @@ class LabelSource(NamedTuple):
     Attributes:
         table: the file of labels, for messages.
         folder: of the images.
-        nih_patients: the patient of each image where it is known beside the headers, see `read_nih_patients`.
+        patients: the patient of each image where it is known beside the headers, see `scoring.patients`.
     """
 
     table: Path
     folder: ImageFolder
-    nih_patients: Mapping[str, str] = MappingProxyType({})
+    patients: PatientTable | None = None
 
 
 def read_labelled_images(
@@ -39,7 +38,7 @@ def read_labelled_images(
 ) -> pd.DataFrame:
     """Read the image of each row of a table into the stage's declared output `images`.
 
-    Rows without a file, files without a row and images that cannot be read are noted.
+    Rows without a file, files without a row and images that cannot be read are noted, and where the patients are from.
 
     Args:
         stage: declares the output `images`, uint8 (rows, pixels, pixels).
@@ -52,14 +51,15 @@ def read_labelled_images(
         for an image that has been read) and `patient`, who for an unreadable image is the image itself.
 
     Raises:
-        UserError: no row has a file, or an image has two.
+        UserError: no row has a file, or an image has two; or the user's table of patients has none of the images.
     """
     files = files_of_table(stage, labels["image"], source.folder, source.table)
     rows = labels[labels["image"].isin(files)].reset_index(drop=True)
     headers = cache_images(stage, "images", files, image_format).reset_index(drop=True)
     rows = rows.assign(**{name: headers[name] for name in HEADER if name not in rows})
     if "patient" not in labels:
-        rows["patient"] = _patients(stage, rows, source.nih_patients)
+        rows["patient"] = _patients(stage, rows, source.patients)
+        _note_unknown(stage, labels["image"], source)
     return rows
 
 
@@ -115,13 +115,21 @@ def resized_mask(mask: np.ndarray, pixels: int) -> np.ndarray:
     return resized(np.ascontiguousarray(COVERED * mask), pixels)
 
 
-def _patients(stage: Stage, rows: pd.DataFrame, nih_patients: Mapping[str, str]) -> pd.Series:
+def _patients(stage: Stage, rows: pd.DataFrame, table: PatientTable | None) -> pd.Series:
     readable = rows["error"].isna()
     known = rows[readable]
     names = known["patient"].astype(object).fillna("").to_list()
-    found, notes = image_patients(known["image"].to_list(), names, nih_patients)
+    found, notes = image_patients(known["image"].to_list(), names, table)
     for note in notes:
         stage.note(note)
     patients = rows["image"].copy()
     patients[readable] = found
     return patients
+
+
+def _note_unknown(stage: Stage, labelled: pd.Series, source: LabelSource) -> None:
+    """Note the images of the table of patients that have no label."""
+    unknown = sorted(set(source.patients.of_image).difference(labelled)) if source.patients else []
+    if source.patients and unknown:
+        name = source.patients.path.name
+        stage.note(f"{len(unknown)} images in {name} have no row in {source.table.name}, such as {unknown[0]}")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pulmo.pipeline.holdout import choose_hidden, place_images
 from pulmo.radiographs.files import ImageFolder, image_files
 from pulmo.radiographs.patients import patients_by_file
-from pulmo.scoring.patients import NIH_PATIENTS, read_nih_patients
+from pulmo.scoring.patients import NIH_PATIENTS, find_patients
 
 
 class TrainingSet(NamedTuple):
@@ -49,7 +49,7 @@ def hide_images(
     data, files = training.table.parent, image_files(training.images)
     patients = training.patient_of
     if patients is None:
-        patients = patients_by_file(images, files, read_nih_patients(data, training.row_id))
+        patients = patients_by_file(images, files, find_patients(data, training.row_id))
     hidden = choose_hidden(images, public, seed, training.table, patients)
     place_images(files, hidden, folder / training.images.path.name, folder / test_images)
     if (data / NIH_PATIENTS).is_file():

@@ -21,7 +21,7 @@ from pulmo.models.quantiles import Examples, QuantileModel
 from pulmo.pipeline.parallel import cores
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.device import computing_on
-from pulmo.training.folds import validation_part
+from pulmo.training.folds import check_folds, validation_part
 from pulmo.training.parallel_folds import progress_title, train_in_parallel
 from pulmo.training.tasks import Dataset, Note, Task
 
@@ -102,9 +102,11 @@ def cross_validate_networks(
         every_row: predict every row, also those trained on.
 
     Raises:
-        UserError: a process died, or an error of the network's own.
+        UserError: a patient is in two folds, a process died, or an error of the network's own.
         DivergedError: a training diverged; it names the fold.
     """
+    if dataset.patient is not None:
+        check_folds(dataset.patient, dataset.fold)
     networks = dataset.folds if folds is None else min(folds, dataset.folds)
     jobs = _Jobs(dataset, task, stage.seed if seed is None else seed, name, every_row)
     left = [number for number in range(networks) if not stage.has_checkpoint(f"{name}{number}")]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pulmo.errors import Fault, UserError
+
 
 def folds_by_group(groups: Sequence[str] | np.ndarray, count: int, seed: int) -> np.ndarray:
     """Assign groups to folds of equal size (to within one), in an order that depends on the seed alone.
@@ -56,6 +58,29 @@ def stratified_folds(
     order = np.random.default_rng(seed).permutation(len(names))
     order = order[np.argsort(kind[order], kind="stable")]  # sorted by class, then assigned in turn
     return np.asarray(_assign(order, count)[group_of_row])
+
+
+def check_folds(groups: Sequence[str] | np.ndarray, fold: np.ndarray) -> None:
+    """Check that all rows of a group are in one fold.
+
+    Args:
+        groups: the patient of each row, (rows,).
+        fold: of each row, (rows,) int; rows below 0 are in no fold.
+
+    Raises:
+        UserError: a patient's rows are in two folds.
+    """
+    inside = fold >= 0
+    names, group_of_row = np.unique(np.asarray(groups, dtype=str)[inside], return_inverse=True)
+    first, last = np.full(len(names), np.iinfo(np.int64).max), np.full(len(names), -1)
+    np.minimum.at(first, group_of_row, fold[inside])
+    np.maximum.at(last, group_of_row, fold[inside])
+    split = np.flatnonzero(first != last)
+    if len(split):
+        one = split[0]
+        count = f"{len(split)} patients are split" if len(split) > 1 else "the only one"
+        what = f"patient {str(names[one])!r} is in folds {first[one]} and {last[one]} ({count})"
+        raise UserError(Fault("the folds", what, "Put all of a patient's rows in one fold, or its score is too good"))
 
 
 def _groups(groups: Sequence[str] | np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

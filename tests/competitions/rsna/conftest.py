@@ -8,15 +8,15 @@ from pulmo.competitions.rsna.phantom import PhantomSettings, write_phantom
 from pulmo.pipeline.runner import Run, run_stages
 from tests.competitions.rsna.support import run_of
 
-BROKEN = 3  # of the training patients
+BROKEN = 3  # of the training images
 
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `data`, 24 phantom patients and 4 to predict, one training X-ray cut short; and `solution.csv`."""
+    """A folder with `data`, 24 phantom X-rays and 4 to predict, one training X-ray cut short; and `solution.csv`."""
     folder = tmp_path_factory.mktemp("rsna")
     truth = write_phantom(folder / "data", folder / "solution.csv", PhantomSettings(24, 4, seed=0, pixels=128))
-    broken = folder / "data/stage_2_train_images" / f"{truth['patient'].iloc[BROKEN]}.dcm"
+    broken = folder / "data/stage_2_train_images" / f"{truth['image'].iloc[BROKEN]}.dcm"
     broken.write_bytes(broken.read_bytes()[:1000])
     return folder
 

@@ -19,7 +19,7 @@ def files(tmp_path: Path) -> Path:
 
 def test_labels_and_classes_are_joined(files: Path) -> None:
     labels = read_labels(files)
-    assert labels.patients.to_numpy().tolist() == [
+    assert labels.images.to_numpy().tolist() == [
         ["a", "Lung Opacity", 2],
         ["b", "Normal", 0],
         ["c", "No Lung Opacity / Not Normal", 0],
@@ -29,7 +29,7 @@ def test_labels_and_classes_are_joined(files: Path) -> None:
 
 def test_without_a_class_table_classes_are_unknown(files: Path) -> None:
     (files / "stage_2_detailed_class_info.csv").unlink()
-    assert read_labels(files).patients["class"].tolist() == ["", "", ""]
+    assert read_labels(files).images["class"].tolist() == ["", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_without_a_class_table_classes_are_unknown(files: Path) -> None:
     [
         ("b,Normal", "b,Well", "row 4, class: 'Well' is not known"),
         ("b,Normal", "b,Lung Opacity", "row 4, class: 'Lung Opacity', but stage_2_train_labels.csv contradicts it"),
-        ("a,Lung Opacity\nb", "a,Normal\nb", "row 3, class: 'Normal', but another in the patient's first row"),
+        ("a,Lung Opacity\nb", "a,Normal\nb", "row 3, class: 'Normal', but another in the image's first row"),
         ("b,Normal\n", "", "has no row for patientId 'b'"),
     ],
 )
@@ -50,9 +50,9 @@ def test_classes_that_contradict_are_named(files: Path, before: str, after: str,
 
 def test_the_real_labels_and_classes(rsna_data: Path) -> None:
     labels = read_labels(rsna_data)
-    assert len(labels.patients) == 26_684
+    assert len(labels.images) == 26_684
     assert len(labels.boxes) == 9_555
-    assert labels.patients["class"].value_counts().to_dict() == {
+    assert labels.images["class"].value_counts().to_dict() == {
         "No Lung Opacity / Not Normal": 11_821,
         "Normal": 8_851,
         "Lung Opacity": 6_012,

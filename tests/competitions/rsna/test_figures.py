@@ -28,15 +28,15 @@ def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) 
     runs = figures["Comparison of runs"].content.set_index("run")
     scores = load(output(finished, "train_segmenter/image_scores"))
     assert runs.loc[finished.paths.work.name, "mean IoU"] == scores["iou"].mean()
-    classes = load(output(finished, "features/patients"))["class"].value_counts()
+    classes = load(output(finished, "features/image_table"))["class"].value_counts()
     folds = figures["Folds"].content
     assert folds["opacity"].sum() == classes["Lung Opacity"]
 
 
 def test_held_out_boxes_have_the_stages_score(finished: Run) -> None:
-    patients, truth, found = held_out(finished)
-    scores = box_precision(truth, found, len(patients))
-    np.testing.assert_allclose(scores, patients["score"])
+    held, truth, found = held_out(finished)
+    scores = box_precision(truth, found, len(held))
+    np.testing.assert_allclose(scores, held["score"])
     assert mean_precision(scores) == load(output(finished, "fit_ensemble/estimate"))["score"]
 
 
@@ -62,8 +62,8 @@ def test_before_a_run_headers_are_read_from_the_x_rays(drawn: Path, tmp_path: Pa
     assert remarks_of(sections) == []
     figures = figures_of(sections)
     labels = read_labels(drawn / "data")
-    positive = int((labels.patients["boxes"] > 0).sum())
-    assert figures["Classes"].caption.startswith(f"24 patients, {positive} of them ({positive / 24:.1%})")
+    positive = int((labels.images["boxes"] > 0).sum())
+    assert figures["Classes"].caption.startswith(f"24 X-rays, {positive} of them ({positive / 24:.1%})")
     assert "From the headers of 24 of 24 X-rays" in figures["Age by class"].caption  # that of one cut short, too
 
 
@@ -71,9 +71,9 @@ def test_captions_of_the_real_labels(rsna_data: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(rsna_data, tmp_path), "data")
     assert remarks_of(sections) == []
     figures = figures_of(sections)
-    assert "26,684 patients, 6,012 of them (22.5%) with 9,555 boxes" in figures["Classes"].caption
-    assert "At most 4 boxes" in figures["Boxes per patient"].caption
+    assert "26,684 X-rays, 6,012 of them (22.5%) with 9,555 boxes" in figures["Classes"].caption
+    assert "At most 4 boxes" in figures["Boxes per X-ray"].caption
     assert "Above 110 years: 5 (148, 150, 151, 153, 155; crosses)" in figures["Age by class"].caption
-    assert "of 26,684 patients are women" in figures["Sex and view"].caption
+    assert "of 26,684 X-rays are of women" in figures["Sex and view"].caption
     assert figures["Box positions"].caption.startswith("9,555 boxes")
     assert len(figures["X-rays of each class"].content) == 15

@@ -50,10 +50,10 @@ def test_the_files_are_kaggles(phantom: Phantom) -> None:
     assert heard == [(n, 30) for n in range(1, 31)]
     for name, is_test in (("train", False), ("test", True)):
         found = {path.stem for path in (folder / f"stage_2_{name}_images").iterdir()}
-        assert found == set(truth.loc[truth["test"] == is_test, "patient"])
+        assert found == set(truth.loc[truth["test"] == is_test, "image"])
     sample = (folder / "stage_2_sample_submission.csv").read_text().splitlines()
     assert sample[0] == "patientId,PredictionString"
-    assert sample[1:] == [f"{name},0.5 0 0 100 100" for name in truth.loc[truth["test"], "patient"]]
+    assert sample[1:] == [f"{name},0.5 0 0 100 100" for name in truth.loc[truth["test"], "image"]]
 
 
 def test_labels_and_classes_have_a_row_a_box(phantom: Phantom) -> None:
@@ -65,7 +65,7 @@ def test_labels_and_classes_have_a_row_a_box(phantom: Phantom) -> None:
     assert list(classes["patientId"]) == list(labels["patientId"])
     assert ((classes["class"] == OPACITY) == (labels["Target"] == 1)).all()
     assert (labels[["x", "y", "width", "height"]].notna().all(axis=1) == (labels["Target"] == 1)).all()
-    train = truth[~truth["test"]].set_index("patient")
+    train = truth[~truth["test"]].set_index("image")
     assert classes.drop_duplicates().set_index("patientId")["class"].to_dict() == train["class"].to_dict()
     assert train["class"].value_counts().to_dict() == {OPACITY: 9, OTHER: 8, NORMAL: 7}
     assert labels.groupby("patientId")["Target"].sum().to_dict() == train["boxes"].to_dict()
@@ -77,15 +77,15 @@ def test_boxes_lie_over_the_lungs_and_are_brighter_than_the_lungs_elsewhere(phan
     labels = pd.read_csv(folder / "stage_2_train_labels.csv").dropna().set_index("patientId")
     masks = pd.read_csv(folder / "lung_rle.csv", dtype=str).set_index("ImageId")["EncodedPixels"].to_dict()
     contrasts = []
-    for patient, boxes in labels.groupby(level=0):
-        (lungs,) = decode(parse([masks[str(patient)]]), (256, 256)) > 0
+    for image, boxes in labels.groupby(level=0):
+        (lungs,) = decode(parse([masks[str(image)]]), (256, 256)) > 0
         inside = np.zeros_like(lungs)
         for x, y, width, height in boxes[["x", "y", "width", "height"]].astype(int).to_numpy():
             assert min(x, y) >= 0
             assert max(x + width, y + height) <= 256
             inside[y : y + height, x : x + width] = True
             assert lungs[y : y + height, x : x + width].mean() > 0.35
-        grey = read_radiograph(folder / "stage_2_train_images" / f"{patient}.dcm").grey
+        grey = read_radiograph(folder / "stage_2_train_images" / f"{image}.dcm").grey
         contrasts.append(grey[lungs & inside].mean() - grey[lungs & ~inside].mean())
     assert len(contrasts) == 9
     assert np.median(contrasts) > 10
@@ -95,7 +95,7 @@ def test_lungs_of_every_training_image(phantom: Phantom) -> None:
     folder, _, truth, _ = phantom
     table = pd.read_csv(folder / "lung_rle.csv", dtype=str)
     assert list(table) == ["ImageId", "EncodedPixels"]
-    assert list(table["ImageId"]) == list(truth.loc[~truth["test"], "patient"])
+    assert list(table["ImageId"]) == list(truth.loc[~truth["test"], "image"])
     shares = decode(parse(list(table["EncodedPixels"])), (256, 256)).mean(axis=(1, 2))
     assert (shares > 0.08).all()
     assert (shares < 0.4).all()
@@ -104,7 +104,7 @@ def test_lungs_of_every_training_image(phantom: Phantom) -> None:
 def test_the_solution_reads_as_labels(phantom: Phantom) -> None:
     _, solution, truth, _ = phantom
     found = read_solution(solution)
-    assert set(found["patientId"]) == set(truth.loc[truth["test"], "patient"])
+    assert set(found["patientId"]) == set(truth.loc[truth["test"], "image"])
     assert pd.read_csv(solution)["Target"].sum() == truth.loc[truth["test"], "boxes"].sum()
 
 
@@ -113,8 +113,8 @@ def test_headers_and_the_impossible_age(phantom: Phantom) -> None:
     ages = []
     for row in truth.itertuples():
         name = f"stage_2_{'test' if row.test else 'train'}_images"
-        header = read_radiograph(folder / name / f"{row.patient}.dcm").header
-        assert (header.patient, header.view, header.sex) == (row.patient, row.view, row.sex)
+        header = read_radiograph(folder / name / f"{row.image}.dcm").header
+        assert (header.patient, header.view, header.sex) == (row.image, row.view, row.sex)
         assert header.pixel_spacing_mm
         ages.append(header.age_years or 0)
     assert ages[IMPOSSIBLE_AGE] == 148
@@ -131,8 +131,8 @@ def test_the_same_settings_write_the_same_bytes(tmp_path: Path) -> None:
 
 def test_ids_are_like_the_real_ones() -> None:
     train, test = cohort(PhantomSettings(300, 100))
-    names = [case.patient for case in (*train, *test)]
+    names = [case.image for case in (*train, *test)]
     assert len(set(names)) == 400
     assert all(len(name) == 36 and name.count("-") == 4 for name in names)
-    assert [case.patient for case in train] == sorted(case.patient for case in train)
+    assert [case.image for case in train] == sorted(case.image for case in train)
     assert [case.age for case in train].count("148") == 1

@@ -42,10 +42,10 @@ def test_the_model_records_the_test_time_augmentation(
             real(self, network, tta_flip, *rest, **more)
 
         monkeypatch.setattr(predictor, "__init__", init)
-    patients = load(output(run, "features/patients"))
-    held = np.flatnonzero((patients["fold"] == 0) & patients["error"].isna())
+    image_table = load(output(run, "features/image_table"))
+    held = np.flatnonzero((image_table["fold"] == 0) & image_table["error"].isna())
     images = np.asarray(load(output(run, "features/images")))[held]
-    about = patients.iloc[held].reset_index(drop=True)
+    about = image_table.iloc[held].reset_index(drop=True)
     with computing_on("cpu"):
         predict_networks(model, images, about)
         alone = model._replace(
@@ -54,8 +54,8 @@ def test_the_model_records_the_test_time_augmentation(
         predictions = predict_networks(alone, images, about)
     assert flips[:4] == [("MaskPredictor", False)] * 2 + [("BoxPredictor", False), ("MaskPredictor", True)]
     # The network of fold 0 predicts its own fold as it did when it was validated.
-    expected = load(output(run, "train_classifier/out_of_fold")).set_index("patient")["probability"]
-    assert predictions.probability == pytest.approx(expected.loc[about["patient"]].to_numpy(), abs=1e-5)
+    expected = load(output(run, "train_classifier/out_of_fold")).set_index("image")["probability"]
+    assert predictions.probability == pytest.approx(expected.loc[about["image"]].to_numpy(), abs=1e-5)
     table = load(output(run, "train_detector/out_of_fold"))
-    before = table[table["patient"].isin(about["patient"])]["confidence"]
+    before = table[table["image"].isin(about["image"])]["confidence"]
     assert np.sort(predictions.routes["detector"].boxes.confidence) == pytest.approx(np.sort(before), abs=1e-5)

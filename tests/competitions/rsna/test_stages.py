@@ -41,59 +41,59 @@ def weights(network: Path) -> bytes:
 
 
 def test_pictures_patients_and_boxes_belong_together(finished: Run) -> None:
-    patients, boxes = (load(output(finished, f"features/{name}")) for name in ("patients", "boxes"))
+    image_table, boxes = (load(output(finished, f"features/{name}")) for name in ("image_table", "boxes"))
     images, masks = (load(output(finished, f"features/{name}")) for name in ("images", "masks"))
     assert images.shape == masks.shape == (24, 32, 32)
     assert images.dtype == masks.dtype == np.uint8
-    assert (masks.reshape(24, -1).max(axis=1) > 0).tolist() == (patients["boxes"] > 0).tolist()
-    boxes = boxes[boxes["patient"] != patients["patient"][BROKEN]]  # whose size is not known
-    area = (boxes["width"] * boxes["height"]).groupby(boxes["patient"]).sum() / 128**2
-    covered = pd.Series(masks.reshape(24, -1).mean(axis=1) / 255, index=patients["patient"])
+    assert (masks.reshape(24, -1).max(axis=1) > 0).tolist() == (image_table["boxes"] > 0).tolist()
+    boxes = boxes[boxes["image"] != image_table["image"][BROKEN]]  # whose size is not known
+    area = (boxes["width"] * boxes["height"]).groupby(boxes["image"]).sum() / 128**2
+    covered = pd.Series(masks.reshape(24, -1).mean(axis=1) / 255, index=image_table["image"])
     assert (covered[area.index] <= area + 0.01).all()
     assert (covered[area.index] >= area / 2).all()
-    assert patients.loc[IMPOSSIBLE_AGE, "impossible_age"]
-    assert patients["impossible_age"].sum() == 1
-    assert set(patients["view"].dropna()) <= {"PA", "AP"}
+    assert image_table.loc[IMPOSSIBLE_AGE, "impossible_age"]
+    assert image_table["impossible_age"].sum() == 1
+    assert set(image_table["view"].dropna()) <= {"PA", "AP"}
 
 
 def test_an_x_ray_that_cannot_be_read_is_named_and_stops_nothing(finished: Run) -> None:
-    patients = load(output(finished, "features/patients"))
-    assert patients["error"].notna().tolist() == [place == BROKEN for place in range(24)]
+    image_table = load(output(finished, "features/image_table"))
+    assert image_table["error"].notna().tolist() == [place == BROKEN for place in range(24)]
     notes = json.loads((finished.paths.stage("features") / "manifest.json").read_text())["notes"]
-    assert any(patients["patient"][BROKEN] in note for note in notes)
+    assert any(image_table["image"][BROKEN] in note for note in notes)
     assert load(output(finished, "features/images"))[BROKEN].max() == 0
     found = load(output(finished, "train_segmenter/out_of_fold"))
-    assert patients["patient"][BROKEN] not in set(found["patient"])
+    assert image_table["image"][BROKEN] not in set(found["image"])
 
 
 def test_every_readable_image_is_predicted_once_out_of_fold(finished: Run) -> None:
-    patients = load(output(finished, "features/patients"))
-    patients = patients[patients["error"].isna()]
+    image_table = load(output(finished, "features/image_table"))
+    image_table = image_table[image_table["error"].isna()]
     for table in ("train_segmenter/image_scores", "train_classifier/out_of_fold"):
-        asked = load(output(finished, table)).merge(patients, on="patient", suffixes=("", "_dealt"))
-        assert sorted(asked["patient"]) == sorted(patients["patient"])
+        asked = load(output(finished, table)).merge(image_table, on="image", suffixes=("", "_dealt"))
+        assert sorted(asked["image"]) == sorted(image_table["image"])
         assert (asked["fold"] == asked["fold_dealt"]).all()
     assert load(output(finished, "train_classifier/out_of_fold"))["probability"].between(0, 1).all()
     assert load(output(finished, "train_lungs/masks")).shape == (24, 32, 32)
 
 
 def test_a_detector_learns_from_edges_in_network_pixels(finished: Run) -> None:
-    patients, boxes = (load(output(finished, f"features/{name}")) for name in ("patients", "boxes"))
+    image_table, boxes = (load(output(finished, f"features/{name}")) for name in ("image_table", "boxes"))
     images = load(output(finished, "features/images"))
-    target = box_target(RadiographTable(patients, images), boxes)
-    assert ((target[..., 2] > target[..., 0]).sum(axis=1) == patients["boxes"]).all()
-    expected = boxes.assign(x=boxes["x"] / 4, right=(boxes["x"] + boxes["width"]) / 4).groupby("patient")
-    place = patients.index[patients["boxes"] > 1].difference([BROKEN])[0]
-    of_one = expected.get_group(patients["patient"][place])
+    target = box_target(RadiographTable(image_table, images), boxes)
+    assert ((target[..., 2] > target[..., 0]).sum(axis=1) == image_table["boxes"]).all()
+    expected = boxes.assign(x=boxes["x"] / 4, right=(boxes["x"] + boxes["width"]) / 4).groupby("image")
+    place = image_table.index[image_table["boxes"] > 1].difference([BROKEN])[0]
+    of_one = expected.get_group(image_table["image"][place])
     assert target[place, : len(of_one), 0].tolist() == pytest.approx(of_one["x"].tolist())
     assert target[place, : len(of_one), 2].tolist() == pytest.approx(of_one["right"].tolist())
 
 
 def test_the_background_s_accuracy_stands_beside_the_network_s(finished: Run) -> None:
-    pictures = load(output(finished, "train_segmenter/image_scores")).set_index("patient")
-    patients = load(output(finished, "features/patients"))
+    pictures = load(output(finished, "train_segmenter/image_scores")).set_index("image")
+    image_table = load(output(finished, "features/image_table"))
     masks = load(output(finished, "features/masks"))
-    nothing = pd.Series((masks < 128).mean(axis=(1, 2)), index=patients["patient"])
+    nothing = pd.Series((masks < 128).mean(axis=(1, 2)), index=image_table["image"])
     assert pictures["background_accuracy"].to_numpy() == pytest.approx(nothing[pictures.index].to_numpy())
     assert pictures["accuracy"].between(0, 1).all()
     assert pictures["iou"].between(0, 1).all()
@@ -103,7 +103,7 @@ def test_the_model_records_what_it_is(finished: Run) -> None:
     folder = output(finished, "fit_ensemble/model")
     record = load(folder / "ensemble.json")
     assert record["estimate"] == load(output(finished, "fit_ensemble/estimate"))
-    assert record["estimate"]["patients"] == 23  # one X-ray cannot be read
+    assert record["estimate"]["images"] == 23  # one X-ray cannot be read
     assert 0 <= record["estimate"]["score"] <= 1
     counts = {name: len(family.files) for name, family in read_model(folder).networks.items()}
     assert counts["segmenter"] == counts["classifier"] == counts["lungs"] == counts["detector"] == 2
@@ -111,14 +111,14 @@ def test_the_model_records_what_it_is(finished: Run) -> None:
 
 def test_the_estimate_is_the_metric_of_what_was_found_out_of_fold(finished: Run) -> None:
     found = load(output(finished, "fit_ensemble/out_of_fold"))
-    patients, boxes = (load(output(finished, f"features/{name}")) for name in ("patients", "boxes"))
+    image_table, boxes = (load(output(finished, f"features/{name}")) for name in ("image_table", "boxes"))
     words = found[["confidence", "x", "y", "width", "height"]].astype(str).agg(" ".join, axis=1)
-    cells = words.groupby(found["patient"]).agg(" ".join) if len(found) else pd.Series(dtype=object)
-    patients = patients[patients["error"].isna()]
-    boxes = boxes[boxes["patient"].isin(patients["patient"])]
-    submission = pd.DataFrame({"patientId": patients["patient"]})
+    cells = words.groupby(found["image"]).agg(" ".join) if len(found) else pd.Series(dtype=object)
+    image_table = image_table[image_table["error"].isna()]
+    boxes = boxes[boxes["image"].isin(image_table["image"])]
+    submission = pd.DataFrame({"patientId": image_table["image"]})
     submission["PredictionString"] = submission["patientId"].map(cells).fillna("")
-    solution = patients[["patient"]].merge(boxes, how="left").rename(columns={"patient": "patientId"})
+    solution = image_table[["image"]].merge(boxes, how="left").rename(columns={"image": "patientId"})
     expected = load(output(finished, "fit_ensemble/estimate"))["score"]
     assert score(solution, submission, "patientId") == pytest.approx(expected)
 
@@ -213,7 +213,7 @@ def test_without_lung_masks_and_classifier_it_says_so_and_goes_on(finished: Run,
     before_prediction = run.competition.stages[:-1]
     results = {result.spec.name: result for result in run_stages(run, before_prediction)}
     assert results["train_segmenter"].skipped
-    assert "lung_rle.csv has masks of 0 patients" in results["train_lungs"].manifest.notes[0]
+    assert "lung_rle.csv has masks of 0 images" in results["train_lungs"].manifest.notes[0]
     assert "classifier is left out" in results["train_classifier"].manifest.notes[0]
     fitted = load(output(run, "fit_ensemble/model") / "ensemble.json")["fitted"]
     assert not {"classifier_threshold", "scale", "lungs"} & set(fitted)
@@ -225,7 +225,7 @@ def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, 
     run = run_of(drawn / "data", tmp_path / "work", f"train_lungs.model={elsewhere}")
     shutil.copytree(finished.paths.stage("features"), run.paths.stage("features"))
     list(run_stages(run, [run.competition.stage("train_lungs")]))
-    fold = load(output(finished, "features/patients"))["fold"].to_numpy()
+    fold = load(output(finished, "features/image_table"))["fold"].to_numpy()
     said, before = (load(output(one, "train_lungs/masks")) for one in (run, finished))
     difference = said[fold == 0].astype(int) - before[fold == 0]
     assert np.abs(difference).max() <= 1  # batches are of other sizes
@@ -256,12 +256,12 @@ def test_figures_are_drawn(finished: Run) -> None:
 def test_real_images_of_one_person_are_in_one_fold(rsna_data: Path, tmp_path: Path) -> None:
     run = run_of(rsna_data, tmp_path, "features.folds=5")
     list(run_stages(run, [run.competition.stage("features")]))
-    patients = load(output(run, "features/patients"))
+    image_table = load(output(run, "features/image_table"))
     known = pd.read_csv(rsna_data / "nih_patients.csv", dtype=str).set_index("patientId")["nih_patient"]
-    persons = patients["patient"].map(known)
-    assert (persons.isna() | (persons == patients["person"])).all()
-    folds = patients.groupby("person")["fold"]
+    people = image_table["image"].map(known)
+    assert (people.isna() | (people == image_table["patient"])).all()
+    folds = image_table.groupby("patient")["fold"]
     assert (folds.min() == folds.max()).all()
-    assert patients["person"].nunique() < len(patients)
-    with_opacity = patients[patients["boxes"] > 0].groupby("person")["fold"].first()
+    assert image_table["patient"].nunique() < len(image_table)
+    with_opacity = image_table[image_table["boxes"] > 0].groupby("patient")["fold"].first()
     assert np.ptp(np.bincount(with_opacity, minlength=5)) <= 2

@@ -133,7 +133,7 @@ def test_files_are_fused_whatever_the_order_of_their_rows() -> None:
 
 @pytest.fixture
 def known_file(shared_data: Path) -> tuple[Path, Path]:
-    """A file that Kaggle scored 0.20954 on its own part of the test set, and the labels of all its patients."""
+    """A file that Kaggle scored 0.20954 on its own part of the test set, and the labels of all its images."""
     return (
         shared_data / "submissions/rsna_stage1_r50_0.20954.csv",
         shared_data / "rsna-pneumonia-detection-challenge/stage_2_train_labels.csv",

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from pulmo.competition import Competition, StageSpec
 
-_NIH_PATIENTS = "nih_patients.csv"
-_FEATURES = ("features/patients", "features/images")
+_NIH_PATIENTS, _LUNGS = "nih_patients.csv", "lung_rle.csv"
+_FEATURES = ("features/image_table", "features/images")
 _ENSEMBLE = (
-    *("features/patients", "features/boxes", "features/description"),
+    *("features/image_table", "features/boxes", "features/description"),
     *("train_lungs/masks", "train_lungs/models", "train_lungs/history", "train_lungs/description"),
     *("train_classifier/out_of_fold", "train_classifier/models", "train_classifier/description"),
     *("train_segmenter/out_of_fold", "train_segmenter/image_scores", "train_segmenter/models"),
@@ -33,13 +33,13 @@ COMPETITION = Competition(
                 _NIH_PATIENTS,
             ),
             optional=("stage_2_detailed_class_info.csv", _NIH_PATIENTS),
-            writes=("patients", "boxes", "images", "masks", "description"),
+            writes=("image_table", "boxes", "images", "masks", "description"),
         ),
         StageSpec(
             "train_lungs",
             "lung segmentation networks",
-            data=("lung_rle.csv",),
-            optional=("lung_rle.csv",),
+            data=(_LUNGS,),
+            optional=(_LUNGS,),
             reads=_FEATURES,
             writes=("masks", "models", "history", "description"),
         ),
@@ -84,6 +84,7 @@ COMPETITION = Competition(
     ),
     sample="stage_2_sample_submission.csv",
     column_aliases={"PatientId": "patientId"},
+    companion_files=(_NIH_PATIENTS, _LUNGS),
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

@@ -10,7 +10,7 @@ from pulmo.competitions.rsna.rasterize import scaled, share_inside
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
 from pulmo.scoring.boxes import Boxes, no_boxes
 
-_COLUMNS = ["patient", "mask_threshold", "confidence", *BOX_COLUMNS]
+_COLUMNS = ["image", "mask_threshold", "confidence", *BOX_COLUMNS]
 NO_THRESHOLD = 0
 
 
@@ -18,7 +18,7 @@ class Candidates(NamedTuple):
     """The candidate boxes of a route.
 
     Attributes:
-        boxes: in pixels of the X-ray; `image` is the patient's place in some list.
+        boxes: in pixels of the X-ray; `image` is the image's place in some list.
         mask_threshold: (boxes,) uint8: the probability (of 255) at which the mask was cut, NO_THRESHOLD for a
             detector's; one of a route's thresholds is chosen for all.
         in_lungs: (boxes,) float64, the share of the box that is lung; 1 where lungs were not segmented.
@@ -31,7 +31,7 @@ class Candidates(NamedTuple):
 
 def candidate_table(
     boxes: Boxes | None = None,
-    patients: Sequence[str] | pd.Series = (),
+    images: Sequence[str] | pd.Series = (),
     scale: np.ndarray | None = None,
     mask_threshold: np.ndarray | None = None,
 ) -> pd.DataFrame:
@@ -39,32 +39,30 @@ def candidate_table(
 
     Args:
         boxes: in pixels of the network's images.
-        patients: those that `image` counts.
-        scale: pixels of the X-ray a network pixel, (patients, 2), across and down.
+        images: their ids, that `image` counts.
+        scale: pixels of the X-ray a network pixel, (images, 2), across and down.
         mask_threshold: of each box; by default NO_THRESHOLD.
     """
     boxes = no_boxes() if boxes is None else boxes
     factor = np.ones((0, 2)) if scale is None else scale[boxes.image]
     xywh = scaled(boxes.xywh, factor)
-    names = np.asarray(patients, dtype=object)[boxes.image]
+    names = np.asarray(images, dtype=object)[boxes.image]
     if mask_threshold is None:
         mask_threshold = np.full(len(names), NO_THRESHOLD, np.uint8)
     table = pd.DataFrame(xywh, columns=list(BOX_COLUMNS))
-    return table.assign(patient=names, mask_threshold=mask_threshold, confidence=boxes.confidence)[_COLUMNS]
+    return table.assign(image=names, mask_threshold=mask_threshold, confidence=boxes.confidence)[_COLUMNS]
 
 
-def read_candidates(
-    table: pd.DataFrame, patients: pd.Series, scale: np.ndarray, lungs: np.ndarray | None
-) -> Candidates:
+def read_candidates(table: pd.DataFrame, images: pd.Series, scale: np.ndarray, lungs: np.ndarray | None) -> Candidates:
     """A table's boxes.
 
     Args:
-        table: from `candidate_table`; boxes of others than `patients` are left out.
-        patients: whom `image` is to count.
-        scale: network pixels a pixel of the X-ray, (patients, 2).
-        lungs: masks of the patients, uint8 (patients, pixels, pixels), or None.
+        table: from `candidate_table`; boxes of others than `images` are left out.
+        images: the ids that `image` is to count.
+        scale: network pixels a pixel of the X-ray, (images, 2).
+        lungs: masks of the images, uint8 (images, pixels, pixels), or None.
     """
-    places = pd.Index(patients).get_indexer(table["patient"])
+    places = pd.Index(images).get_indexer(table["image"])
     table, image = table[places >= 0], places[places >= 0].astype(np.int64)
     xywh = table[list(BOX_COLUMNS)].to_numpy(np.float64)
     boxes = Boxes(image, xywh, table["confidence"].to_numpy(np.float64))

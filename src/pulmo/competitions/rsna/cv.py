@@ -47,7 +47,7 @@ def run(stage: Stage, settings: CvSettings) -> None:
     variants = [variant for variant in VARIANTS if _possible(variant, oof)]
     found = {variant.name: boxes_of(variant, oof) for variant in stage.progress(variants, "variants")}
     table = score_table(oof, found)
-    names = oof.patients["patient"]
+    names = oof.image_table["image"]
     stage.write("table", table)
     stage.write("predictions", candidate_table(found[ENSEMBLE], names, np.ones((len(names), 2))))
     best = table.set_index("variant").loc[ENSEMBLE]
@@ -78,14 +78,14 @@ def boxes_of(variant: Variant, oof: OutOfFold) -> Boxes:
 
 
 def score_table(oof: OutOfFold, found: dict[str, Boxes]) -> pd.DataFrame:
-    """A row a variant: `variant`, `score`, `error`, `gain` on the first, its error, `boxes` and `patients_counted`."""
-    count = oof.predictions.patients
+    """A row a variant: `variant`, `score`, `error`, `gain` on the first, its error, `boxes` and `images_counted`."""
+    count = oof.predictions.images
     scores = {name: box_precision(oof.truth, boxes, count) for name, boxes in found.items()}
     first = next(iter(scores.values()))
     rows = []
     for name, values in scores.items():
-        estimate = estimate_of(values, oof.patients["person"])
-        gain = paired_gain(_mean_of(values), _mean_of(first), oof.patients["person"].to_numpy())
+        estimate = estimate_of(values, oof.image_table["patient"])
+        gain = paired_gain(_mean_of(values), _mean_of(first), oof.image_table["patient"].to_numpy())
         rows.append(
             {
                 "variant": name,
@@ -94,7 +94,7 @@ def score_table(oof: OutOfFold, found: dict[str, Boxes]) -> pd.DataFrame:
                 "gain": gain.value,
                 "gain_error": gain.standard_error,
                 "boxes": len(found[name].image),
-                "patients_counted": estimate["patients_counted"],
+                "images_counted": estimate["images_counted"],
             }
         )
     return pd.DataFrame(rows)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.submission import BOX_COLUMNS, COLUMN_ALIASES, PATIENT, read_solution
+from pulmo.competitions.rsna.submission import BOX_COLUMNS, COLUMN_ALIASES, IMAGE, read_solution
 from pulmo.errors import Fault, UserError
 from pulmo.scoring.ids import missing_ids
 from pulmo.scoring.tables import place, read_table
@@ -23,15 +23,15 @@ OLDEST_YEARS = 110
 
 
 class Labels(NamedTuple):
-    """The labels of the training images, each of which Kaggle calls a patient.
+    """The labels of the training images, which Kaggle calls patients.
 
     Attributes:
-        patients: a row an image, in the file's order: `patient` (Kaggle's patientId), `class` (one of the three, or ""
+        images: a row an image, in the file's order: `image` (Kaggle's patientId), `class` (one of the three, or ""
             where there is no class table), `boxes` (how many).
-        boxes: a row a box: `patient`, `x`, `y`, `width`, `height` in pixels.
+        boxes: a row a box: `image`, `x`, `y`, `width`, `height` in pixels.
     """
 
-    patients: pd.DataFrame
+    images: pd.DataFrame
     boxes: pd.DataFrame
 
 
@@ -42,19 +42,19 @@ def read_labels(folder: Path) -> Labels:
         UserError: with every fault of the labels; or the class table contradicts itself or them.
     """
     solution = read_solution(folder / LABELS)
-    boxes = solution[solution["Target"] == 1].rename(columns={PATIENT: "patient"})
-    patients = solution.groupby(PATIENT, sort=False)["Target"].sum().rename("boxes").reset_index()
-    patients = patients.rename(columns={PATIENT: "patient"})
-    if patients.empty:
-        raise UserError(Fault(str(folder / LABELS), "has no patient", "Download the file again"))
+    boxes = solution[solution["Target"] == 1].rename(columns={IMAGE: "image"})
+    images = solution.groupby(IMAGE, sort=False)["Target"].sum().rename("boxes").reset_index()
+    images = images.rename(columns={IMAGE: "image"})
+    if images.empty:
+        raise UserError(Fault(str(folder / LABELS), "has no image", "Download the file again"))
     kind = _read_classes(folder / CLASSES, solution) if (folder / CLASSES).is_file() else {}
-    patients.insert(1, "class", patients["patient"].map(kind).astype(object).fillna(UNKNOWN))
-    return Labels(patients, boxes[["patient", *BOX_COLUMNS]].reset_index(drop=True))
+    images.insert(1, "class", images["image"].map(kind).astype(object).fillna(UNKNOWN))
+    return Labels(images, boxes[["image", *BOX_COLUMNS]].reset_index(drop=True))
 
 
 def _read_classes(path: Path, solution: pd.DataFrame) -> dict[str, str]:
-    """The class of each patient, who may have several rows, as many as boxes."""
-    table = read_table(path, (PATIENT, "class"), COLUMN_ALIASES)
+    """The class of each image, which may have several rows, as many as boxes."""
+    table = read_table(path, (IMAGE, "class"), COLUMN_ALIASES)
     known = (NORMAL, OPACITY, OTHER)
     faults = [
         Fault(
@@ -62,24 +62,24 @@ def _read_classes(path: Path, solution: pd.DataFrame) -> dict[str, str]:
         )
         for row in np.flatnonzero(~table["class"].isin(known))
     ]
-    first = table.drop_duplicates(PATIENT).set_index(PATIENT)["class"]
-    boxed = set(solution.loc[solution["Target"] == 1, PATIENT])
-    expected = table[PATIENT].map(first)
-    labelled = table[PATIENT].isin(set(solution[PATIENT]))
+    first = table.drop_duplicates(IMAGE).set_index(IMAGE)["class"]
+    boxed = set(solution.loc[solution["Target"] == 1, IMAGE])
+    expected = table[IMAGE].map(first)
+    labelled = table[IMAGE].isin(set(solution[IMAGE]))
     faults += [
         Fault(place(str(path), row, "class"), f"{table['class'].iloc[row]!r}, but {why}", "Make them agree")
         for why, wrong in (
-            ("another in the patient's first row", table["class"] != expected),
-            (f"{LABELS} contradicts it", labelled & ((table["class"] == OPACITY) != table[PATIENT].isin(boxed))),
+            ("another in the image's first row", table["class"] != expected),
+            (f"{LABELS} contradicts it", labelled & ((table["class"] == OPACITY) != table[IMAGE].isin(boxed))),
         )
         for row in np.flatnonzero(wrong)
     ]
-    faults += missing_ids(table, solution, PATIENT)
+    faults += missing_ids(table, solution, IMAGE)
     if faults:
         raise UserError(faults)
-    return {str(patient): str(kind) for patient, kind in first.items()}
+    return {str(image): str(kind) for image, kind in first.items()}
 
 
 def impossible_ages(age_years: pd.Series) -> pd.Series:
-    """Which ages are impossible, (patients,) bool; an unknown age is not."""
+    """Which ages are impossible, (images,) bool; an unknown age is not."""
     return (age_years > OLDEST_YEARS) | (age_years < 0)

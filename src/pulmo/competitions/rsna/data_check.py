@@ -5,27 +5,26 @@ from pathlib import Path
 from pulmo.competition import DataCheck
 from pulmo.competitions.rsna.data import LABELS, SAMPLE, TEST_IMAGES, TRAIN_IMAGES, read_labels
 from pulmo.competitions.rsna.settings import Settings
-from pulmo.competitions.rsna.submission import COLUMN_ALIASES, PATIENT
+from pulmo.competitions.rsna.submission import COLUMN_ALIASES, IMAGE
 from pulmo.pipeline.data_check import LIBRARY_BYTES, attempt, check_positives, combined
-from pulmo.radiographs.data_check import check_test_images, check_training_images
+from pulmo.radiographs.data_check import check_patients, check_test_images, check_training_images
 from pulmo.radiographs.files import ImageFolder, find_images
-from pulmo.scoring.patients import patients_of_images
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
     """Check training and test files; see `pulmo.protocols.DataChecker`."""
-    folder = ImageFolder(data / TRAIN_IMAGES)
-    test = check_test_images(data / SAMPLE, PATIENT, ImageFolder(data / TEST_IMAGES), COLUMN_ALIASES)
+    folder, test_folder = ImageFolder(data / TRAIN_IMAGES), ImageFolder(data / TEST_IMAGES)
+    test = check_test_images(data / SAMPLE, IMAGE, test_folder, COLUMN_ALIASES)
     labels, faults = attempt(lambda: read_labels(data))
     if labels is None:
         return combined([DataCheck({}, faults), test])
-    images = labels.patients
-    training = check_training_images(images["patient"].to_list(), data / LABELS, folder)
+    images = labels.images
+    training = check_training_images(images["image"].to_list(), data / LABELS, folder)
     if training.faults:
         return combined([training, test])
-    known = images[images["patient"].isin(find_images(images["patient"], folder))]
-    patients = patients_of_images(known["patient"].rename(PATIENT), data)
+    known = images[images["image"].isin(find_images(images["image"], folder))]
+    patients, siblings = check_patients(known["image"].rename(IMAGE), data, settings.features.patients, test_folder)
     positives = check_positives(patients, known["boxes"] > 0, settings.features.folds, data / LABELS, "a box")
     arrays = 2 * len(known) * settings.features.pixels**2  # images and masks; then masks of lungs and of boxes
     size = DataCheck({"boxes": int(known["boxes"].sum())}, (), (), 2 * arrays, LIBRARY_BYTES + arrays)
-    return combined([training, positives, size, test])
+    return combined([training, positives, siblings, size, test])

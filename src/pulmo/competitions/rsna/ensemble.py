@@ -1,6 +1,6 @@
-"""All networks' predictions for some patients → boxes; few constants, fitted by the metric.
+"""All networks' predictions for some images → boxes; few constants, fitted by the metric.
 
-A route's boxes are those of one mask threshold that lie in the lungs by enough, of patients whose probability by the
+A route's boxes are those of one mask threshold that lie in the lungs by enough, of images whose probability by the
 classifier is high enough; that probability scales their confidence. Then routes are fused, boxes of little confidence
 dropped, the others made smaller.
 """
@@ -21,25 +21,25 @@ from pulmo.scoring.boxes import Boxes, no_boxes
 SEGMENTER, DETECTOR = "segmenter", "detector"
 TRIED = 40
 KEPT, THRESHOLD = "kept", "threshold"
-"""During the search, so many boxes a patient are kept, whatever their confidence; the result is a threshold, because at
-prediction there may be one patient alone."""
+"""During the search, so many boxes an image are kept, whatever their confidence; the result is a threshold, because at
+prediction there may be one image alone."""
 
 
 class Predictions(NamedTuple):
-    """The networks' predictions for some patients.
+    """The networks' predictions for some images.
 
     Attributes:
         routes: each route's boxes.
-        probability: (patients,) float64 that there is anything; 1 without a classifier.
-        patients: how many there are; `image` of every box is below.
+        probability: (images,) float64 that there is anything; 1 without a classifier.
+        images: how many there are; `image` of every box is below.
     """
 
     routes: dict[str, Candidates]
     probability: np.ndarray
-    patients: int
+    images: int
 
     def of(self, which: np.ndarray) -> "Predictions":
-        """Of some patients, (patients,) bool, numbered anew."""
+        """Of some images, (images,) bool, numbered anew."""
         place = np.cumsum(which) - 1
         routes = {}
         for name, candidates in self.routes.items():
@@ -73,9 +73,9 @@ def blend_parameters_for(predictions: Predictions, classified: bool, lungs: bool
 
 
 def combine(predictions: Predictions, values: Mapping[str, float]) -> Boxes:
-    """The boxes of every patient, given the values that `fit_values` found (or KEPT in the place of THRESHOLD)."""
+    """The boxes of every image, given the values that `fit_values` found (or KEPT in the place of THRESHOLD)."""
     fused = _fuse(predictions, values)
-    threshold = values[THRESHOLD] if THRESHOLD in values else _threshold(fused, values[KEPT] * predictions.patients)
+    threshold = values[THRESHOLD] if THRESHOLD in values else _threshold(fused, values[KEPT] * predictions.images)
     return finish_boxes(fused, Finish(threshold, values.get("unmatched", 0.0), values["shrink"]))
 
 
@@ -84,7 +84,7 @@ def fit_values(predictions: Predictions, truth: Boxes, parameters: Mapping[str, 
 
     Args:
         predictions: out of fold.
-        truth: the patients' boxes.
+        truth: the true boxes.
         parameters: from `blend_parameters_for`.
 
     Returns:
@@ -92,7 +92,7 @@ def fit_values(predictions: Predictions, truth: Boxes, parameters: Mapping[str, 
     """
     values = coordinate_search(lambda tried: _score(predictions, truth, tried), parameters)
     kept = values.pop(KEPT)
-    return {**values, THRESHOLD: _threshold(_fuse(predictions, values), kept * predictions.patients)}
+    return {**values, THRESHOLD: _threshold(_fuse(predictions, values), kept * predictions.images)}
 
 
 def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[str, float]) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[s
     rows = []
     for threshold in np.unique([*spread, values[THRESHOLD]]).tolist():
         kept = finish_boxes(fused, Finish(threshold, values.get("unmatched", 0.0), values["shrink"]))
-        score = mean_precision(box_precision(truth, kept, predictions.patients))
+        score = mean_precision(box_precision(truth, kept, predictions.images))
         rows.append({"threshold": threshold, "score": score, "boxes": len(kept.image)})
     return pd.DataFrame(rows)
 
@@ -112,7 +112,7 @@ def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[s
 def cross_fit(
     predictions: Predictions, truth: Boxes, fold: np.ndarray, parameters: Mapping[str, BlendParameter]
 ) -> Boxes:
-    """Each fold's boxes by values fitted on the other folds; `fold` (patients,)."""
+    """Each fold's boxes by values fitted on the other folds; `fold` (images,)."""
     parts = []
     for number in np.unique(fold):
         inside = fold == number
@@ -126,7 +126,7 @@ def cross_fit(
 
 
 def _score(predictions: Predictions, truth: Boxes, values: Mapping[str, float]) -> float:
-    score = mean_precision(box_precision(truth, combine(predictions, values), predictions.patients))
+    score = mean_precision(box_precision(truth, combine(predictions, values), predictions.images))
     return 0.0 if np.isnan(score) else score
 
 
@@ -141,7 +141,7 @@ def _fuse(predictions: Predictions, values: Mapping[str, float]) -> Fused:
         boxes = candidates.boxes.take(kept)
         scale = predictions.probability[boxes.image] ** values.get("scale", 0.0)
         sources.append(boxes._replace(confidence=boxes.confidence * scale))
-    return fuse_boxes(sources, [share[name] for name in predictions.routes], predictions.patients, values["iou"])
+    return fuse_boxes(sources, [share[name] for name in predictions.routes], predictions.images, values["iou"])
 
 
 def _threshold(fused: Fused, count: float) -> float:

@@ -23,12 +23,12 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     oof = read_out_of_fold(stage)
     parameters = blend_parameters_for(oof.predictions, oof.classified, oof.lungs)
     found = cross_fit(oof.predictions, oof.truth, oof.fold, parameters)
-    scores = box_precision(oof.truth, found, oof.predictions.patients)
-    ranked = Ranked((oof.patients["boxes"] > 0).to_numpy(), oof.predictions.probability) if oof.classified else None
-    folds = score_folds(scores, oof.patients["person"].to_numpy(), oof.fold, ranked)
+    scores = box_precision(oof.truth, found, oof.predictions.images)
+    ranked = Ranked((oof.image_table["boxes"] > 0).to_numpy(), oof.predictions.probability) if oof.classified else None
+    folds = score_folds(scores, oof.image_table["patient"].to_numpy(), oof.fold, ranked)
     for note in far_worse(folds, "mean precision", greater_is_better=True):
         stage.note(note)
-    estimate = {**estimate_of(scores, oof.patients["person"]), "folds": folds}
+    estimate = {**estimate_of(scores, oof.image_table["patient"]), "folds": folds}
     values = fit_values(oof.predictions, oof.truth, parameters)
     families = {
         name: Source(stage.input(f"{family}/models"), stage.read(f"{family}/description")["tta_flip"])
@@ -36,20 +36,21 @@ def run(stage: Stage, settings: EnsembleSettings) -> None:
     }
     pixels = stage.read("features/description")["pixels"]
     write_model(stage.folder("model"), {"pixels": pixels, "fitted": values, "estimate": estimate}, families)
-    names = oof.patients["patient"]
+    names = oof.image_table["image"]
     stage.write("out_of_fold", candidate_table(found, names, np.ones((len(names), 2))))
-    stage.write("image_scores", pd.DataFrame({"patient": names, "fold": oof.fold, "score": scores}))
+    stage.write("image_scores", pd.DataFrame({"image": names, "fold": oof.fold, "score": scores}))
     stage.write("estimate", estimate)
     stage.write("thresholds", score_by_threshold(oof.predictions, oof.truth, values))
 
 
 def estimate_of(scores: np.ndarray, patients: pd.Series) -> dict[str, float | int]:
-    """Mean and bootstrap error of the images that count, (patients,), NaN for the others."""
+    """Mean and bootstrap error, over patients, of the scores that count, (images,); NaN for the others."""
     counted = ~np.isnan(scores)
     mean = bootstrap_mean(scores[counted], patients[counted].to_numpy())
     return {
         "score": mean.value,
         "standard_error": mean.standard_error,
-        "patients": len(scores),
-        "patients_counted": int(counted.sum()),
+        "images": len(scores),
+        "images_counted": int(counted.sum()),
+        "patients": int(patients.nunique()),
     }

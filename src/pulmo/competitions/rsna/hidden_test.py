@@ -15,7 +15,7 @@ from pulmo.competitions.rsna.data import (
     TRAIN_IMAGES,
     read_labels,
 )
-from pulmo.competitions.rsna.submission import COLUMN_ALIASES, PATIENT, read_solution
+from pulmo.competitions.rsna.submission import COLUMN_ALIASES, IMAGE, read_solution
 from pulmo.pipeline.csv_files import write_tables
 from pulmo.radiographs.files import ImageFolder
 from pulmo.radiographs.holdout import TrainingSet, hide_images
@@ -36,17 +36,17 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
     Raises:
         UserError: the training data have faults, or too few images.
     """
-    images, rows = read_labels(data).patients, read_solution(data / LABELS)
-    training = TrainingSet(data / LABELS, ImageFolder(data / TRAIN_IMAGES), PATIENT)
-    public = len(read_sample_ids(data / SAMPLE, PATIENT, COLUMN_ALIASES))
-    hidden = hide_images(training, images["patient"].to_list(), public, folder, TEST_IMAGES, seed)
-    is_hidden = rows[PATIENT].isin(hidden)
-    classes = rows[PATIENT].map(images.set_index("patient")["class"])
+    images, rows = read_labels(data).images, read_solution(data / LABELS)
+    training = TrainingSet(data / LABELS, ImageFolder(data / TRAIN_IMAGES), IMAGE)
+    public = len(read_sample_ids(data / SAMPLE, IMAGE, COLUMN_ALIASES))
+    hidden = hide_images(training, images["image"].to_list(), public, folder, TEST_IMAGES, seed)
+    is_hidden = rows[IMAGE].isin(hidden)
+    classes = rows[IMAGE].map(images.set_index("image")["class"])
     write_tables(
         {
             folder / LABELS: rows[~is_hidden],
-            folder / CLASSES: rows[~is_hidden][[PATIENT]].assign(**{"class": classes}),
-            folder / SAMPLE: pd.DataFrame({PATIENT: hidden, COLUMN: SAMPLE_BOX}),
+            folder / CLASSES: rows[~is_hidden][[IMAGE]].assign(**{"class": classes}),
+            folder / SAMPLE: pd.DataFrame({IMAGE: hidden, COLUMN: SAMPLE_BOX}),
             solution: rows[is_hidden],
         }
     )

@@ -18,19 +18,19 @@ ROUTE_STAGES = {SEGMENTER: "train_segmenter", DETECTOR: "train_detector"}
 
 
 class OutOfFold(NamedTuple):
-    """Every network's predictions for patients it was not trained on.
+    """Every network's predictions for images of patients it was not trained on.
 
     Attributes:
-        patients: those with a readable X-ray and predictions of all families, a row each, in the order that `image`
-            counts.
+        image_table: those with a readable X-ray and predictions of all families, a row each, in the order that
+            `image` counts.
         predictions: for them.
         truth: their boxes.
-        fold: (patients,) int64, by which the ensemble is cross-fitted: the networks' own or, where there is one network
+        fold: (images,) int64, by which the ensemble is cross-fitted: the networks' own or, where there is one network
             only, whose patients no network was trained on, new ones.
         classified, lungs: whether a network predicts if there is pneumonia at all, and whether lungs were segmented.
     """
 
-    patients: pd.DataFrame
+    image_table: pd.DataFrame
     predictions: Predictions
     truth: Boxes
     fold: np.ndarray
@@ -43,24 +43,26 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
     routes = [route for route, name in ROUTE_STAGES.items() if _networks(stage, name)]
     counts = [_networks(stage, name) for name in (*ROUTE_STAGES.values(), "train_classifier")]
     counts.append(stage.read("train_lungs/history")["fold"].nunique())  # none where the network came from elsewhere
-    table = stage.read("features/patients")
+    table = stage.read("features/image_table")
     # The image of an X-ray that could not be read is black.
     predicted = ((table["fold"] < min(count for count in counts if count)) & table["error"].isna()).to_numpy()
-    patients = table[predicted].reset_index(drop=True)
+    image_table = table[predicted].reset_index(drop=True)
     masks = stage.read("train_lungs/masks")
     lungs = masks[predicted] if len(masks) else None
-    scale = image_scale(patients, stage.read("features/description")["pixels"])
+    scale = image_scale(image_table, stage.read("features/description")["pixels"])
     candidates = {
-        route: read_candidates(stage.read(f"{ROUTE_STAGES[route]}/out_of_fold"), patients["patient"], scale, lungs)
+        route: read_candidates(stage.read(f"{ROUTE_STAGES[route]}/out_of_fold"), image_table["image"], scale, lungs)
         for route in routes
     }
-    probability = _probability(stage, patients)
+    probability = _probability(stage, image_table)
     classified = probability is not None
-    predictions = Predictions(candidates, np.ones(len(patients)) if probability is None else probability, len(patients))
-    fold = patients["fold"].to_numpy(np.int64)
+    predictions = Predictions(
+        candidates, np.ones(len(image_table)) if probability is None else probability, len(image_table)
+    )
+    fold = image_table["fold"].to_numpy(np.int64)
     if len(np.unique(fold)) == 1:
-        fold = folds_by_group(patients["person"].to_numpy(), NEW_FOLDS, stage.seed)
-    return OutOfFold(patients, predictions, _truth(stage, patients), fold, classified, lungs is not None)
+        fold = folds_by_group(image_table["patient"].to_numpy(), NEW_FOLDS, stage.seed)
+    return OutOfFold(image_table, predictions, _truth(stage, image_table), fold, classified, lungs is not None)
 
 
 def _networks(stage: Stage, name: str) -> int:
@@ -68,18 +70,18 @@ def _networks(stage: Stage, name: str) -> int:
     return len(list(stage.input(f"{name}/models").glob("*.keras")))
 
 
-def _probability(stage: Stage, patients: pd.DataFrame) -> np.ndarray | None:
-    """Of pneumonia, by the classifier or else by the segmenter's presence head, (patients,); None without either."""
+def _probability(stage: Stage, image_table: pd.DataFrame) -> np.ndarray | None:
+    """Of pneumonia, by the classifier or else by the segmenter's presence head, (images,); None without either."""
     if _networks(stage, "train_classifier"):
-        found = stage.read("train_classifier/out_of_fold").set_index("patient")["probability"]
+        found = stage.read("train_classifier/out_of_fold").set_index("image")["probability"]
     else:
-        found = stage.read("train_segmenter/image_scores").set_index("patient")["presence"].dropna()
-    return None if found.empty else np.asarray(found.loc[patients["patient"]], np.float64)
+        found = stage.read("train_segmenter/image_scores").set_index("image")["presence"].dropna()
+    return None if found.empty else np.asarray(found.loc[image_table["image"]], np.float64)
 
 
-def _truth(stage: Stage, patients: pd.DataFrame) -> Boxes:
+def _truth(stage: Stage, image_table: pd.DataFrame) -> Boxes:
     boxes = stage.read("features/boxes")
-    places = pd.Index(patients["patient"]).get_indexer(boxes["patient"])
+    places = pd.Index(image_table["image"]).get_indexer(boxes["image"])
     there = places >= 0
     xywh = boxes.loc[there, list(BOX_COLUMNS)].to_numpy(np.float64)
     return Boxes(places[there].astype(np.int64), xywh, np.ones(len(xywh)))

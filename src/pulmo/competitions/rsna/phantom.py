@@ -25,7 +25,7 @@ from pulmo.competitions.rsna.data import (
     TEST_IMAGES,
     TRAIN_IMAGES,
 )
-from pulmo.competitions.rsna.submission import BOX_COLUMNS, PATIENT
+from pulmo.competitions.rsna.submission import BOX_COLUMNS, IMAGE
 from pulmo.phantom import distractors
 from pulmo.phantom.consolidation import Box, random_consolidations
 from pulmo.phantom.exposure import random_exposure, random_thorax
@@ -39,7 +39,7 @@ from pulmo.scoring.boxes import COLUMN
 from pulmo.scoring.rle import encode, to_text
 
 OPACITY_SHARE, OTHER_SHARE = 0.36, 0.34
-# Of the training patients in the order of their ids, from `ODD_FROM` patients on.
+# Of the training images in the order of their ids, from `ODD_FROM` images on.
 IMPOSSIBLE_AGE, AGE = 5, "148"
 _NO_BOX = (None, None, None, None)
 _RLE = ["ImageId", "EncodedPixels"]
@@ -53,9 +53,9 @@ class PhantomSettings(RadiographPhantomSettings):
 
 
 class Case(NamedTuple):
-    """One patient to draw, and the age in the header where it is not random."""
+    """One image to draw, and the age in the header where it is not random."""
 
-    patient: str
+    image: str
     kind: str
     seed: int
     age: str | None = None
@@ -82,35 +82,35 @@ def write_phantom(
     called with (done, total) after each image. Equal settings write equal bytes.
 
     Returns:
-        The hidden truth, a row an image: `patient`, `class`, `boxes` (their number), `view`, `sex`, and whether it is
+        The hidden truth, a row an image: `image`, `class`, `boxes` (their number), `view`, `sex`, and whether it is
         in the `test` set.
     """
     settings = settings or PhantomSettings()
     train, test = cohort(settings)
     orders = {
-        case.patient: ImageOrder(folder / where / f"{case.patient}.dcm", case, settings.pixels)
+        case.image: ImageOrder(folder / where / f"{case.image}.dcm", case, settings.pixels)
         for where, cases in ((TRAIN_IMAGES, train), (TEST_IMAGES, test))
         for case in cases
     }
     written = map_all(draw_image, orders, progress)
     labels = _labels(train, written)
-    kinds = {case.patient: case.kind for case in train}
+    kinds = {case.image: case.kind for case in train}
     write_tables(
         {
             folder / LABELS: labels,
-            folder / CLASSES: labels[[PATIENT]].assign(**{"class": labels[PATIENT].map(kinds)}),
-            folder / LUNGS: pd.DataFrame([(c.patient, written[c.patient].lungs) for c in train], columns=_RLE),
-            folder / SAMPLE: pd.DataFrame({PATIENT: [c.patient for c in test], COLUMN: SAMPLE_BOX}),
+            folder / CLASSES: labels[[IMAGE]].assign(**{"class": labels[IMAGE].map(kinds)}),
+            folder / LUNGS: pd.DataFrame([(c.image, written[c.image].lungs) for c in train], columns=_RLE),
+            folder / SAMPLE: pd.DataFrame({IMAGE: [c.image for c in test], COLUMN: SAMPLE_BOX}),
             solution: _labels(test, written),
         }
     )
     return pd.DataFrame(
         {
-            "patient": case.patient,
+            "image": case.image,
             "class": case.kind,
-            "boxes": len(written[case.patient].boxes),
-            "view": written[case.patient].view,
-            "sex": written[case.patient].sex,
+            "boxes": len(written[case.image].boxes),
+            "view": written[case.image].view,
+            "sex": written[case.image].sex,
             "test": case in test,
         }
         for case in (*train, *test)
@@ -118,7 +118,7 @@ def write_phantom(
 
 
 def cohort(settings: PhantomSettings) -> tuple[list[Case], list[Case]]:
-    """Training and test patients, each in the order of their ids."""
+    """Training and test images, each in the order of their ids."""
     rng = np.random.default_rng(settings.seed)
     sets: list[list[Case]] = []
     for count in (settings.train_images, settings.test_images):
@@ -134,7 +134,7 @@ def cohort(settings: PhantomSettings) -> tuple[list[Case], list[Case]]:
 
 
 def draw_image(order: ImageOrder[Case]) -> Written:
-    """Draw a patient's X-ray and write it."""
+    """Draw an X-ray and write it."""
     case = order.case
     rng = np.random.default_rng([case.seed, 0])
     thorax = random_thorax(rng)
@@ -147,7 +147,7 @@ def draw_image(order: ImageOrder[Case]) -> Written:
         clouds, boxes = random_consolidations(thorax, exposure.canvas(order.pixels // DRAWN), rng)
         findings = (*clouds, *findings, *_lines_and_wires(thorax, rng))
     drawing = draw(thorax, exposure, order.pixels, case.seed, findings)
-    header = random_patient_header(thorax, rng)._replace(patient=case.patient)
+    header = random_patient_header(thorax, rng)._replace(patient=case.image)
     header = header if case.age is None else header._replace(age=case.age)
     write_image(order.path, drawing.grey, header)
     (lungs,) = to_text(encode(drawing.lungs[None]))
@@ -191,10 +191,10 @@ def _at_full_size(box: Box) -> Box:
 
 
 def _labels(cases: list[Case], written: dict[str, Written]) -> pd.DataFrame:
-    """A row a box, and one with empty cells for a patient without."""
+    """A row a box, and one with empty cells for an image without."""
     rows: list[tuple[str, float | None, float | None, float | None, float | None, int]] = []
     for case in cases:
-        boxes = written[case.patient].boxes
-        rows += [(case.patient, *box, 1) for box in boxes] or [(case.patient, *_NO_BOX, 0)]
-    table = pd.DataFrame(rows, columns=[PATIENT, *BOX_COLUMNS, "Target"])
+        boxes = written[case.image].boxes
+        rows += [(case.image, *box, 1) for box in boxes] or [(case.image, *_NO_BOX, 0)]
+    table = pd.DataFrame(rows, columns=[IMAGE, *BOX_COLUMNS, "Target"])
     return table.astype(dict.fromkeys(BOX_COLUMNS, float))

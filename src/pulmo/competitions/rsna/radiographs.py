@@ -16,11 +16,11 @@ class RadiographTable(NamedTuple):
     """The outputs of the stage `features`.
 
     Attributes:
-        patients: a row an image; see `features`.
-        images: uint8 (patients, pixels, pixels), memory-mapped; unreadable ones are black.
+        image_table: a row an image; see `features`.
+        images: uint8 (images, pixels, pixels), memory-mapped; unreadable ones are black.
     """
 
-    patients: pd.DataFrame
+    image_table: pd.DataFrame
     images: np.ndarray
 
     @property
@@ -30,33 +30,33 @@ class RadiographTable(NamedTuple):
 
     @property
     def readable(self) -> np.ndarray:
-        """(patients,) bool."""
-        return self.patients["error"].isna().to_numpy()
+        """(images,) bool."""
+        return self.image_table["error"].isna().to_numpy()
 
     @property
     def fold(self) -> np.ndarray:
-        """(patients,) int64."""
-        return self.patients["fold"].to_numpy(np.int64)
+        """(images,) int64."""
+        return self.image_table["fold"].to_numpy(np.int64)
 
     @property
     def scale(self) -> np.ndarray:
         """See `image_scale`."""
-        return image_scale(self.patients, self.pixels)
+        return image_scale(self.image_table, self.pixels)
 
     def dataset(self, trainable: np.ndarray) -> Dataset:
-        """All images, of which some, (patients,) bool, are trained on; positive are those with pneumonia."""
+        """All images, of which some, (images,) bool, are trained on; positive are those with pneumonia."""
         return Dataset(
             {"image": self.images},
             self.fold,
             trainable,
-            patient=self.patients["person"].to_numpy(str),
-            positive=(self.patients["boxes"] > 0).to_numpy(),
+            patient=self.image_table["patient"].to_numpy(str),
+            positive=(self.image_table["boxes"] > 0).to_numpy(),
         )
 
 
 def read_radiographs(stage: Stage) -> RadiographTable:
     """The outputs of the stage `features`."""
-    return RadiographTable(stage.read("features/patients"), stage.read("features/images"))
+    return RadiographTable(stage.read("features/image_table"), stage.read("features/images"))
 
 
 def train_networks(stage: Stage, settings: ImageNetworkConfig, dataset: Dataset, task: Task) -> CrossValidatedNetworks:

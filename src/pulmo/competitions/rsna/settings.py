@@ -11,10 +11,15 @@ from pulmo.training.settings import DetectorConfig, ImageNetworkConfig, Segmente
 
 
 class FeatureSettings(Section):
-    """`pixels` of a side at network size, and `folds` by patient."""
+    """`pixels` of a side at network size, and `folds` by patient.
+
+    `patients` is a table of two columns, `patientId` (which names an image) and the patient; by default
+    `nih_patients.csv` in the data folder, where it is there.
+    """
 
     pixels: int = Field(default=320, ge=32)
     folds: int = Field(default=5, ge=2)
+    patients: Path | None = None
 
 
 class LungSettings(SegmenterConfig):

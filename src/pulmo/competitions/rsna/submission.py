@@ -20,9 +20,9 @@ __all__ = ["BLEND_PARAMETERS", "blend", "check_predictions", "patients", "read_s
 
 score = box_precision.score
 
-PATIENT = "patientId"
+IMAGE = "patientId"
 """The id column; it names an image."""
-COLUMN_ALIASES = {"PatientId": PATIENT}
+COLUMN_ALIASES = {"PatientId": IMAGE}
 BOX_COLUMNS = ("x", "y", "width", "height")
 NOT_A_NUMBER = "nan"  # pandas' word for an empty cell, which it also reads as one
 
@@ -35,9 +35,9 @@ BLEND_PARAMETERS = {
 """As `fuse_boxes` and `Finish` have them; thresholds are of the confidence after fusion."""
 
 
-def to_submission(patients: Sequence[str], boxes: Boxes) -> pd.DataFrame:
-    """Boxes as Kaggle's table; `image` is the place of the patient."""
-    return pd.DataFrame({PATIENT: list(patients), COLUMN: format_boxes(boxes, len(patients))})
+def to_submission(images: Sequence[str], boxes: Boxes) -> pd.DataFrame:
+    """Boxes as Kaggle's table; `image` is the place among `images`."""
+    return pd.DataFrame({IMAGE: list(images), COLUMN: format_boxes(boxes, len(images))})
 
 
 def patients(table: pd.DataFrame, data: Path | None) -> Patients:
@@ -46,7 +46,7 @@ def patients(table: pd.DataFrame, data: Path | None) -> Patients:
 
 
 def read_solution(path: Path) -> pd.DataFrame:
-    """A solution: the competition's labels, a row a box; a patient without a box has one row with empty cells.
+    """A solution: the competition's labels, a row a box; an image without a box has one row with empty cells.
 
     `Target` may be missing; other columns are ignored.
 
@@ -56,7 +56,7 @@ def read_solution(path: Path) -> pd.DataFrame:
     Raises:
         UserError: no such file, a missing column, or a row that is neither a box nor says that there is none.
     """
-    table = read_table(path, (PATIENT, *BOX_COLUMNS), COLUMN_ALIASES)
+    table = read_table(path, (IMAGE, *BOX_COLUMNS), COLUMN_ALIASES)
     cells = table[list(BOX_COLUMNS)].apply(lambda column: column.mask(column.str.casefold() == NOT_A_NUMBER, ""))
     boxed = (cells != "").any(axis=1).to_numpy()
     boxes = cells.apply(lambda column: parse_numbers(column.to_list()))
@@ -79,17 +79,17 @@ def read_solution(path: Path) -> pd.DataFrame:
     faults += _boxed_and_not(table, boxed, str(path))
     if faults:
         raise UserError(sorted(faults, key=lambda fault: fault.where))
-    solution = pd.concat([table[[PATIENT]], boxes], axis=1).assign(Target=boxed.astype(np.int64))
+    solution = pd.concat([table[[IMAGE]], boxes], axis=1).assign(Target=boxed.astype(np.int64))
     solution.attrs = table.attrs
     return solution
 
 
 def _boxed_and_not(table: pd.DataFrame, boxed: np.ndarray, file: str) -> list[Fault]:
-    """A patient who has a box cannot have a row that says there is none."""
-    ids = table[PATIENT]
+    """An image that has a box cannot have a row that says there is none."""
+    ids = table[IMAGE]
     both = ids.isin(ids[boxed]).to_numpy() & ~boxed
     return [
-        Fault(place(file, row, PATIENT), f"{ids.iloc[row]!r} has boxes in other rows, none here", "Remove the row")
+        Fault(place(file, row, IMAGE), f"{ids.iloc[row]!r} has boxes in other rows, none here", "Remove the row")
         for row in np.flatnonzero(both)
     ]
 
@@ -122,18 +122,18 @@ def blend(
     for name, value in (("iou", iou), ("threshold", threshold), ("unmatched", unmatched)):
         check_range(name, value, 0.0, 1.0)
     check_range("shrink", shrink, 0.1, 10.0)
-    patients = tables[0][PATIENT].to_list()
+    images = tables[0][IMAGE].to_list()
     kept = [place for place, weight in enumerate(weights) if weight > 0]
-    sources = [_boxes_of(tables[place], patients) for place in kept]
+    sources = [_boxes_of(tables[place], images) for place in kept]
     if len(sources) == 1:
         fused = Fused(sources[0], np.full(len(sources[0].image), 2))
     else:
-        fused = fuse_boxes(sources, [weights[place] for place in kept], len(patients), iou)
-    return to_submission(patients, finish_boxes(fused, Finish(threshold, unmatched, shrink)))
+        fused = fuse_boxes(sources, [weights[place] for place in kept], len(images), iou)
+    return to_submission(images, finish_boxes(fused, Finish(threshold, unmatched, shrink)))
 
 
-def _boxes_of(table: pd.DataFrame, patients: Sequence[str]) -> Boxes:
-    """The boxes of a submission, `image` being the place among `patients`."""
+def _boxes_of(table: pd.DataFrame, images: Sequence[str]) -> Boxes:
+    """The boxes of a submission, `image` being the place among `images`."""
     boxes = parse_boxes(table)[0]
-    places = pd.Index(patients).get_indexer(table[PATIENT])
+    places = pd.Index(images).get_indexer(table[IMAGE])
     return boxes._replace(image=places[boxes.image].astype(np.int64))

@@ -1,4 +1,4 @@
-"""Route 2, which the report recommends: the probability of pneumonia for each patient, out of fold.
+"""Route 2, which the report recommends: the probability of pneumonia in each image, out of fold.
 
 A U-Net with a presence head: the masks of the boxes teach it from fewer images than the label alone would.
 """
@@ -16,10 +16,10 @@ def run(stage: Stage, settings: ClassifierSettings) -> None:
     """Write `out_of_fold`, `models` and `history`."""
     if settings.folds == 0:
         nothing_trained(stage, settings, "The classifier is left out: train_classifier.folds is 0")
-        stage.write("out_of_fold", pd.DataFrame({"patient": [], "fold": [], "probability": []}))
+        stage.write("out_of_fold", pd.DataFrame({"image": [], "fold": [], "probability": []}))
         return
     table = read_radiographs(stage)
     task = MaskTask(settings, stage.read("features/masks"), outputs=("presence",))
     result = train_networks(stage, settings, table.dataset(table.readable), task)
-    patients = table.patients.iloc[result.rows][["patient", "fold"]].reset_index(drop=True)
-    stage.write("out_of_fold", patients.assign(probability=result.out_of_fold("presence").astype(np.float64)))
+    images = table.image_table.iloc[result.rows][["image", "fold"]].reset_index(drop=True)
+    stage.write("out_of_fold", images.assign(probability=result.out_of_fold("presence").astype(np.float64)))

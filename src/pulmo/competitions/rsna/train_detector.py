@@ -28,14 +28,14 @@ def run(stage: Stage, settings: DetectorSettings) -> None:
     result = train_networks(stage, settings, table.dataset(table.readable), task)
     rows, found = result.rows, to_boxes(result.out_of_fold("boxes"))
     found = found.take(table.readable[rows][found.image])
-    stage.write("out_of_fold", candidate_table(found, table.patients["patient"].iloc[rows], 1 / table.scale[rows]))
+    stage.write("out_of_fold", candidate_table(found, table.image_table["image"].iloc[rows], 1 / table.scale[rows]))
 
 
 def box_target(table: RadiographTable, boxes: pd.DataFrame) -> np.ndarray:
-    """The boxes of each image: float32 (patients, most, 4), left, top, right, bottom in its pixels, padded with 0."""
-    places = pd.Index(table.patients["patient"]).get_indexer(boxes["patient"])
-    number = boxes.groupby("patient").cumcount().to_numpy()
+    """The boxes of each image: float32 (images, most, 4), left, top, right, bottom in its pixels, padded with 0."""
+    places = pd.Index(table.image_table["image"]).get_indexer(boxes["image"])
+    number = boxes.groupby("image").cumcount().to_numpy()
     xywh = scaled(boxes[list(BOX_COLUMNS)].to_numpy(np.float64), table.scale[places])
-    target = np.zeros((len(table.patients), int(number.max(initial=0)) + 1, 4), np.float32)
+    target = np.zeros((len(table.image_table), int(number.max(initial=0)) + 1, 4), np.float32)
     target[places, number] = corners(xywh)
     return target

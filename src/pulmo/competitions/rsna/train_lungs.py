@@ -44,7 +44,7 @@ def run(stage: Stage, settings: LungSettings) -> None:
         nothing_trained(
             stage,
             settings,
-            f"Lungs are not segmented: {LUNGS} has masks of {known.sum()} patients, {MIN_MASKS} are needed; or name "
+            f"Lungs are not segmented: {LUNGS} has masks of {known.sum()} images, {MIN_MASKS} are needed; or name "
             "a network with train_lungs.model",
         )
         stage.write("masks", np.zeros((0, table.pixels, table.pixels), np.uint8))
@@ -77,17 +77,17 @@ def _predict_elsewhere(stage: Stage, model: Path, table: RadiographTable, tta_fl
 
 
 def _lung_masks(path: Path, table: RadiographTable) -> tuple[np.ndarray, np.ndarray]:
-    """Which patients have a lung mask, (patients,) bool; and these masks at network size, 0 for the others.
+    """Which images have a lung mask, (images,) bool; and these masks at network size, 0 for the others.
 
     Raises:
         UserError: a mask is no run-length encoding of the image.
     """
-    known, masks = np.zeros(len(table.patients), bool), np.zeros(table.images.shape, np.uint8)
+    known, masks = np.zeros(len(table.image_table), bool), np.zeros(table.images.shape, np.uint8)
     if not path.is_file():
         return known, masks
     encoded = read_table(path, ("ImageId", "EncodedPixels"))
-    places = pd.Index(table.patients["patient"]).get_indexer(encoded["ImageId"])
-    sides = table.patients[["rows", "columns"]].fillna(SIDE).to_numpy(np.int64)
+    places = pd.Index(table.image_table["image"]).get_indexer(encoded["ImageId"])
+    sides = table.image_table[["rows", "columns"]].fillna(SIDE).to_numpy(np.int64)
     for row in np.flatnonzero(places >= 0):
         rows, columns = sides[places[row]].tolist()
         mask, faults = rle.parse_checked([encoded["EncodedPixels"].iloc[row]], rows * columns)

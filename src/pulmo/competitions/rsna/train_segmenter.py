@@ -22,7 +22,7 @@ def run(stage: Stage, settings: SegmenterSettings) -> None:
     if settings.folds == 0:
         nothing_trained(stage, settings, "The segmenter is left out: train_segmenter.folds is 0")
         stage.write("out_of_fold", candidate_table())
-        stage.write("image_scores", pd.DataFrame({"patient": [], "fold": [], "presence": []}))
+        stage.write("image_scores", pd.DataFrame({"image": [], "fold": [], "presence": []}))
         return
     table, masks = read_radiographs(stage), stage.read("features/masks")
     result = train_networks(stage, settings, table.dataset(table.readable), MaskTask(settings, masks))
@@ -30,10 +30,10 @@ def run(stage: Stage, settings: SegmenterSettings) -> None:
     for rows, predicted in result.by_fold("mask"):
         probability = np.where(table.readable[rows, None, None], predicted, np.uint8(0))
         found = boxes_of_masks(probability, settings.thresholds)
-        patients = table.patients.iloc[rows].reset_index(drop=True)
+        image_table = table.image_table.iloc[rows].reset_index(drop=True)
         scale = 1 / table.scale[rows]
-        boxes.append(candidate_table(found.boxes, patients["patient"], scale, found.mask_threshold))
-        images.append(patients[["patient", "fold"]].assign(**pixel_scores(probability, masks[rows])))
+        boxes.append(candidate_table(found.boxes, image_table["image"], scale, found.mask_threshold))
+        images.append(image_table[["image", "fold"]].assign(**pixel_scores(probability, masks[rows])))
     scores = pd.concat(images, ignore_index=True)
     scores.insert(2, "presence", result.out_of_fold("presence").astype(np.float64))
     stage.write("out_of_fold", pd.concat(boxes, ignore_index=True))

@@ -53,6 +53,7 @@ COMPETITION = Competition(
         settings=ALL_SETTINGS,
     ),
     sample="stage_2_sample_submission.csv",
+    companion_files=(_NIH_PATIENTS,),
 )
 
 if TYPE_CHECKING:  # mypy checks the modules against the contract

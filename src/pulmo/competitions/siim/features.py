@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.data import TRAIN_IMAGES, read_masks, train_table
+from pulmo.competitions.siim.settings import FeatureSettings
 from pulmo.competitions.siim.submission import IMAGE
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.stage import Stage
@@ -18,12 +19,11 @@ from pulmo.radiographs.dataset import (
     resized_mask,
 )
 from pulmo.radiographs.files import ImageFolder
-from pulmo.radiographs.settings import ImageSettings
-from pulmo.scoring.patients import read_nih_patients
+from pulmo.scoring.patients import find_patients
 from pulmo.scoring.rle import area, decode, parse
 
 
-def run(stage: Stage, settings: ImageSettings) -> None:
+def run(stage: Stage, settings: FeatureSettings) -> None:
     """Write all that `__init__` declares; `images` and `masks` are in the order of `image_table`.
 
     `image_table` has a row an image that has both a mask (maybe empty) and a file: `image`, `rle` (its mask), `area`
@@ -32,7 +32,8 @@ def run(stage: Stage, settings: ImageSettings) -> None:
     table = train_table(stage.data)
     masks = read_masks(table)
     masks["area"] = area(parse(masks["rle"].to_list()))
-    source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), read_nih_patients(stage.data, IMAGE))
+    patients = find_patients(stage.data, IMAGE, settings.patients)
+    source = LabelSource(table, ImageFolder(stage.data / TRAIN_IMAGES), patients)
     image_table = read_labelled_images(stage, masks, source, ImageFormat(settings.pixels, settings.clahe_clip_limit))
     _check_masks(image_table, table)
     require_positives(image_table, (image_table["area"] > 0).to_numpy(), settings.folds, table)
@@ -81,7 +82,7 @@ def _write_masks(stage: Stage, image_table: pd.DataFrame, pixels: int) -> None:
     masks.flush()
 
 
-def _description(image_table: pd.DataFrame, settings: ImageSettings) -> dict[str, object]:
+def _description(image_table: pd.DataFrame, settings: FeatureSettings) -> dict[str, object]:
     return {
         "pixels": settings.pixels,
         "clahe_clip_limit": settings.clahe_clip_limit,

@@ -1,5 +1,6 @@
 """Settings of SIIM's stages; `config.toml` has the values that differ from the defaults."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -9,6 +10,13 @@ from pulmo.radiographs.settings import ImageSettings
 from pulmo.training.settings import SegmenterConfig, check_pixels
 
 Shares = tuple[Annotated[float, Field(ge=0, le=1)], ...]
+
+
+class FeatureSettings(ImageSettings):
+    """`patients` is a table of two columns, `ImageId` and the patient; by default `nih_patients.csv` in the data
+    folder, where it is there."""
+
+    patients: Path | None = None
 
 
 class NetworkSettings(SegmenterConfig):
@@ -37,7 +45,7 @@ class CvSettings(Section):
 class Settings(Section):
     """All of SIIM's settings, a section a stage."""
 
-    features: ImageSettings
+    features: FeatureSettings
     train_segmenter: NetworkSettings
     fit_ensemble: EnsembleSettings
     predict: PredictSettings

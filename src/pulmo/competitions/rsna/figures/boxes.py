@@ -1,4 +1,4 @@
-"""Held-out patients with their true boxes and out-of-fold predictions."""
+"""Held-out X-rays with their true boxes and out-of-fold predictions."""
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,15 @@ from pulmo.scoring.boxes import Boxes
 
 
 def held_out(run: Run) -> tuple[pd.DataFrame, Boxes, Boxes]:
-    """The patients (`fit_ensemble/image_scores`), true boxes, predicted boxes; `image` is the patient's row."""
-    patients = read(run, "fit_ensemble/image_scores")
-    places = pd.Index(patients["patient"])
+    """The images (`fit_ensemble/image_scores`), true boxes, predicted boxes; `image` of a box is its image's row."""
+    images = read(run, "fit_ensemble/image_scores")
+    places = pd.Index(images["image"])
     truth, found = (_boxes(read(run, name), places) for name in ("features/boxes", "fit_ensemble/out_of_fold"))
-    return patients, truth, found
+    return images, truth, found
 
 
-def _boxes(table: pd.DataFrame, patients: pd.Index) -> Boxes:
-    image = patients.get_indexer(table["patient"])
+def _boxes(table: pd.DataFrame, images: pd.Index) -> Boxes:
+    image = images.get_indexer(table["image"])
     table, image = table[image >= 0], image[image >= 0]
     confidence = table["confidence"].to_numpy() if "confidence" in table else np.ones(len(table))
     return Boxes(image.astype(np.int64), table[list(BOX_COLUMNS)].to_numpy(np.float64), confidence)

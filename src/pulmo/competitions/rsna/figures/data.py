@@ -1,4 +1,4 @@
-"""RSNA's report page, data: patients by class, box statistics, and example X-rays."""
+"""RSNA's report page, data: X-rays by class, box statistics, and example X-rays."""
 
 import numpy as np
 import pandas as pd
@@ -24,38 +24,38 @@ GRID = 64
 
 
 def class_shares(run: Run) -> Figure:
-    """Patients by class."""
+    """X-rays by class."""
     labels = read_labels(run.paths.data)
-    counts = pd.Series({name: len(rows) for name, rows in classes_of(labels.patients).items()})
-    positive = int((labels.patients["boxes"] > 0).sum())
+    counts = pd.Series({name: len(rows) for name, rows in classes_of(labels.images).items()})
+    positive = int((labels.images["boxes"] > 0).sum())
     return Figure(
         "Classes",
-        f"{len(labels.patients):,} patients, {positive:,} of them ({positive / len(labels.patients):.1%}) with "
-        f"{len(labels.boxes):,} boxes around opacities. Patients with several boxes have several rows: "
-        f"{_share_of_rows(labels.patients):.1%} of the rows have a box.",
-        bars(counts.rename(index=SHORT), "patients"),
-        "Bars: patients by class: " + ", ".join(f"{name} {count}" for name, count in counts.items()),
+        f"{len(labels.images):,} X-rays, {positive:,} of them ({positive / len(labels.images):.1%}) with "
+        f"{len(labels.boxes):,} boxes around opacities. X-rays with several boxes have several rows: "
+        f"{_share_of_rows(labels.images):.1%} of the rows have a box.",
+        bars(counts.rename(index=SHORT), "X-rays"),
+        "Bars: X-rays by class: " + ", ".join(f"{name} {count}" for name, count in counts.items()),
     )
 
 
-def _share_of_rows(patients: pd.DataFrame) -> float:
-    return float(patients["boxes"].sum() / patients["boxes"].clip(lower=1).sum())
+def _share_of_rows(images: pd.DataFrame) -> float:
+    return float(images["boxes"].sum() / images["boxes"].clip(lower=1).sum())
 
 
-def boxes_per_patient(run: Run) -> Figure:
-    """Number of boxes per patient, and their size."""
+def boxes_per_image(run: Run) -> Figure:
+    """Number of boxes per X-ray, and their size."""
     labels = read_labels(run.paths.data)
     if labels.boxes.empty:
         raise CannotDrawError(str(run.paths.data / LABELS), "has no box", "Download the file again")
-    counts = labels.patients["boxes"].value_counts().sort_index()
+    counts = labels.images["boxes"].value_counts().sort_index()
     share = labels.boxes["width"] * labels.boxes["height"] / SIDE**2
     taller = (labels.boxes["height"] > labels.boxes["width"]).mean()
     return Figure(
-        "Boxes per patient",
-        f"At most {counts.index.max()} boxes per patient; the median box covers {share.median():.1%} of the image, and "
+        "Boxes per X-ray",
+        f"At most {counts.index.max()} boxes per X-ray; the median box covers {share.median():.1%} of the image, and "
         f"{taller:.0%} are taller than wide.",
-        bars(counts.rename(index=lambda number: f"{number} box{'es' if number != 1 else ''}"), "patients"),
-        "Bars: patients by number of boxes",
+        bars(counts.rename(index=lambda number: f"{number} box{'es' if number != 1 else ''}"), "X-rays"),
+        "Bars: X-rays by number of boxes",
     )
 
 
@@ -91,18 +91,18 @@ def box_heat_map(run: Run) -> Figure:
 def samples_by_class(run: Run) -> Figure:
     """Example X-rays of each class with their boxes."""
     labels = read_labels(run.paths.data)
-    files = find_images(labels.patients["patient"], ImageFolder(run.paths.data / TRAIN_IMAGES))
+    files = find_images(labels.images["image"], ImageFolder(run.paths.data / TRAIN_IMAGES))
     if not files:
         raise CannotDrawError(str(run.paths.data / TRAIN_IMAGES), "holds no X-ray", "Put Kaggle's files there")
     shown = []
-    for name, rows in classes_of(labels.patients[labels.patients["patient"].isin(files)]).items():
+    for name, rows in classes_of(labels.images[labels.images["image"].isin(files)]).items():
         of_class = 0
-        for patient in np.random.default_rng(SEED).permutation(rows["patient"].to_numpy(str)).tolist():
+        for image in np.random.default_rng(SEED).permutation(rows["image"].to_numpy(str)).tolist():
             try:
-                x_ray = read_radiograph(files[patient])
+                x_ray = read_radiograph(files[image])
             except ScanError:
                 continue
-            boxes = labels.boxes.loc[labels.boxes["patient"] == patient, list(BOX_COLUMNS)]
+            boxes = labels.boxes.loc[labels.boxes["image"] == image, list(BOX_COLUMNS)]
             drawn = boxes_on(boxes.to_numpy(np.float64), SKY)
             shown.append(ImagePanel(x_ray.grey, SHORT[name].replace("\n", " "), boxes=drawn, window=(0, 255)))
             of_class += 1
@@ -117,4 +117,4 @@ def samples_by_class(run: Run) -> Figure:
     )
 
 
-FIGURES: tuple[Draw, ...] = (class_shares, boxes_per_patient, *OF_PATIENTS, box_heat_map, samples_by_class)
+FIGURES: tuple[Draw, ...] = (class_shares, boxes_per_image, *OF_PATIENTS, box_heat_map, samples_by_class)

@@ -21,10 +21,10 @@ COLOURS = "Blue: radiologists' boxes; orange: out-of-fold predictions with their
 
 def worst_images(run: Run) -> Figure:
     """X-rays with opacities that were missed or localized wrongly."""
-    patients, truth, found = held_out(run)
-    positive = _positive(patients, truth).sort_values("score", kind="stable")
+    held, truth, found = held_out(run)
+    positive = _positive(held, truth).sort_values("score", kind="stable")
     # Of those with score 0, the ones with most boxes, true and predicted, first.
-    count = np.bincount(np.concatenate([truth.image, found.image]), minlength=len(patients))
+    count = np.bincount(np.concatenate([truth.image, found.image]), minlength=len(held))
     positive = positive.assign(count=count[positive.index]).sort_values(["score", "count"], ascending=[True, False])
     zero, missed = int((positive["score"] == 0).sum()), int((~positive.index.isin(found.image)).sum())
     return Figure(
@@ -38,8 +38,8 @@ def worst_images(run: Run) -> Figure:
 
 def best_images(run: Run) -> Figure:
     """X-rays with opacities that were localized well."""
-    patients, truth, found = held_out(run)
-    positive = _positive(patients, truth).sort_values("score", ascending=False, kind="stable")
+    held, truth, found = held_out(run)
+    positive = _positive(held, truth).sort_values("score", ascending=False, kind="stable")
     return Figure(
         "Best images",
         f"The highest precision of {len(positive):,} X-rays with opacities: {positive['score'].iloc[0]:.2f} and below. "
@@ -51,8 +51,8 @@ def best_images(run: Run) -> Figure:
 
 def false_positives(run: Run) -> Figure:
     """False positives: boxes on X-rays without opacity."""
-    patients, truth, found = held_out(run)
-    negative = patients[~patients.index.isin(truth.image)]
+    held, truth, found = held_out(run)
+    negative = held[~held.index.isin(truth.image)]
     wrong = negative[negative["score"] == 0]
     if wrong.empty:
         raise CannotDrawError(
@@ -60,7 +60,7 @@ def false_positives(run: Run) -> Figure:
         )
     strongest = pd.Series(found.confidence).groupby(found.image).max()
     wrong = wrong.assign(confidence=strongest[wrong.index]).sort_values("confidence", ascending=False)
-    known = read(run, "features/patients").set_index("patient").loc[wrong["patient"]]
+    known = read(run, "features/image_table").set_index("image").loc[wrong["image"]]
     kinds = ", ".join(f"{len(rows)} {name}" for name, rows in classes_of(known.reset_index()).items())
     return Figure(
         "False positives",
@@ -71,21 +71,21 @@ def false_positives(run: Run) -> Figure:
     )
 
 
-def _positive(patients: pd.DataFrame, truth: Boxes) -> pd.DataFrame:
-    positive = patients[patients.index.isin(truth.image)]
+def _positive(held: pd.DataFrame, truth: Boxes) -> pd.DataFrame:
+    positive = held[held.index.isin(truth.image)]
     if positive.empty:
-        raise CannotDrawError("the held-out patients", "have no box", "Give more data, or train more folds")
+        raise CannotDrawError("the held-out X-rays", "have no box", "Give more data, or train more folds")
     return positive
 
 
 def _shown(run: Run, chosen: pd.DataFrame, truth: Boxes, found: Boxes) -> list[ImagePanel]:
-    """X-rays at network size, boxes in its pixels; `chosen` are rows of `held_out`'s patients."""
-    patients, images = read(run, "features/patients"), read(run, "features/images")
-    scale = image_scale(patients, images.shape[1])
-    places = pd.Index(patients["patient"])
+    """X-rays at network size, boxes in its pixels; `chosen` are rows of `held_out`'s table."""
+    image_table, images = read(run, "features/image_table"), read(run, "features/images")
+    scale = image_scale(image_table, images.shape[1])
+    places = pd.Index(image_table["image"])
     shown = []
     for image, row in chosen.iterrows():
-        place = int(places.get_loc(row["patient"]))
+        place = int(places.get_loc(row["image"]))
         true, predicted = (boxes.take(boxes.image == image) for boxes in (truth, found))
         overlap = overlaps(predicted.xywh, true.xywh).max(axis=1, initial=0)
         labels = [f"IoU {iou:.2f}" for iou in overlap.tolist()]

@@ -1,4 +1,4 @@
-"""Labels and X-ray headers of RSNA's patients, before or after a run."""
+"""Labels and X-ray headers of RSNA's images, before or after a run."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ SHORT = {NORMAL: "normal", OTHER: "not normal,\nno opacity", OPACITY: "opacity"}
 
 
 class Headers(NamedTuple):
-    """`table` has one row per patient: `patient`, `class`, `boxes`, `age_years`, `sex`, `view`, `pixel_spacing_mm` and
+    """`table` has one row per image: `image`, `class`, `boxes`, `age_years`, `sex`, `view`, `pixel_spacing_mm` and
     `impossible_age`; `origin` describes the source of the headers."""
 
     table: pd.DataFrame
@@ -36,19 +36,19 @@ def read_headers(run: Run) -> Headers:
         UserError: none of them exists.
     """
     try:
-        return Headers(read(run, "features/patients"), "the headers of all readable X-rays")
+        return Headers(read(run, "features/image_table"), "the headers of all readable X-rays")
     except UserError:
-        patients = read_labels(run.paths.data).patients
+        images = read_labels(run.paths.data).images
     collected = run.paths.data / COLLECTED
-    known, origin = (_collected(run), COLLECTED) if collected.is_file() else _sampled(run, patients)
-    table = patients.merge(known, on="patient", how="inner", validate="one_to_one")
+    known, origin = (_collected(run), COLLECTED) if collected.is_file() else _sampled(run, images)
+    table = images.merge(known, on="image", how="inner", validate="one_to_one")
     return Headers(table.assign(impossible_age=impossible_ages(table["age_years"])), origin)
 
 
 def _collected(run: Run) -> pd.DataFrame:
     path = run.paths.data / COLLECTED
     columns = {
-        "PatientID": "patient",
+        "PatientID": "image",
         "PatientAge": "age_years",
         "PatientSex": "sex",
         "ViewPosition": "view",
@@ -60,14 +60,14 @@ def _collected(run: Run) -> pd.DataFrame:
         raise CannotDrawError(
             str(path), f"has no column {missing[0]}", f"Remove it; up to {MAX_FILES} X-rays are then read"
         )
-    return table.rename(columns=columns).drop_duplicates("patient")
+    return table.rename(columns=columns).drop_duplicates("image")
 
 
-def _sampled(run: Run, patients: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def _sampled(run: Run, images: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     folder = run.paths.data / TRAIN_IMAGES
-    files = find_images(patients["patient"], ImageFolder(folder))
+    files = find_images(images["image"], ImageFolder(folder))
     if not files:
-        raise CannotDrawError(str(folder), "holds no X-ray of a labelled patient", "Put Kaggle's files there")
+        raise CannotDrawError(str(folder), "holds no labelled X-ray", "Put Kaggle's files there")
     names = np.random.default_rng(SEED).permutation(sorted(files))[:MAX_FILES].tolist()
     rows = []
     for name in names:
@@ -77,13 +77,13 @@ def _sampled(run: Run, patients: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             continue
         spacing_mm = header.pixel_spacing_mm[0] if header.pixel_spacing_mm else None
         rows.append((name, header.age_years, header.sex, header.view, spacing_mm))
-    table = pd.DataFrame(rows, columns=["patient", "age_years", "sex", "view", "pixel_spacing_mm"])
+    table = pd.DataFrame(rows, columns=["image", "age_years", "sex", "view", "pixel_spacing_mm"])
     origin = f"the headers of {len(table):,} of {len(files):,} X-rays"
     return table, origin + (f" (drawn at random, seed {SEED})" if len(files) > MAX_FILES else "")
 
 
 def classes_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The patients of each class present, in the order of COLOURS. Without a class, patients with boxes count as
+    """The images of each class present, in the order of COLOURS. Without a class, images with boxes count as
     OPACITY, others as NORMAL."""
     kind = table["class"].where(table["class"] != "", np.where(table["boxes"] > 0, OPACITY, NORMAL))
     return {name: table[kind == name] for name in COLOURS if (kind == name).any()}

@@ -1,4 +1,4 @@
-"""RSNA's report page, data: sex, view, pixel spacing and age of patients by class."""
+"""RSNA's report page, data: sex, view, pixel spacing and age by class."""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def sex_and_view(run: Run) -> Figure:
     women = (headers.table["sex"] == "F").mean()
     return Figure(
         "Sex and view",
-        f"{women:.0%} of {len(headers.table):,} patients are women. AP views, typical of bedside X-rays, are "
+        f"{women:.0%} of {len(headers.table):,} X-rays are of women. AP views, typical of bedside X-rays, are "
         f"{', '.join(words)}: view position is a confounder. From {headers.origin}.",
         drawn,
         "Stacked bars: sex and view position by class",
@@ -73,7 +73,7 @@ def pixel_spacing(run: Run) -> Figure:
                 values = counts.loc[most.index, view].to_numpy()
                 axes.bar([f"{value:.3f}" for value in most.index], values, bottom=start, color=colour, label=view)
                 start += values
-        axes.set(xlabel="mm", ylabel="patients")
+        axes.set(xlabel="mm", ylabel="X-rays")
         axes.tick_params(axis="x", rotation=60, labelsize=7)
         axes.grid(visible=False, axis="x")
         axes.legend()
@@ -87,10 +87,10 @@ def pixel_spacing(run: Run) -> Figure:
         "Pixel spacing",
         f"{known['pixel_spacing_mm'].nunique()} spacings from {known['pixel_spacing_mm'].min():.3f} to "
         f"{known['pixel_spacing_mm'].max():.3f} mm, most often {first:.3f} ({most.max() / len(known):.0%}): {SIDE} "
-        f"pixels span {side_cm:.0f} cm{too_small}. {of_one_view / len(known):.0%} of the patients have a spacing that "
+        f"pixels span {side_cm:.0f} cm{too_small}. {of_one_view / len(known):.0%} of the X-rays have a spacing that "
         f"occurs almost only in one view. From {headers.origin}.",
         drawing,
-        "Stacked bars: patients by pixel spacing and view position",
+        "Stacked bars: X-rays by pixel spacing and view position",
     )
 
 

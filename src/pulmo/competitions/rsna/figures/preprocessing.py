@@ -16,23 +16,25 @@ SEED = 0
 
 def network_images(run: Run) -> Figure:
     """X-rays at network size, with box masks and lung masks."""
-    patients, images, masks = (read(run, f"features/{name}") for name in ("patients", "images", "masks"))
+    image_table, images, masks = (read(run, f"features/{name}") for name in ("image_table", "images", "masks"))
     described = read(run, "features/description")
     lungs = read(run, "train_lungs/masks")
-    positive = patients.index[(patients["boxes"] > 0) & patients["error"].isna()].to_numpy()
+    positive = image_table.index[(image_table["boxes"] > 0) & image_table["error"].isna()].to_numpy()
     chosen = np.sort(np.random.default_rng(SEED).permutation(positive)[:SHOWN])
     shown = []
     for place in chosen.tolist():
         outlines = [MaskOutline(masks[place] > 127, SKY)]
         if len(lungs):
             outlines.append(MaskOutline(lungs[place] > 127, GREEN))
-        shown.append(ImagePanel(images[place], _boxes(int(patients["boxes"].iloc[place])), outlines, window=(0, 255)))
+        shown.append(
+            ImagePanel(images[place], _boxes(int(image_table["boxes"].iloc[place])), outlines, window=(0, 255))
+        )
     inside = _inside(masks, lungs, positive)
     lungs_note = f"; green are predicted lungs, which contain {inside:.0%} of the box area" if len(lungs) else ""
     return Figure(
         "Network input",
         f"X-rays at {described['pixels']} × {described['pixels']} pixels; boxes are rasterized to masks (blue) for "
-        f"segmentation{lungs_note}. {described['unreadable']} of {described['patients']:,} X-rays are unreadable.",
+        f"segmentation{lungs_note}. {described['unreadable']} of {described['images']:,} X-rays are unreadable.",
         image_panels(shown),
         f"{len(shown)} X-rays at network size with box masks" + (" and lung outlines" if len(lungs) else ""),
     )
@@ -52,22 +54,23 @@ def _inside(masks: np.ndarray, lungs: np.ndarray, positive: np.ndarray) -> float
 
 
 def folds(run: Run) -> Figure:
-    """Patients per fold by class."""
-    patients = read(run, "features/patients")
+    """Images and patients per fold."""
+    image_table = read(run, "features/image_table")
     counts = {
-        SHORT[name].replace("\n", " "): rows.groupby("fold").size() for name, rows in classes_of(patients).items()
+        SHORT[name].replace("\n", " "): rows.groupby("fold").size() for name, rows in classes_of(image_table).items()
     }
     if not counts:
-        raise CannotDrawError(str(run.paths.data), "has no patient", "Download the files again")
+        raise CannotDrawError(str(run.paths.data), "has no image", "Download the files again")
     table = pd.DataFrame(counts).fillna(0).astype(int)
-    boxes = patients.groupby("fold")["boxes"].sum()
-    table = table.assign(patients=table.sum(axis=1), boxes=boxes).reset_index()
+    by_fold = image_table.groupby("fold")
+    counted = {"images": table.sum(axis=1), "patients": by_fold["patient"].nunique(), "boxes": by_fold["boxes"].sum()}
+    table = table.assign(**counted).reset_index()
     return Figure(
         "Folds",
-        f"{len(patients):,} patients in {len(table)} folds, stratified by class; {table['boxes'].min():,} to "
-        f"{table['boxes'].max():,} boxes per fold.",
+        f"{len(image_table):,} images of {image_table['patient'].nunique():,} patients in {len(table)} folds, "
+        f"stratified by class; {table['boxes'].min():,} to {table['boxes'].max():,} boxes per fold.",
         table,
-        "Table of folds: patients of each class, patients, boxes",
+        "Table of folds: images of each class, images, patients, boxes",
     )
 
 

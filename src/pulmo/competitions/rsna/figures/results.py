@@ -21,8 +21,8 @@ from pulmo.scoring.box_precision import THRESHOLDS, precision_by_threshold
 
 def precision_against_overlap(run: Run) -> Figure:
     """Mean precision by IoU threshold."""
-    patients, truth, found = held_out(run)
-    by_threshold = np.nanmean(precision_by_threshold(truth, found, len(patients)), axis=1)
+    held, truth, found = held_out(run)
+    by_threshold = np.nanmean(precision_by_threshold(truth, found, len(held)), axis=1)
     overlap = THRESHOLDS / 20
     with panel(3.6, 2.6) as drawing:
         axes = drawing.subplots()
@@ -53,10 +53,10 @@ def precision_against_confidence(run: Run) -> Figure:
     lowest = table.iloc[0]
     return Figure(
         "Precision by confidence threshold",
-        f"Of {lowest['boxes']:.0f} boxes of patients above the classifier's threshold, {chosen['boxes']:.0f} have a "
+        f"Of {lowest['boxes']:.0f} boxes of X-rays above the classifier's threshold, {chosen['boxes']:.0f} have a "
         f"confidence of at least {chosen['threshold']:.3f} (orange) and score {chosen['score']:.4f}; all of them "
         f"would score {lowest['score']:.4f}. A single false positive reduces an image's score to 0. Here the "
-        "threshold is fitted to the same patients; for the estimate it is cross-fitted.",
+        "threshold is fitted to the same X-rays; for the estimate it is cross-fitted.",
         drawing,
         "Line: mean precision by confidence threshold, with the fitted threshold marked",
     )

@@ -32,9 +32,9 @@ def draw(paths: RunPaths) -> list[Path]:
 
 def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
     """Out-of-fold boxes on ten scored X-rays, from the worst to the best."""
-    scores = load(ensemble / "image_scores.parquet").dropna(subset="score").sort_values(["score", "patient"])
+    scores = load(ensemble / "image_scores.parquet").dropna(subset="score").sort_values(["score", "image"])
     chosen = scores.iloc[np.linspace(0, len(scores) - 1, ROWS * COLUMNS).round().astype(int)]
-    patients = load(features / "patients.parquet").reset_index().set_index("patient")
+    image_table = load(features / "image_table.parquet").reset_index().set_index("image")
     images, true = load(features / "images.npy"), load(features / "boxes.parquet")
     found = load(ensemble / "out_of_fold.parquet")
     with figure(12, 5.6, path) as drawing:
@@ -46,11 +46,11 @@ def draw_boxes(features: Path, ensemble: Path, path: Path) -> None:
             fontsize=10,
         )
         panels = drawing.subplots(ROWS, COLUMNS)
-        for axes, (patient, score) in zip(panels.flat, chosen[["patient", "score"]].to_numpy().tolist(), strict=True):
-            row = patients.loc[patient]
+        for axes, (image, score) in zip(panels.flat, chosen[["image", "score"]].to_numpy().tolist(), strict=True):
+            row = image_table.loc[image]
             axes.imshow(images[int(row["index"])], cmap="gray", extent=_extent(row), vmin=0, vmax=255)
-            _draw_boxes(axes, true[true["patient"] == patient], BLUE)
-            _draw_boxes(axes, found[found["patient"] == patient], VERMILION)
+            _draw_boxes(axes, true[true["image"] == image], BLUE)
+            _draw_boxes(axes, found[found["image"] == image], VERMILION)
             axes.set_title(f"{row['class'] or 'X-ray'}, {score:.2f}", fontsize=7)
             axes.set_axis_off()
 
@@ -60,7 +60,7 @@ def draw_ablation(table: pd.DataFrame, path: Path) -> None:
     with figure(8, 0.8 + 0.42 * len(table), path) as drawing:
         axes = drawing.subplots()
         draw_estimates(axes, table["variant"].to_list(), table["score"], table["error"])
-        axes.set_title("Held-out patients, thresholds cross-fitted, ± 2 standard errors")
+        axes.set_title("Held-out X-rays, thresholds cross-fitted, ± 2 standard errors")
         axes.set_xlabel("mean precision over IoU 0.40 to 0.75")
 
 
