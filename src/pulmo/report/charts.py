@@ -42,8 +42,8 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
     The legend has each group's number of rows, as small groups give rough distributions.
     """
     known = table[table[column].notna()]
-    edges = np.histogram_bin_edges(known[column], bins=24).tolist()
-    with panel(2.9, 2.3) as drawing:
+    edges = np.histogram_bin_edges(known[column], bins=int(np.clip(2 * np.sqrt(len(known)), 6, 24))).tolist()
+    with panel(2.9, 2.6) as drawing:
         axes = drawing.subplots()
         for name, colour in groups.colours.items():
             values = known.loc[known[groups.column] == name, column]
@@ -60,7 +60,7 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
                 )
         axes.set(xlabel=label, ylabel="density")
         axes.tick_params(axis="y", labelsize=7)
-        axes.legend(fontsize=7, handlelength=1, loc="upper right")
+        axes.legend(fontsize=7, handlelength=1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     return drawing
 
 

@@ -32,8 +32,8 @@ def geometry(run: Run) -> Figure:
     return Figure(
         "Spacing and slice counts",
         f"{len(table)} scans drawn at random (seed {SEED}), up to {GEOMETRIES} of each class: slices "
-        f"{spacing.min():.3g} to {spacing.max():.3g} mm apart, {table['slices'].min()} to {table['slices'].max()} of them. "
-        "Every group has area 1.",
+        f"{spacing.min():.3g} to {spacing.max():.3g} mm apart, {table['slices'].min()} to {table['slices'].max()} of "
+        "them. Every group has area 1.",
         [histogram_by_group(table, name, label, _groups(run)) for name, label in labels.items()],
         "Histograms of slice spacing, pixel spacing and number of slices by class",
     )

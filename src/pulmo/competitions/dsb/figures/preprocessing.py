@@ -106,8 +106,8 @@ def candidate_positions(run: Run) -> Figure:
         drawn.append(drawing)
     return Figure(
         "Where nodule candidates lie",
-        f"Seen from the front: the fraction of scans with a candidate, a voxel above {in_hu(NODULE_ENHANCED_HU)} in the "
-        "nodule-enhanced channel, anywhere from front to back. Vessels at the hilum remain in part.",
+        f"Seen from the front: the fraction of scans with a candidate, a voxel above {in_hu(NODULE_ENHANCED_HU)} in "
+        "the nodule-enhanced channel, anywhere from front to back. Vessels at the hilum remain in part.",
         drawn,
         "Heat maps of nodule candidates in the coronal projection, one per class",
     )
