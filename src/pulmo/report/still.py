@@ -38,14 +38,17 @@ def draw_still(plot: Any) -> Drawing:
 
 
 def _draw_chart(axes: Axes, plot: Any) -> None:
+    """Traces over numbers; without x they are counted from 0, and without a colour they take the style's in turn."""
+    axes.set_prop_cycle(color=list(plot.layout.colorway))
     for trace in plot.data:
+        x = np.arange(len(trace.y)) if trace.x is None else trace.x
         name = legend_label(trace.name) if trace.name else None
         if trace.type == "bar":
-            axes.bar(trace.x, trace.y, width=1 - (plot.layout.bargap or 0), color=trace.marker.color, label=name)
+            axes.bar(x, trace.y, width=1 - (plot.layout.bargap or 0), color=trace.marker.color, label=name)
             continue
         mode = trace.mode or "lines"
         axes.plot(
-            np.array(trace.x, np.float64),  # None, a break in the line, becomes NaN
+            np.array(x, np.float64),  # None, a break in the line, becomes NaN
             np.array(trace.y, np.float64),
             color=trace.line.color,
             linewidth=(trace.line.width or 2) if "lines" in mode else 0,
@@ -55,7 +58,7 @@ def _draw_chart(axes: Axes, plot: Any) -> None:
             label=name,
         )
     axes.set(xlabel=plot.layout.xaxis.title.text or "", ylabel=plot.layout.yaxis.title.text or "")
-    if len(axes.get_legend_handles_labels()[1]):
+    if axes.get_legend_handles_labels()[1]:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0)
 
 
