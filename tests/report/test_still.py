@@ -16,7 +16,7 @@ def test_lines_break_where_plotlys_do() -> None:
     plot.add_scatter(x=[3], y=[4], name="two", mode="markers", line={"color": ORANGE})
     (axes,) = draw_still(interactive(plot, 300).update_layout(xaxis_title="weeks", yaxis_title="ml")).axes
     first, second = axes.lines
-    np.testing.assert_array_equal(first.get_xydata(), [[0, 5], [1, 6], [np.nan, np.nan], [2, 7]])
+    np.testing.assert_array_equal(first.get_xydata(), [[0.0, 5.0], [1.0, 6.0], [np.nan, np.nan], [2.0, 7.0]])
     assert (first.get_color(), first.get_marker()) == (BLUE, "o")
     assert (second.get_linewidth(), second.get_color()) == (0, ORANGE)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("weeks", "ml")
