@@ -54,14 +54,15 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(
-    browser: Browser, path: Path, width: int = SCREEN, dark: bool = False, still: bool = True
+    browser: Browser, path: Path, width: int = SCREEN, dark: bool = False, still: bool = True, scripts: bool = True
 ) -> Iterator[Opened]:
-    """The page of a file; a `still` reader asked for less motion."""
+    """The page of a file; a `still` reader asked for less motion, one without `scripts` allows none."""
     context = browser.new_context(
         viewport={"width": width, "height": 850},
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce" if still else "no-preference",
         offline=True,
+        java_script_enabled=scripts,
     )
     page = context.new_page()
     seen = Opened(page, [], [])

@@ -185,12 +185,18 @@ def scan(
         Path | None,
         typer.Option(parser=path, help="Folder for the figures. Default: work/scan/<folder>.", show_default=False),
     ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="Write the lungs, 1 left and 2 right: .nii.gz or .npz.", show_default=False)
+    ] = None,
+    volume: Annotated[
+        Path | None, typer.Option(help="Write the scan in Hounsfield units: .nii.gz or .npz.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure one CT series: geometry, lung volumes, Hounsfield statistics, figures."""
-    from pulmo.commands.scan import scan_folder
+    """Measure one CT series: geometry, lung volumes, Hounsfield statistics, figures; export it and its lungs."""
+    from pulmo.commands.scan import Exports, scan_folder
 
-    scan_folder(folder, out, as_json)
+    scan_folder(folder, out, Exports(mask, volume), as_json)
 
 
 @app.command()

@@ -94,6 +94,23 @@ def test_every_figure_is_drawn_without_requests(browser: Browser, rotating: Path
         assert seen.page.locator("figure button", has_text="Rotate").count() == 1
 
 
+def test_without_scripts_still_pictures_are_shown(browser: Browser, rotating: Path) -> None:
+    with opened(browser, rotating, scripts=False) as seen:
+        assert [still.bounding_box() is not None for still in seen.page.locator(".still svg").all()] == [True, True]
+        assert not seen.page.locator(".plot").first.is_visible()
+
+
+def test_on_paper_everything_is_drawn_dark_on_white(browser: Browser, rotating: Path) -> None:
+    with opened(browser, rotating, dark=True) as seen:
+        seen.look_through()
+        assert not seen.page.locator(".still").first.is_visible()  # replaced by the interactive figures
+        seen.page.emulate_media(media="print")
+        assert [still.is_visible() for still in seen.page.locator(".still").all()] == [True, True]
+        assert not seen.page.locator(".plot").first.is_visible()
+        assert _lightness(seen.page.evaluate(_GROUND)) == pytest.approx(1)
+        assert min(_contrasts(seen.page)) >= 4.5
+
+
 def test_a_phone_in_the_dark(browser: Browser, rotating: Path) -> None:
     with opened(browser, rotating, width=PHONE, dark=True) as seen:
         seen.assert_sound()
@@ -172,7 +189,9 @@ def test_the_keyboard_reaches_everything(screen: Opened) -> None:
 
 _EYE = "document.querySelector('#results-lungs .plot')._fullLayout.scene.camera.eye"
 _GROUND = "getComputedStyle(document.querySelector('figure')).backgroundColor"
-_LETTERS = """[...document.querySelectorAll('figure svg text, figcaption, td')].map((element) => {
+_LETTERS = """[...document.querySelectorAll('figure svg text, figcaption, td')].filter(
+  (element) => element.checkVisibility()
+).map((element) => {
   const style = getComputedStyle(element);
   return element instanceof SVGElement ? style.fill : style.color;
 })"""

@@ -32,7 +32,8 @@ def test_a_group_of_any_name_is_in_the_legend(name: str) -> None:
     table = pd.DataFrame({"kind": [name, name, "other"], "value": [1.0, 2.0, 3.0]})
     groups = Groups("kind", {name: "#0072B2", "other": "#E69F00"})
     text = svg(histogram_by_group(table, "value", "mm", groups)).replace("\u200b", "")
-    assert f">{name}</text>" in text
+    assert f">{name}, n = 2</text>" in text
+    assert ">other, n = 1</text>" in text
     assert f">{name}</text>" in svg(bars(table["kind"].value_counts(), "rows"))
 
 

@@ -66,7 +66,7 @@ def measure_defects(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest
     inner, outer = (dilation(mask, disk(radius_mm, grid.spacing_mm[1:])) for radius_mm in _RING_MM)
     ring = grid.hu[outer & ~inner & grid.measured & ~beside_gas]
     beside = lung_like & ~dilation(mask, SQUARE) & ~beside_gas & (grid.hu > chest.air_hu)
-    step_mm, height_mm = _largest_step(volume, areas)
+    step_mm, height_mm = largest_step(volume, areas)
     missing = _missing(grid, opening(beside, thick), mask, outer) * grid.voxel_litres
     return MaskDefects(
         gas_litres=np.count_nonzero(mask & chest.gas) * grid.voxel_litres,
@@ -109,7 +109,7 @@ def _light(chest: ChestAir, mask: np.ndarray, thick: np.ndarray) -> int:
     return int(np.count_nonzero(opening(mask[lower] & (hu[lower] < limit), thick)))
 
 
-def _largest_step(volume: Volume, areas: np.ndarray) -> tuple[float, float]:
+def largest_step(volume: Volume, areas: np.ndarray) -> tuple[float, float]:
     """(largest distance between slices that show lung, the lungs' height), mm."""
     inside = np.flatnonzero(areas)
     positions = volume.positions_mm[inside[0] : inside[-1] + 1]

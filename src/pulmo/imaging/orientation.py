@@ -43,23 +43,31 @@ def oriented_by_anatomy(volume: Volume) -> Volume:
     upside_down = grid.axes[0] == 0 and _more_tissue_above(air, tissue) and _airway_below(volume)
     if in_front and upside_down:
         repair = "rotated by 180°: by its header the spine was in front of the lungs, and their apex at the feet"
-        return _reversed(replace(volume, directions=volume.directions * [1, -1, 1]), repair)
+        return _reversed(volume, np.array([1, -1, -1]), repair)
     if in_front:
         repair = "rotated by 180°: by its header the spine was in front of the lungs, and left and right were swapped"
-        return replace(volume, directions=volume.directions * [-1, -1, 1], repairs=(*volume.repairs, repair))
+        x, y, z = volume.origin_mm
+        directions = volume.directions * [-1, -1, 1]
+        return replace(volume, directions=directions, origin_mm=(-x, -y, z), repairs=(*volume.repairs, repair))
     if upside_down:
         repair = (
             "slices reversed: by their positions the lungs' apex was at the feet; left and right may be swapped, too"
         )
-        return _reversed(volume, repair)
+        return _reversed(volume, np.array([1, 1, -1]), repair)
     return volume
 
 
-def _reversed(volume: Volume, repair: str) -> Volume:
+def _reversed(volume: Volume, signs: np.ndarray, repair: str) -> Volume:
+    """The patient's coordinates times `signs` (3,), and the slices in the reverse order, so that they ascend again."""
+    height_mm = volume.positions_mm[-1] - volume.positions_mm[0]
+    last = np.array([height_mm, *volume.shear_mm[-1]]) @ volume.directions + volume.origin_mm
+    x, y, z = (last * signs).tolist()
     return replace(
         volume,
         hu=volume.hu[::-1],
         positions_mm=-volume.positions_mm[::-1],
+        directions=volume.directions * signs * [[-1], [1], [1]],
+        origin_mm=(x, y, z),
         shear_mm=volume.shear_mm[::-1] - volume.shear_mm[-1],
         repairs=(*volume.repairs, repair),
     )

@@ -27,7 +27,8 @@ class Volume:
     and may be uneven. `directions` (3, 3) are the unit vectors, in the patient's coordinates (x to the left, y to
     the back, z to the head), along which the slice, row and column index grow. `shear_mm` (slices, 2) is how far
     each slice is shifted down its columns and along its rows relative to the first: not zero for a tilted gantry.
-    `source` names the folder, for messages.
+    `source` names the folder, for messages. `origin_mm` is the centre of the first voxel in the scanner's coordinates,
+    whose axes are the patient's; `thickness_mm` is SliceThickness, 0 where it is not known.
     """
 
     hu: np.ndarray
@@ -37,6 +38,8 @@ class Volume:
     shear_mm: np.ndarray
     repairs: tuple[str, ...]
     source: str
+    origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    thickness_mm: float = 0.0
 
     def __repr__(self) -> str:
         lowest = self.hu.min(where=self.hu != PADDING_HU, initial=HIGHEST_HU)
@@ -109,6 +112,8 @@ def assemble(stack: Stack) -> Volume:
         shear_mm=np.stack([shifts @ column_direction, shifts @ row_direction], axis=1),
         repairs=repairs,
         source=str(first.path.parent),
+        origin_mm=(positions[0, 0], positions[0, 1], positions[0, 2]),
+        thickness_mm=float(np.median([header.thickness_mm for header in stack.slices])),
     )
 
 

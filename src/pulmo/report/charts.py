@@ -1,6 +1,6 @@
 """Small charts of tables: histograms, bar charts, scatter plots, estimates with standard errors, heat maps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,20 +37,30 @@ def histogram(values: Any, label: str, counted: str, bins: int | Sequence[float]
 
 
 def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Groups) -> Drawing:
-    """Each group's distribution, normalized to area 1, so that small groups are visible beside large ones."""
+    """Each group's distribution, normalized to area 1, so that small groups are visible beside large ones.
+
+    The legend has each group's number of rows, as small groups give rough distributions.
+    """
     known = table[table[column].notna()]
-    edges = np.histogram_bin_edges(known[column], bins=24).tolist()
-    with panel(2.9, 2.3) as drawing:
+    edges = np.histogram_bin_edges(known[column], bins=int(np.clip(2 * np.sqrt(len(known)), 6, 24))).tolist()
+    with panel(2.9, 2.6) as drawing:
         axes = drawing.subplots()
         for name, colour in groups.colours.items():
             values = known.loc[known[groups.column] == name, column]
             if len(values):
                 axes.hist(values, edges, density=True, histtype="stepfilled", color=colour, alpha=0.18)
                 axes.hist(
-                    values, edges, density=True, histtype="step", color=colour, linewidth=1.6, label=legend_label(name)
+                    values,
+                    edges,
+                    density=True,
+                    histtype="step",
+                    color=colour,
+                    linewidth=1.6,
+                    label=_group(name, values),
                 )
-        axes.set(xlabel=label, yticks=[])
-        axes.legend(fontsize=7, handlelength=1, loc="upper right")
+        axes.set(xlabel=label, ylabel="density")
+        axes.tick_params(axis="y", labelsize=7)
+        axes.legend(fontsize=7, handlelength=1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     return drawing
 
 
@@ -94,7 +104,10 @@ def draw_estimates(axes: Axes, names: Sequence[str], values: Any, errors: Any) -
 
 
 def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], groups: Groups) -> Drawing:
-    """A scatter plot; `x` and `y` are (column, label). Points are rasterized, as there may be thousands."""
+    """A scatter plot; `x` and `y` are (column, label); the legend has the numbers of points.
+
+    Points are rasterized, as there may be thousands.
+    """
     with panel(2.9, 2.5) as drawing:
         axes = drawing.subplots()
         for name, colour in groups.colours.items():
@@ -106,12 +119,16 @@ def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str]
                     color=colour,
                     markersize=3,
                     alpha=0.6,
-                    label=legend_label(name),
+                    label=_group(name, rows),
                     rasterized=True,
                 )
         axes.set(xlabel=x[1], ylabel=y[1])
         axes.legend(fontsize=7, handlelength=1, markerscale=2, loc="upper right", **OVER_POINTS)
     return drawing
+
+
+def _group(name: str, rows: Sized) -> str:
+    return legend_label(f"{name}, n = {len(rows):,}")
 
 
 def heat_map(numbers: pd.DataFrame, limits: tuple[float, float], inches: float = 4.0) -> Drawing:

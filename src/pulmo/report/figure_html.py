@@ -14,6 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
+from pulmo.report.still import draw_still
 from pulmo.report.style import BLUE, GREY, INK, PALE, PAPER, styled
 
 PIXELS_PER_INCH = 96  # CSS pixels
@@ -58,7 +59,8 @@ def render(content: Any, alt_text: str, name: str) -> RenderedFigure:
         return RenderedFigure(table(content, alt_text), _table_inches(content))
     if isinstance(content, Sequence):
         return RenderedFigure(_image(_panels(content), alt_text), sum(drawing.get_figwidth() for drawing in content))
-    return RenderedFigure(_plot(content, alt_text, name), _plot_inches(content), plotly=True)
+    still = svg(draw_still(content))
+    return RenderedFigure(_plot(content, still, alt_text, name), _plot_inches(content), plotly=True)
 
 
 def svg(drawing: Drawing) -> str:
@@ -143,15 +145,17 @@ def _image(inner: str, alt_text: str) -> str:
     return f'<div role="img" aria-label="{html.escape(alt_text)}">{inner}</div>'
 
 
-def _plot(content: Any, alt_text: str, name: str) -> str:
+def _plot(content: Any, still: str, alt_text: str, name: str) -> str:
+    """The still picture with the interactive one over it, which `page.js` draws."""
     height = content.layout.height or 420
     rotates = bool(content.layout.meta and content.layout.meta.get("rotates"))
     button = '<button type="button" hidden>Rotate</button>' if rotates else ""
     return (
-        f'<div><div class="plot" role="img" aria-label="{html.escape(alt_text)}" data-figure="{name}-figure"'
-        f'{" data-rotates" if rotates else ""} style="height: {height:.0f}px"></div>{button}'
-        f'<script type="text/plain" id="{name}-figure">{compressed(content.to_json())}</script>'
-        f"<noscript>{html.escape(alt_text)}</noscript></div>"
+        f'<div><div class="stack" role="img" aria-label="{html.escape(alt_text)}">'
+        f'<div class="still" style="height: {height:.0f}px">{still}</div>'
+        f'<div class="plot" data-figure="{name}-figure"{" data-rotates" if rotates else ""}'
+        f' style="height: {height:.0f}px"></div></div>{button}'
+        f'<script type="text/plain" id="{name}-figure">{compressed(content.to_json())}</script></div>'
     )
 
 

@@ -78,13 +78,14 @@ async function show(plot) {
     plot.style.height = `${Math.min(plot.clientHeight, plot.clientWidth)}px`;
   }
   await drawPlot(plot);
+  plot.parentElement.classList.add('drawn');
   drawn.add(plot);
   if (plot.dataset.rotates !== undefined) rotate(plot);
 }
 
 // One rotation in 24 seconds while in view; the button or the first touch stops it.
 function rotate(plot) {
-  const button = plot.parentElement.querySelector('button');
+  const button = plot.parentElement.parentElement.querySelector('button');
   let rotating = !still.matches;
   const { x, y, z } = plot.layout.scene.camera.eye;
   const distance = Math.hypot(x, y);
@@ -124,4 +125,7 @@ const near = new IntersectionObserver((entries) => {
 const theme = remembered();
 if (theme) root.dataset.theme = theme;
 showTheme();
-for (const plot of document.querySelectorAll('.plot')) near.observe(plot);
+const canShow3d = Boolean(document.createElement('canvas').getContext('webgl'));
+for (const plot of document.querySelectorAll('.plot')) {
+  if (canShow3d || plot.dataset.rotates === undefined) near.observe(plot);  // else the still picture remains
+}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from pulmo.imaging.hounsfield import PADDING_HU
 from pulmo.imaging.left_right import LEFT, RIGHT
@@ -24,6 +25,7 @@ from pulmo.report.style import (
 from pulmo.report.surface3d import MaskSurface, draw_surfaces
 
 LUNG_WINDOW_HU = (-1350, 150)  # level −600, width 1500: radiologists' lung window
+SOFT_TISSUE_WINDOW_HU = (-160, 240)  # level 40, width 400
 MONTAGE_ROWS, MONTAGE_COLUMNS = 3, 4
 
 _BANDS = (
@@ -34,31 +36,38 @@ _BANDS = (
 )
 
 
-def draw_montage(volume: Volume, mask: LungMask, path: Path) -> None:
-    """Twelve slices from base to apex with outlines of both lungs (the patient's left lung in orange)."""
-    inside = np.flatnonzero(mask.labels.any(axis=(1, 2)))
-    chosen = inside[np.linspace(0, len(inside) - 1, MONTAGE_ROWS * MONTAGE_COLUMNS + 2)[1:-1].round().astype(int)]
+def draw_montage(volume: Volume, mask: LungMask | None, path: Path) -> None:
+    """Twelve slices from base to apex with outlines of both lungs (the patient's left lung in orange).
+
+    Without a mask, slices of the whole scan in the window of soft tissue.
+    """
+    shown = np.arange(len(volume.hu)) if mask is None else np.flatnonzero(mask.labels.any(axis=(1, 2)))
+    chosen = shown[np.linspace(0, len(shown) - 1, MONTAGE_ROWS * MONTAGE_COLUMNS + 2)[1:-1].round().astype(int)]
     aspect = volume.pixel_spacing_mm[0] / volume.pixel_spacing_mm[1]
     rows, columns = measured_window(volume.hu[chosen])
+    low, high = SOFT_TISSUE_WINDOW_HU if mask is None else LUNG_WINDOW_HU
     with figure(11, 8.6, path) as drawing:
         for axes, index in zip(drawing.subplots(MONTAGE_ROWS, MONTAGE_COLUMNS).flat, chosen, strict=True):
-            low, high = LUNG_WINDOW_HU
             axes.imshow(
                 volume.hu[index][rows, columns], cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="none"
             )
-            for side, colour in ((LEFT, LEFT_COLOUR), (RIGHT, RIGHT_COLOUR)):
-                outline = mask.labels[index][rows, columns] == side
-                if outline.any():
-                    axes.contour(outline, levels=[0.5], colors=colour, linewidths=0.9)
+            if mask is not None:
+                _draw_outlines(axes, mask.labels[index][rows, columns])
             axes.set_title(f"slice {index + 1}, {volume.positions_mm[index]:.1f} mm", fontsize=8)
             axes.axis("off")
-        litres = float(sum(lung_histogram(volume, mask.labels, side).sum() for side in (LEFT, RIGHT)))
-        drawing.suptitle(
-            f"{_named(volume)}: {litres:.2f} litres of lung; left orange, right blue; mask {mask.quality.verdict}",
-            fontsize=11,
-            x=0.01,
-            ha="left",
-        )
+        found = "no lungs found" if mask is None else _summary(volume, mask)
+        drawing.suptitle(f"{_named(volume)}: {found}", fontsize=11, x=0.01, ha="left")
+
+
+def _draw_outlines(axes: Axes, labels: np.ndarray) -> None:
+    for side, colour in ((LEFT, LEFT_COLOUR), (RIGHT, RIGHT_COLOUR)):
+        if (outline := labels == side).any():
+            axes.contour(outline, levels=[0.5], colors=colour, linewidths=0.9)
+
+
+def _summary(volume: Volume, mask: LungMask) -> str:
+    litres = float(sum(lung_histogram(volume, mask.labels, side).sum() for side in (LEFT, RIGHT)))
+    return f"{litres:.2f} litres of lung; left orange, right blue; mask {mask.quality.verdict}"
 
 
 def _named(volume: Volume) -> str:

@@ -16,6 +16,8 @@ def test_scans_of_both_classes_rotate(kaggle: Path, tmp_path: Path) -> None:
     caption = figures["Class balance"].caption
     assert "8 labelled scans of 8 patients, 50.0% of them 'cancer'" in caption
     assert "predicting 0.500 for every scan gives a log loss of 0.693. 2 more have no label." in caption
+    assert figures["Spacing and slice counts"].caption.startswith("8 scans drawn at random")
+    assert figures["Lung volume by class"].caption.startswith("8 scans drawn at random")
     for kind in ("no cancer", "cancer"):
         plot = figures[f"A scan of class “{kind}”"].content
         assert plot.layout.meta["rotates"]
@@ -44,4 +46,4 @@ def test_unlabelled_scans_give_remarks(kaggle: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(next((kaggle / "stage1").iterdir()), tmp_path), "data")
     remarks = remarks_of(sections)
     assert "1 scans, none labelled" in remarks[0]
-    assert sum(len(remark.split(":")[0].split(", ")) for remark in remarks) == 4
+    assert sum(len(remark.split(":")[0].split(", ")) for remark in remarks) == 6

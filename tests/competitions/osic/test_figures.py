@@ -20,7 +20,7 @@ def test_a_run_without_scans_has_all_other_figures(finished: Run, tmp_path: Path
     left_out = {name for remark in remarks_of(sections) for name in remark.split(":")[0].lower().split(", ")}
     assert left_out == {
         *("files per patient", "raw and hounsfield", "header", "resampling", "montage", "without mask", "with mask"),
-        *("mask quality", "network input", "losses", "gains"),
+        *("mask quality", "network input", "losses", "gains", "scanner tables", "volume and fvc"),
     }
     figures = figures_of(sections)
     assert figures["Excluded scans"].caption.startswith("Of 24 patients, 24 have no usable scan")
@@ -52,6 +52,21 @@ def test_the_real_tables(osic_data: Path, tmp_path: Path) -> None:
     assert (row["min"], row["max"]) == (837, 5045)
     assert row["mean"] == pytest.approx(2692.6, abs=0.05)
     assert {"Severity at the first visit", "Correlations", "FVC trajectories", "Distributions"} <= set(figures)
+
+
+def test_decline_is_each_patients_own_slope(tmp_path: Path) -> None:
+    """A loses 10 ml a week, B 2 ml; with a median of −6 ml, 313 ml are lost in 52.18 weeks."""
+    rows = [
+        (patient, week, 3000 + slope * week, 80.0, 70, "Male", "Ex-smoker")
+        for patient, slope in (("A", -10), ("B", -2))
+        for week in (0, 10, 30)
+    ]
+    columns = ["Patient", "Weeks", "FVC", "Percent", "Age", "Sex", "SmokingStatus"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "train.csv", index=False)
+    figures = figures_of(sections_of(run_of(tmp_path, tmp_path / "work"), "data"))
+    caption = figures["Decline by patient"].caption
+    assert "2 patients: median −313 ml per year" in caption
+    assert caption.endswith("100% decline.")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pulmo.competitions.rsna.data import read_labels
@@ -75,5 +76,10 @@ def test_captions_of_the_real_labels(rsna_data: Path, tmp_path: Path) -> None:
     assert "At most 4 boxes" in figures["Boxes per X-ray"].caption
     assert "Above 110 years: 5 (148, 150, 151, 153, 155; crosses)" in figures["Age by class"].caption
     assert "of 26,684 X-rays are of women" in figures["Sex and view"].caption
+    headers = pd.read_csv(rsna_data / "dicom_headers.csv.gz").drop_duplicates("PatientID")
+    positive = read_labels(rsna_data).images.query("boxes > 0")["image"]
+    expected = headers[headers["PatientID"].isin(positive)]["ViewPosition"].value_counts()
+    views = figures["AP against PA"].content.set_index("view")["with opacity"]
+    assert views.to_dict() == expected.to_dict()
     assert figures["Box positions"].caption.startswith("9,555 boxes")
     assert len(figures["X-rays of each class"].content) == 15

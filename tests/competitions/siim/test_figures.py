@@ -35,7 +35,11 @@ def test_empty_images_and_those_of_several_rows_are_counted(tmp_path: Path) -> N
     assert [bar.get_height() for bar in bars] == [1, 1, 2]
     assert "3 images" in figures["Mask areas"].caption
     assert "the median mask covers 0.00%" in figures["Mask areas"].caption  # 20 pixels of a million
-    assert [remark.split(":")[0] for remark in remarks_of(sections)] == ["With pneumothorax, without pneumothorax"]
+    assert [bar.get_width() for bar in figures["Side"].content.axes[0].patches] == [3, 0, 0]  # first columns: left
+    assert [remark.split(":")[0] for remark in remarks_of(sections)] == [
+        "Age by label, sex and view",
+        "With pneumothorax, without pneumothorax",
+    ]
 
 
 def test_before_training_remarks_name_the_stage_to_run(drawn: Path, tmp_path: Path) -> None:

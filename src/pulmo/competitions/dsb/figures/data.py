@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pulmo.competitions.dsb.figures.measures import FIGURES as OF_MEASURES
 from pulmo.competitions.dsb.figures.scans import SelectedScan, all_scans, of_class
 from pulmo.errors import ScanError
 from pulmo.pipeline.runner import Run
@@ -95,4 +96,4 @@ def _slices(scan: SelectedScan) -> list[ImagePanel]:
     ]
 
 
-FIGURES: tuple[Draw, ...] = (class_balance, surface_of_negative, surface_of_positive, slices_of_each)
+FIGURES: tuple[Draw, ...] = (class_balance, *OF_MEASURES, surface_of_negative, surface_of_positive, slices_of_each)

@@ -11,7 +11,7 @@ from pulmo.report.charts import Groups, histogram_by_group
 from pulmo.report.images import ImagePanel, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
-from pulmo.report.style import SKY, VERMILION
+from pulmo.report.style import SKY, VERMILION, panel
 from pulmo.scoring.classification import auc
 
 PER_CLASS = 4
@@ -69,6 +69,50 @@ def dense_voxels(run: Run) -> Figure:
     )
 
 
+def candidate_positions(run: Run) -> Figure:
+    """Where nodule candidates lie in the input volumes: seen from the front, by class."""
+    scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
+    wanted = VolumeFormat.from_json(description["volumes"])
+    if wanted.modality != "CT" or "nodule_enhanced" not in wanted.lungs.channels:
+        raise CannotDrawError("features/volumes", "have no nodule-enhanced channel", "Add that channel")
+    channel = wanted.lungs.channels.index("nodule_enhanced")
+    front = [np.asarray((volume[..., channel] > NODULE_ENHANCED_HU).any(axis=1)) for volume in volumes]
+    labels = scans["label"].to_numpy()
+    means = [
+        np.mean([seen for seen, each in zip(front, labels, strict=True) if each == label], axis=0) for label in (0, 1)
+    ]
+    slices_up = (0, volumes.shape[3], 0, volumes.shape[1])
+    drawn = []
+    for kind, mean, count in zip(
+        description["classes"], means, np.bincount(labels.astype(int), minlength=2), strict=True
+    ):
+        with panel(3.2, 2.7) as drawing:
+            axes = drawing.subplots()
+            image = axes.imshow(
+                mean,
+                cmap="inferno",
+                vmin=0,
+                vmax=1,
+                origin="lower",
+                extent=slices_up,
+                aspect="auto",
+                interpolation="none",
+            )
+            axes.set(
+                xlabel="columns, to the patient's left", ylabel="slices, feet to head", title=f"{kind}, n = {count}"
+            )
+            axes.grid(visible=False)
+            drawing.colorbar(image, label="fraction of scans", fraction=0.05)
+        drawn.append(drawing)
+    return Figure(
+        "Where nodule candidates lie",
+        f"Seen from the front: the fraction of scans with a candidate, a voxel above {in_hu(NODULE_ENHANCED_HU)} in "
+        "the nodule-enhanced channel, anywhere from front to back. Vessels at the hilum remain in part.",
+        drawn,
+        "Heat maps of nodule candidates in the coronal projection, one per class",
+    )
+
+
 def folds(run: Run) -> Figure:
     """Scans and patients per fold."""
     scans, classes = read(run, "features/scans"), read(run, "features/description")["classes"]
@@ -90,4 +134,4 @@ def folds(run: Run) -> Figure:
     )
 
 
-FIGURES: tuple[Draw, ...] = (network_volumes, dense_voxels, folds)
+FIGURES: tuple[Draw, ...] = (network_volumes, dense_voxels, candidate_positions, folds)

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.osic.data import CHOICES, read_visits
-from pulmo.competitions.osic.figures.severity import BANDS, severity
+from pulmo.competitions.osic.figures.severity import BANDS, SOURCE, severity
 from pulmo.pipeline.runner import Run
 from pulmo.report.charts import Groups, bars, heat_map, histogram, histogram_by_group, scatter_by_group
 from pulmo.report.page import Figure
-from pulmo.report.sections import Draw
-from pulmo.report.style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, interactive
+from pulmo.report.sections import CannotDrawError, Draw, read
+from pulmo.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILION, interactive, panel
 
 NUMBERS = {"fvc_ml": "FVC, ml", "percent": "Percent of typical", "week": "week from the CT", "age_years": "age, years"}
 _SHORT = {"fvc_ml": "FVC", "percent": "Percent", "week": "week", "age_years": "age"}
+WEEKS_PER_YEAR = 52.18
 BY_SEX = Groups("sex", dict(zip(CHOICES["Sex"], (BLUE, VERMILION), strict=True)))
 BY_SMOKING = Groups("smoking", dict(zip(CHOICES["SmokingStatus"], (PURPLE, GREEN, ORANGE), strict=True)))
 
@@ -23,10 +24,20 @@ def overview(run: Run) -> Figure:
     """Ranges of all variables."""
     visits = _visits(run)
     each = visits.groupby("patient").size()
-    values = {**{label: visits[name] for name, label in NUMBERS.items()}, "visits per patient": each}
+    patients = visits.drop_duplicates("patient")
+    by_visit = {label: visits[name] for name, label in NUMBERS.items() if name != "age_years"}
+    by_patient = {NUMBERS["age_years"]: patients["age_years"], "visits per patient": each}
+    values = {**by_visit, **by_patient}
     table = pd.DataFrame(
         [
-            {"variable": label, "min": value.min(), "max": value.max(), "mean": value.mean(), "sd": value.std()}
+            {
+                "variable": label,
+                "n": value.count(),
+                "min": value.min(),
+                "max": value.max(),
+                "mean": value.mean(),
+                "sd": value.std(),
+            }
             for label, value in values.items()
         ]
     )
@@ -35,7 +46,8 @@ def overview(run: Run) -> Figure:
     return Figure(
         "Overview of the table",
         f"{len(visits):,} visits of {len(each):,} patients, {repeated:,} of them repeated in the same week; FVC "
-        f"from {fvc.min():,.0f} to {fvc.max():,.0f} ml, {fvc.mean():,.1f} ml on average.",
+        f"from {fvc.min():,.0f} to {fvc.max():,.0f} ml, {fvc.mean():,.1f} ml on average. Age is counted "
+        "once a patient.",
         table,
         "Minimum, maximum, mean and standard deviation of FVC, Percent, week, age and visits per patient",
     )
@@ -71,15 +83,17 @@ def sex_and_smoking(run: Run) -> Figure:
 def distributions(run: Run) -> Figure:
     """Distributions of FVC, Percent, week and age, by sex and by smoking status."""
     visits = _visits(run)
+    patients = visits.drop_duplicates("patient")
     charts = [
-        histogram_by_group(visits, name, label, groups)
+        histogram_by_group(patients if name == "age_years" else visits, name, label, groups)
         for groups in (BY_SEX, BY_SMOKING)
         for name, label in NUMBERS.items()
     ]
     men, women = (visits.loc[visits["sex"] == sex, "fvc_ml"].mean() for sex in CHOICES["Sex"])
     return Figure(
         "Distributions",
-        f"Every group has area 1. Mean FVC is {men:,.0f} ml in men and {women:,.0f} ml in women; Percent adjusts for "
+        f"Every group has area 1; n counts visits, for age patients. Mean FVC is {men:,.0f} ml in men and {women:,.0f} "
+        "ml in women; Percent adjusts for "
         "sex, age and height.",
         charts,
         "Histograms of FVC, Percent, week and age, once by sex and once by smoking status",
@@ -136,7 +150,7 @@ def fvc_trajectories(run: Run) -> Figure:
             marker={"size": 4}, opacity=0.7, hovertemplate="%{text}<br>week %{x}: %{y} ml<extra></extra>",
         )  # fmt: skip
     interactive(plot, 480).update_layout(xaxis_title="week from the CT", yaxis_title="FVC, ml")
-    slope = _slope(visits)
+    slope = float(_slopes(visits).median())
     return Figure(
         "FVC trajectories",
         f"One line per patient, coloured by severity at the first visit; the median change of FVC is {slope:+.1f} ml "
@@ -153,10 +167,72 @@ def severity_at_baseline(run: Run) -> Figure:
     counts = bands.value_counts().reindex(list(BANDS), fill_value=0)
     return Figure(
         "Severity at the first visit",
-        f"By Percent: from 80 normal, 70 to 79 mild, 60 to 69 moderate, below 60 severe. "
-        f"{counts['severe'] / counts.sum():.0%} of the patients are severe at the first visit.",
+        f"{counts['severe'] / counts.sum():.0%} of {counts.sum()} patients are severe at the first visit. {SOURCE}",
         bars(counts, "patients"),
         "Bars: patients normal, mild, moderate and severe at the first visit",
+    )
+
+
+def decline(run: Run) -> Figure:
+    """The distribution of patients' slopes."""
+    slopes = WEEKS_PER_YEAR * _slopes(_visits(run))
+    if slopes.empty:
+        raise CannotDrawError(
+            "train.csv", "no patient has visits in several weeks", "Give patients with several visits"
+        )
+    low, middle, high = slopes.quantile([0.25, 0.5, 0.75])
+    with panel(4, 2.8) as drawing:
+        axes = drawing.subplots()
+        axes.hist(slopes, bins=24, color=BLUE, rwidth=0.92)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.axvline(middle, color=VERMILION, linewidth=1.5, label=f"median {_signed(middle)}")
+        axes.set(xlabel="change of FVC, ml per year", ylabel="patients")
+        axes.grid(visible=False, axis="x")
+        axes.legend()
+    return Figure(
+        "Decline by patient",
+        f"The slope of FVC over each patient's own visits, {len(slopes)} patients: median {_signed(middle)} ml per "
+        f"year, half of them between {_signed(low)} and {_signed(high)}; {(slopes < 0).mean():.0%} decline.",
+        drawing,
+        "Histogram of the yearly change of FVC, one value per patient",
+    )
+
+
+def train_and_test(run: Run) -> Figure:
+    """The patients of both tables, side by side, at their first visit."""
+    tables = {name: read_visits(run.paths.data / f"{name}.csv") for name in ("train", "test")}
+    rows = {name: _description(visits) for name, visits in tables.items()}
+    table = pd.DataFrame(
+        {"variable": list(rows["train"]), **{name: list(values.values()) for name, values in rows.items()}}
+    )
+    known = tables["test"]["patient"].isin(tables["train"]["patient"])
+    return Figure(
+        "Training and test patients",
+        f"At the first visit, one row per patient: mean ± standard deviation, or counts. "
+        f"{tables['test'].loc[known, 'patient'].nunique()} of the test patients are training patients too; Kaggle's "
+        "hidden test set has others.",
+        table,
+        "Table: number, age, sex, smoking, FVC and Percent of training and test patients",
+    )
+
+
+def volume_and_fvc(run: Run) -> Figure:
+    """Lung volume in the CT against FVC at the first visit."""
+    volumes = read(run, "features/scan_statistics").reindex(columns=["patient", "lung_litres"]).dropna()
+    if volumes.empty:
+        raise CannotDrawError("features/scan_statistics", "no lung volume is known", "Give the scans to `features`")
+    first = (
+        _visits(run).query("visit == 0").merge(volumes, on="patient").assign(fvc_l=lambda rows: rows["fvc_ml"] / 1000)
+    )
+    together = np.corrcoef(first["lung_litres"], first["fvc_l"])[0, 1] if len(first) > 2 else float("nan")
+    return Figure(
+        "Lung volume and FVC",
+        f"{len(first)} patients with a scan: the correlation is {together:.2f}. FVC is what can be exhaled; the scan, "
+        "in full inspiration, shows the residual volume too.",
+        scatter_by_group(
+            first, ("lung_litres", "lung volume in the CT, litres"), ("fvc_l", "first FVC, litres"), BY_SEX
+        ),
+        "Scatter plot of lung volume in the CT against the first FVC, by sex",
     )
 
 
@@ -165,6 +241,9 @@ FIGURES: tuple[Draw, ...] = (
     records_per_patient,
     sex_and_smoking,
     severity_at_baseline,
+    train_and_test,
+    decline,
+    volume_and_fvc,
     correlations,
     fvc_trajectories,
     distributions,
@@ -175,6 +254,24 @@ FIGURES: tuple[Draw, ...] = (
 
 def _visits(run: Run) -> pd.DataFrame:
     return read_visits(run.paths.data / "train.csv")
+
+
+def _description(visits: pd.DataFrame) -> dict[str, str]:
+    first = visits[visits["visit"] == 0]
+    counts = {
+        choice: f"{(first[column] == choice).sum()} ({(first[column] == choice).mean():.0%})"
+        for column, groups in (("sex", BY_SEX), ("smoking", BY_SMOKING))
+        for choice in groups.colours
+    }
+    numbers = {
+        NUMBERS[name]: f"{first[name].mean():,.0f}" + (f" ± {first[name].std():,.0f}" if len(first) > 1 else "")
+        for name in ("age_years", "fvc_ml", "percent")
+    }
+    return {"patients": f"{len(first):,}", "visits": f"{len(visits):,}", **numbers, **counts}
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.0f}".replace("-", "−")
 
 
 def _pairs(visits: pd.DataFrame, groups: Groups, by: str) -> Figure:
@@ -191,9 +288,13 @@ def _pairs(visits: pd.DataFrame, groups: Groups, by: str) -> Figure:
     )
 
 
-def _slope(visits: pd.DataFrame) -> float:
-    """The median over patients of the slope of FVC, ml per week, by linear regression on each patient's visits."""
-    slopes = [
-        np.polyfit(rows["week"], rows["fvc_ml"], 1)[0] for _, rows in visits.groupby("patient") if np.ptp(rows["week"])
-    ]
-    return float(np.median(slopes)) if slopes else float("nan")
+def _slopes(visits: pd.DataFrame) -> pd.Series:
+    """Each patient's slope of FVC, ml per week, by linear regression on the visits; of patients with several weeks."""
+    return pd.Series(
+        {
+            patient: np.polyfit(rows["week"], rows["fvc_ml"], 1)[0]
+            for patient, rows in visits.groupby("patient")
+            if np.ptp(rows["week"])
+        },
+        dtype=np.float64,
+    )

@@ -21,6 +21,12 @@ def score_of_patients(rows: pd.DataFrame) -> pd.Series:
     return scores
 
 
+def first_fvc_ml(pairs: pd.DataFrame) -> pd.Series:
+    """Each patient's FVC at the first visit, from `features/visit_pairs`."""
+    first: pd.Series = pairs[pairs["is_baseline_pair"]].groupby("patient")["fvc_from_ml"].first()
+    return first
+
+
 def spread(scores: pd.Series, count: int) -> list[str]:
     """At most `count` patients, evenly spaced from the worst score to the best."""
     ranks = np.unique(np.linspace(0, len(scores) - 1, count).round().astype(int))
@@ -37,12 +43,14 @@ def coverage(rows: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
     return np.asarray((sigmas_away[:, None] <= -np.log(1 - expected) / np.sqrt(2)).mean(axis=0))
 
 
-def draw_trajectory(axes: Axes, visits: pd.DataFrame) -> None:
-    """One patient's visits: measured and predicted FVC, with the band of its Confidence."""
+def draw_trajectory(axes: Axes, visits: pd.DataFrame, first_fvc_ml: float) -> None:
+    """One patient's visits: the first, then measured and predicted FVC, with the band of its Confidence."""
     visits = visits.sort_values("gap_weeks")
     weeks, predicted, sigma = (visits[name].to_numpy() for name in ("gap_weeks", "fvc_ml", "confidence_ml"))
     axes.fill_between(weeks, predicted - sigma, predicted + sigma, color=SKY, alpha=0.35, lw=0, label="± Confidence")
     axes.plot(weeks, predicted, color=BLUE, label="predicted")
+    axes.plot([0, *weeks[:1]], [first_fvc_ml, *predicted[:1]], ":", color=BLUE)
+    axes.plot(0, first_fvc_ml, "s", color=INK, markerfacecolor="none", markersize=5, label="first visit, known")
     last = visits["is_last_three"].to_numpy()
     measured = visits["fvc_true_ml"].to_numpy()
     axes.plot(weeks[~last], measured[~last], "o", color=INK, markersize=3.5, label="measured")

@@ -11,14 +11,12 @@ from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.scan import LUNG_WINDOW_HU, lungs_of, measured_window
 from pulmo.report.sections import CannotDrawError, read
-from pulmo.report.style import BLUE, GREY, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel, plain_powers
+from pulmo.report.style import BLUE, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel, plain_powers
 from pulmo.report.surface3d import MaskSurface, draw_surfaces
 
 MAX_SLICES = 36
 BONE_HU, BONE_COLOUR = 250, "#D9CDB8"
 SMALLEST_BONE_LITRES = 0.002
-REPORTED_RATIO = 100
-"""The OSIC report's criterion: more background voxels per lung voxel than this."""
 
 
 def montage(run: Run) -> Figure:
@@ -94,15 +92,13 @@ def mask_quality(run: Run) -> Figure:
                 alpha=0.7,
                 label=f"{name}: {len(rows)}",
             )
-        axes.axhline(REPORTED_RATIO, color=GREY, linewidth=1)
         axes.set(xlabel="litres of lung", ylabel="background voxels per lung voxel", yscale="log")
         plain_powers(axes.yaxis)
         axes.legend()
     return Figure(
         "Mask quality",
         f"{good.sum()} of {len(good)} masks are good: plausible volume, both lungs, smooth along the body. The "
-        f"report's criterion is a ratio above {REPORTED_RATIO} (the line) in the first slice; over a whole scan the "
-        "ratio depends on the field of view.",
+        "ratio of background to lung depends mostly on the field of view; a point far from the others is worth a look.",
         drawing,
         "Scatter plot of lung volume against the ratio of background to lung voxels, good and doubtful masks",
     )

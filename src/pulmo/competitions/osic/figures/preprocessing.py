@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from pulmo.competitions.osic.figures.masks import excluded_scans, mask_quality, montage, with_mask, without_mask
-from pulmo.competitions.osic.figures.scans import overview, shown_scan
+from pulmo.competitions.osic.figures.scans import SCANNER_TAGS, overview, scanners, shown_scan
 from pulmo.imaging.headers import header_table
 from pulmo.imaging.hounsfield import LOWEST_HU, PADDING_HU
 from pulmo.imaging.pixels import read_pixels
@@ -54,6 +54,21 @@ def files_per_patient(run: Run) -> Figure:
         f"{files.mean():.0f}; {counted(len(counts), 'matrix size')} (rows × columns).",
         [histogram(files, "DICOM files per patient", "patients", bins), bars(counts.head(10), "patients")],
         "Histogram of DICOM files per patient, and bars of matrix sizes",
+    )
+
+
+def scanner_tables(run: Run) -> Figure:
+    """Patients by scanner, reconstruction kernel and slice thickness."""
+    scans = scanners(run)
+    table = scans.value_counts().rename("patients").reset_index()
+    thickness = pd.to_numeric(scans["slice thickness, mm"], errors="coerce")
+    return Figure(
+        "Scanners",
+        f"{counted(len(scans), 'patient')} by scanner, kernel and slice thickness: "
+        f"{counted(scans['model'].nunique(), 'model')}, {counted(scans['kernel'].nunique(), 'kernel')}, slices "
+        f"{thickness.min():g} to {thickness.max():g} mm thick. Densities depend on all of them.",
+        table,
+        f"Table of patients by {', '.join(SCANNER_TAGS.values())}",
     )
 
 
@@ -127,6 +142,7 @@ def network_input(run: Run) -> Figure:
 
 FIGURES: tuple[Draw, ...] = (
     files_per_patient,
+    scanner_tables,
     raw_and_hounsfield,
     header,
     resampling,

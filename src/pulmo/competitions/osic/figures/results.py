@@ -3,8 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.osic.figures.forecasts import coverage, draw_trajectory, score_of_patients, scored, spread
-from pulmo.competitions.osic.figures.severity import BANDS, severity
+from pulmo.competitions.osic.figures.forecasts import (
+    coverage,
+    draw_trajectory,
+    first_fvc_ml,
+    score_of_patients,
+    scored,
+    spread,
+)
+from pulmo.competitions.osic.figures.severity import BANDS, SOURCE, severity
 from pulmo.competitions.osic.figures.submission import draw_gains
 from pulmo.pipeline.runner import Run
 from pulmo.report.page import Figure
@@ -21,18 +28,20 @@ def trajectories(run: Run) -> Figure:
     """Predictions of patients from the worst score to the best."""
     rows = scored(read(run, "fit_ensemble/out_of_fold"))
     scores = score_of_patients(rows)
+    first = first_fvc_ml(read(run, "features/visit_pairs"))
     panels = []
     for patient in spread(scores, TRAJECTORIES):
         with panel(2.9, 2.4) as drawing:
             axes = drawing.subplots()
-            draw_trajectory(axes, rows[rows["patient"] == patient])
+            draw_trajectory(axes, rows[rows["patient"] == patient], first[patient])
             axes.set(xlabel="weeks since the first visit", ylabel="FVC, ml")
             axes.set_title(f"{patient[:7]}, score {scores[patient]:.2f}", fontsize=8)
         panels.append(drawing)
     return Figure(
         "Predicted trajectories",
-        f"{len(panels)} of {len(scores)} patients, from the worst score to the best. Out-of-fold predictions from the "
-        "first visit: line and band are prediction ± Confidence, points are measured, the last three (red) are scored.",
+        f"{len(panels)} of {len(scores)} patients, from the worst score to the best. Out-of-fold predictions start "
+        "from the first visit (square): line and band are prediction ± Confidence, points are measured, the last three "
+        "(red) are scored.",
         panels,
         "FVC trajectories, measured and predicted, with the band of Confidence",
     )
@@ -122,7 +131,7 @@ def severity_after_a_year(run: Run) -> Figure:
     return Figure(
         "Severity after one year",
         f"{len(year)} held-out patients with a visit about one year ({A_YEAR_WEEKS} ± {ABOUT_WEEKS} weeks) after the "
-        f"first; the predicted band is correct for {correct:.0%} of them.",
+        f"first; the predicted band is correct for {correct:.0%} of them. {SOURCE}",
         drawing,
         "Fractions of normal, mild, moderate and severe at the first visit, and predicted and measured after one year",
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+from pydicom import dcmread
 
 from pulmo.competitions.osic.data import read_visits, scan_folders
 from pulmo.errors import ScanError
@@ -17,6 +18,13 @@ from pulmo.pipeline.runner import Run
 from pulmo.report.sections import CannotDrawError
 
 MAX_ATTEMPTS = 5
+SCANNER_TAGS = {
+    "Manufacturer": "manufacturer",
+    "ManufacturerModelName": "model",
+    "ConvolutionKernel": "kernel",
+    "SliceThickness": "slice thickness, mm",
+}
+"""DICOM keywords that tell how a scan was made, and their names on the page."""
 
 
 class ShownScan(NamedTuple):
@@ -67,6 +75,28 @@ def _first_good(folders: tuple[tuple[str, Path], ...]) -> ShownScan:
             str(folders[0][1].parent), f"none of {names} is a readable chest CT", "Run `pulmo scan` on one of them"
         )
     return found[0]
+
+
+def scanners(run: Run) -> pd.DataFrame:
+    """One row per patient with a readable slice: the texts of SCANNER_TAGS, from the first file; "–" where missing."""
+    rows = []
+    for folder in folders_of(run).values():
+        header = next(filter(None, map(_tags, files_below(folder))), None)
+        if header is not None:
+            rows.append(header)
+    if not rows:
+        raise CannotDrawError(
+            str(run.paths.data / "train"), "no file has a readable header", "Download the files again"
+        )
+    return pd.DataFrame(rows)
+
+
+def _tags(path: Path) -> dict[str, str] | None:
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=list(SCANNER_TAGS))
+        return {name: str(header.get(tag) or "–") for tag, name in SCANNER_TAGS.items()}
+    except Exception:  # arbitrary bytes lead pydicom to raise anything
+        return None
 
 
 def _summary(folder: Path) -> dict[str, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pulmo.competitions.osic.figures.forecasts import draw_trajectory, score_of_patients, scored, spread
+from pulmo.competitions.osic.figures.forecasts import draw_trajectory, first_fvc_ml, score_of_patients, scored, spread
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.stage import load
 from pulmo.report.charts import draw_estimates
@@ -20,7 +20,7 @@ def draw(paths: RunPaths) -> list[Path]:
     out_of_fold = paths.stage("fit_ensemble") / "out_of_fold.parquet"
     if out_of_fold.is_file():
         paths_drawn.append(paths.out / "figures" / "forecasts.png")
-        draw_forecasts(load(out_of_fold), paths_drawn[-1])
+        draw_forecasts(load(out_of_fold), load(paths.stage("features") / "visit_pairs.parquet"), paths_drawn[-1])
     table = paths.stage("cv") / "table.parquet"
     if table.is_file():
         paths_drawn.append(paths.out / "figures" / "models.png")
@@ -30,10 +30,10 @@ def draw(paths: RunPaths) -> list[Path]:
     return paths_drawn
 
 
-def draw_forecasts(out_of_fold: pd.DataFrame, path: Path) -> None:
+def draw_forecasts(out_of_fold: pd.DataFrame, pairs: pd.DataFrame, path: Path) -> None:
     """Out-of-fold predictions of eight patients, from the worst score to the best."""
     rows = scored(out_of_fold)
-    scores = score_of_patients(rows)
+    scores, first = score_of_patients(rows), first_fvc_ml(pairs)
     with figure(11, 5.4, path) as drawing:
         drawing.suptitle(
             f"FVC of {ROWS * COLUMNS} of {len(scores)} patients, worst to best: measured, and out-of-fold predictions "
@@ -44,7 +44,7 @@ def draw_forecasts(out_of_fold: pd.DataFrame, path: Path) -> None:
         )
         panels = drawing.subplots(ROWS, COLUMNS)
         for axes, patient in zip(panels.flat, spread(scores, ROWS * COLUMNS), strict=False):
-            draw_trajectory(axes, rows[rows["patient"] == patient])
+            draw_trajectory(axes, rows[rows["patient"] == patient], first[patient])
             axes.set_title(f"{patient[:7]}, score {scores[patient]:.2f}", fontsize=8)
         for axes in panels[-1]:
             axes.set_xlabel("weeks since the first visit")

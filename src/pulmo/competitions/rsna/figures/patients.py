@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from pulmo.competitions.rsna.data import NORMAL, OLDEST_YEARS, OPACITY
+from pulmo.competitions.rsna.data import NORMAL, OLDEST_YEARS, OPACITY, read_labels
 from pulmo.competitions.rsna.figures.headers import SHORT, classes_of, read_headers
 from pulmo.pipeline.runner import Run
 from pulmo.report.page import Figure
@@ -13,6 +13,7 @@ from pulmo.report.style import BLUE, GREY, INK, PURPLE, SKY, VERMILION, panel
 from pulmo.scoring.boxes import SIDE
 
 NEARLY_ALL = 0.95
+AGE_BIN_YEARS = 10
 
 
 def sex_and_view(run: Run) -> Figure:
@@ -50,7 +51,7 @@ def _shares(classes: dict[str, pd.DataFrame], column: str, names: dict[str, str]
                 if share > 0.1:
                     axes.text(start + share / 2, place, f"{share:.0%}", ha="center", va="center", color="white")
                 start += share
-            axes.text(-0.02, place, SHORT[name], ha="right", va="center", color=INK, fontsize=8)
+            axes.text(-0.02, place, f"{SHORT[name]}\nn = {len(rows):,}", ha="right", va="center", color=INK, fontsize=8)
         axes.set(xlim=(0, 1), yticks=[], xlabel="fraction of the class")
         axes.grid(visible=False)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8)
@@ -73,7 +74,7 @@ def pixel_spacing(run: Run) -> Figure:
                 values = counts.loc[most.index, view].to_numpy()
                 axes.bar([f"{value:.3f}" for value in most.index], values, bottom=start, color=colour, label=view)
                 start += values
-        axes.set(xlabel="mm", ylabel="X-rays")
+        axes.set(xlabel="pixel spacing, mm", ylabel="X-rays")
         axes.tick_params(axis="x", rotation=60, labelsize=7)
         axes.grid(visible=False, axis="x")
         axes.legend()
@@ -117,7 +118,11 @@ def age_by_class(run: Run) -> Figure:
         for place, rows in enumerate(classes.values(), 1):
             implausible = rows.loc[rows["impossible_age"].astype(bool), "age_years"]
             axes.plot([place] * len(implausible), implausible, "x", color=VERMILION)
-        axes.set_xticks(range(1, len(classes) + 1), [SHORT[name] for name in classes], color=INK)
+        axes.set_xticks(
+            range(1, len(classes) + 1),
+            [f"{SHORT[name]}\nn = {len(rows):,}" for name, rows in classes.items()],
+            color=INK,
+        )
         axes.set_ylabel("age in years")
         axes.grid(visible=False, axis="x")
     medians = ", ".join(f"{rows['age_years'].median():.0f} ({name})" for name, rows in classes.items())
@@ -132,4 +137,69 @@ def age_by_class(run: Run) -> Figure:
     )
 
 
-FIGURES: tuple[Draw, ...] = (sex_and_view, pixel_spacing, age_by_class)
+def views_compared(run: Run) -> Figure:
+    """Opacities in AP and in PA views."""
+    headers = read_headers(run)
+    boxes = read_labels(run.paths.data).boxes
+    area = (boxes["width"] * boxes["height"] / SIDE**2).groupby(boxes["image"]).sum()
+    rows = []
+    for view, images in headers.table.groupby("view"):
+        positive = images[images["boxes"] > 0]
+        rows.append(
+            {
+                "view": view,
+                "X-rays": len(images),
+                "with opacity": len(positive),
+                "% with opacity": 100 * len(positive) / len(images),
+                "boxes per positive": positive["boxes"].mean(),
+                "area of a positive's boxes, % of the image": 100 * area.reindex(positive["image"]).mean(),
+                "median age": images["age_years"].median(),
+            }
+        )
+    if not rows:
+        raise CannotDrawError(headers.origin, "have no view position", "No action needed")
+    table = pd.DataFrame(rows)
+    most = table.loc[table["% with opacity"].idxmax()]
+    return Figure(
+        "AP against PA",
+        f"Opacities are most frequent in {most['view']} views: {most['% with opacity']:.0f}% of {most['X-rays']:,} "
+        f"X-rays. From {headers.origin}.",
+        table,
+        "Table of X-rays, opacities, boxes and ages by view position",
+    )
+
+
+def boxes_by_age(run: Run) -> Figure:
+    """The fraction of X-rays with opacity, and their number of boxes, by age."""
+    headers = read_headers(run)
+    known = headers.table[headers.table["age_years"].notna() & ~headers.table["impossible_age"].astype(bool)]
+    if known.empty:
+        raise CannotDrawError(headers.origin, "have no age", "No action needed")
+    decade = (known["age_years"] // AGE_BIN_YEARS * AGE_BIN_YEARS).astype(int)
+    by_age = known.assign(positive=known["boxes"] > 0).groupby(decade)
+    share, count = by_age["positive"].mean(), by_age.size()
+    error = np.sqrt(share * (1 - share) / count)
+    boxes = known[known["boxes"] > 0].groupby(decade)["boxes"].mean().reindex(share.index)
+    drawn = []
+    for values, errors, label, colour in (
+        (share, error, "fraction with opacity", VERMILION),
+        (boxes, None, "boxes per X-ray with opacity", BLUE),
+    ):
+        with panel(3.6, 2.7) as drawing:
+            axes = drawing.subplots()
+            axes.bar(
+                values.index + AGE_BIN_YEARS / 2, values, 0.9 * AGE_BIN_YEARS, yerr=errors, color=colour, ecolor=GREY
+            )
+            axes.set(xlabel="age, years", ylabel=label)
+            axes.grid(visible=False, axis="x")
+        drawn.append(drawing)
+    counts = ", ".join(f"{age}: {number:,}" for age, number in count.items())
+    return Figure(
+        "Opacity and boxes by age",
+        f"By decade, ± standard error of the fraction; X-rays from the age of {counts}. From {headers.origin}.",
+        drawn,
+        "Bars: fraction of X-rays with opacity, and boxes per X-ray with opacity, by decade of age",
+    )
+
+
+FIGURES: tuple[Draw, ...] = (sex_and_view, views_compared, pixel_spacing, age_by_class, boxes_by_age)

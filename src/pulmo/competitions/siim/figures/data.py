@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pulmo.competitions.siim.data import TRAIN_IMAGES, read_masks, train_table
+from pulmo.competitions.siim.figures.mask_positions import FIGURES as OF_MASKS
+from pulmo.competitions.siim.figures.patients import FIGURES as OF_PATIENTS
 from pulmo.competitions.siim.submission import ENCODED_PIXELS, IMAGE, read_solution
 from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import Radiograph, read_radiograph
@@ -157,4 +159,11 @@ def _of_patient(x_ray: Radiograph) -> str:
     return ", ".join(part for part in parts if part) or "X-ray"
 
 
-FIGURES: tuple[Draw, ...] = (masks_and_rows, mask_areas, with_pneumothorax, without_pneumothorax)
+FIGURES: tuple[Draw, ...] = (
+    masks_and_rows,
+    mask_areas,
+    *OF_MASKS,
+    *OF_PATIENTS,
+    with_pneumothorax,
+    without_pneumothorax,
+)
