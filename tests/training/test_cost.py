@@ -46,7 +46,7 @@ def test_all_networks_epochs_and_steps_count() -> None:
 def test_a_frozen_encoder_costs_its_forward_pass(tmp_path: Path) -> None:
     backbone("mobilenet_v2", 32).save_weights(tmp_path / "mobilenet.weights.h5")
     values = {"network": "encoder", "encoder": "mobilenet_v2", "base_filters": 4, "epochs": 4, "frozen_epochs": 3}
-    config = DetectorConfig(**values, encoder_weights=tmp_path / "mobilenet.weights.h5")
+    config = DetectorConfig.model_validate({**values, "encoder_weights": tmp_path / "mobilenet.weights.h5"})
     network = detector(DetectorParameters(4, 0, 0.9, 8, "mobilenet_v2"), 32)
     whole, encoder = forward_work(network).flop, encoder_work(network).flop
     assert 0 < encoder < whole

@@ -119,13 +119,13 @@ def test_an_encoder_moves_by_its_share_of_the_rate_by_hand(flat: bool, monkeypat
 
 
 def test_equal_factors_are_adamw() -> None:
-    pair = [keras.Variable(np.float32([1, -2, 3])), keras.Variable(np.float32([1, -2, 3]))]
+    pair = [keras.Variable(np.array([1, -2, 3], np.float32)) for _ in range(2)]
     scaled = ScaledAdamW(0.1, 0.02, [1.0], global_clipnorm=0.5)
     plain = keras.optimizers.AdamW(0.1, weight_decay=0.02, global_clipnorm=0.5)
     for optimizer, variable in zip((scaled, plain), pair, strict=True):
         optimizer.build([variable])
         for gradient in ([0.3, -0.1, 2.0], [0.2, 0.4, -1.0]):
-            optimizer.apply([keras.ops.convert_to_tensor(np.float32(gradient))])
+            optimizer.apply([keras.ops.convert_to_tensor(np.array(gradient, np.float32))])
     np.testing.assert_allclose(pair[0].numpy(), pair[1].numpy(), rtol=1e-6)
 
 
@@ -199,11 +199,11 @@ def test_views_are_the_image_and_augmented_copies_with_their_targets() -> None:
     with computing_on("cpu"):
         network = encoder_network()
         frozen = FrozenFeatures(network, Rows({"image": masks}, masks), augment, views=3)
-        rows = frozen.rows
-        whole = predict(keras.Model(network.input, features_of(network)), Rows({"image": rows.target}), 10)
+        rows, target = frozen.rows, np.asarray(frozen.rows.target)
+        whole = predict(keras.Model(network.input, features_of(network)), Rows({"image": target}), 10)
     assert rows.length == 60
-    np.testing.assert_array_equal(rows.target[:20], masks)
-    mirrored = (rows.target[20:] == masks[:1, :, ::-1]).all((1, 2))
+    np.testing.assert_array_equal(target[:20], masks)
+    mirrored = (target[20:] == masks[:1, :, ::-1]).all((1, 2))
     assert 5 < mirrored.sum() < 35
     # Features and target of a view are of the same mirrored or not mirrored image.
     np.testing.assert_allclose(rows.inputs["encoder_4"], whole["encoder_4"], atol=1e-3)

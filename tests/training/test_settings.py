@@ -65,7 +65,8 @@ def test_every_segmenter_is_built_for_the_images() -> None:
 
 def test_every_detector_is_built_for_the_images() -> None:
     for network, multiple in (("plain", 4), ("encoder", 32)):
-        config = DetectorConfig(network=network, base_filters=2, depth=2, stride=4, encoder="mobilenet_v2")
+        values = {"network": network, "base_filters": 2, "depth": 2, "stride": 4, "encoder": "mobilenet_v2"}
+        config = DetectorConfig.model_validate(values)
         assert config.pixel_multiple == multiple
         task = BoxTask(config, np.zeros((1, 1, 4), np.float32), BoxLimits(1, 0.5))
         built = task.network(IMAGES, lambda _: None)()

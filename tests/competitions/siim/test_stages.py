@@ -21,7 +21,7 @@ from pulmo.scoring.rle import area, decode, parse
 from tests.competitions.siim.support import CONFIG, run_of
 
 
-@pytest.mark.parametrize("preset", ["full", "demo", "fast", "few", "few_scratch", "report"])
+@pytest.mark.parametrize("preset", ["full", "demo", "fast", "few", "few_pretrained", "report"])
 def test_every_preset_is_whole(preset: str) -> None:
     settings = load_settings(Settings, CONFIG.read_text(), preset)
     assert settings.train_segmenter.folds <= settings.features.folds
