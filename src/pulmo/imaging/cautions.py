@@ -39,7 +39,9 @@ def _gaps(volume: Volume, areas: np.ndarray) -> list[str]:
     if step_mm <= max(_GAP * height_mm, _UNEVEN * volume.spacing_mm[0]):
         return []
     share = step_mm / height_mm
-    return [f"A gap between slices is {share:.0%} of the lungs' height: litres there are estimated from the neighbours."]
+    return [
+        f"A gap between slices is {share:.0%} of the lungs' height: litres there are estimated from the neighbours."
+    ]
 
 
 def _thickness(volume: Volume) -> list[str]:
