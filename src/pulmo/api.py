@@ -15,13 +15,13 @@ from typing import Any, NamedTuple, cast
 
 import pandas as pd
 
-from pulmo.competition import MODEL, Competition, find_competition, require
+from pulmo.competition import DEFAULT_PRESET, MODEL, Competition, find_competition, require
 from pulmo.errors import Fault, UserError
 from pulmo.files import expanded
 from pulmo.pipeline.model_folder import competition_of
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, run_stages
-from pulmo.pipeline.settings import DEFAULT_PRESET, load_settings
+from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import find_output, load
 from pulmo.scoring.tables import read_submission
 from pulmo.scoring.validation import validate
