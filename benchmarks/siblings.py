@@ -14,7 +14,6 @@ by image and by patient, mean over seeds:
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +43,8 @@ class Images(NamedTuple):
 
     Attributes:
         folder: of the image files.
-        table: a row an image: `image`, `patient`, `positive`, and `kind`, the stratum of its fold.
+        table: a row an image: `image`, `patient`, `positive`, and `kind by image` and `kind by patient`, the stratum of
+            its fold.
     """
 
     folder: ImageFolder
@@ -69,7 +69,9 @@ def rsna(data: Path) -> Images:
     """RSNA's training set by its tables."""
     folder = data / "rsna-pneumonia-detection-challenge"
     table = with_patients(read_labels(folder).images, folder, "patientId")
-    table = table.assign(positive=table["boxes"] > 0, kind=kinds_of_patient(table))
+    by_image = table.assign(patient=table["image"])
+    kinds = {"kind by image": kinds_of_patient(by_image), "kind by patient": kinds_of_patient(table)}
+    table = table.assign(positive=table["boxes"] > 0, **kinds)
     return Images(ImageFolder(folder / RSNA_IMAGES), table)
 
 
@@ -78,7 +80,8 @@ def siim(data: Path) -> Images:
     folder = data / "siim-acr-pneumothorax-segmentation"
     table = with_patients(read_masks(train_table(folder)), folder, "ImageId")
     pixels = area(parse(table["rle"].to_list()))
-    table = table.assign(positive=pixels > 0, kind=kinds_of_area(pixels))
+    kinds = kinds_of_area(pixels)
+    table = table.assign(positive=pixels > 0, **{"kind by image": kinds, "kind by patient": kinds})
     return Images(ImageFolder(folder / SIIM_IMAGES), table)
 
 
@@ -90,7 +93,7 @@ def with_patients(images: pd.DataFrame, folder: Path, row_id: str) -> pd.DataFra
     return images.assign(patient=images["image"].map(known.of_image).fillna(images["image"]))
 
 
-def thumbnails(images: Sequence[str], folder: ImageFolder) -> np.ndarray:
+def thumbnails(images: pd.Series, folder: ImageFolder) -> np.ndarray:
     """The images at PIXELS a side, of mean 0 and length 1, float64 (images, PIXELS²)."""
     files = find_images(images, folder)
     small = np.stack([resized(read_radiograph(files[image]).grey, PIXELS).ravel() for image in images]).astype(float)
@@ -120,7 +123,7 @@ def words(values: pd.Series, form: str) -> str:
 
 def measures(table: pd.DataFrame, by: str, seed: int, pixels: np.ndarray | None) -> dict[str, float]:
     """With the folds of one seed: images with a sibling in another fold, the leak, and the share recognised."""
-    fold = stratified_folds(table[by].to_numpy(str), table["kind"].to_numpy(), FOLDS, seed)
+    fold = stratified_folds(table[by].to_numpy(str), table[f"kind by {by}"].to_numpy(), FOLDS, seed)
     group = table.assign(fold=fold).groupby("patient")["positive"]
     same = table.assign(fold=fold).groupby(["patient", "fold"])["positive"]
     others = (group.transform("size") - same.transform("size")).to_numpy()

@@ -198,7 +198,7 @@ def _competition_app(competition: Competition) -> typer.Typer:
         work: Work = None,
         as_json: Json = False,
     ) -> None:
-        """Check the competition's code, its data, disk and memory before long work."""
+        """Check the competition's code, its data, disk, memory and time before long work."""
         from pulmo.commands.check import check_competition
         from pulmo.commands.run import Request
 

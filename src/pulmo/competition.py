@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # this module is imported by everything: types from above are
         StageModule,
         SubmissionFormat,
     )
+    from pulmo.training.settings import ImageNetworkConfig
 
 T = TypeVar("T")
 
@@ -118,6 +119,24 @@ class Patients(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class NetworkTraining(NamedTuple):
+    """The networks that a stage will train on images, for an estimate of its cost.
+
+    Attributes:
+        stage: its name.
+        config: of the family.
+        pixels: of a side of an image.
+        images: of the whole training set.
+        folds: of the training set.
+    """
+
+    stage: str
+    config: ImageNetworkConfig
+    pixels: int
+    images: int
+    folds: int
+
+
 class DataCheck(NamedTuple):
     """What was found in Kaggle's folder before long work.
 
@@ -127,6 +146,8 @@ class DataCheck(NamedTuple):
         notes: what the stages would leave out, and go on.
         disk_bytes: what the stages will write, estimated.
         memory_bytes: what they need at once, estimated from below.
+        read_seconds: what reading all images will take on one core, estimated from those that have been read.
+        trainings: the networks that the stages will train on images.
     """
 
     counts: Mapping[str, int | str]
@@ -134,6 +155,8 @@ class DataCheck(NamedTuple):
     notes: tuple[str, ...] = ()
     disk_bytes: int = 0
     memory_bytes: int = 0
+    read_seconds: float = 0.0
+    trainings: tuple[NetworkTraining, ...] = ()
 
 
 class Estimate(NamedTuple):

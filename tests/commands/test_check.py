@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulmo.blending.holdout_fit import holdout_half
 from pulmo.cli import app, build_app
+from pulmo.training import cost
 from tests.competitions.small import PHANTOM, Small, small
 from tests.support import run_pulmo
 
@@ -95,6 +97,36 @@ def check(data, settings):
         "note: one is left out",
     ):
         assert words in err
+
+
+def test_what_a_run_costs(pulmo: Pulmo, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = """
+from pulmo.competition import DataCheck, NetworkTraining
+from pulmo.training.settings import SegmenterConfig
+
+def check(data, settings):
+    training = NetworkTraining("train_segmenter", SegmenterConfig(), 64, 1000, 5)
+    return DataCheck({}, read_seconds=7200.0, trainings=(training,))
+"""
+    small.make({"data_check.py": check})
+    measured: list[tuple[Any, ...]] = []
+
+    def training_cost(config: object, *about: object) -> cost.TrainingCost:
+        measured.append(about)
+        return cost.TrainingCost(5, 1, 3_600_000, 1.0, 0.01, {"P100": 2.0, "T4": 8.5})
+
+    monkeypatch.setattr(cost, "training_cost", training_cost)
+    monkeypatch.setattr("pulmo.commands.check.cores", lambda: 2)
+    code, out, err = pulmo("small", "check", "--data", write_data(tmp_path / "data"))
+    assert code == 0
+    assert measured == [(64, 1000, 5, "auto")]
+    rows = rows_of(out)
+    assert "cost of reading 1.0 h on 2 cores here" in rows
+    networks = "5 networks, 3,600,000 images shown, 10 ms each: 10.0 h here, 2.0 h estimated on a P100, 8.5 h estimated"
+    assert f"cost of train_segmenter {networks} on a T4" in rows
+    words = "11.0 h here, 3.0 h estimated on a P100, 9.5 h estimated on a T4; Kaggle allows 9 h too long for Kaggle"
+    assert f"cost of reading and training {words}" in rows
+    assert "Measuring the speed of train_segmenter" in err
 
 
 def test_a_wrong_preset_or_folder(pulmo: Pulmo, small: Small) -> None:

@@ -1,6 +1,7 @@
-"""A competition and its data checked before long work: the contract, Kaggle's files, disk and memory."""
+"""A competition and its data checked before long work: the contract, Kaggle's files, disk, memory and time."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ from pulmo.competition import Competition, DataCheck, StageSpec
 from pulmo.errors import CheckFailedError, Fault
 from pulmo.files import files_below
 from pulmo.pipeline.data_check import attempt
+from pulmo.pipeline.parallel import cores
 from pulmo.pipeline.paths import works_of
 from pulmo.pipeline.settings import load_settings
 from pulmo.report.sections import SECTIONS
@@ -50,7 +52,7 @@ def check_competition(request: Request) -> None:
             file_rows, file_faults = _files(competition, data)
             rows += [*file_rows, *_row_for_each_count(found)]
             needs, need_faults = _resources(found, request.work or works_of(competition.name))
-            rows += needs
+            rows += [*needs, *_cost(found, request.device)]
             explained = {fault.where for fault in found.faults}  # by the competition, better than by the declaration
             faults = [*(one for one in file_faults if one.where not in explained), *found.faults, *need_faults]
             notes = list(dict.fromkeys(found.notes))
@@ -145,6 +147,37 @@ def _resources(found: DataCheck, work: Path) -> tuple[list[dict[str, str]], list
             rows.append(_row(name, words, _result(wrong)))
             faults += wrong
     return rows, faults
+
+
+def _cost(found: DataCheck, device: str) -> list[dict[str, str]]:
+    """Rows of what a run costs: reading the images, training each family of networks, and both together."""
+    if not found.trainings:
+        return []
+    from pulmo.training.cost import KAGGLE_GPUS, KAGGLE_HOURS, training_cost  # loads Keras, which takes seconds
+
+    reading = found.read_seconds / cores() / 3600
+    rows = [_row("cost of reading", f"{_time(reading)} on {cores()} cores here", "")]
+    hours, gpu_hours = reading, dict.fromkeys(KAGGLE_GPUS, reading)
+    for stage, config, pixels, images, folds in found.trainings:
+        log(f"Measuring the speed of {stage} …")
+        cost = training_cost(config, pixels, images, folds, device)
+        hours += cost.hours
+        gpu_hours = {name: gpu_hours[name] + cost.gpu_hours[name] for name in KAGGLE_GPUS}
+        what = f"{cost.networks} networks, {cost.passes:,} images shown, {1000 * cost.seconds:.0f} ms each"
+        rows.append(_row(f"cost of {stage}", f"{what}: {_time(cost.hours)} here, {_times(cost.gpu_hours)}", ""))
+    fits = OK if max(gpu_hours.values()) <= KAGGLE_HOURS else "too long for Kaggle"
+    words = f"{_time(hours)} here, {_times(gpu_hours)}; Kaggle allows {KAGGLE_HOURS:g} h"
+    return [*rows, _row("cost of reading and training", words, fits)]
+
+
+def _times(hours: Mapping[str, float]) -> str:
+    return ", ".join(f"{_time(amount)} estimated on a {name}" for name, amount in hours.items())
+
+
+def _time(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.1f} s"
 
 
 def _result(faults: tuple[Fault, ...] | list[Fault]) -> str:

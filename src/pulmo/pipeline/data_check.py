@@ -1,5 +1,6 @@
 """Building blocks of a competition's data check: tables read, joined with their images, and some images read."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -26,7 +27,7 @@ def attempt(read: Callable[[], T]) -> tuple[T | None, tuple[Fault, ...]]:
 
 
 def combined(checks: Iterable[DataCheck]) -> DataCheck:
-    """Several checks as one: counts, faults and notes in order, disk added up, memory the largest."""
+    """Several checks as one: all lists in order, disk and reading time added up, memory the largest."""
     checks = list(checks)
     return DataCheck(
         counts={name: count for check in checks for name, count in check.counts.items()},
@@ -34,6 +35,8 @@ def combined(checks: Iterable[DataCheck]) -> DataCheck:
         notes=tuple(note for check in checks for note in check.notes),
         disk_bytes=sum(check.disk_bytes for check in checks),
         memory_bytes=max((check.memory_bytes for check in checks), default=0),
+        read_seconds=sum(check.read_seconds for check in checks),
+        trainings=tuple(training for check in checks for training in check.trainings),
     )
 
 
@@ -60,7 +63,8 @@ def check_images(table: ImageTable) -> DataCheck:
 
     Returns:
         Counts; notes on ids without an image, images without an id, and unreadable images, all of which the stages
-        leave out; the faults of table and folder, and those of the images where none of the sample can be read.
+        leave out; the faults of table and folder, and those of the images where none of the sample can be read; the
+        time that reading all images will take.
     """
     ids, faults = attempt(table.ids)
     images, more = attempt(table.images)
@@ -73,12 +77,18 @@ def check_images(table: ImageTable) -> DataCheck:
         missing = (table.none_found(ids),) if table.none_found else ()
         return DataCheck(counts, missing, () if missing else (f"None of the {len(ids)} {title} has a file",))
     sampled = sample(there, SAMPLED)
-    unreadable = [fault for id_ in sampled for fault in _unreadable(table.read, images[id_])]
+    unreadable: list[Fault] = []
+    seconds: list[float] = []
+    for id_ in sampled:
+        started = time.perf_counter()
+        unreadable += _unreadable(table.read, images[id_])
+        seconds.append(time.perf_counter() - started)
     counts[f"{title}, read of a sample"] = f"{len(sampled) - len(unreadable)} of {len(sampled)}"
     if len(unreadable) >= len(sampled):
         return DataCheck(counts, tuple(unreadable), _unpaired(title, ids, images))
     notes = [f"One of the {title} cannot be read and is left out: {fault}" for fault in unreadable]
-    return DataCheck(counts, (), (*_unpaired(title, ids, images), *notes))
+    read_seconds = float(np.median(seconds)) * len(there)  # the first also loads a decoder
+    return DataCheck(counts, (), (*_unpaired(title, ids, images), *notes), read_seconds=read_seconds)
 
 
 def check_positives(patients: Patients, positive: pd.Series, folds: int, table: Path, finding: str) -> DataCheck:

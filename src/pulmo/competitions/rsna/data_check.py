@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from pulmo.competition import DataCheck
-from pulmo.competitions.rsna.data import LABELS, SAMPLE, TEST_IMAGES, TRAIN_IMAGES, read_labels
+from pulmo.competition import DataCheck, NetworkTraining
+from pulmo.competitions.rsna.data import LABELS, LUNGS, SAMPLE, TEST_IMAGES, TRAIN_IMAGES, read_labels
 from pulmo.competitions.rsna.settings import Settings
 from pulmo.competitions.rsna.submission import COLUMN_ALIASES, IMAGE
 from pulmo.pipeline.data_check import LIBRARY_BYTES, attempt, check_positives, combined
 from pulmo.radiographs.data_check import check_patients, check_test_images, check_training_images
 from pulmo.radiographs.files import ImageFolder, find_images
+from pulmo.training.settings import ImageNetworkConfig
 
 
 def check(data: Path, settings: Settings) -> DataCheck:
@@ -26,5 +27,27 @@ def check(data: Path, settings: Settings) -> DataCheck:
     patients, siblings = check_patients(known["image"].rename(IMAGE), data, settings.features.patients, test_folder)
     positives = check_positives(patients, known["boxes"] > 0, settings.features.folds, data / LABELS, "a box")
     arrays = 2 * len(known) * settings.features.pixels**2  # images and masks; then masks of lungs and of boxes
-    size = DataCheck({"boxes": int(known["boxes"].sum())}, (), (), 2 * arrays, LIBRARY_BYTES + arrays)
+    size = DataCheck(
+        {"boxes": int(known["boxes"].sum())},
+        disk_bytes=2 * arrays,
+        memory_bytes=LIBRARY_BYTES + arrays,
+        trainings=_trainings(data, settings, len(known)),
+    )
     return combined([training, positives, siblings, size, test])
+
+
+def _trainings(data: Path, settings: Settings, images: int) -> tuple[NetworkTraining, ...]:
+    """The families that will be trained; lungs only where there are masks of them."""
+    families: dict[str, ImageNetworkConfig] = {
+        "train_classifier": settings.train_classifier,
+        "train_segmenter": settings.train_segmenter,
+        "train_detector": settings.train_detector,
+    }
+    if (data / LUNGS).is_file() and settings.train_lungs.model is None:
+        families = {"train_lungs": settings.train_lungs, **families}
+    features = settings.features
+    return tuple(
+        NetworkTraining(name, config, features.pixels, images, features.folds)
+        for name, config in families.items()
+        if config.folds
+    )

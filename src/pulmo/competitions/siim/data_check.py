@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pulmo.competition import DataCheck
+from pulmo.competition import DataCheck, NetworkTraining
 from pulmo.competitions.siim.data import TRAIN_IMAGES, folder_of_test_images, read_masks, sample, train_table
 from pulmo.competitions.siim.settings import Settings
 from pulmo.competitions.siim.submission import IMAGE
@@ -27,5 +27,9 @@ def check(data: Path, settings: Settings) -> DataCheck:
     patients, siblings = check_patients(known["image"].rename(IMAGE), data, settings.features.patients, test_folder)
     positives = check_positives(patients, known["rle"] != EMPTY, settings.features.folds, table, "a pneumothorax")
     arrays = 2 * len(known) * settings.features.pixels**2  # images and masks; then probabilities, twice as large
-    size = DataCheck({}, disk_bytes=2 * arrays, memory_bytes=LIBRARY_BYTES + arrays)
+    features = settings.features
+    training_of = NetworkTraining(
+        "train_segmenter", settings.train_segmenter, features.pixels, len(known), features.folds
+    )
+    size = DataCheck({}, disk_bytes=2 * arrays, memory_bytes=LIBRARY_BYTES + arrays, trainings=(training_of,))
     return combined([training, positives, siblings, size, test])
