@@ -157,12 +157,14 @@ def _networks_on_pictures() -> dict[str, np.ndarray]:
     with_head = SegmentationLoss(Terms(cross_entropy=1, dice=1, presence=1))
     residual = ResnetSegmenterParameters(4, 3, 1, 0.9, 0.0, upsampling_head=True)
     mobile = EncoderUnetParameters("mobilenet_v2", (8, 8, 8, 4, 4), 0.9, presence_head=True)
+    pyramid = DetectorParameters(4, 3, 0.9, stride=8, encoder="mobilenet_v2")
     tasks = {
         "unet": (unet(UnetParameters(4, 2, 2.0, 0.0, 0.9, output_stride=2, presence_head=True), 32), with_head, masks),
         "resnet_segmenter": (resnet_segmenter(residual, 32), overlap, masks),
         "resnet, short head": (resnet_segmenter(residual._replace(upsampling_head=False), 32), overlap, masks),
         "encoder_unet": (encoder_unet(mobile, 32), with_head, masks),
         "detector": (detector(DetectorParameters(4, 3, 0.9, stride=4), 32), DetectionLoss(4), boxes),
+        "detector on an encoder": (detector(pyramid, 32), DetectionLoss(8), boxes),
     }
     found = {}
     for name, (network, objective, rows) in tasks.items():

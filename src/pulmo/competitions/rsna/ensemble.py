@@ -2,7 +2,8 @@
 
 A route's boxes are those of one mask threshold that lie in the lungs by enough, of images whose probability by the
 classifier is high enough; that probability scales their confidence. Then routes are fused, boxes of little confidence
-dropped, the others made smaller.
+dropped, the others made smaller. A method does some of this; the ensemble is the method that is best on images it was
+not fitted to, so that a route or a classifier that does harm is left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
