@@ -6,7 +6,7 @@ from functools import partial
 
 def main() -> None:
     """Run the command line; a user's mistake ends with exit code 1 and no traceback."""
-    from pulmo.cli import build_app
+    from pulmo.cli.app import build_app
     from pulmo.commands.console import quietly
     from pulmo.pipeline.log import set_quiet
 

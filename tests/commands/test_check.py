@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pulmo.blending.holdout_fit import holdout_half
-from pulmo.cli import app, build_app
+from pulmo.cli.app import app, build_app
 from pulmo.training import cost
 from tests.competitions.small import PHANTOM, Small, small
 from tests.support import run_pulmo
