@@ -216,7 +216,7 @@ def test_without_lung_masks_and_classifier_it_says_so_and_goes_on(finished: Run,
     assert "lung_rle.csv has masks of 0 images" in results["train_lungs"].manifest.notes[0]
     assert "classifier is left out" in results["train_classifier"].manifest.notes[0]
     fitted = load(output(run, "fit_ensemble/model") / "ensemble.json")["fitted"]
-    assert not {"classifier_threshold", "scale", "lungs"} & set(fitted)
+    assert {fitted[name] for name in ("classifier_threshold", "scale", "lungs")} == {0.0}
 
 
 def test_lungs_known_to_a_network_trained_elsewhere(finished: Run, drawn: Path, tmp_path: Path) -> None:
