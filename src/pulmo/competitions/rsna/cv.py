@@ -19,7 +19,7 @@ from pulmo.pipeline.stage import Stage
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes
 
-ENSEMBLE = "ensemble: the best of these, by the other folds"
+ENSEMBLE = "ensemble"
 
 
 def run(stage: Stage, settings: CvSettings) -> None:
