@@ -1,12 +1,14 @@
 """Notes on settings that have no effect on a stage run alone."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from pulmo.commands.run import Request, prepare, settings_without_effect
 from pulmo.competition import find_competition
+from pulmo.errors import CommandLineError
 from pulmo.pipeline.runner import run_stages
 
 
@@ -32,6 +34,23 @@ def test_a_setting_of_another_stage_is_told_where_it_differs(request_of: Request
     assert notes_of(with_offset, "square") == []  # the features were made with it
     other = Request(request_of.competition, overrides=("features.offset=2",))
     assert len(notes_of(other, "square")) == 1
+
+
+def test_a_setting_of_a_later_stage_is_told(request_of: Request) -> None:
+    request = Request(request_of.competition, overrides=("square.power=3",))
+    assert notes_of(request, "features") == ["--set square.power=3 has no effect: `features` comes before square"]
+
+
+def test_the_settings_of_a_run_name_its_data_and_a_preset(request_of: Request, tmp_path: Path) -> None:
+    settings = (tmp_path / "again.toml").resolve()
+    values = request_of.competition.config.partition("[presets")[0]
+    settings.write_text(f'{values}\n[run]\ndata = "{tmp_path / "data/toy-squares"}"\n')
+    (tmp_path / "elsewhere").mkdir()
+    os.chdir(tmp_path / "elsewhere")  # back by the fixture
+    assert prepare(Request(request_of.competition, config=settings)).paths.data == tmp_path / "data/toy-squares"
+    settings.write_text(f'{values}\n[run]\npreset = "fasst"\n')
+    with pytest.raises(CommandLineError, match=r"again\.toml, \[run\] preset: 'fasst' is not a preset"):
+        prepare(Request(request_of.competition, config=settings))
 
 
 def test_a_model_from_elsewhere_goes_by_its_own_settings(request_of: Request, tmp_path: Path) -> None:

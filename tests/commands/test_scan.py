@@ -106,6 +106,16 @@ def test_an_unknown_format_is_refused_first(series: Path, tmp_path: Path, capsys
     assert not (tmp_path / "out").exists()
 
 
+def test_one_file_for_mask_and_scan_is_refused(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = tmp_path / "both.npz"
+    code, out, err = run_pulmo(capsys, "scan", series, "--mask", both, "--volume", both)
+    assert (code, out) == (2, "")
+    assert f"--mask and --volume {both}: names the same file for the mask and the scan" in err
+    assert not both.exists()
+
+
 def test_a_head_has_geometry_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     grid = axial(evenly(24, 10.0), (96, 96), 3.0)
     write_series(tmp_path / "head", draw(head(), grid, seed=1), grid, Series("head"))

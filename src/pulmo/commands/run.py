@@ -74,6 +74,11 @@ class Request:
         return self.preset if self.config is None else self.origin.name or self.config.stem
 
     @property
+    def data_folder(self) -> Path | None:
+        """The folder named with --data, else that of the run that --config is of; None for the default."""
+        return self.data or (Path(self.origin.data) if self.origin.data else None)
+
+    @property
     def origin(self) -> RunOrigin:
         """What --config says of the run that its settings are of; the defaults without it."""
         return self._config[0]
@@ -95,6 +100,10 @@ class Request:
         if origin.competition not in ("", self.competition.name):
             remedy = f"Use it with `pulmo {origin.competition}`, or name another file"
             raise CommandLineError(Fault(f"--config {self.config}", f"has settings of {origin.competition}", remedy))
+        if origin.preset not in ("", *self.competition.presets):
+            what = f"{origin.preset!r} is not a preset"
+            remedy = f"Choose from {', '.join(self.competition.presets)}, or remove it"
+            raise CommandLineError(Fault(f"{self.config}, [run] preset", what, remedy))
         return origin, self.config.read_text(encoding="utf-8")
 
 
@@ -173,13 +182,18 @@ def run_stage(request: Request, name: str) -> None:
 
 
 def settings_without_effect(run: Run, request: Request, spec: StageSpec) -> list[str]:
-    """A sentence for each `--set` of another section that has no effect on a stage run alone, where it differs from the
-    settings that the earlier stages, or a model from elsewhere, were made with."""
+    """A sentence for each `--set` of another section that has no effect on a stage run alone: of a later stage, or where
+    it differs from the settings that an earlier stage, or a model from elsewhere, was made with."""
     notes = []
+    order = [stage.name for stage in request.competition.stages]
+    later = order[order.index(spec.name) + 1 :] if spec.name in order else []
     for override in request.overrides if spec.section != ALL_SETTINGS else ():
         key, _, _ = override.partition("=")
         section, _, name = key.strip().partition(".")
         if section == spec.section:
+            continue
+        if section in later and not request.model:
+            notes.append(f"--set {override} has no effect: `{spec.name}` comes before {section}")
             continue
         before = None if request.model else load_manifest(run.paths.stage(section))
         wanted = json.loads(getattr(run.settings, section).model_dump_json())
@@ -217,7 +231,7 @@ def prepare(request: Request) -> Run:
     """
     competition, seed = request.competition, request.origin.seed if request.seed is None else request.seed
     settings = load_settings(competition.settings, request.settings_text, request.preset, request.overrides)
-    data = data_folder(competition, request.data)
+    data = data_folder(competition, request.data_folder)
     if request.cluster is not None:
         check_cluster(request.cluster)
     inputs = {} if request.model is None else {MODEL: _checked_model(request.model)}

@@ -10,7 +10,7 @@ import numpy as np
 from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import USER_AT_FAULT, log, show_json
 from pulmo.commands.scan_export import check_name, export
-from pulmo.errors import Fault, ScanError
+from pulmo.errors import CommandLineError, Fault, ScanError
 from pulmo.imaging.cautions import cautions
 from pulmo.imaging.lungs import LungMask, segment_lungs
 from pulmo.imaging.reading import read_volume
@@ -43,10 +43,14 @@ def scan_folder(folder: Path, out: Path | None, exports: Exports, as_json: bool)
 
     Raises:
         ScanError: there is no such folder, or no series of CT in it that can be read; with the remedy.
-        CommandLineError: the name of an export has an unknown ending.
+        CommandLineError: the name of an export has an unknown ending, or is that of both.
     """
     if not folder.is_dir():
-        raise ScanError(Fault(str(folder), "there is no such folder", "Name the folder of one CT series"))
+        what = "is a file" if folder.is_file() else "there is no such folder"
+        raise ScanError(Fault(str(folder), what, "Name the folder of one CT series"))
+    if exports.mask is not None and exports.mask == exports.volume:
+        what = "names the same file for the mask and the scan"
+        raise CommandLineError(Fault(f"--mask and --volume {exports.mask}", what, "Name two files"))
     for option, path in exports._asdict().items():
         if path is not None:
             check_name(path, f"--{option}")

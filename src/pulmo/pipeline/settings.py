@@ -103,7 +103,7 @@ def _fault(model: type[Section], problem: Any) -> Fault:
             key = ".".join([key, *list(problem["input"])[:1]])
         return Fault(f"setting {key}", "there is no such setting", _nearest(model, key))
     if problem["type"] == "missing":
-        return Fault(f"setting {key}", "has no value", "Give it one in config.toml or with --set")
+        return Fault(f"setting {key}", "has no value", "Give it one in the file of settings or with --set")
     return _wrong_value(key, problem)
 
 
