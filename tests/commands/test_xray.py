@@ -87,6 +87,28 @@ def test_a_pixel_spacing_that_makes_an_adult_a_dwarf_is_noted(
     assert facts(capsys, child, "--out", tmp_path)["images"][0]["notes"] == []
 
 
+def test_too_narrow_for_an_adult_is_noted_without_an_age_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "one.dcm", GREY, 8, PixelSpacing=[1, 1])
+    (image,) = facts(capsys, path, "--out", tmp_path)["images"]
+    (note,) = image["notes"]
+    expected = r"by its pixel spacing the lungs are 13[78] mm wide, too narrow for an adult; no age is in its header"
+    assert re.fullmatch(expected, note)
+    assert image["lung_cm2"] == pytest.approx(image["lung_pixels"] * 0.01, abs=0.01)
+    wide = write(tmp_path / "two.dcm", GREY, 8, PixelSpacing=[2, 2])
+    assert facts(capsys, wide, "--out", tmp_path)["images"][0]["notes"] == []
+
+
+def test_a_mask_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, image in (("mask", (GREY > 99).astype(np.uint8) * 255), ("grey", GREY)):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    grey, mask = facts(capsys, tmp_path, "--out", tmp_path / "out")["images"]
+    assert mask["quality"]["verdict"] == "doubtful"
+    mask_only = set(mask["quality"]["reasons"]) - set(grey["quality"]["reasons"])
+    assert mask_only == {"only two grey levels: a mask, no X-ray"}
+
+
 def test_a_hand_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "one.dcm", GREY, 8, BodyPartExamined="HAND")
     code, out, _ = run_pulmo(capsys, "xray", path, "--out", tmp_path)
@@ -159,21 +181,53 @@ def test_what_it_has_made_is_not_taken_for_x_rays(tmp_path: Path, capsys: pytest
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "one_lungs.png", "one_overlay.png"]
 
 
+@pytest.mark.parametrize("out", [".", "deeper/out"])
+def test_a_second_run_into_the_input_folder_is_as_the_first(
+    out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deeper").mkdir()
+    for name in ("one.png", "one.jpg", "deeper/two.b.png", "other_lungs.png"):
+        Image.fromarray(GREY).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    first = facts(capsys, ".", "--out", tmp_path / out)
+    files = sorted(tmp_path.rglob("*"))
+    assert [image["file"] for image in first["images"]] == ["deeper/two.b.png", "one.jpg", "one.png", "other_lungs.png"]
+    assert facts(capsys, ".", "--out", tmp_path / out) == first
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_quiet_leaves_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(GREY).save(tmp_path / "one.png")
+    (tmp_path / "two.png").touch()
+    for option in ("-q", "--quiet"):
+        code, out, err = run_pulmo(capsys, "xray", tmp_path, "--out", tmp_path, option)
+        assert code == 1
+        assert "one.png: " in out
+        assert "two.png: not an image, but an empty file" in err
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("nowhere", "nowhere: there is no such file or folder"),
         ("empty", "empty: holds no X-ray, at any depth"),
         ("bad.dcm", "bad.dcm: not a DICOM file"),
+        ("empty.dcm", "empty.dcm: not a DICOM file, but an empty file"),
+        ("empty.jpg", "empty.jpg: not an image, but an empty file"),
+        ("one.tif", "one.tif: not a DICOM file, but a TIFF image. Give an X-ray as DICOM, PNG or JPEG (.dcm, .png, "),
     ],
 )
 def test_nothing_to_segment(name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.dcm").write_bytes(b"no")
+    for ending in ("dcm", "jpg"):
+        (tmp_path / f"empty.{ending}").touch()
+    Image.fromarray(GREY).save(tmp_path / "one.tif")
     code, out, err = run_pulmo(capsys, "xray", tmp_path / name, "--out", tmp_path / "out")
     assert (code, out) == (1, "")
     assert message in err
     assert "Traceback" not in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_large_image_has_a_smaller_overlay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

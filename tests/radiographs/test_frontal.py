@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pulmo.imaging.left_right import LEFT, RIGHT
-from pulmo.imaging.radiograph import RadiographHeader
+from pulmo.imaging.radiograph import Radiograph, RadiographHeader
 from pulmo.radiographs.frontal import LungShape, assess_frontal, is_mirrored, measure_shape
 from pulmo.radiographs.lungs import RadiographLungs
 
@@ -19,11 +19,12 @@ def lungs(right: tuple[slice, slice], left: tuple[slice, slice]) -> np.ndarray:
     return labels
 
 
+GREY = np.arange(100 * 100, dtype=np.uint8).reshape(100, 100)
 GOOD = lungs(np.s_[20:80, 10:40], np.s_[20:80, 60:90])
 
 
 def doubts(labels: np.ndarray = GOOD, certainty: float = 1.0, header: RadiographHeader = HEADER) -> str:
-    return "; ".join(assess_frontal(RadiographLungs(labels, certainty), header))
+    return "; ".join(assess_frontal(RadiographLungs(labels, certainty), Radiograph(GREY, header)))
 
 
 def test_measures_of_two_rectangles() -> None:
@@ -76,6 +77,20 @@ def test_the_lungs_tell(labels: np.ndarray, reason: str) -> None:
 
 def test_an_uncertain_network_tells() -> None:
     assert "the network is uncertain (0.80" in doubts(certainty=0.8)
+
+
+@pytest.mark.parametrize(
+    ("levels", "reasons"),
+    [
+        ([9], ("only one grey level: no X-ray",)),
+        ([0, 255], ("only two grey levels: a mask, no X-ray",)),
+        ([7, 8], ("only two grey levels: a mask, no X-ray",)),
+        ([0, 1, 255], ()),
+    ],
+)
+def test_the_grey_levels_tell_a_mask(levels: list[int], reasons: tuple[str, ...]) -> None:
+    grey = np.resize(np.array(levels, np.uint8), (100, 100))
+    assert assess_frontal(RadiographLungs(GOOD, 1.0), Radiograph(grey, HEADER)) == reasons
 
 
 def test_patient_orientation_tells_a_mirror_image() -> None:

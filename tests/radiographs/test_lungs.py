@@ -10,7 +10,7 @@ from PIL import Image
 
 from pulmo.errors import UserError
 from pulmo.imaging.left_right import LEFT, RIGHT
-from pulmo.imaging.radiograph import RadiographHeader
+from pulmo.imaging.radiograph import Radiograph, RadiographHeader
 from pulmo.models.lung_network import PIXELS
 from pulmo.phantom.exposure import random_exposure, random_thorax
 from pulmo.phantom.radiograph import draw
@@ -132,7 +132,8 @@ def test_the_shipped_network_finds_the_lungs_of_drawn_chests(seed: int) -> None:
     assert (found.labels > 0).sum() < 1.6 * visible.sum()
     columns = [np.flatnonzero((found.labels == side).any(axis=0)).mean() for side in (RIGHT, LEFT)]
     assert columns[0] < 128 < columns[1]
-    assert assess_frontal(found, RadiographHeader(None, None, None, None, None, 256, 256, None)) == ()
+    header = RadiographHeader(None, None, None, None, None, 256, 256, None)
+    assert assess_frontal(found, Radiograph(drawn.grey, header)) == ()
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])

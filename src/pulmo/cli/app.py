@@ -115,6 +115,7 @@ def xray(
         typer.Option(parser=path, help="Folder for masks and overlays. Default: work/xray/<name>.", show_default=False),
     ] = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Segment the lungs in chest X-rays: masks, areas of left and right, overlays."""
     from pulmo.commands.xray import segment_files

@@ -2,8 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 from PIL import Image
 
 from pulmo import NOT_FOR_CLINICAL_USE
-from pulmo.commands.console import USER_AT_FAULT, log, show_json
+from pulmo.commands.console import USER_AT_FAULT, show_json
 from pulmo.errors import Fault, ScanError
 from pulmo.files import files_below, printable
+from pulmo.imaging.dicom_parser import NotDicomError
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.radiograph import Radiograph, RadiographHeader, read_radiograph
 from pulmo.pipeline.disk import writable_folder, writing_to
+from pulmo.pipeline.log import alert
 from pulmo.radiographs.frontal import assess_frontal, is_mirrored
 from pulmo.radiographs.lungs import segment_lungs
 from pulmo.radiographs.reading import READERS
@@ -37,9 +39,8 @@ def segment_files(path: Path, out: Path | None, as_json: bool) -> None:
     Raises:
         ScanError: there is no such file or folder, no image in the folder, or the one file cannot be read.
     """
-    files = _images(path)
     folder = out or Path("work") / "xray" / path.resolve().stem
-    writable_folder(folder)
+    files = _images(path, folder)
     found: list[dict[str, Any]] = []
     faults: list[Fault] = []
     for file, name in zip(files, _output_names(files, path), strict=True):
@@ -49,7 +50,7 @@ def segment_files(path: Path, out: Path | None, as_json: bool) -> None:
             if path.is_file():
                 raise
             faults += error.faults
-            log(str(error))
+            alert(str(error))
             continue
         found.append(facts)
         if not as_json:
@@ -62,20 +63,38 @@ def segment_files(path: Path, out: Path | None, as_json: bool) -> None:
         sys.exit(USER_AT_FAULT)
 
 
-def _images(path: Path) -> list[Path]:
+def _images(path: Path, out: Path) -> list[Path]:
     """The file itself, or all below a folder that look like X-rays, sorted by path; without those made before."""
     if not path.exists():
         raise ScanError(Fault(str(path), "there is no such file or folder", "Name an X-ray, or a folder of them"))
     if path.is_file():
         return [path]
     files = [file for file in files_below(path) if not file.name.startswith(_MACOS_NOTES) and _looks_like_image(file)]
-    there = {file.parent / file.stem for file in files}
-    made = {place.with_name(place.name + ending) for place in there for ending in (MASK, OVERLAY)}
-    files = [file for file in files if file not in made]
+    files = _without_made(files, path, out)
     if not files:
         remedy = f"Name a folder with {', '.join(READERS)} files"
         raise ScanError(Fault(str(path), "holds no X-ray, at any depth", remedy))
     return files
+
+
+def _without_made(files: Sequence[Path], path: Path, out: Path) -> list[Path]:
+    """The files below `path` less the masks and overlays of others of them, beside their images or in `out`."""
+    made = _made_from(file.relative_to(path) for file in files)
+    out = out.resolve()
+
+    def is_made(file: Path) -> bool:
+        if not file.name.endswith((MASK, OVERLAY)):
+            return False
+        place = file.resolve()
+        return file.relative_to(path) in made or (place.is_relative_to(out) and place.relative_to(out) in made)
+
+    return [file for file in files if not is_made(file)]
+
+
+def _made_from(places: Iterable[Path]) -> set[Path]:
+    """Whatever may have been made from images at `places`, by either of the names that `_output_names` gives."""
+    names = {name for place in places for name in (place.with_suffix(""), _with_suffix_in_name(place))}
+    return {name.with_name(name.name + ending) for name in names for ending in (MASK, OVERLAY)}
 
 
 def _looks_like_image(file: Path) -> bool:
@@ -97,17 +116,34 @@ def _output_names(files: Sequence[Path], path: Path) -> list[Path]:
     places = [Path(file.name) if file == path else file.relative_to(path) for file in files]
     count = Counter(place.with_suffix("") for place in places)
     return [
-        place.with_suffix("") if count[place.with_suffix("")] == 1 else place.with_name(place.name.replace(".", "_"))
-        for place in places
+        place.with_suffix("") if count[place.with_suffix("")] == 1 else _with_suffix_in_name(place) for place in places
     ]
 
 
+def _with_suffix_in_name(place: Path) -> Path:
+    return place.with_name(place.name.replace(".", "_"))
+
+
+def _read(file: Path) -> Radiograph:
+    """The X-ray in a file, taken for DICOM where its suffix is not in READERS. Raises ScanError as its reader does."""
+    reader = READERS.get(file.suffix.lower())
+    if reader is not None:
+        return reader(file)
+    try:
+        return read_radiograph(file)
+    except ScanError as error:
+        if not isinstance(error.__cause__, NotDicomError):
+            raise
+        remedy = f"Give an X-ray as DICOM, PNG or JPEG ({', '.join(READERS)})"
+        raise ScanError(replace(fault, remedy=remedy) for fault in error.faults) from error
+
+
 def _segment(file: Path, folder: Path, name: Path) -> dict[str, Any]:
-    """Segment one X-ray, write its mask and overlay, and measure it. Raises ScanError as the file's reader does."""
-    radiograph = READERS.get(file.suffix.lower(), read_radiograph)(file)
+    """Segment one X-ray, write its mask and overlay, and measure it. Raises ScanError as `_read` does."""
+    radiograph = _read(file)
     grey, header = radiograph.grey, radiograph.header
     lungs = segment_lungs(grey, is_mirrored(header))
-    reasons = assess_frontal(lungs, header)
+    reasons = assess_frontal(lungs, radiograph)
     mask, overlay = (folder / name.with_name(name.name + ending) for ending in (MASK, OVERLAY))
     writable_folder(mask.parent)
     with writing_to(mask.parent):
@@ -144,12 +180,15 @@ def _areas(pixels: dict[str, int], radiograph: Radiograph) -> dict[str, Any]:
 def _notes(labels: np.ndarray, header: RadiographHeader) -> list[str]:
     """Whether the areas in cm² are to be mistrusted: images that were made smaller often keep the old pixel spacing."""
     columns = np.flatnonzero(labels.any(axis=0))
-    if not columns.size or header.pixel_spacing_mm is None or (header.age_years or 0) < ADULT_YEARS:
+    age_years = header.age_years
+    is_child = age_years is not None and age_years < ADULT_YEARS
+    if not columns.size or header.pixel_spacing_mm is None or is_child:
         return []
     width_mm = float(np.ptp(columns) + 1) * header.pixel_spacing_mm[1]
     if width_mm >= MIN_ADULT_WIDTH_MM:
         return []
-    return [f"by its pixel spacing the lungs are {width_mm:.0f} mm wide, too narrow for {header.age_years:.0f} years"]
+    whom = "an adult; no age is in its header" if age_years is None else f"{age_years:.0f} years"
+    return [f"by its pixel spacing the lungs are {width_mm:.0f} mm wide, too narrow for {whom}"]
 
 
 def _show(facts: dict[str, Any], one_line: bool) -> None:

@@ -1,17 +1,19 @@
-"""Whether an X-ray is an upright frontal view of a chest: by its header, and by the lungs that were found in it."""
+"""Whether an X-ray is an upright frontal view of a chest: by its header, its grey levels and the lungs found in it."""
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from pulmo.imaging.left_right import LEFT, RIGHT
-from pulmo.imaging.radiograph import RadiographHeader
+from pulmo.imaging.radiograph import Radiograph, RadiographHeader
 from pulmo.radiographs.lungs import RadiographLungs
 
 _MODALITIES = ("CR", "DX", "DR", "RG", "RF", "XA", "OT", "SC")
 """X-rays, and images whose origin is not told."""
 _FRONTAL_VIEWS = ("PA", "AP")
 _CHEST_WORDS = ("CHEST", "THORAX", "LUNG")
+_LEVELS_OF_NO_XRAY = {1: "only one grey level: no X-ray", 2: "only two grey levels: a mask, no X-ray"}
 _MIN_CERTAINTY = 0.9
 _MIN_SHARE, _MIN_BALANCE, _MIN_TALL = 0.07, 0.35, 0.8
 _MAX_TILT, _MAX_OFF_CENTRE = 0.45, 0.18
@@ -40,9 +42,13 @@ def is_mirrored(header: RadiographHeader) -> bool:
     return (header.orientation or "").upper().startswith("R")
 
 
-def assess_frontal(lungs: RadiographLungs, header: RadiographHeader) -> tuple[str, ...]:
+def assess_frontal(lungs: RadiographLungs, radiograph: Radiograph) -> tuple[str, ...]:
     """The reasons, in words, to doubt that an X-ray is an upright frontal view of a chest; none for a good one."""
-    return (*_doubts_by_header(header), *_doubts_by_lungs(lungs))
+    return (
+        *_doubts_by_header(radiograph.header),
+        *_doubts_by_levels(radiograph.grey),
+        *_doubts_by_lungs(lungs),
+    )
 
 
 def measure_shape(labels: np.ndarray) -> LungShape | None:
@@ -78,6 +84,11 @@ def _doubts_by_header(header: RadiographHeader) -> list[str]:
     if (rows or columns) and not (rows.startswith(("L", "R")) and columns.startswith("F")):
         doubts.append(f"its PatientOrientation is {header.orientation}: not from side to side and head to feet")
     return doubts
+
+
+def _doubts_by_levels(grey: np.ndarray) -> list[str]:
+    levels = np.count_nonzero(cv2.calcHist([grey], [0], None, [256], [0, 256]))
+    return [_LEVELS_OF_NO_XRAY[levels]] if levels in _LEVELS_OF_NO_XRAY else []
 
 
 def _doubts_by_lungs(lungs: RadiographLungs) -> list[str]:

@@ -35,7 +35,8 @@ def read_raster(path: Path) -> Radiograph:
     except ScanError:
         raise
     except UnidentifiedImageError:
-        raise ScanError(Fault(str(path), "is no image that can be read", _REMEDY)) from None
+        what = "is no image that can be read" if path.stat().st_size else "not an image, but an empty file"
+        raise ScanError(Fault(str(path), what, _REMEDY)) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as reason:
         words = getattr(reason, "strerror", None) or str(reason)
         raise ScanError(Fault(str(path), f"cannot be read ({words})", _REMEDY)) from reason
