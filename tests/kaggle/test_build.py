@@ -24,6 +24,7 @@ from pulmo.kaggle.image import Image, read_images
 from pulmo.kaggle.metadata import kernel_metadata
 from pulmo.kaggle.packages import Package, kernel_libraries, missing_packages
 from pulmo.kaggle.script import build_notebook, build_script, kernel_source, package_zip
+from pulmo.pipeline.manifest import Manifest
 from pulmo.training.pretrained import PACKAGES, resolve_source
 from tests.conftest import ROOT
 from tests.notebooks import execute
@@ -48,7 +49,20 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     MODEL.mkdir(parents=True)
     (MODEL / "ensemble.json").write_text('{"weights": {}}')
-    (MODEL.parent / "manifest.json").write_text("{}")
+    Manifest(
+        stage="fit_ensemble",
+        digest="",
+        seed=0,
+        inputs={},
+        settings={},
+        code="",
+        outputs={"model": ""},
+        notes=(),
+        seconds=1.0,
+        data="data",
+        trained_on="",
+        finished="2030-01-01T00:00:00+00:00",
+    ).save(MODEL.parent)
     return tmp_path
 
 
@@ -342,7 +356,7 @@ def test_a_training_kernel_contains_the_weights_that_its_encoders_start_from(mon
     chosen = f'[presets.full.train_segmenter]\nencoder = "{encoder}"\nencoder_weights = "auto"\nnetwork = '
     config = siim.config.partition("[presets.")[0]
     for network, has_weights in (("encoder", True), ("unet", False)):
-        text = f'{config}{chosen}"{network}"\n[presets.demo]\n'
+        text = f'{config}{chosen}"{network}"\n[presets.demo.train_segmenter]\nnetwork = "{network}"\n'
         monkeypatch.setattr(type(siim), "config", text)
         assert (PACKAGES[encoder] in packages("train")) == has_weights
         assert PACKAGES[encoder] not in packages("infer")

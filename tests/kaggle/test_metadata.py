@@ -49,6 +49,8 @@ def fifth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Competiti
     (folder / "__init__.py").write_text(FIFTH)
     for name in ("features", "fit_ensemble", "predict", "settings", "submission"):
         (folder / f"{name}.py").write_text("import numpy\n")
+    (folder / "settings.py").write_text("from pulmo.pipeline.settings import Section as Settings\n")
+    (folder / "config.toml").write_text("[presets.demo]\n")
     monkeypatch.setattr(pulmo.competitions, "__path__", [*pulmo.competitions.__path__, str(tmp_path / "packages")])
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")

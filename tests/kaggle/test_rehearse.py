@@ -83,8 +83,8 @@ def test_resource_use_is_printed_beside_the_limits(tables: Path, capsys: pytest.
     code, out, err = run_pulmo(capsys, *words)
     assert code == 0
     assert f"Hidden test set: 3 cases cut from {tables}, an image missing, another broken" in err
-    assert err.count("  note: ") == 2  # once, whatever the layout
-    assert "  note: left out: test/a.dcm\n" in err
+    assert err.count("note: ") == 2  # once, whatever the layout
+    assert "note: left out: test/a.dcm\n" in err
     rows = [line.split("  ") for line in out.splitlines()]
     cells = [[cell.strip() for cell in row if cell] for row in rows]
     assert cells[0] == ["resource", "used", "limit", "share", "the limit is"]

@@ -112,6 +112,16 @@ def test_each_fold_leaves_its_network_its_history_and_its_predictions(parallel: 
     assert (os.getpid() in processes.values()) == (parallel == 1)
 
 
+def test_relative_folders_are_those_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes stay, while a notebook may change its folder."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        stage = stage_of(Path("work"))
+        cross_validate_networks(stage, Dataset(INPUTS, FOLD), task_of(Path("work"), 2)).write(stage)
+        assert sorted(path.name for path in Path("work/models").iterdir()) == [f"fold{n}.keras" for n in range(3)]
+
+
 def test_every_row_may_be_predicted_by_the_first_folds(tmp_path: Path) -> None:
     stage, data = stage_of(tmp_path), Dataset(INPUTS, FOLD)
     result = cross_validate_networks(stage, data, task_of(tmp_path, 1), folds=2, every_row=True)

@@ -182,8 +182,10 @@ def run_stage(request: Request, name: str) -> None:
 
 
 def settings_without_effect(run: Run, request: Request, spec: StageSpec) -> list[str]:
-    """A sentence for each `--set` of another section that has no effect on a stage run alone: of a later stage, or where
-    it differs from the settings that an earlier stage, or a model from elsewhere, was made with."""
+    """A sentence for each `--set` of another section that has no effect on a stage run alone.
+
+    It is of a later stage, or differs from the settings that an earlier stage or a model from elsewhere was made with.
+    """
     notes = []
     order = [stage.name for stage in request.competition.stages]
     later = order[order.index(spec.name) + 1 :] if spec.name in order else []

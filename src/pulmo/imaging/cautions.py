@@ -3,15 +3,13 @@
 import numpy as np
 
 from pulmo.imaging.lungs import LungMask
-from pulmo.imaging.mask_defects import largest_step
+from pulmo.imaging.mask_defects import UNEVEN, largest_step
 from pulmo.imaging.volume import Volume
 
 _AT_ENDS = 0.01
 """Area of lung in the first or last slice, as a fraction of the largest: more than a voxel or two of noise."""
 _GAP = 0.03
 """Gap between slices, as a fraction of the lungs' height."""
-_UNEVEN = 1.5
-"""A step of more than so many usual ones is a gap."""
 _THICK_MM = 2.0
 """Emphysema is measured on slices of about 1 mm (Gevenois et al., 1996). Thicker ones average it with the tissue around
 it, and fewer voxels lie below −950 HU (Madani et al., Radiology 2007; 243: 250)."""
@@ -36,7 +34,7 @@ def _ends(areas: np.ndarray) -> list[str]:
 
 def _gaps(volume: Volume, areas: np.ndarray) -> list[str]:
     step_mm, height_mm = largest_step(volume, areas)
-    if step_mm <= max(_GAP * height_mm, _UNEVEN * volume.spacing_mm[0]):
+    if step_mm <= max(_GAP * height_mm, UNEVEN * volume.spacing_mm[0]):
         return []
     share = step_mm / height_mm
     return [

@@ -14,6 +14,8 @@ from pulmo.imaging.volume import Volume
 _THICK_MM = 4.5
 """Radius of the opening that removes blurred edges."""
 _RING_MM = (3.0, 6.5)
+UNEVEN = 1.5
+"""A step between slices that is more than so many usual ones is a gap."""
 _LUNG_HU, _TISSUE_HU = -600, -300
 _SMALLEST_MISSING_LITRES = 0.002
 _NEARLY_AIR_HU, _LIGHTER_THAN_LUNG_HU = 60, 80
@@ -33,6 +35,7 @@ class MaskDefects(NamedTuple):
         at_ends: area in the first or last slice, as a fraction of the largest.
         step_mm: the largest distance between slices that show lung.
         step: the same, as a fraction of the lungs' height.
+        is_gap: whether it is clearly larger than the usual distance.
         sampling_litres: two standard errors of the litres, from the distances between slices.
         swapped: the left lung is on the right.
     """
@@ -47,6 +50,7 @@ class MaskDefects(NamedTuple):
     at_ends: float
     step_mm: float
     step: float
+    is_gap: bool
     sampling_litres: float
     swapped: bool
 
@@ -79,6 +83,7 @@ def measure_defects(volume: Volume, labels: np.ndarray, areas: np.ndarray, chest
         at_ends=float(max(areas[0], areas[-1]) / areas.max()),
         step_mm=step_mm,
         step=step_mm / height_mm if height_mm else 0.0,
+        is_gap=step_mm > UNEVEN * volume.spacing_mm[0],
         sampling_litres=sampling_litres(volume, areas),
         swapped=_swapped(small, chest),
     )

@@ -17,7 +17,9 @@ _MIN_BALANCE = 0.15
 _MAX_ROUGHNESS = 1.6
 _MAX_GAS_LITRES, _MAX_LIGHT_LITRES = 0.004, 0.02
 _MAX_MISSING, _MAX_OPEN_RIM, _MAX_DENSE, _MAX_OUTSIDE = 0.03, 0.03, 0.02, 0.1
-_MAX_AT_ENDS, _MAX_AT_FIELD, _MAX_STEP = 0.12, 0.03, 0.06
+_MAX_AT_ENDS, _MAX_AT_FIELD = 0.12, 0.03
+_MAX_STEP, _MAX_GAP = 0.12, 0.06
+"""Distance of slices over the lungs' height: of even ones, and of those that are further apart than the others."""
 _VERDICTS = ("unusable", "doubtful", "good")
 
 
@@ -141,7 +143,7 @@ def _scan_limits(defects: MaskDefects) -> list[str]:
         # The tissue beyond a truncated lung is outside the image: not a fault of the mask.
         if defects.outside > _MAX_OUTSIDE:
             reasons.append(_outside(defects))
-    if defects.step > _MAX_STEP:
+    if defects.step > (_MAX_GAP if defects.is_gap else _MAX_STEP):
         distance = f"slices up to {defects.step_mm:.3g} mm apart, {defects.step:.0%} of the lungs' height"
         reasons.append(f"{distance}: litres ± {defects.sampling_litres:.2g}")
     return reasons

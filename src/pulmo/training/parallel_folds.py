@@ -3,6 +3,7 @@
 A small network leaves most cores idle, because its steps are too short to be divided.
 """
 
+import os
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -10,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from multiprocessing import get_context
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,8 +45,8 @@ def train_in_parallel(stage: Stage, jobs: Jobs, folds: Sequence[int], processes:
     Raises:
         UserError: a process died, or an error of the training's own.
     """
-    work = uuid.uuid4().hex
-    futures = [_worker_pool(processes).submit(_train_in_worker, stage, work, jobs, number) for number in folds]
+    work, here = uuid.uuid4().hex, Path.cwd()
+    futures = [_worker_pool(processes).submit(_train_in_worker, stage, here, work, jobs, number) for number in folds]
     try:
         for future in track(as_completed(futures), progress_title(stage), len(futures)):
             _copy_notes(stage, future)
@@ -78,10 +80,11 @@ def _worker_pool(processes: int) -> ProcessPoolExecutor:
 _compiled: dict[str, Any] = {}  # in a worker: its last trainer, by the work it is of
 
 
-def _train_in_worker(stage: Stage, work: str, jobs: Jobs, number: int) -> list[str]:
+def _train_in_worker(stage: Stage, here: Path, work: str, jobs: Jobs, number: int) -> list[str]:
     """Train a fold in a process of the pool; the stage's notes."""
     import keras
 
+    os.chdir(here)  # paths are relative to it, and it may be another than when the process was started
     with computing_on("cpu"):
         if work not in _compiled:
             _compiled.clear()

@@ -207,7 +207,9 @@ def test_a_scan_of_another_kind_or_none_is_said_and_gets_the_base_rate(
     base_rate = load(model / "ensemble.json")["calibration"]["base_rate"]
     assert pd.read_csv(tmp_path / "o/submission.csv")["cancer"].item() == pytest.approx(base_rate, abs=1e-6)
     (tmp_path / "nothing").mkdir()
-    code, _, err = run_pulmo(capsys, "dsb", "predict", "--data", tmp_path / "nothing", "--model", model, *places)
+    code, _, err = run_pulmo(
+        capsys, "dsb", "predict", "--data", tmp_path / "nothing", "--model", model, *places, "--replace"
+    )
     assert code == 1
     assert "holds no scan" in err
 
