@@ -76,7 +76,7 @@ def test_all_faults_of_all_files_are_told_and_the_good_ones_scored(pulmo: Pulmo,
     assert "first.csv, row 2, FVC: 'x'" in err
     assert "second.csv: has no column 'Confidence'" in err
     for name in ("third", "fourth"):
-        assert f"{name}.csv, row 2, FVC: '?' is not a number" in err
+        assert f"{name}.csv, row 2, FVC: '?' is not a finite number" in err
     shown = len(err.splitlines()) - 1
     code, out, _ = pulmo(*words, "--json")
     faults = json.loads(out)["faults"]
