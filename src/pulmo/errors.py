@@ -39,7 +39,7 @@ class UserError(Exception):
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__("\n".join(map(str, self.faults)))
 
-    def __reduce__(self) -> tuple[type["UserError"], tuple[tuple[Fault, ...]]]:
+    def __reduce__(self) -> tuple[type["UserError"], tuple[object, ...]]:
         # By default an exception is pickled by its message, which would lose the faults on the way back from a worker.
         return type(self), (self.faults,)
 
@@ -50,6 +50,17 @@ class CommandLineError(UserError):
 
 class ParticipantVisibleError(UserError):
     """A submission cannot be scored: the participant's mistake, in words that Kaggle may show to them."""
+
+
+class ScoreError(ParticipantVisibleError):
+    """Some of the submissions given to `pulmo NAME score` cannot be scored; `of_files` has the faults of each."""
+
+    def __init__(self, of_files: Iterable[Iterable[Fault]]) -> None:
+        self.of_files = tuple(map(tuple, of_files))
+        super().__init__(fault for faults in self.of_files for fault in faults)
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[object, ...]]:
+        return type(self), (self.of_files,)
 
 
 class ContractError(UserError):

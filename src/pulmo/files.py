@@ -36,7 +36,7 @@ def folders_below(folder: Path) -> Iterator[tuple[Path, list["os.DirEntry[str]"]
 
 def expanded(path: str | os.PathLike[str]) -> Path:
     """A path as people write it, `~` for the home folder, as a `Path`."""
-    return Path(path).expanduser()
+    return Path(os.path.expanduser(path))  # noqa: PTH111 `Path.expanduser` fails where there is no such user
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -62,6 +62,48 @@ def test_scores_of_different_rows_do_not_compare(pulmo: Pulmo, files: Path) -> N
     assert "note: the scores are of different numbers of rows, and do not compare" in err
 
 
+def test_all_faults_of_all_files_are_told_and_the_good_ones_scored(pulmo: Pulmo, files: Path) -> None:
+    (files / "first.csv").write_text("Patient_Week,FVC,Confidence\na_5,x,70\na_9,1900,70\n")
+    (files / "second.csv").write_text("Patient_Week,FVC\na_5,2000\n")
+    many = "".join(f"a_{week},?,1\n" for week in range(60))
+    (files / "third.csv").write_text(f"Patient_Week,FVC,Confidence\n{many}")
+    (files / "fourth.csv").write_text(f"Patient_Week,FVC,Confidence\n{many}")
+    names = ("first", "good", "second", "third", "bad", "fourth")
+    words = ("osic", "score", *(files / f"{name}.csv" for name in names), "--solution", files / "solution.csv")
+    code, out, err = pulmo(*words)
+    assert code == 1
+    assert [line.split()[1:] for line in out.splitlines()[1:]] == [["-4.595069", "best", "2"], ["-18.386773", "2"]]
+    assert "first.csv, row 2, FVC: 'x'" in err
+    assert "second.csv: has no column 'Confidence'" in err
+    for name in ("third", "fourth"):
+        assert f"{name}.csv, row 2, FVC: '?' is not a finite number" in err
+    shown = len(err.splitlines()) - 1
+    code, out, _ = pulmo(*words, "--json")
+    faults = json.loads(out)["faults"]
+    assert code == 1
+    assert {Path(fault["where"].partition(",")[0]).stem for fault in faults} == {"first", "second", "third", "fourth"}
+    assert err.splitlines()[-1] == f"… and {len(faults) - shown} more faults like these: `score --json` lists all."
+
+
+def test_a_file_that_shares_no_id_with_the_solution_is_named(pulmo: Pulmo, files: Path) -> None:
+    (files / "other.csv").write_text("Patient_Week,FVC,Confidence\nc_5,2000,70\n")
+    paths = (files / "other.csv", files / "good.csv")
+    code, out, err = pulmo("osic", "score", *paths, "--solution", files / "solution.csv", "--subset")
+    assert code == 1
+    assert out.splitlines()[1].split()[1:] == ["-4.595069", "best", "2"]
+    assert f"{files / 'other.csv'}: --subset leaves no row: submission and solution share no id" in err
+    assert f"--subset: 1 rows of {files / 'good.csv'} are left out" in err
+
+
+def test_the_solution_is_no_submission(pulmo: Pulmo, files: Path) -> None:
+    (files / "copy.csv").write_bytes((files / "good.csv").read_bytes())
+    for solution in ("good", "copy"):
+        paths = (files / "bad.csv", files / "good.csv")
+        code, out, err = pulmo("osic", "score", *paths, "--solution", files / f"{solution}.csv")
+        assert (code, out) == (2, "")
+        assert err.startswith(f"{files / 'good.csv'}: the solution is the submission itself. Give --solution ")
+
+
 def test_a_tilde_is_the_home_folder(pulmo: Pulmo, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(files))
     assert pulmo("osic", "score", "~/good.csv", "--solution=~/solution.csv")[1] == "-4.595069\n"
@@ -91,7 +133,7 @@ def test_a_missing_id_is_an_error_unless_subset(pulmo: Pulmo, files: Path) -> No
     assert "Traceback" not in err
     code, out, err = pulmo(*words, "--subset")
     assert (code, out) == (0, "-4.595069\n")
-    assert "1 rows of the submission are left out" in err
+    assert f"1 rows of {files / 'short.csv'} are left out" in err
     assert "1 rows of the solution are left out" in err
 
 

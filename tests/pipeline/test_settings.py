@@ -1,8 +1,9 @@
 import re
+from pathlib import Path
 from typing import Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pulmo.errors import CommandLineError
 from pulmo.pipeline.settings import Section, load_settings
@@ -36,6 +37,31 @@ def test_the_defaults_are_the_full_preset() -> None:
 def test_a_preset_replaces_only_what_it_names() -> None:
     booster = load_settings(Settings, CONFIG, "fast").booster
     assert (booster.trees, booster.rate) == (10, 0.1)
+
+
+class Files(Section):
+    table: Path | None = None
+    weights: Literal["auto"] | Path | None = None
+
+    @field_validator("weights")
+    @classmethod
+    def _absolute(cls, value: object) -> object:
+        assert not isinstance(value, Path) or value.is_absolute()
+        return value
+
+
+class FileSettings(Section):
+    files: Files = Files()
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    overrides = ["files.table=~/half.csv", "files.weights='~/w.h5'"]
+    files = load_settings(FileSettings, "", overrides=overrides).files
+    assert (files.table, files.weights) == (tmp_path / "half.csv", tmp_path / "w.h5")
+    assert load_settings(FileSettings, "", overrides=["files.weights=auto"]).files.weights == "auto"
+    nobody = "~no-such-user/half.csv"
+    assert load_settings(FileSettings, "", overrides=[f"files.table={nobody}"]).files.table == Path(nobody)
 
 
 def test_an_override_wins_over_the_preset() -> None:

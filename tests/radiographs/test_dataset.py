@@ -72,6 +72,15 @@ def test_patients_are_the_table_s_or_the_nih_s_before_the_header_s(stage: Stage)
     assert read_labelled_images(stage, known, source_of(stage), ImageFormat(8))["patient"].tolist() == list("xyxz")
 
 
+def test_the_user_s_table_without_any_image_is_refused_before_images_are_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulmo.radiographs.dataset.cache_images", lambda *_: pytest.fail("images are read"))
+    patients = PatientTable(Path("mine.csv"), {"a.dcm": "7", "gone": "8"}, given=True)  # of `gone` there is no file
+    with pytest.raises(UserError, match=r"mine\.csv: none of its 2 ids is one of the 4 images: they have the ending"):
+        read_labelled_images(stage, LABELS, source_of(stage)._replace(patients=patients), ImageFormat(8))
+
+
 def test_no_image_at_all_is_an_error(stage: Stage) -> None:
     with pytest.raises(UserError, match=r"none of its 1 ids is the name of one of the 5 \.dcm or \.png or"):
         read_labelled_images(stage, LABELS.iloc[3:4], source_of(stage), ImageFormat(8))

@@ -57,6 +57,7 @@ def test_the_user_s_table_comes_before_the_one_in_the_folder(tmp_path: Path) -> 
     [
         ("patientId,person\na,1\n", "has no column 'ImageId'"),
         ("ImageId,person,age\na,1,50\n", "has 2 columns beside 'ImageId'; it must have one, the patient"),
+        ("ImageId,person\n", "mine.csv: has no rows. Write a row for each image: ImageId and the patient"),
         ("ImageId\na\n", "has 0 columns beside 'ImageId'"),
         ("ImageId,person\na,1\n,2\n", "row 3, ImageId: is empty. Write the image's id, or remove the row"),
         ("ImageId,person\na,1\nb,2\na,3\n", "row 4, person: 'a' is of patient '3' here, of '1' in an earlier row"),

@@ -1,11 +1,11 @@
 """Options and arguments that several commands have."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from pulmo.files import expanded
 from pulmo.pipeline.log import set_quiet
 
 LARGEST_SEED = 32_767
@@ -14,7 +14,7 @@ LARGEST_SEED = 32_767
 
 def path(text: str) -> Path:
     """The path that a word of the command line names; `~` is the home folder, wherever the shell leaves it."""
-    return Path(os.path.expanduser(text))  # noqa: PTH111 `Path.expanduser` fails where there is no such user
+    return expanded(text)
 
 
 def _be_quiet(quiet: bool) -> bool:

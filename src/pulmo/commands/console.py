@@ -12,13 +12,21 @@ from dataclasses import asdict
 from typing import Any
 
 from pulmo.competition import Competition
-from pulmo.errors import CheckFailedError, CommandLineError, FigureWarning, ParticipantVisibleError, UserError
+from pulmo.errors import (
+    CheckFailedError,
+    CommandLineError,
+    Fault,
+    FigureWarning,
+    ParticipantVisibleError,
+    ScoreError,
+    UserError,
+)
 from pulmo.pipeline.disk import STARTED
 from pulmo.pipeline.log import alert
 from pulmo.pipeline.log import log as log
 from pulmo.pipeline.log import note as note
 
-MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all, of a single kind, of each of several kinds
+MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all (in a file), of a single kind, of each of several kinds
 USER_AT_FAULT, COMMAND_LINE_WRONG = 1, 2
 
 
@@ -68,24 +76,32 @@ def quietly(command: Callable[[], None], as_json: bool = False) -> None:
 
 
 def _show_faults(error: UserError) -> None:
-    """Print the first faults of each kind; faults with the same remedy are of one kind."""
-    kinds = Counter(fault.remedy for fault in error.faults)
-    few = max(FEW // max(1, len(kinds)), FEWEST)
-    seen: Counter[str] = Counter()
-    shown = 0
-    for fault in error.faults:
-        seen[fault.remedy] += 1
-        if seen[fault.remedy] <= few and shown < MOST:
-            alert(str(fault))
-            shown += 1
-    if shown < len(error.faults):
+    """Print the first faults of each kind, of each file where several were scored."""
+    groups = error.of_files if isinstance(error, ScoreError) else (error.faults,)
+    shown = [fault for faults in groups for fault in _first_of_each_kind(faults)]
+    for fault in shown:
+        alert(str(fault))
+    if len(shown) < len(error.faults):
         command = next((name for kind, name in _LISTING.items() if isinstance(error, kind)), None)
         all_of_them = f": `{command} --json` lists all" if command else ""
-        alert(f"… and {len(error.faults) - shown:,} more faults like these{all_of_them}.")
+        alert(f"… and {len(error.faults) - len(shown):,} more faults like these{all_of_them}.")
 
 
-_LISTING = {ParticipantVisibleError: "validate", CheckFailedError: "check"}
-"""Commands that list all faults of a kind of error."""
+def _first_of_each_kind(faults: Sequence[Fault]) -> list[Fault]:
+    """Faults with the same remedy are of one kind."""
+    kinds = Counter(fault.remedy for fault in faults)
+    few = max(FEW // max(1, len(kinds)), FEWEST)
+    seen: Counter[str] = Counter()
+    first = []
+    for fault in faults:
+        seen[fault.remedy] += 1
+        if seen[fault.remedy] <= few:
+            first.append(fault)
+    return first[:MOST]
+
+
+_LISTING = {ScoreError: "score", ParticipantVisibleError: "validate", CheckFailedError: "check"}
+"""Commands that list all faults of a kind of error; the first kind that fits counts."""
 
 
 def sentence(error: OSError) -> str:

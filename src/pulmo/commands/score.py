@@ -1,5 +1,6 @@
 """Submission files scored, validated and combined."""
 
+import filecmp
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import pandas as pd
 from pulmo.blending.parameters import defaults_of
 from pulmo.commands.console import better_direction, log, note, show_json, show_table
 from pulmo.competition import BlendParameter, Competition
-from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, UserError
+from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, ScoreError, UserError
 from pulmo.pipeline.disk import atomically, writing_to
 from pulmo.scoring.ids import SCORE_SUBSET, id_faults, shared_rows
 from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
@@ -41,18 +42,51 @@ class Scored(NamedTuple):
 def score_files(
     competition: Competition, paths: Sequence[Path], solution: Path, subset: bool, as_json: bool = False
 ) -> None:
-    """Print the score of one submission, alone on the last line of stdout; of several a table, the best marked."""
+    """Print the score of one submission, alone on the last line of stdout; of several a table, the best marked.
+
+    The table has the files that can be scored, whatever is wrong with others; with `as_json` nothing is printed then.
+
+    Raises:
+        CommandLineError: the solution is one of the submissions.
+        ScoreError: with the faults of every submission that cannot be scored.
+        UserError: the solution is at fault.
+    """
+    _refuse_solution(paths, solution)
     truth = competition.submission.read_solution(solution)
     for sentence in notes_of(truth):
         note(sentence)
-    found = [_score(competition, path, truth, subset) for path in paths]
+    found: list[Scored] = []
+    of_files: list[tuple[Fault, ...]] = []
+    for path in paths:
+        try:
+            found.append(_score(competition, path, truth, subset))
+        except ParticipantVisibleError as error:
+            of_files.append(error.faults)
+    if found and not (of_files and as_json):
+        _show(competition, found, solution, len(paths) > 1, as_json)
+    if of_files:
+        raise ScoreError(of_files)
+
+
+def _refuse_solution(paths: Sequence[Path], solution: Path) -> None:
+    """Raise a CommandLineError where a submission is the solution: by its path, or byte for byte."""
+    faults = [
+        Fault(str(path), "the solution is the submission itself", "Give --solution the file of the true answers")
+        for path in paths
+        if path.is_file() and solution.is_file() and filecmp.cmp(path, solution, shallow=False)
+    ]
+    if faults:
+        raise CommandLineError(faults)
+
+
+def _show(competition: Competition, found: Sequence[Scored], solution: Path, several: bool, as_json: bool) -> None:
     if as_json:
         values = [one.as_json(competition.metric) for one in found]
-        show_json(values[0] if len(values) == 1 else values)
-    elif len(found) == 1:
-        _show_score(competition, found[0], solution)
-    else:
+        show_json(values if several else values[0])
+    elif several:
         _show_scores(competition, found)
+    else:
+        _show_score(competition, found[0], solution)
 
 
 def _score(competition: Competition, path: Path, truth: pd.DataFrame, subset: bool) -> Scored:
@@ -221,11 +255,14 @@ def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list
 def _share(
     competition: Competition, submission: pd.DataFrame, truth: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of both with common ids; the number of rows left out of each is logged."""
     shared_truth, shared = shared_rows(truth, submission, competition.row_id)
+    file = name_of(submission, "the submission")
     if shared.empty:
-        raise UserError(Fault("--subset", "submission and solution share no id", "Check that they belong together"))
-    log(f"--subset: {len(submission) - len(shared)} rows of the submission are left out")
-    log(f"--subset: {len(truth) - len(shared_truth)} rows of the solution are left out")
+        what = "--subset leaves no row: submission and solution share no id"
+        raise ParticipantVisibleError(Fault(file, what, "Check that they belong together"))
+    log(f"--subset: {len(submission) - len(shared)} rows of {file} are left out")
+    log(f"--subset: {len(truth) - len(shared_truth)} rows of the solution are left out, which {file} lacks")
     return shared, shared_truth
 
 

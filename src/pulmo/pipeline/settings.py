@@ -11,12 +11,14 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pulmo.competition import DEFAULT_PRESET
 from pulmo.errors import CommandLineError, Fault
+from pulmo.files import expanded
 
 EXTENDS, PRESETS = "extends", "presets"
 RUN = "run"
@@ -25,10 +27,16 @@ RUN = "run"
 class Section(BaseModel):
     """A frozen group of settings, of a stage or of all, that refuses unknown keys, wrong types, NaN and infinity.
 
-    Incompatible settings raise a `UserError` in a `model_validator`, before anything runs.
+    Incompatible settings raise a `UserError` in a `model_validator`, before anything runs. In paths, `~` is the home
+    folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @field_validator("*")  # validators of the sections themselves come after it
+    @classmethod
+    def _in_home(cls, value: object) -> object:
+        return expanded(value) if isinstance(value, Path) else value
 
 
 SettingsType = TypeVar("SettingsType", bound=Section)

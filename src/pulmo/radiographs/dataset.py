@@ -12,7 +12,7 @@ from pulmo.pipeline.stage import Stage
 from pulmo.radiographs.cache import HEADER, ImageFormat, cache_images
 from pulmo.radiographs.files import ImageFolder, files_of_table
 from pulmo.radiographs.patients import image_patients
-from pulmo.scoring.patients import PatientTable
+from pulmo.scoring.patients import PatientTable, require_known_image
 from pulmo.training.folds import stratified_folds
 
 COVERED = 255
@@ -51,10 +51,13 @@ def read_labelled_images(
         for an image that has been read) and `patient`, who for an unreadable image is the image itself.
 
     Raises:
-        UserError: no row has a file, or an image has two; or the user's table of patients has none of the images.
+        UserError: no row has a file, or an image has two; or the user's table of patients has none of the images. No
+            image has been read then.
     """
     files = files_of_table(stage, labels["image"], source.folder, source.table)
     rows = labels[labels["image"].isin(files)].reset_index(drop=True)
+    if "patient" not in labels:
+        require_known_image(rows["image"].to_list(), source.patients)
     headers = cache_images(stage, "images", files, image_format).reset_index(drop=True)
     rows = rows.assign(**{name: headers[name] for name in HEADER if name not in rows})
     if "patient" not in labels:

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pulmo.errors import ScanError, UserError
+from pulmo.errors import ScanError
 from pulmo.imaging.patient_ids import patients_of
 from pulmo.imaging.radiograph import read_radiograph_header
 from pulmo.radiographs.reading import DICOM
-from pulmo.scoring.patients import NIH_PATIENTS, PatientTable, none_in_table
+from pulmo.scoring.patients import NIH_PATIENTS, PatientTable, require_known_image
 
 
 def image_patients(
@@ -36,8 +36,7 @@ def image_patients(
     patients, notes = patients_of([image for image, _ in others], [name for _, name in others], "X-rays")
     of_others = {image: patient for (image, _), patient in zip(others, patients, strict=True)}
     if table is not None and others:
-        if table.given and (fault := none_in_table(images, table)):
-            raise UserError(fault)
+        require_known_image(images, table)
         notes.append(
             f"{len(others)} of {len(images)} X-rays are not in {table.path.name}, such as {others[0][0]}: their "
             "headers name the patients"

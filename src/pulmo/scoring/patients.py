@@ -63,11 +63,13 @@ def read_patients(path: Path, row_id: str, column: str | None = None) -> dict[st
         column: its column of patients; without it, the table has two columns, of which this is the other.
 
     Raises:
-        UserError: there is no such file, or it lacks a column; or with every row that has no id, or another patient
-            than an earlier row of the image.
+        UserError: there is no such file, or it lacks a column or has no rows; or with every row that has no id, or
+            another patient than an earlier row of the image.
     """
     table = read_table(path, (row_id,) if column is None else (row_id, column))
     column = _other_column(table, row_id, path) if column is None else column
+    if table.empty:
+        raise UserError(Fault(str(path), "has no rows", f"Write a row for each image: {row_id} and the patient"))
     faults = [
         Fault(place(str(path), row, row_id), "is empty", "Write the image's id, or remove the row")
         for row in np.flatnonzero(table[row_id] == "")
@@ -94,6 +96,12 @@ def _other_column(table: pd.DataFrame, row_id: str, path: Path) -> str:
         what = f"has {len(others)} columns beside {row_id!r}; it must have one, the patient"
         raise UserError(Fault(str(path), what, f"Give a table of two columns: {row_id} and the patient"))
     return others[0]
+
+
+def require_known_image(images: Sequence[str], table: PatientTable | None) -> None:
+    """Raise a UserError where the user named a table, and it has none of the images (ids)."""
+    if table is not None and table.given and (fault := none_in_table(images, table)):
+        raise UserError(fault)
 
 
 def none_in_table(images: Sequence[str], table: PatientTable) -> Fault | None:
