@@ -89,7 +89,7 @@ def _dice(image: LungImage, network: Network) -> dict[str, object]:
 
 def _assessed(case: Case) -> dict[str, object]:
     lungs = segment_lungs(case.radiograph.grey, network=case.network)
-    reasons = assess_frontal(lungs, case.radiograph.header)
+    reasons = assess_frontal(lungs, case.radiograph)
     return {"kind": case.kind, "name": case.name, "certainty": lungs.certainty, "reasons": "; ".join(reasons)}
 
 
