@@ -79,7 +79,8 @@ def test_training_and_test_are_told_apart_in_every_number(whole: Whole) -> None:
 
 def test_every_figure_of_a_finished_run_is_drawn(whole: Whole, tmp_path: Path) -> None:
     sections = sections_of(run_of(whole.data, whole.work))
-    assert [remark.split(".")[0] for remark in remarks_of(sections)] == ["Dense voxels: left out"]  # of MR
+    of_mr = ["Lung volume: left out", "Dense voxels, candidate positions: left out"]
+    assert [remark.split(".")[0] for remark in remarks_of(sections)] == of_mr
     check_page(sections, tmp_path / "page.html")
     figures = figures_of(sections)
     metrics = pd.read_parquet(whole.work / "fit_ensemble/metrics.parquet").set_index("set")

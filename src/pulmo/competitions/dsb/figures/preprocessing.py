@@ -48,8 +48,7 @@ def dense_voxels(run: Run) -> Figure:
     """The fraction of dense voxels as a predictor: a baseline without a network."""
     scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
     wanted = VolumeFormat.from_json(description["volumes"])
-    if wanted.modality != "CT":
-        raise CannotDrawError("features/volumes", "are of MR, whose values have no unit", "No action needed")
+    _require_ct(wanted)
     channel = len(wanted.lungs.channels) - 1
     share = np.array([(volume[..., channel] > NODULE_ENHANCED_HU).mean() for volume in volumes])
     names = dict(enumerate(description["classes"]))
@@ -73,7 +72,8 @@ def candidate_positions(run: Run) -> Figure:
     """Where nodule candidates lie in the input volumes: seen from the front, by class."""
     scans, volumes, description = (read(run, f"features/{name}") for name in ("scans", "volumes", "description"))
     wanted = VolumeFormat.from_json(description["volumes"])
-    if wanted.modality != "CT" or "nodule_enhanced" not in wanted.lungs.channels:
+    _require_ct(wanted)
+    if "nodule_enhanced" not in wanted.lungs.channels:
         raise CannotDrawError("features/volumes", "have no nodule-enhanced channel", "Add that channel")
     channel = wanted.lungs.channels.index("nodule_enhanced")
     front = [np.asarray((volume[..., channel] > NODULE_ENHANCED_HU).any(axis=1)) for volume in volumes]
@@ -132,6 +132,11 @@ def folds(run: Run) -> Figure:
         table,
         "Table of folds: scans, patients, scans of class 1",
     )
+
+
+def _require_ct(wanted: VolumeFormat) -> None:
+    if wanted.modality != "CT":
+        raise CannotDrawError("features/volumes", "are of MR, whose values have no unit", "No action needed")
 
 
 FIGURES: tuple[Draw, ...] = (network_volumes, dense_voxels, candidate_positions, folds)
