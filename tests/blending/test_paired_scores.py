@@ -18,7 +18,7 @@ def test_a_constant_gain_is_certain() -> None:
     assert paired is not None
     assert paired.gain.value == pytest.approx(0.25)
     assert paired.gain.standard_error == pytest.approx(0)
-    assert (paired.rows, paired.patients, paired.left_out) == (6, 6, 0)
+    assert (paired.rows, paired.patients, paired.unshared) == (6, 6, 0)
     assert paired.verdict(greater_is_better=True) == BETTER
     assert paired.verdict(greater_is_better=False) == WORSE
 
@@ -37,7 +37,7 @@ def test_only_shared_rows_are_paired() -> None:
     paired = pair(second, first)
     assert paired is not None
     assert paired.gain.value == pytest.approx((2.0 + 3.0) / 2 - (6.0 + 5.0) / 2)
-    assert (paired.rows, paired.left_out) == (2, 4 + 1)
+    assert (paired.rows, paired.unshared) == (2, 4 + 1)
     assert pair(scores([1.0], rows="z"), first) is None
 
 

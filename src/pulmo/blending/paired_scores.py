@@ -18,13 +18,13 @@ class Paired(NamedTuple):
         gain: in the metric's own units.
         rows: that both have.
         patients: of these rows.
-        left_out: rows that only one of them has.
+        unshared: rows that only one of them has.
     """
 
     gain: Estimate
     rows: int
     patients: int
-    left_out: int
+    unshared: int
 
     def verdict(self, greater_is_better: bool) -> str:
         """BETTER or WORSE where the difference is clear, else UNCLEAR."""
@@ -45,5 +45,5 @@ def pair(scores: pd.DataFrame, reference: pd.DataFrame) -> Paired | None:
     if shared["patient"].nunique() < 2:
         return None
     gain = paired_mean_gain(shared["score"].to_numpy(), shared["score_reference"].to_numpy(), patient)
-    left_out = len(scores) + len(reference) - 2 * len(shared)
-    return Paired(gain, len(shared), shared["patient"].nunique(), left_out)
+    unshared = len(scores) + len(reference) - 2 * len(shared)
+    return Paired(gain, len(shared), shared["patient"].nunique(), unshared)

@@ -72,16 +72,16 @@ def _show_paired(competition: Competition, first: RunRecord, second: RunRecord, 
         f"(95 % interval {gain.low:+.4f} to {gain.high:+.4f}; {paired.rows:,} rows of {paired.patients:,} patients). "
         + (f"{verdict.capitalize()}." if verdict == UNCLEAR else f"{second.name} is {verdict}.")
     )
-    if paired.left_out:
-        note(f"{paired.left_out:,} rows that only one of the runs has scored are left out of the paired difference")
+    if paired.unshared:
+        note(f"{paired.unshared:,} rows that only one of the runs has scored are left out of the paired difference")
 
 
 def _different_settings(first: RunRecord, second: RunRecord) -> dict[str, tuple[str, str]]:
-    ours, theirs = (_all_settings(run) for run in (first, second))
+    one, other = (_all_settings(run) for run in (first, second))
     return {
-        key: (toml(ours.get(key)) or "not set", toml(theirs.get(key)) or "not set")
-        for key in {**ours, **theirs}
-        if ours.get(key) != theirs.get(key)
+        key: (toml(one.get(key)) or "not set", toml(other.get(key)) or "not set")
+        for key in {**one, **other}
+        if one.get(key) != other.get(key)
     }
 
 

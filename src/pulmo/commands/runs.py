@@ -207,7 +207,7 @@ def _gains(runs: Sequence[RunRecord], best: RunRecord | None) -> dict[str, Paire
     for run in runs:
         scores = run.row_scores() if run.name != best.name else None
         paired = None if scores is None else pair(scores, reference)
-        if paired is not None and not paired.left_out:
+        if paired is not None and not paired.unshared:
             found[run.name] = paired
     return found
 

@@ -133,7 +133,7 @@ def _torch_prefixes(name: str) -> dict[str, str]:
         "project_bn": "_bn2",
     }
     for place, (block, _) in enumerate(_blocks(name)):
-        prefixes |= {f"{block}_{own}": f"_blocks.{place}.{theirs}" for own, theirs in parts.items()}
+        prefixes |= {f"{block}_{own}": f"_blocks.{place}.{published}" for own, published in parts.items()}
     return prefixes
 
 

@@ -64,6 +64,24 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
     return drawing
 
 
+def coverage_map(share: np.ndarray, side: int, label: str) -> Drawing:
+    """A heat map of how often each part of a square image is covered.
+
+    Args:
+        share: (rows, columns) of a grid over the image, 0 to 1.
+        side: of the image, pixels.
+        label: of the colour bar.
+    """
+    with panel(3.8, 3.0) as drawing:
+        axes = drawing.subplots()
+        image = axes.imshow(share, cmap="inferno", vmin=0, extent=(0, side, side, 0), interpolation="none")
+        ticks = range(0, side + 1, side // 4)
+        axes.set(xlabel="pixels across", ylabel="pixels down", xticks=ticks, yticks=ticks)
+        axes.grid(visible=False)
+        drawing.colorbar(image, label=label, fraction=0.05)
+    return drawing
+
+
 def bars(counts: pd.Series, counted: str) -> Drawing:
     """Horizontal bars of counts, each with its number and percentage; `counted` names what is counted."""
     total = max(1, int(counts.sum()))

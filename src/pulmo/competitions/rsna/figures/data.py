@@ -12,11 +12,11 @@ from pulmo.errors import ScanError
 from pulmo.imaging.radiograph import read_radiograph
 from pulmo.pipeline.runner import Run
 from pulmo.radiographs.files import ImageFolder, find_images
-from pulmo.report.charts import bars
+from pulmo.report.charts import bars, coverage_map
 from pulmo.report.images import ImagePanel, boxes_on, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw
-from pulmo.report.style import SKY, panel
+from pulmo.report.style import SKY
 from pulmo.scoring.boxes import SIDE
 
 PER_CLASS = 5
@@ -71,19 +71,12 @@ def box_heat_map(run: Run) -> Figure:
     share = covered / len(boxes)
     left_half = (boxes["x"] + boxes["width"] / 2 < SIDE / 2).mean()
     row, column = np.unravel_index(np.argmax(share), share.shape)
-    with panel(3.8, 3.0) as drawing:
-        axes = drawing.subplots()
-        image = axes.imshow(share, cmap="inferno", vmin=0, extent=(0, SIDE, SIDE, 0), interpolation="none")
-        axes.set(xlabel="pixels across", ylabel="pixels down", xticks=range(0, SIDE + 1, 256))
-        axes.set_yticks(range(0, SIDE + 1, 256))
-        axes.grid(visible=False)
-        drawing.colorbar(image, label="fraction of boxes", fraction=0.05)
     return Figure(
         "Box positions",
         f"{len(boxes):,} boxes, {left_half:.0%} of them over the patient's right lung (left in the image). At most "
         f"{np.max(share):.0%} cover one point, at x = {(column + 0.5) * SIDE / GRID:.0f}, y = "
         f"{(row + 0.5) * SIDE / GRID:.0f}; {share[GRID // 2, GRID // 2]:.0%} cover the image's centre.",
-        drawing,
+        coverage_map(share, SIDE, "fraction of boxes"),
         "Heat map of box positions, with one maximum over each lung",
     )
 

@@ -9,10 +9,9 @@ import pandas as pd
 
 from pulmo.competitions.siim.data import read_masks, train_table
 from pulmo.pipeline.runner import Run
-from pulmo.report.charts import bars
+from pulmo.report.charts import bars, coverage_map
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw
-from pulmo.report.style import panel
 from pulmo.scoring.rle import decode, parse
 
 SIDE = 1024
@@ -37,19 +36,12 @@ def mask_heat_map(run: Run) -> Figure:
     share = positions.covered
     row, column = np.unravel_index(np.argmax(share), share.shape)
     upper = share[: GRID // 2].sum() / share.sum()
-    with panel(3.8, 3.0) as drawing:
-        axes = drawing.subplots()
-        image = axes.imshow(share, cmap="inferno", vmin=0, extent=(0, SIDE, SIDE, 0), interpolation="none")
-        axes.set(xlabel="pixels across", ylabel="pixels down", xticks=range(0, SIDE + 1, 256))
-        axes.set_yticks(range(0, SIDE + 1, 256))
-        axes.grid(visible=False)
-        drawing.colorbar(image, label="fraction of masks", fraction=0.05)
     return Figure(
         "Mask positions",
         f"{len(positions.left_half):,} images with a pneumothorax: {upper:.0%} of the area is in the upper half. At "
         f"most {share.max():.0%} of the masks cover one point, at x = {(column + 0.5) * SIDE / GRID:.0f}, y = "
         f"{(row + 0.5) * SIDE / GRID:.0f}.",
-        drawing,
+        coverage_map(share, SIDE, "fraction of masks"),
         "Heat map of mask positions",
     )
 
