@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pulmo.imaging.morphology import between, bounding_box, widened
+from pulmo.imaging.morphology import SQUARE, between, bounding_box, closing, widened
 
 
 def line(text: str) -> np.ndarray:
@@ -44,3 +44,15 @@ def test_widened_in_the_planes_and_not_beyond_them() -> None:
     assert widened(box, 1, (5, 6, 9)) == (slice(1, 4), slice(1, 6), slice(2, 8))
     assert widened(box, 4, (5, 6, 9)) == (slice(1, 4), slice(0, 6), slice(0, 9))
     assert widened(box, 0, (5, 6, 9)) == box
+
+
+def test_closing_fills_gaps_narrower_than_the_kernel_also_at_the_edge_of_the_image() -> None:
+    for given, closed in (
+        ("#.#..##.#", "###..####"),
+        (".#.......", ".#......."),
+        ("#.......#", "#.......#"),
+        (".........", "........."),
+    ):
+        # Three equal rows, so that the kernel's height plays no part.
+        plane, expected = (np.repeat(line(text)[0].view(np.uint8), 3, axis=0) for text in (given, closed))
+        np.testing.assert_array_equal(closing(plane, SQUARE), expected)

@@ -9,6 +9,9 @@ import numpy as np
 from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.morphology import SQUARE, BoundingBox, bounding_box, dilation, disk, widened
 
+Component = tuple[BoundingBox, np.ndarray]
+"""A connected component: its bounding box, and its mask in that, bool."""
+
 _ABOVE_AIR_HU = (100, 75, 50, 25)
 """Successive thresholds, relative to the value of the air around the patient."""
 _AIR_HU, _SURELY_AIR_HU = -1000, -900
@@ -64,10 +67,8 @@ def _gas(grid: CoarseGrid, inside: np.ndarray, level: float, middle: float) -> n
     return _with_lumen(grid, inside & (grid.hu < level + _LUMEN_HU), found)
 
 
-def components(
-    mask: np.ndarray, grid: CoarseGrid, smallest_litres: float, margin: int = 0
-) -> Iterator[tuple[BoundingBox, np.ndarray]]:
-    """(bounding box, widened by a margin in the planes; mask in it) of each component above `smallest_litres`."""
+def components(mask: np.ndarray, grid: CoarseGrid, smallest_litres: float, margin: int = 0) -> Iterator[Component]:
+    """Each component above `smallest_litres`; its bounding box is widened by a margin in the planes."""
     around = bounding_box(mask)
     inside = np.flatnonzero(mask[around])
     if not len(inside):

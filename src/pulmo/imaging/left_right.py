@@ -6,7 +6,6 @@ import cc3d
 import numpy as np
 from scipy import ndimage
 
-from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.morphology import disk, erosion
 
 LEFT, RIGHT = 1, 2
@@ -17,42 +16,28 @@ _BOTH_SIDES = 0.3
 _DEEPEST_EROSION_MM = 12.0
 
 
-def left_and_right(grid: CoarseGrid, lungs: np.ndarray, midline: float) -> np.ndarray:
-    """Lungs, bool → uint8, LEFT or RIGHT in the patient's sense (upright axes of the grid).
+def left_and_right(part: np.ndarray, spacing_mm: tuple[float, float, float], midline: float) -> np.ndarray:
+    """LEFT or RIGHT in the patient's sense for a component of lung, bool → uint8, upright axes; undefined outside it.
 
-    `midline` is the body's middle along x, in voxels. Separate components are labelled by their centre; a component on
-    both sides is eroded until it splits in two, and every voxel gets the label of the nearest of those.
+    `midline` is the body's middle along x, in voxels. A component on one side is one lung, labelled by its centre; one
+    on both sides is eroded until it splits in two, and every voxel gets the label of the nearest of those.
     """
-    labels, count = cc3d.connected_components(lungs, connectivity=6, return_N=True)
-    sides = np.zeros(lungs.shape, np.uint8)
-    if not count:
-        return sides
-    boxes = cc3d.statistics(labels)["bounding_boxes"]
-    for label in range(1, count + 1):
-        box = boxes[label]
-        part = labels[box] == label
-        sides[box][part] = _sides_of(grid, part, midline - box[2].start)[part]
-    return sides
-
-
-def _sides_of(grid: CoarseGrid, part: np.ndarray, midline: float) -> np.ndarray:
     x = np.arange(part.shape[2])
     profile = part.sum((0, 1))
     share_right = np.average(x < midline, weights=profile)
-    seeds = _two_cores(grid, part) if 0.1 < share_right < 0.9 else None
+    seeds = _two_cores(part, spacing_mm[1:]) if 0.1 < share_right < 0.9 else None
     if seeds is None:
-        # One lung is labelled by its centre; two that erosion does not separate are divided at the midline.
+        # Two lungs that erosion does not separate are divided at the midline.
         two = _BOTH_SIDES < share_right < 1 - _BOTH_SIDES
         place = np.broadcast_to(x, part.shape) if two else np.full(part.shape, np.average(x, weights=profile))
         return np.where(place >= midline, np.uint8(LEFT), np.uint8(RIGHT))
-    nearest = ndimage.distance_transform_edt(seeds == 0, grid.spacing_mm, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(seeds == 0, spacing_mm, return_distances=False, return_indices=True)
     found: np.ndarray = seeds[tuple(nearest)]
     return found
 
 
-def _two_cores(grid: CoarseGrid, part: np.ndarray) -> np.ndarray | None:
-    """LEFT and RIGHT seeds where erosion separates the two lungs; None if it never does."""
-    in_plane = grid.spacing_mm[1:]
+def _two_cores(part: np.ndarray, in_plane: tuple[float, float]) -> np.ndarray | None:
+    """LEFT and RIGHT seeds where erosion separates the two lungs; None if it never does. `in_plane`: spacing, mm."""
     for radius_mm in np.arange(min(in_plane), _DEEPEST_EROSION_MM, min(in_plane)):
         core = erosion(part, disk(float(radius_mm), in_plane))
         labels, count = cc3d.connected_components(core, connectivity=6, return_N=True)

@@ -1,14 +1,15 @@
 """Selects the components of air that are lungs, on the coarse grid, axes upright."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from pulmo.imaging.downsample import CoarseGrid
-from pulmo.imaging.enclosed_gas import air_outside_hu, components, find_enclosed_gas
+from pulmo.imaging.enclosed_gas import Component, air_outside_hu, components, find_enclosed_gas
 from pulmo.imaging.left_right import left_and_right
-from pulmo.imaging.morphology import SQUARE, between, bounding_box, dilation, disk, erosion, opening
+from pulmo.imaging.morphology import SQUARE, between, dilation, disk, erosion, opening
 from pulmo.imaging.spine import spine_position
 
 LUNG_BELOW_HU = -350
@@ -92,21 +93,20 @@ def find_lungs(chest: ChestAir, parameters: SegmentationParameters) -> tuple[np.
     lungs = (air & chest.enclosed if parameters.enclosed_only else air) & ~dilation(chest.gas, SQUARE)
     if parameters.closing_mm:
         lungs = opening(lungs, disk(parameters.closing_mm, grid.spacing_mm[1:]))
-    lungs = _large(grid, _lungs_among(chest, lungs, air & ~lungs))
+    found = _without_small_ones(list(_lungs_among(chest, lungs, air & ~lungs)))
     sides = np.zeros(lungs.shape, np.uint8)
-    if lungs.any():
+    if found:
         body = np.flatnonzero((grid.measured & ~air).any((0, 1)))
         midline = chest.spine[1] if chest.spine else float(body.mean())
-        box = bounding_box(lungs)
-        sides[box] = left_and_right(grid.within(box), lungs[box], midline - box[2].start)
+        for box, part in found:
+            sides[box][part] = left_and_right(part, grid.spacing_mm, midline - box[2].start)[part]
     return sides, air & (sides == 0)
 
 
-def _lungs_among(chest: ChestAir, candidates: np.ndarray, other_air: np.ndarray) -> np.ndarray:
+def _lungs_among(chest: ChestAir, candidates: np.ndarray, other_air: np.ndarray) -> Iterator[Component]:
     grid, enclosed = chest.grid, chest.enclosed
     border = grid.measured & ~erosion(grid.measured, SQUARE)
     open_air = dilation(other_air & ~enclosed, SQUARE)
-    lungs = np.zeros(candidates.shape, bool)
     for box, part in components(candidates, grid, _SMALLEST_LITRES):
         at_border = part & border[box]
         if (
@@ -115,16 +115,10 @@ def _lungs_among(chest: ChestAir, candidates: np.ndarray, other_air: np.ndarray)
             and not (at_border.any() and np.median(grid.hu[box][at_border]) < _GAS_BELOW_HU)
             and np.count_nonzero(part & open_air[box]) < _OPEN_SHARE * np.count_nonzero(part & ~erosion(part, SQUARE))
         ):
-            lungs[box] |= part
-    return lungs
+            yield box, part
 
 
-def _large(grid: CoarseGrid, lungs: np.ndarray) -> np.ndarray:
+def _without_small_ones(lungs: list[Component]) -> list[Component]:
     """Without components much smaller than the largest."""
-    parts = list(components(lungs, grid, _SMALLEST_LITRES))
-    sizes = [np.count_nonzero(part) for _, part in parts]
-    kept = np.zeros(lungs.shape, bool)
-    for (box, part), size in zip(parts, sizes, strict=True):
-        if size >= _SMALLEST_SHARE * max(sizes):
-            kept[box] |= part
-    return kept
+    sizes = [np.count_nonzero(part) for _, part in lungs]
+    return [lung for lung, size in zip(lungs, sizes, strict=True) if size >= _SMALLEST_SHARE * max(sizes)]

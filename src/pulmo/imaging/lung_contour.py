@@ -11,7 +11,7 @@ from pulmo.imaging.downsample import downsample
 from pulmo.imaging.hounsfield import HIGHEST_HU, LOWEST_HU
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import LUNG_BELOW_HU, ChestAir, find_chest_air
-from pulmo.imaging.morphology import bounding_box, disk
+from pulmo.imaging.morphology import bounding_box, closing, disk
 from pulmo.imaging.volume import Volume
 
 _BALL_MM = 15.0
@@ -57,7 +57,7 @@ def edge_of_lungs(chest: ChestAir, small: np.ndarray) -> np.ndarray:
             lung = cv2.inRange(plane, side, side)
             if not cv2.countNonZero(lung):
                 continue
-            added = (_closed(lung, kernel) > 0) & tissue[index]
+            added = (closing(lung, kernel) > 0) & tissue[index]
             if added.any():
                 nearest = _nearest(ray[lung > 0], distance[lung > 0])
                 inside[index][added & (distance > nearest[ray])] = side
@@ -68,14 +68,6 @@ def edge_histogram(chest: ChestAir, edge: np.ndarray) -> np.ndarray:
     """Litres at each whole HU from −1024 to 3071, (4096,), of block means."""
     hu = np.maximum(chest.grid.hu[edge > 0], LOWEST_HU).astype(np.int64) - LOWEST_HU
     return np.bincount(hu, minlength=HIGHEST_HU - LOWEST_HU + 1) * chest.grid.voxel_litres
-
-
-def _closed(lung: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Morphological closing, zero-padded at the plane's edge."""
-    y, x = kernel.shape
-    padded = cv2.copyMakeBorder(lung, y, y, x, x, cv2.BORDER_CONSTANT, value=0)
-    closed: np.ndarray = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)[y:-y, x:-x]
-    return closed
 
 
 def _rays(

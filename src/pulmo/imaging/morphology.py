@@ -34,6 +34,18 @@ def opening(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return _as_mask([cv2.morphologyEx(plane, cv2.MORPH_OPEN, kernel) for plane in _planes(mask)])
 
 
+def closing(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Closing of a plane uint8 (rows, columns), zero-padded at the edge."""
+    # It never leaves the bounding box.
+    left, top, width, height = cv2.boundingRect(plane)
+    box = slice(top, top + height), slice(left, left + width)
+    y, x = (length // 2 for length in kernel.shape)
+    padded = cv2.copyMakeBorder(plane[box], y, y, x, x, cv2.BORDER_CONSTANT, value=0)
+    closed = np.zeros_like(plane)
+    closed[box] = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)[y : y + height, x : x + width]
+    return closed
+
+
 def between(mask: np.ndarray, axis: int) -> np.ndarray:
     """Positions with the bool mask on both sides along an axis."""
     length = mask.shape[axis]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pulmo.imaging.downsample import downsample
-from pulmo.imaging.left_right import LEFT, RIGHT
+from pulmo.imaging.left_right import RIGHT
 from pulmo.imaging.lung_components import LUNG_BELOW_HU, ChestAir, find_chest_air
 from pulmo.imaging.mask_defects import MaskDefects, measure_defects
 from pulmo.imaging.volume import Volume
@@ -93,8 +93,7 @@ def assess_quality(volume: Volume, labels: np.ndarray, chest: ChestAir) -> Quali
 
 def _areas(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Voxels of the left and of the right lung, each (slices,)."""
-    both, summed = np.array([(cv2.countNonZero(plane), int(cv2.sumElems(plane)[0])) for plane in labels]).T
-    right = (summed - LEFT * both) // (RIGHT - LEFT)
+    both, right = np.array([(cv2.countNonZero(plane), cv2.countNonZero(plane & RIGHT)) for plane in labels]).T
     return both - right, right
 
 
