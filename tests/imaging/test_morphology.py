@@ -48,7 +48,7 @@ def test_widened_in_the_planes_and_not_beyond_them() -> None:
 
 def test_closing_fills_gaps_narrower_than_the_kernel_also_at_the_edge_of_the_image() -> None:
     for given, closed in (
-        ("#.#..##.#", "###..####"),
+        ("#.#...##..#", "###...#####"),
         (".#.......", ".#......."),
         ("#.......#", "#.......#"),
         (".........", "........."),
