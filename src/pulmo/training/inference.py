@@ -175,11 +175,15 @@ class MeanPredictor(FoldPredictor):
                     totals[name] += values
                 else:
                     totals[name] = values.astype(np.uint16) if values.dtype == np.uint8 else values.copy()
+        return {name: self._mean(total) for name, total in totals.items()}
+
+    def _mean(self, total: np.ndarray) -> np.ndarray:
         count = len(self._weights)
-        return {
-            name: ((total + count // 2) // count).astype(np.uint8) if total.dtype == np.uint16 else total / count
-            for name, total in totals.items()
-        }
+        if total.dtype != np.uint16:
+            return np.asarray(total / count)
+        total += count // 2
+        total //= count
+        return total.astype(np.uint8)
 
 
 def predict_in_parts(predictor: Predictor, inputs: Inputs, rows: np.ndarray | None = None) -> Iterator[Predictions]:
