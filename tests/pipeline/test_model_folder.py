@@ -5,14 +5,13 @@ from functools import partial
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
 from pulmo.pipeline.model_folder import Family, Source, reading_model, write_model
 from pulmo.training.checkpoints import SavedNetworks
-from pulmo.training.inference import OutputPredictor, predict_mean
+from pulmo.training.inference import MeanPredictor, OutputPredictor
 
 WITH_READERS = [name for name in competition_names() if find_competition(name).has("trained_model")]
 
@@ -69,11 +68,10 @@ def test_a_damaged_network_and_one_for_other_images_are_named(tmp_path: Path) ->
     small.save(tmp_path / "fold0.keras")
     whole = (tmp_path / "fold0.keras").read_bytes()
     (tmp_path / "fold1.keras").write_bytes(whole[: len(whole) // 2])
-    images = np.zeros((2, 8, 8), np.uint8)
     predictor = partial(OutputPredictor, name="mask")
     with pytest.raises(UserError, match=r"fold0\.keras: is a network for images of \(4, 4\), not of \(8, 8\)"):
-        predict_mean([tmp_path / "fold0.keras"], {"image": images}, predictor)
+        MeanPredictor([tmp_path / "fold0.keras"], (8, 8), predictor)
     with pytest.raises(UserError, match=r"fold1\.keras: cannot be read as one of the model's networks"):
-        predict_mean([tmp_path / "fold0.keras", tmp_path / "fold1.keras"], {"image": images[:, :4, :4]}, predictor)
+        MeanPredictor([tmp_path / "fold0.keras", tmp_path / "fold1.keras"], (4, 4), predictor)
     with pytest.raises(UserError, match=r"fold1\.keras: cannot be read"):
         SavedNetworks([tmp_path / "fold1.keras"])

@@ -1,5 +1,6 @@
 """Masks, boxes and labels of untrained networks: flips, folds, limits, sizes."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,19 @@ import pytest
 from pulmo.errors import UserError
 from pulmo.models.detector import DetectorParameters, detector
 from pulmo.models.unet import UnetParameters, unet
+from pulmo.training import parts
 from pulmo.training.device import computing_on
 from pulmo.training.inference import (
     BoxPredictor,
+    FoldPredictor,
+    Inputs,
     LabelPredictor,
     MaskPredictor,
+    MeanPredictor,
+    Predictions,
     decode_boxes,
-    predict_folds,
-    predict_mean,
+    predict_in_parts,
+    save_predictions,
     to_boxes,
     upsampled,
 )
@@ -56,21 +62,79 @@ def test_folds_are_averaged(tmp_path: Path) -> None:
             network = network_of(number)
             network.save(file)
             single.append(MaskPredictor(network, tta_flip=True)({"image": IMAGES}))
-        mean = predict_mean(files, {"image": IMAGES}, lambda network: MaskPredictor(network, tta_flip=True))
+        flipping = partial(MaskPredictor, tta_flip=True)
+        mean = MeanPredictor(files, (PIXELS, PIXELS), flipping)({"image": IMAGES})
+        each = FoldPredictor(files, (PIXELS, PIXELS), flipping)({"image": IMAGES}, np.array([7, 2]))
     one, other = single
     assert (one["mask"] != other["mask"]).any()
     by_hand = (one["mask"].astype(float) + other["mask"]) / 2
     assert mean["mask"].dtype == np.uint8
     assert np.abs(mean["mask"] - by_hand).max() <= 0.5
     np.testing.assert_allclose(mean["presence"], (one["presence"] + other["presence"]) / 2, rtol=1e-5)
+    assert each["mask"].shape == (2, 2, PIXELS, PIXELS)
+    for number, alone in enumerate((one, other)):
+        np.testing.assert_allclose(each["presence"][:, number], alone["presence"][[7, 2]], rtol=1e-5)
+
+
+class Levels:
+    """Predicts bytes from nothing but a row's own: the first fold as they are, the second one less, and so on."""
+
+    batch = 4
+
+    def __init__(self, network: Any) -> None:
+        self._variable = network.variables[0]
+
+    def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
+        images = inputs["image"] if rows is None else inputs["image"][rows]
+        return {"mask": (images - self._variable.numpy().item()).astype(np.uint8)}
+
+
+@pytest.mark.parametrize(("offsets", "mean"), [((0, 1), 255), ((0, 1, 2), 254), ((0, 0, 1, 1, 1), 254)])
+def test_the_mean_of_bytes_is_rounded_half_up_and_does_not_overflow(
+    offsets: tuple[int, ...], mean: int, tmp_path: Path
+) -> None:
+    image = keras.Input((1, 1), dtype="uint8", name="image")
+    dense = keras.layers.Dense(1, use_bias=False)
+    network = keras.Model({"image": image}, dense(image))
+    files = [tmp_path / f"{number}.keras" for number in range(len(offsets))]
+    for file, offset in zip(files, offsets, strict=True):
+        dense.set_weights([np.full((1, 1), offset, np.float32)])
+        network.save(file)
+    found = MeanPredictor(files, (1, 1), Levels)({"image": np.full((1, 1, 1), 255, np.uint8)})
+    assert found["mask"].tolist() == [[[mean]]]
+
+
+@pytest.mark.parametrize("count", [154, 128, 64, 63, 1])
+def test_parts_predict_what_all_rows_at_once_do(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "PART_BYTES", 1)  # of MULTIPLE rows then
+    rows = np.random.default_rng(0).permutation(160)[:count]
+    np.save(tmp_path / "images.npy", random_images(160, PIXELS))
+    inputs = {"image": np.load(tmp_path / "images.npy", mmap_mode="r")}
+    sizes = []
+    with computing_on("cpu"):
+        predictor = MaskPredictor(network_of(0), tta_flip=True)
+        at_once = predictor(inputs, rows)
+        found = list(predict_in_parts(predictor, inputs, rows))
+        sizes = [len(part["mask"]) for part in found]
+    assert sizes == [64] * (count // 64) + ([count % 64] if count % 64 else [])
+    save_predictions(tmp_path, found, count)
+    for name, expected in at_once.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
+
+
+def test_parts_of_nothing_are_empty_predictions(tmp_path: Path) -> None:
+    with computing_on("cpu"):
+        predictor = MaskPredictor(network_of(0), tta_flip=False)
+        save_predictions(tmp_path, predict_in_parts(predictor, {"image": IMAGES}, np.arange(0)), 0)
+    assert np.load(tmp_path / "mask.npy").shape == (0, PIXELS, PIXELS)
+    assert np.load(tmp_path / "presence.npy", mmap_mode="r").shape == (0,)
 
 
 def test_networks_for_images_of_another_size_are_refused(tmp_path: Path) -> None:
     with computing_on("cpu"):
         network_of(0).save(tmp_path / "0.keras")
-        small = {"image": IMAGES[:, :8, :8]}
         with pytest.raises(UserError, match=r"is a network for images of \(16, 16\), not of \(8, 8\)"):
-            next(predict_folds([tmp_path / "0.keras"], small, lambda network: MaskPredictor(network, tta_flip=False)))
+            MeanPredictor([tmp_path / "0.keras"], (8, 8), partial(MaskPredictor, tta_flip=False))
 
 
 def test_probabilities_of_labels_are_averaged_over_the_flip() -> None:

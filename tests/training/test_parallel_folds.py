@@ -103,7 +103,7 @@ def test_each_fold_leaves_its_network_its_history_and_its_predictions(parallel: 
     assert len(set(slopes)) == 3
     by_hand = [row * slopes[FOLD[row]] + offsets[FOLD[row]] for row in range(4)]
     assert result.out_of_fold("value")[:, 0] == pytest.approx(by_hand, rel=1e-6)
-    assert [rows.tolist() for rows, _ in result.by_fold("value")] == [[0], [1, 2], [3]]
+    assert [rows.tolist() for rows, _ in result.in_parts("value")] == [[0], [1, 2], [3]]
     assert result.history["fold"].tolist() == [0, 0, 1, 1, 2, 2]
     assert stage.notes == ["a line is fitted"]
     assert not list(stage.scratch("training_state").iterdir())

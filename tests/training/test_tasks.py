@@ -1,5 +1,6 @@
 """Small networks learn each kind of target from drawn images, and predict images they were not trained on."""
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from pulmo.scoring.classification import auc
 from pulmo.training.checkpoints import Values, values_of
 from pulmo.training.cross_validation import NetworkTrainer, cross_validate_networks
 from pulmo.training.device import computing_on
-from pulmo.training.inference import LabelPredictor, Predictions, predict_mean, to_boxes
+from pulmo.training.inference import LabelPredictor, MeanPredictor, Predictions, to_boxes
 from pulmo.training.settings import ClassifierConfig, DetectorConfig, SegmenterConfig
 from pulmo.training.tasks import BoxLimits, BoxTask, ClassTask, Dataset, LabelsTask, MaskTask, class_weights
 
@@ -214,8 +215,9 @@ def test_a_labels_task_beats_chance_out_of_fold_and_its_saved_networks_predict(t
     files = [stage.workspace / f"models/fold{number}.keras" for number in range(2)]
     new, truth = labelled(40, 1)
     with computing_on("cpu"):
-        mean = predict_mean(files, {"image": new}, lambda network: LabelPredictor(network, tta_flip=True))
-        first = predict_mean(files[:1], {"image": images}, lambda network: LabelPredictor(network, tta_flip=True))
+        flipping, shape = partial(LabelPredictor, tta_flip=True), images.shape[1:]
+        mean = MeanPredictor(files, shape, flipping)({"image": new})
+        first = MeanPredictor(files[:1], shape, flipping)({"image": images})
     assert min(auc(truth[:, label], mean["probability"][:, label]) for label in range(3)) > 0.8
     # The network without fold 0 predicts that fold as it was validated.
     np.testing.assert_allclose(

@@ -23,6 +23,7 @@ from pulmo.pipeline.stage import Stage, load, save
 from pulmo.training.device import computing_on
 from pulmo.training.folds import check_folds, validation_part
 from pulmo.training.parallel_folds import progress_title, train_in_parallel
+from pulmo.training.parts import in_parts, release
 from pulmo.training.tasks import Dataset, Note, Task
 
 if TYPE_CHECKING:
@@ -59,15 +60,17 @@ class CrossValidatedNetworks:
         return pd.concat(tables, ignore_index=True)
 
     def out_of_fold(self, name: str) -> np.ndarray:
-        """Predictions of that name for `rows`, (held_out, …)."""
-        return np.concatenate([values for _, values in self.by_fold(name)])
+        """Predictions of that name for `rows`, (held_out, …), where these are small."""
+        return np.concatenate([values for _, values in self.in_parts(name)])
 
-    def by_fold(self, name: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Of each fold, its row numbers and the predictions of that name for them, memory-mapped."""
+    def in_parts(self, name: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Some of `rows` after the others, of one fold each, and the predictions of that name for them."""
         for number, folder in enumerate(self._folders):
             rows = np.flatnonzero(self._fold == number)
-            values = load(folder / f"{name}.npy")
-            yield rows, values[rows] if self._every_row else values
+            saved = {name: load(folder / f"{name}.npy")}
+            for part in in_parts(np.arange(len(rows)), saved):
+                yield rows[part], saved[name][rows[part] if self._every_row else part]
+                release(saved)
 
     def of_every_row(self, name: str) -> np.ndarray:
         """Predictions of that name by each network for every row, (folds, rows, …); needs `every_row`."""
@@ -195,8 +198,17 @@ class NetworkTrainer:
         return self._trainer.fit(initial, train, checkpoint, validation, monitored)
 
     def predict(self, rows: np.ndarray | None = None) -> "Predictions":
-        """The last trained network's predictions for every row, or for those of the numbers `rows`."""
-        return self._predictor(self._dataset.inputs, rows)
+        """The last trained network's predictions for every row, or for those of the numbers `rows`, where these are
+        small."""
+        from pulmo.training.inference import gathered
+
+        return gathered(self.predict_in_parts(rows))
+
+    def predict_in_parts(self, rows: np.ndarray | None = None) -> "Iterator[Predictions]":
+        """The same, of some rows after the others, see `inference.predict_in_parts`."""
+        from pulmo.training.inference import predict_in_parts
+
+        return predict_in_parts(self._predictor, self._dataset.inputs, rows)
 
     def _split(self, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers → those trained on, and those of other patients that choose the best epoch."""
@@ -266,15 +278,15 @@ class _Jobs(NamedTuple):
 
     def train(self, stage: Stage, trainer: NetworkTrainer, number: int) -> None:
         """Train without a fold and save network, history and predictions."""
+        from pulmo.training.inference import save_predictions
 
         def train(checkpoint: Path, folder: Path) -> None:
             held_out = self.dataset.fold == number
             history = trainer.train(held_out, number, checkpoint)
             trainer.network.save(folder / NETWORK)
             save(folder / HISTORY, history.assign(fold=number))
-            predictions = trainer.predict(None if self.every_row else np.flatnonzero(held_out))
-            for name, values in predictions.items():
-                save(folder / name, values)
+            rows = np.arange(len(held_out)) if self.every_row else np.flatnonzero(held_out)
+            save_predictions(folder, trainer.predict_in_parts(rows), len(rows))
 
         train_checkpointed(stage, f"{self.name}{number}", train)
 

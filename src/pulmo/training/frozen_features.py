@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from pulmo.models.encoders import features_of
 from pulmo.training.data import Rows, Sampler, gather
@@ -35,7 +36,8 @@ class FrozenFeatures:
         self._views, self._count = views, rows.length
         encode = keras.Model(network.input, features)
         self._inputs = {name: _on_disk(views * rows.length, tensor.shape[1:]) for name, tensor in features.items()}
-        self._target = np.concatenate([_target_of(rows)] * views)
+        target = _target_of(rows)
+        self._target = _on_disk(views * rows.length, target.shape[1:], target.dtype)
         for view in range(views):
             for first in range(0, rows.length, BATCH):
                 # Batches of one size: another is compiled anew.
@@ -68,7 +70,7 @@ def _target_of(rows: Rows) -> np.ndarray:
     return rows.target
 
 
-def _on_disk(count: int, shape: tuple[int, ...]) -> np.ndarray:
-    """An array in half precision, in a file that is gone with it: features take up to a megabyte a view."""
+def _on_disk(count: int, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float16) -> np.ndarray:
+    """An array in a file that is gone with it: features take up to a megabyte a view, in half precision."""
     with tempfile.TemporaryFile() as file:  # the array keeps it open
-        return np.memmap(file, np.float16, "w+", shape=(count, *shape))
+        return np.memmap(file, dtype, "w+", shape=(count, *shape))

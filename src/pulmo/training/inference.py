@@ -1,12 +1,14 @@
-"""Prediction with trained networks: flip test-time augmentation, and the networks of several folds.
+"""Prediction with trained networks: flip test-time augmentation, the networks of several folds, and rows in parts.
 
 A predictor maps named inputs (and maybe the numbers of some rows) to named arrays, a row an example. It is compiled
 once and follows its network's weights. All of this inside `device.computing_on` only.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import cv2
 import keras
@@ -15,9 +17,10 @@ from keras import ops
 from scipy.ndimage import maximum_filter
 
 from pulmo.scoring.boxes import Boxes, sizes
-from pulmo.training.checkpoints import SavedNetworks
+from pulmo.training.checkpoints import SavedNetworks, assign, values_of
 from pulmo.training.data import Rows
 from pulmo.training.loop import predict
+from pulmo.training.parts import in_parts, release
 from pulmo.training.tasks import BoxLimits
 
 CERTAIN = 255
@@ -31,7 +34,9 @@ Predictions = dict[str, np.ndarray]
 
 
 class Predictor(Protocol):
-    """Predictions of a network."""
+    """Predictions of a network, in batches of at most `batch` rows."""
+
+    batch: int
 
     def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
         """Predict every row, or those of the numbers `rows`, in that order."""
@@ -41,11 +46,11 @@ class OutputPredictor:
     """The output of a network that has one, under a `name`."""
 
     def __init__(self, network: Any, name: str, batch: int = BATCH) -> None:
-        self._network, self._name, self._batch = network, name, batch
+        self._network, self._name, self.batch = network, name, batch
 
     def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
         """(rows, …) as the network has it."""
-        return {self._name: predict(self._network, Rows(inputs), self._batch, rows)}
+        return {self._name: predict(self._network, Rows(inputs), self.batch, rows)}
 
 
 class LabelPredictor:
@@ -55,6 +60,8 @@ class LabelPredictor:
         network: a classifier, see `models.classifier`; its logits are those of labels that may occur together.
         tta_flip: see above.
     """
+
+    batch = BATCH
 
     def __init__(self, network: Any, tta_flip: bool) -> None:
         image = keras.Input(network.inputs[0].shape[1:], dtype="uint8", name="image")
@@ -66,7 +73,7 @@ class LabelPredictor:
 
     def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
         """`probability` float32 (rows, labels)."""
-        return {"probability": predict(self._network, Rows(inputs), BATCH, rows)}
+        return {"probability": predict(self._network, Rows(inputs), self.batch, rows)}
 
 
 class MaskPredictor:
@@ -78,13 +85,15 @@ class MaskPredictor:
         outputs: the predictions that are wanted.
     """
 
+    batch = BATCH
+
     def __init__(self, network: Any, tta_flip: bool, outputs: Sequence[str] = ("mask", "presence")) -> None:
         self._network, self._outputs = _mask_in_bytes(network, tta_flip), outputs
 
     def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
         """`mask` uint8 (rows, pixels, pixels), the probability of each pixel, CERTAIN being 1; `presence` float32
         (rows,), the probability that the image shows anything, NaN from networks without a presence head."""
-        found = predict(self._network, Rows(inputs), BATCH, rows)
+        found = predict(self._network, Rows(inputs), self.batch, rows)
         found.setdefault("presence", np.full(len(found["mask"]), np.nan, np.float32))
         return {name: found[name] for name in self._outputs}
 
@@ -98,6 +107,8 @@ class BoxPredictor:
         limits: which boxes are returned.
     """
 
+    batch = BATCH
+
     def __init__(self, network: Any, tta_flip: bool, limits: BoxLimits) -> None:
         self._network = _detector_with_flip(network) if tta_flip else network
         self._limits = limits
@@ -105,7 +116,7 @@ class BoxPredictor:
     def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
         """`boxes` float64 (rows, most, 5): x, y, width and height in pixels of the image, and confidence, falling;
         padded with 0. See `to_boxes`."""
-        found = predict(self._network, Rows(inputs), BATCH, rows)
+        found = predict(self._network, Rows(inputs), self.batch, rows)
         boxes = decode_boxes(found["heat"], found["boxes"], inputs["image"].shape[1:], self._limits)
         padded = np.zeros((len(found["heat"]), self._limits.most, 5))
         rank = np.arange(len(boxes.image)) - np.searchsorted(boxes.image, boxes.image)
@@ -119,39 +130,103 @@ def to_boxes(padded: np.ndarray) -> Boxes:
     return Boxes(image.astype(np.int64), padded[image, rank, :4], padded[image, rank, 4])
 
 
-def predict_folds(
-    files: Sequence[Path], inputs: Inputs, predictor: Callable[[Any], Predictor]
-) -> Iterator[Predictions]:
-    """Predictions of each network in `files`.
+class FoldPredictor:
+    """The predictions of several networks, one after the other: (rows, networks, …) each.
+
+    The weights of all of them are in memory, but one network: compiling takes longer than predicting.
 
     Args:
         files: `.keras`, all of one architecture.
-        inputs: of all rows.
+        shape: of an image that they are to be applied to, without its row.
         predictor: network → predictor, with the test-time augmentation that the networks were validated with.
 
     Raises:
         UserError: a file is damaged, or the networks are for images of another shape.
     """
-    networks = SavedNetworks(files, inputs["image"].shape[1:])
-    predicted = predictor(networks.network)
-    for _ in networks.each():
-        yield predicted(inputs)
+
+    def __init__(self, files: Sequence[Path], shape: Sequence[int], predictor: Callable[[Any], Predictor]) -> None:
+        saved = SavedNetworks(files, shape)
+        self._variables = saved.network.variables
+        self._weights = [values_of(network.variables) for network in saved.each()]
+        self._predictor = predictor(saved.network)
+        self.batch = self._predictor.batch
+
+    def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
+        """See `Predictor`."""
+        found = list(self.each(inputs, rows))
+        return {name: np.stack([predictions[name] for predictions in found], axis=1) for name in found[0]}
+
+    def each(self, inputs: Inputs, rows: np.ndarray | None) -> Iterator[Predictions]:
+        """The predictions of one network after the other."""
+        for weights in self._weights:
+            assign(self._variables, weights)
+            yield self._predictor(inputs, rows)
 
 
-def predict_mean(files: Sequence[Path], inputs: Inputs, predictor: Callable[[Any], Predictor]) -> Predictions:
-    """The mean over the networks in `files`, see `predict_folds`; bytes are rounded."""
-    totals: Predictions = {}
-    dtypes: dict[str, Any] = {}
-    for predictions in predict_folds(files, inputs, predictor):
-        for name, values in predictions.items():
-            wide = values.astype(np.uint16) if values.dtype == np.uint8 else values
-            totals[name] = totals[name] + wide if name in totals else wide
-            dtypes[name] = values.dtype
-    count = len(files)
-    return {
-        name: ((total + count // 2) // count).astype(np.uint8) if dtypes[name] == np.uint8 else total / count
-        for name, total in totals.items()
-    }
+class MeanPredictor(FoldPredictor):
+    """The mean over several networks, (rows, …) each; of bytes, it is rounded to a byte."""
+
+    def __call__(self, inputs: Inputs, rows: np.ndarray | None = None) -> Predictions:
+        """See `Predictor`."""
+        totals: Predictions = {}
+        for predictions in self.each(inputs, rows):
+            for name, values in predictions.items():
+                if name in totals:
+                    totals[name] += values
+                else:
+                    totals[name] = values.astype(np.uint16) if values.dtype == np.uint8 else values.copy()
+        return {name: self._mean(total) for name, total in totals.items()}
+
+    def _mean(self, total: np.ndarray) -> np.ndarray:
+        count = len(self._weights)
+        if total.dtype != np.uint16:
+            return np.asarray(total / count)
+        total += count // 2
+        total //= count
+        return total.astype(np.uint8)
+
+
+def predict_in_parts(predictor: Predictor, inputs: Inputs, rows: np.ndarray | None = None) -> Iterator[Predictions]:
+    """Predictions for every row, or for those of the numbers `rows`: of some of them (see `parts`) after the others, in
+    that order, so that neither inputs nor predictions of all rows are in memory."""
+    rows = np.arange(Rows(inputs).length) if rows is None else rows
+    parts = in_parts(rows, inputs)
+    for part in parts:
+        yield predict_part(predictor, inputs, part, whole=len(parts) == 1)
+
+
+def predict_part(predictor: Predictor, inputs: Inputs, part: np.ndarray, whole: bool) -> Predictions:
+    """Predictions for one of the parts that `in_parts` gives, or for the `whole`, where that is one part.
+
+    The last of several parts is filled up to whole batches: batches of another size would be compiled anew.
+    """
+    size = len(part) if whole else predictor.batch * math.ceil(len(part) / predictor.batch)
+    found = predictor(inputs, np.resize(part, size))
+    release(inputs)
+    return {name: values[: len(part)] for name, values in found.items()}
+
+
+def gathered(parts: Iterable[Predictions]) -> Predictions:
+    """The predictions for all rows, where these are small."""
+    found = list(parts)
+    return {name: np.concatenate([predictions[name] for predictions in found]) for name in found[0]}
+
+
+def save_predictions(folder: Path, parts: Iterable[Predictions], rows: int) -> None:
+    """Write the predictions for so many rows as `<name>.npy`, part after part as they come."""
+    with ExitStack() as scopes:
+        files: dict[str, BinaryIO] = {}
+        for predictions in parts:
+            for name, values in predictions.items():
+                if name not in files:
+                    files[name] = scopes.enter_context((folder / f"{name}.npy").open("wb"))
+                    _write_header(files[name], values.dtype, (rows, *values.shape[1:]))
+                files[name].write(np.ascontiguousarray(values).data)
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    description = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, description)
 
 
 def upsampled(probability: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

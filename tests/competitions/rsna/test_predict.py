@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pulmo.competition import StageSpec
 from pulmo.competitions.rsna.predict import predict_networks
 from pulmo.competitions.rsna.trained_model import read_model
 from pulmo.pipeline.runner import Run, output, run_stages
-from pulmo.pipeline.stage import load
+from pulmo.pipeline.stage import Stage, load, save
+from pulmo.radiographs.inference import NetworkImages
 from pulmo.training import inference
-from pulmo.training.device import computing_on
 from tests.competitions.rsna.support import run_of
 
 FLIPS = {"lungs": False, "classifier": True, "segmenter": False, "detector": False}
@@ -44,15 +45,20 @@ def test_the_model_records_the_test_time_augmentation(
         monkeypatch.setattr(predictor, "__init__", init)
     image_table = load(output(run, "features/image_table"))
     held = np.flatnonzero((image_table["fold"] == 0) & image_table["error"].isna())
-    images = np.asarray(load(output(run, "features/images")))[held]
     about = image_table.iloc[held].reset_index(drop=True)
-    with computing_on("cpu"):
-        predict_networks(model, images, about)
-        alone = model._replace(
-            networks={name: family._replace(files=family.files[:1]) for name, family in model.networks.items()}
-        )
-        predictions = predict_networks(alone, images, about)
-    assert flips[:4] == [("MaskPredictor", False)] * 2 + [("BoxPredictor", False), ("MaskPredictor", True)]
+
+    def images_of(folder: Path) -> NetworkImages:
+        save(folder / "images", load(output(run, "features/images")))
+        return NetworkImages(Stage(StageSpec("predict", ""), 0, folder, {}, folder, device="cpu"), held)
+
+    predict_networks(model, images_of(tmp_path / "all"), about)
+    alone = model._replace(
+        networks={name: family._replace(files=family.files[:1]) for name, family in model.networks.items()}
+    )
+    predictions = predict_networks(alone, images_of(tmp_path / "alone"), about)
+    segmenter, detector, classifier, lungs = flips[:4]
+    assert (segmenter, detector) == (("MaskPredictor", False), ("BoxPredictor", False))
+    assert (classifier, lungs) == (("MaskPredictor", True), ("MaskPredictor", False))
     # The network of fold 0 predicts its own fold as it did when it was validated.
     expected = load(output(run, "train_classifier/out_of_fold")).set_index("image")["probability"]
     assert predictions.probability == pytest.approx(expected.loc[about["image"]].to_numpy(), abs=1e-5)

@@ -66,10 +66,11 @@ def logit_of(logits: np.ndarray) -> np.ndarray:
 
 def mean_logit(files: Sequence[Path], volumes: np.ndarray) -> np.ndarray:
     """The mean logit (scans,) over the networks in `files`, inside `computing_on` only."""
-    from pulmo.training.inference import OutputPredictor, predict_folds
+    from pulmo.training.inference import FoldPredictor, OutputPredictor, gathered, predict_in_parts
 
-    folds = predict_folds(files, {"image": volumes}, partial(OutputPredictor, name=LOGITS))
-    return np.asarray(np.mean([logit_of(fold[LOGITS]) for fold in folds], axis=0))
+    predictor = FoldPredictor(files, volumes.shape[1:], partial(OutputPredictor, name=LOGITS))
+    logits = gathered(predict_in_parts(predictor, {"image": volumes}))[LOGITS]
+    return np.asarray(logit_of(logits).mean(axis=1))
 
 
 def mean_grad_cam(files: Sequence[Path], volumes: np.ndarray) -> np.ndarray:

@@ -208,9 +208,10 @@ def predict_pairs(files: Sequence[Path], pairs: pd.DataFrame, slices: PatientSli
     """
     if not slices.patients:
         return np.full((len(pairs), len(QUANTILES)), np.nan)
-    from pulmo.training.inference import predict_folds
+    from pulmo.training.inference import FoldPredictor, gathered, predict_in_parts
 
     inputs = slice_inputs(slices.hu, patient_numbers(pairs, slices.patients))
-    folds = predict_folds(files, inputs, line_predictor)
-    lines = [lines_of_patients(fold[LINES], len(slices.patients)) for fold in folds]
+    predictor = FoldPredictor(files, inputs["image"].shape[1:], line_predictor)
+    of_slices = gathered(predict_in_parts(predictor, inputs))[LINES]
+    lines = [lines_of_patients(of_slices[:, fold], len(slices.patients)) for fold in range(len(files))]
     return quantiles_of_pairs(pairs, slices.patients, np.mean(lines, axis=0))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
 from pulmo.imaging.lung_slices import SliceFormat, lung_slices
 from pulmo.imaging.lungs import segment_lungs
@@ -49,10 +50,12 @@ def no_slices(wanted: SliceFormat) -> PatientSlices:
 
 
 def read_slices(folder: Path, patients: Sequence[str], wanted: SliceFormat) -> PatientSlices:
-    """The slices that `measure_scan` left in `folder` as `<patient>.npy`, of those patients who have them."""
+    """The slices that `measure_scan` left in `folder` as `<patient>.npy`, of those patients who have them; in one file
+    beside the folder, memory-mapped."""
     files = {patient: folder / f"{patient}.npy" for patient in patients}
     sliced = [patient for patient, file in files.items() if file.is_file()]
-    hu = np.empty((len(sliced), wanted.slices, wanted.pixels, wanted.pixels), np.int16)
+    shape = (len(sliced), wanted.slices, wanted.pixels, wanted.pixels)
+    hu = open_memmap(folder.with_name("slices.npy"), "w+", np.int16, shape)
     for place, patient in enumerate(sliced):
         hu[place] = np.load(files[patient], allow_pickle=False)
     return PatientSlices(sliced, hu)

@@ -53,20 +53,28 @@ def candidate_table(
     return table.assign(image=names, mask_threshold=mask_threshold, confidence=boxes.confidence)[_COLUMNS]
 
 
-def read_candidates(table: pd.DataFrame, images: pd.Series, scale: np.ndarray, lungs: np.ndarray | None) -> Candidates:
-    """A table's boxes.
+def read_candidates(table: pd.DataFrame, images: pd.Series) -> Candidates:
+    """A table's boxes, as if all of them were lung.
 
     Args:
         table: from `candidate_table`; boxes of others than `images` are left out.
         images: the ids that `image` is to count.
-        scale: network pixels a pixel of the X-ray, (images, 2).
-        lungs: masks of the images, uint8 (images, pixels, pixels), or None.
     """
     places = pd.Index(images).get_indexer(table["image"])
     table, image = table[places >= 0], places[places >= 0].astype(np.int64)
     xywh = table[list(BOX_COLUMNS)].to_numpy(np.float64)
     boxes = Boxes(image, xywh, table["confidence"].to_numpy(np.float64))
-    in_lungs = np.ones(len(image))
-    if lungs is not None:
-        in_lungs = share_inside(boxes._replace(xywh=scaled(xywh, scale[image])), lungs)
-    return Candidates(boxes, table["mask_threshold"].to_numpy(np.uint8), in_lungs)
+    return Candidates(boxes, table["mask_threshold"].to_numpy(np.uint8), np.ones(len(image)))
+
+
+def share_in_lungs(boxes: Boxes, scale: np.ndarray, lungs: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The share of each box that is lung, (boxes,) float64.
+
+    Args:
+        boxes: in pixels of the X-ray.
+        scale: network pixels a pixel of the X-ray, (images, 2).
+        lungs: masks, uint8 (masks, pixels, pixels).
+        rows: which of them is each image's, (images,) int.
+    """
+    small = scaled(boxes.xywh, scale[boxes.image])
+    return share_inside(boxes._replace(image=rows[boxes.image], xywh=small), lungs)

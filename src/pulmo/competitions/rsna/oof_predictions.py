@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competitions.rsna.candidate_boxes import read_candidates
+from pulmo.competitions.rsna.candidate_boxes import read_candidates, share_in_lungs
 from pulmo.competitions.rsna.ensemble import DETECTOR, METHODS, SEGMENTER, Method, Predictions
 from pulmo.competitions.rsna.features import image_scale
 from pulmo.competitions.rsna.submission import BOX_COLUMNS
@@ -58,13 +58,16 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
     # The image of an X-ray that could not be read is black.
     predicted = ((table["fold"] < min(count for count in counts if count)) & table["error"].isna()).to_numpy()
     image_table = table[predicted].reset_index(drop=True)
-    masks = stage.read("train_lungs/masks")
-    lungs = masks[predicted] if len(masks) else None
-    scale = image_scale(image_table, stage.read("features/description")["pixels"])
     candidates = {
-        route: read_candidates(stage.read(f"{ROUTE_STAGES[route]}/out_of_fold"), image_table["image"], scale, lungs)
+        route: read_candidates(stage.read(f"{ROUTE_STAGES[route]}/out_of_fold"), image_table["image"])
         for route in routes
     }
+    lungs = stage.read("train_lungs/masks")
+    if len(lungs):
+        scale = image_scale(image_table, stage.read("features/description")["pixels"])
+        for route, found in candidates.items():
+            in_lungs = share_in_lungs(found.boxes, scale, lungs, np.flatnonzero(predicted))
+            candidates[route] = found._replace(in_lungs=in_lungs)
     probability = _probability(stage, image_table)
     classified = probability is not None
     predictions = Predictions(
@@ -73,7 +76,7 @@ def read_out_of_fold(stage: Stage) -> OutOfFold:
     fold = image_table["fold"].to_numpy(np.int64)
     if len(np.unique(fold)) == 1:
         fold = folds_by_group(image_table["patient"].to_numpy(), NEW_FOLDS, stage.seed)
-    return OutOfFold(image_table, predictions, _truth(stage, image_table), fold, classified, lungs is not None)
+    return OutOfFold(image_table, predictions, _truth(stage, image_table), fold, classified, len(lungs) > 0)
 
 
 def _networks(stage: Stage, name: str) -> int:

@@ -6,11 +6,11 @@ was trained elsewhere; with `train_lungs.folds=0` the ensemble goes on without l
 """
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.lib.format import open_memmap
 
 from pulmo.competitions.rsna.radiographs import (
     RadiographTable,
@@ -22,7 +22,7 @@ from pulmo.competitions.rsna.radiographs import (
 from pulmo.competitions.rsna.settings import LungSettings
 from pulmo.errors import Fault, UserError
 from pulmo.imaging.radiograph import resized
-from pulmo.pipeline.stage import Stage, load, save
+from pulmo.pipeline.stage import Stage
 from pulmo.scoring import rle
 from pulmo.scoring.boxes import SIDE
 from pulmo.scoring.tables import place, read_table
@@ -43,7 +43,7 @@ def run(stage: Stage, settings: LungSettings) -> None:
         nothing_trained(stage, settings, "Lungs are not segmented: train_lungs.folds is 0")
         stage.write("masks", np.zeros((0, table.pixels, table.pixels), np.uint8))
         return
-    known, target = _lung_masks(stage.data / LUNGS, table)
+    known, target = _lung_masks(stage, table)
     if known.sum() < MIN_MASKS:
         stage.note(
             f"Lungs are segmented by the network that pulmo ships: {LUNGS} has masks of {known.sum()} images, and "
@@ -53,12 +53,10 @@ def run(stage: Stage, settings: LungSettings) -> None:
         _write_shipped(shipped, table.pixels)
         _predict_by(stage, shipped, settings, table)
         return
-    # On disk, so that processes that train in parallel share it.
-    save(stage.scratch("lungs") / "target", target)
-    task = MaskTask(settings, load(stage.scratch("lungs") / "target.npy"))
+    task = MaskTask(settings, target)
     result = train_networks(stage, settings, table.dataset(known), task)
     masks = np.load(stage.array("masks", table.images.shape, "uint8"), mmap_mode="r+")
-    for rows, predicted in result.by_fold("mask"):
+    for rows, predicted in result.in_parts("mask"):
         masks[rows] = predicted
     masks.flush()
 
@@ -77,29 +75,37 @@ def _predict_by(stage: Stage, model: Path, settings: LungSettings, table: Radiog
     """Masks by a network that was trained on other images; raises UserError where it takes images of another size."""
     from pulmo.training.checkpoints import SavedNetworks
     from pulmo.training.device import computing_on
-    from pulmo.training.inference import MaskPredictor, predict_mean
+    from pulmo.training.inference import MaskPredictor, predict_in_parts
 
     with computing_on(stage.device):
-        pixels = SavedNetworks([model]).network.inputs[0].shape[1]
+        network = SavedNetworks([model]).network
+        pixels = network.inputs[0].shape[1]
         if pixels != table.pixels:
             what = f"the network takes images of {pixels} pixels a side, not {table.pixels}"
             raise UserError(Fault(str(model), what, f"Set features.pixels={pixels}, or train another"))
-        predictor = partial(MaskPredictor, tta_flip=settings.tta_flip)
-        stage.write("masks", predict_mean([model], {"image": table.images}, predictor)["mask"])
+        predictor = MaskPredictor(network, settings.tta_flip, outputs=("mask",))
+        masks = np.load(stage.array("masks", table.images.shape, "uint8"), mmap_mode="r+")
+        first = 0
+        for predicted in predict_in_parts(predictor, {"image": table.images}):
+            masks[first : first + len(predicted["mask"])] = predicted["mask"]
+            first += len(predicted["mask"])
+        masks.flush()
     shutil.copy(model, stage.folder("models") / "fold0.keras")
     stage.write("history", pd.DataFrame({"fold": [], "epoch": []}))
     describe_inference(stage, settings)
 
 
-def _lung_masks(path: Path, table: RadiographTable) -> tuple[np.ndarray, np.ndarray]:
-    """Which images have a lung mask, (images,) bool; and these masks at network size, 0 for the others.
+def _lung_masks(stage: Stage, table: RadiographTable) -> tuple[np.ndarray, np.ndarray]:
+    """Which images have a lung mask, (images,) bool; and these masks at network size, 0 for the others, in a file that
+    processes that train in parallel share.
 
     Raises:
         UserError: a mask is no run-length encoding of the image.
     """
-    known, masks = np.zeros(len(table.image_table), bool), np.zeros(table.images.shape, np.uint8)
+    path, known = stage.data / LUNGS, np.zeros(len(table.image_table), bool)
     if not path.is_file():
-        return known, masks
+        return known, np.zeros(table.images.shape, np.uint8)
+    masks = open_memmap(stage.scratch("lungs") / "target.npy", "w+", np.uint8, table.images.shape)
     encoded = read_table(path, ("ImageId", "EncodedPixels"))
     places = pd.Index(table.image_table["image"]).get_indexer(encoded["ImageId"])
     sides = table.image_table[["rows", "columns"]].fillna(SIDE).to_numpy(np.int64)

@@ -27,7 +27,7 @@ def run(stage: Stage, settings: SegmenterSettings) -> None:
     table, masks = read_radiographs(stage), stage.read("features/masks")
     result = train_networks(stage, settings, table.dataset(table.readable), MaskTask(settings, masks))
     boxes, images = [], []
-    for rows, predicted in result.by_fold("mask"):
+    for rows, predicted in result.in_parts("mask"):
         probability = np.where(table.readable[rows, None, None], predicted, np.uint8(0))
         found = boxes_of_masks(probability, settings.thresholds)
         image_table = table.image_table.iloc[rows].reset_index(drop=True)

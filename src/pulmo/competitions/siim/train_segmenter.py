@@ -31,7 +31,7 @@ def run(stage: Stage, settings: NetworkSettings) -> None:
     )
     probability = np.load(stage.array("probability", (len(rows), *images.shape[1:]), "uint8"), mmap_mode="r+")
     first = 0
-    for _, masks in result.by_fold("mask"):
+    for _, masks in result.in_parts("mask"):
         probability[first : first + len(masks)] = masks
         first += len(masks)
     probability.flush()
