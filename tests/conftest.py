@@ -14,7 +14,10 @@ from playwright.sync_api import Browser
 
 import pulmo.competitions
 from pulmo.pipeline.fingerprint import digest_code
+from pulmo.storage import forget_listings
 from tests.browser import ARGUMENTS, browser_path
+from tests.object_store import ObjectStore, environment_of
+from tests.object_store import object_store as object_store_server
 
 # As the command line has it (see pulmo/__main__.py and training/device.py): weights are compared to the last bit, and a
 # test may load TensorFlow before either is asked.
@@ -162,6 +165,28 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     for process in (*workers, scheduler):
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[ObjectStore]:
+    """An S3 server, started once."""
+    with object_store_server() as store:
+        yield store
+
+
+@pytest.fixture
+def object_store(s3_server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """A bucket of a real S3 server, which this process and those it starts find by the environment."""
+    from s3fs import S3FileSystem
+
+    for name, value in environment_of(s3_server).items():
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()
+    forget_listings()
+    s3_server.requests.clear()
+    yield s3_server
+    forget_listings()
+    S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture(scope="session")

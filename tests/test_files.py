@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pulmo.errors import Fault
-from pulmo.files import files_below, folders_below, printable
+from pulmo.files import files_below, folders_below
+from pulmo.printable import printable
 
 ODD = os.fsdecode(b"Befund-M\xfcller.txt")
 

@@ -7,7 +7,7 @@ its value and its remedy.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pulmo.files import printable
+from pulmo.printable import printable
 
 
 @dataclass(frozen=True)

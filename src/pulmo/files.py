@@ -1,20 +1,39 @@
-"""Lists files below a folder, following links, and makes file names printable."""
+"""Names a file or folder by its text, and lists files below a folder; on the disk, following links, or in a store."""
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
+from pulmo.storage import StorePath, is_url
 
 
-def folders_below(folder: Path) -> Iterator[tuple[Path, list["os.DirEntry[str]"]]]:
-    """Every folder at or below `folder`, by path, with the entries of the files directly in it, by name.
+def located(text: str) -> Path:
+    """The path that a text names: a URL of an object store (`s3://bucket/prefix`), or a place on the disk.
+
+    Raises:
+        CommandLineError: a URL is malformed, or holds credentials.
+    """
+    if not is_url(text):
+        return Path(text)
+    return Path(text.removeprefix("file://")) if text.startswith("file://") else StorePath.of(text)
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path as people write it, `~` for the home folder, as a `Path`. Raises CommandLineError as `located` does."""
+    if isinstance(path, StorePath):
+        return path
+    return located(os.path.expanduser(path))  # noqa: PTH111 `Path.expanduser` fails where there is no such user
+
+
+def folders_below(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder at or below `folder`, by path, with the names of the files directly in it, sorted.
 
     Links to folders are followed, after the folders beside them. A folder that several links reach is listed once, so
     that circular links end. Broken links and pipes are skipped.
     """
+    if isinstance(folder, StorePath):
+        yield from folder.folders_below()
+        return
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -28,20 +47,15 @@ def folders_below(folder: Path) -> Iterator[tuple[Path, list["os.DirEntry[str]"]
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        yield place, [entry for entry in entries if _is(entry.is_file)]
+        yield place, [entry.name for entry in entries if _is(entry.is_file)]
         below = [entry for entry in entries if _is(entry.is_dir)]
         below.sort(key=lambda entry: (entry.is_symlink(), entry.name))
         waiting += [place / entry.name for entry in reversed(below)]
 
 
-def expanded(path: str | os.PathLike[str]) -> Path:
-    """A path as people write it, `~` for the home folder, as a `Path`."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 `Path.expanduser` fails where there is no such user
-
-
 def files_below(folder: Path) -> list[Path]:
     """All files at or below `folder`, sorted by path; see `folders_below`."""
-    return sorted(place / entry.name for place, entries in folders_below(folder) for entry in entries)
+    return sorted(place / name for place, names in folders_below(folder) for name in names)
 
 
 def folders_of(names: Iterable[str], folder: Path) -> dict[str, Path]:
@@ -58,17 +72,12 @@ def folders_of(names: Iterable[str], folder: Path) -> dict[str, Path]:
     return {name: found.get(name) or deeper[name] for name in wanted if name in found or name in deeper}
 
 
-def printable(name: str | Path) -> str:
-    r"""The same text with every byte that is not UTF-8 written as `\xfc`.
-
-    Python represents such bytes of a file name as surrogates, which UTF-8 streams, parquet and HTML cannot hold.
-    """
-    return _SURROGATE.sub(_escaped, str(name))
-
-
-def _escaped(found: "re.Match[str]") -> str:
-    code = ord(found[0])
-    return f"\\x{code - 0xDC00:02x}" if _FIRST_BYTE <= code <= _LAST_BYTE else f"\\u{code:04x}"
+def state_of(file: Path) -> tuple[int, int | str]:
+    """The size in bytes, and what changes with the content: the time of the last change, of an object its ETag."""
+    if isinstance(file, StorePath):
+        return file.state()
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _is(kind: Callable[[], bool]) -> bool:

@@ -13,7 +13,7 @@ LARGEST_SEED = 32_767
 
 
 def path(text: str) -> Path:
-    """The path that a word of the command line names; `~` is the home folder, wherever the shell leaves it."""
+    """The path or URL that a word of the command line names; `~` is the home folder, wherever the shell leaves it."""
     return expanded(text)
 
 
@@ -30,7 +30,12 @@ Quiet = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", parser=path, help="Folder of Kaggle's files. Default: data/<slug>.", show_default=False),
+    typer.Option(
+        "--data",
+        parser=path,
+        help="Folder of Kaggle's files, or a URL: s3://bucket/prefix. Default: data/<slug>.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[
     Path | None,

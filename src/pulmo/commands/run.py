@@ -22,6 +22,7 @@ from pulmo.competition import (
     StageSpec,
 )
 from pulmo.errors import CommandLineError, Fault, UserError
+from pulmo.files import located
 from pulmo.pipeline.changes import refuse_changes
 from pulmo.pipeline.cross_validation import CV_DIFFERS, differing_from_cv
 from pulmo.pipeline.data_folder import data_folder
@@ -76,7 +77,7 @@ class Request:
     @property
     def data_folder(self) -> Path | None:
         """The folder named with --data, else that of the run that --config is of; None for the default."""
-        return self.data or (Path(self.origin.data) if self.origin.data else None)
+        return self.data or (located(self.origin.data) if self.origin.data else None)
 
     @property
     def origin(self) -> RunOrigin:

@@ -18,6 +18,7 @@ from pulmo.imaging.statistics import BANDS_HU, PERCENTILES, lung_statistics
 from pulmo.imaging.volume import Volume
 from pulmo.pipeline.disk import writable_folder, writing_to
 from pulmo.report.scan import draw_histogram, draw_montage, write_lung_surfaces
+from pulmo.storage import forget_listings
 
 _BANDS = {
     "emphysema": "Emphysema",
@@ -45,6 +46,7 @@ def scan_folder(folder: Path, out: Path | None, exports: Exports, as_json: bool)
         ScanError: there is no such folder, or no series of CT in it that can be read; with the remedy.
         CommandLineError: the name of an export has an unknown ending, or is that of both.
     """
+    forget_listings()
     if not folder.is_dir():
         what = "is a file" if folder.is_file() else "there is no such folder"
         raise ScanError(Fault(str(folder), what, "Name the folder of one CT series"))

@@ -13,12 +13,13 @@ from PIL import Image
 from pulmo import NOT_FOR_CLINICAL_USE
 from pulmo.commands.console import USER_AT_FAULT, show_json
 from pulmo.errors import Fault, ScanError
-from pulmo.files import files_below, printable
+from pulmo.files import files_below
 from pulmo.imaging.dicom_parser import NotDicomError
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.radiograph import Radiograph, RadiographHeader, read_radiograph
 from pulmo.pipeline.disk import writable_folder, writing_to
 from pulmo.pipeline.log import alert
+from pulmo.printable import printable
 from pulmo.radiographs.frontal import assess_frontal, is_mirrored
 from pulmo.radiographs.lungs import segment_lungs
 from pulmo.radiographs.reading import READERS

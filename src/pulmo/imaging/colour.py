@@ -44,7 +44,8 @@ def read_colour_dicom(path: Path, photometric: str) -> np.ndarray:
     try:
         with WARNINGS_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = dcmread(path, force=True)
+            with path.open("rb") as file:
+                dataset = dcmread(file, force=True)
             channels = pixel_array(dataset)
             if photometric == PALETTE:
                 channels = apply_color_lut(channels, dataset)

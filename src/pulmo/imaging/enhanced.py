@@ -37,7 +37,8 @@ def read_headers(path: Path) -> list[SliceHeader]:
     except SeveralFramesError as reason:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = dcmread(path, stop_before_pixels=True, force=True)
+            with path.open("rb") as file:
+                dataset = dcmread(file, stop_before_pixels=True, force=True)
         frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
         if len(frames) != int(dataset.NumberOfFrames):
             raise NotASliceError(f"{reason}; its frames have no positions") from reason

@@ -11,8 +11,9 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from pulmo.errors import Fault, ScanError
-from pulmo.files import expanded, files_below, printable
+from pulmo.files import expanded, files_below
 from pulmo.imaging.dicom_parser import read_elements
+from pulmo.printable import printable
 
 META_KEYWORDS = (
     *("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID", "ImplementationClassUID"),
@@ -46,7 +47,8 @@ def header_table(folder: str | os.PathLike[str]) -> pd.DataFrame:
             warnings.simplefilter("ignore")  # about values that violate the standard
             try:
                 read_elements(path, frozenset())
-                row = _row(dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(KEYWORDS)))
+                with path.open("rb") as file:
+                    row = _row(dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(KEYWORDS)))
             except Exception:  # arbitrary bytes lead pydicom to raise anything
                 continue
             rows.append({"file": printable(path.relative_to(folder)), **row})

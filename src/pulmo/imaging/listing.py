@@ -40,8 +40,8 @@ class SeriesFolder(NamedTuple):
 def list_series(folder: Path) -> list[SeriesFolder]:
     """Every folder at or below `folder` that holds files, by path, links followed; hidden files are ignored."""
     found = []
-    for place, entries in folders_below(folder):
-        files = [place / entry.name for entry in entries if not entry.name.startswith(".")]
+    for place, names in folders_below(folder):
+        files = [place / name for name in names if not name.startswith(".")]
         if files:
             found.append(_described(place, files))
     return sorted(found, key=lambda series: series.folder)

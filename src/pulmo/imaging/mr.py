@@ -12,6 +12,7 @@ from pulmo.imaging.network_volume import upright
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.placing import slice_normal
 from pulmo.imaging.series import find_slices, longest, stacks
+from pulmo.storage import folder_in_memory
 
 BODY = 500
 """The body's median after normalization: the scale of a scan is the receiver's gain, not a property of tissue."""
@@ -35,12 +36,13 @@ def read_mr(folder: Path) -> MrVolume:
 
     Raises ScanError for: no DICOM, not MR, several patients, truncated or undecodable pixels, all pixels zero.
     """
-    headers, exclusions = find_slices(folder, "MR")
-    stack = longest(stacks(headers))
-    planes = [
-        read_pixels(header).astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
-        for header in stack.slices
-    ]
+    with folder_in_memory(folder):
+        headers, exclusions = find_slices(folder, "MR")
+        stack = longest(stacks(headers))
+        planes = [
+            read_pixels(header).astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
+            for header in stack.slices
+        ]
     row_direction, column_direction = (np.array(part) for part in np.split(np.array(stack.slices[0].orientation), 2))
     intensity = np.stack(planes)
     if not intensity.any():

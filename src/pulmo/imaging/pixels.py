@@ -57,11 +57,13 @@ def _pixels(header: SliceHeader) -> np.ndarray:
 def _native(header: SliceHeader) -> np.ndarray:
     offset, length = header.pixels or (0, 0)
     _check_length(header, length)
-    needed = _needed(header)
-    there = header.path.stat().st_size - offset
-    if there < needed:
-        raise _truncated(header.path, f"{max(there, 0):,} of {needed:,} bytes")
-    return _values(np.fromfile(header.path, np.uint8, needed, offset=offset), header)
+    data = np.empty(_needed(header), np.uint8)
+    with header.path.open("rb") as file:
+        file.seek(offset)
+        there = file.readinto(memoryview(data))
+    if there < len(data):
+        raise _truncated(header.path, f"{there:,} of {len(data):,} bytes")
+    return _values(data, header)
 
 
 def _needed(header: SliceHeader) -> int:
@@ -121,7 +123,8 @@ def _by_pydicom(header: SliceHeader) -> np.ndarray:
     """Deflated files and other rare encodings."""
     with WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = dcmread(header.path, force=True)
+        with header.path.open("rb") as file:
+            dataset = dcmread(file, force=True)
         if header.syntax not in DEFLATED or not header.in_whole_bytes:
             pixels = np.asarray(dataset.pixel_array)
             return pixels if header.frame is None else pixels[header.frame]

@@ -24,6 +24,7 @@ from pulmo.imaging.slices import (
     is_colour,
     slice_header,
 )
+from pulmo.storage import in_memory
 
 _KEYWORDS = (
     *("PatientAge", "PatientSex", "ViewPosition", "BodyPartExamined", "PatientOrientation", "ImagerPixelSpacing"),
@@ -83,6 +84,11 @@ def read_radiograph(path: str | os.PathLike[str]) -> Radiograph:
     or undecodable, or whose rescaling is implausible.
     """
     file = expanded(path)
+    with in_memory([file]):
+        return _radiograph(file)
+
+
+def _radiograph(file: Path) -> Radiograph:
     values, layout = _read(file)
     photometric = values.text("PhotometricInterpretation")
     if is_colour(values):

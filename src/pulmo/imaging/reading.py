@@ -9,6 +9,7 @@ from pulmo.imaging.orientation import oriented_by_anatomy
 from pulmo.imaging.placing import counted
 from pulmo.imaging.series import MIN_SLICES, Stack, exclusion_reason, find_slices, longest, stacks
 from pulmo.imaging.volume import Volume, assemble
+from pulmo.storage import folder_in_memory
 
 _SAMPLED_SLICES = 32
 _EQUAL_LUNG = 0.97
@@ -21,13 +22,16 @@ def read_volume(folder: str | os.PathLike[str]) -> Volume:
     Raises ScanError, with the remedy, for: no DICOM, not CT, several patients, too few slices, no pixel spacing,
     truncated or undecodable pixels.
     """
-    headers, exclusions = find_slices(expanded(folder))
-    candidates = stacks(headers)
-    chosen = _most_lung(candidates)
-    for stack in candidates:
-        if stack is not chosen:
-            exclusions.append(f"{counted(len(stack.slices), 'slice')} left out: {exclusion_reason(stack, chosen)}")
-    volume = oriented_by_anatomy(assemble(chosen))
+    place = expanded(folder)
+    with folder_in_memory(place):
+        headers, exclusions = find_slices(place)
+        candidates = stacks(headers)
+        chosen = _most_lung(candidates)
+        for stack in candidates:
+            if stack is not chosen:
+                exclusions.append(f"{counted(len(stack.slices), 'slice')} left out: {exclusion_reason(stack, chosen)}")
+        volume = assemble(chosen)
+    volume = oriented_by_anatomy(volume)
     return replace(volume, repairs=(*exclusions, *volume.repairs), source=str(folder))
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from pulmo.errors import Fault, ScanError
-from pulmo.files import files_below, printable
+from pulmo.files import files_below
 from pulmo.imaging.enhanced import read_headers
 from pulmo.imaging.phases import Phase, phases, position_indices
 from pulmo.imaging.placing import ALWAYS, Placed, along_normal, counted, oriented, placed
 from pulmo.imaging.slices import NotASliceError, SliceHeader
+from pulmo.printable import printable
 
 _NO_MODALITY = "no modality"
 MIN_SLICES = 3

@@ -7,8 +7,10 @@ from pulmo.competition import Competition
 from pulmo.errors import Fault, UserError
 from pulmo.files import files_below
 from pulmo.pipeline.fingerprint import digest_value
+from pulmo.storage import StorePath, forget_listings
 
 _DIGITS = 16
+_WHOLE_BUCKET = 2  # parts of a URL: nothing is beside it
 
 
 class DataOrigin(NamedTuple):
@@ -30,6 +32,7 @@ def data_folder(competition: Competition, named: Path | None) -> Path:
         UserError: there is no such folder, or it is a file.
     """
     data = named or default_data(competition)
+    forget_listings()
     if not data.is_dir():
         raise UserError(missing_data(competition, data))
     return data
@@ -52,4 +55,13 @@ def phantom_mark(data: Path) -> Path:
 def origin_of(data: Path) -> DataOrigin:
     """What the files in a folder are; their bytes are not read, their dates do not count."""
     files = sorted((file.relative_to(data).as_posix(), file.stat().st_size) for file in files_below(data))
-    return DataOrigin(phantom_mark(data).is_file(), digest_value(files)[:_DIGITS])
+    return DataOrigin(_is_phantom(data), digest_value(files)[:_DIGITS])
+
+
+def _is_phantom(data: Path) -> bool:
+    if isinstance(data, StorePath) and len(data.parts) == _WHOLE_BUCKET:
+        return False
+    try:
+        return phantom_mark(data).is_file()
+    except UserError:  # a store may let nobody see what is beside the prefix
+        return False

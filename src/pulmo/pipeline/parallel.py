@@ -7,10 +7,11 @@ else is lost.
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for_end
 from threading import Thread
@@ -18,11 +19,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pulmo.errors import CommandLineError, Fault, ScanError, UserError
+from pulmo.storage import StorePath, in_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 CLUSTER_TIMEOUT_SECONDS = 10
+BATCH = 16
+"""Objects of a store that a process fetches together: their decoding takes longer than a store's answer."""
 
 
 def map_items(
@@ -70,7 +74,8 @@ def map_all(
 
 def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tuple[str, R | ScanError]]:
     waiting = dict(items)
-    workers = min(len(waiting), cores())
+    fetched = any(_objects(item) for item in waiting.values())
+    workers = min(len(waiting), cores() + fetched)  # one more than cores, as one waits for the store
     suspects: dict[str, T] = {}
     while waiting:
         # One by one once a process has died, so that the death has a name.
@@ -128,28 +133,55 @@ def _in_pool(
     function: Callable[[T], R], items: Mapping[str, T], workers: int
 ) -> Iterator[tuple[str, R | ScanError | _InFlight]]:
     """Run a batch in a fresh pool; when a process dies, name what was in flight and stop."""
-    queue = iter(items.items())
-    running: dict[Future[R], str] = {}
+    queue = iter(_batches(items))
+    running: dict[Future[list[R | ScanError]], Mapping[str, T]] = {}
     # Spawned, because a forked child of a process with threads may hang.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=prepare_process) as pool:
         while True:
             with suppress(StopIteration):
                 while len(running) < workers + 1:
-                    key, item = next(queue)
-                    running[pool.submit(function, item)] = key
+                    batch = next(queue)
+                    running[pool.submit(_apply, function, list(batch.values()))] = batch
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
-                yield from ((key, _InFlight()) for key in running.values())
+                yield from ((key, _InFlight()) for batch in running.values() for key in batch)
                 return
             for future in done:
-                yield running.pop(future), _outcome(future)
+                yield from zip(running.pop(future), future.result(), strict=True)
 
 
-def _outcome(future: Any) -> Any:
+def _batches(items: Mapping[str, T]) -> Iterator[dict[str, T]]:
+    """Each item by itself; but BATCH that are single objects of a store, which are fetched together."""
+    batch: dict[str, T] = {}
+    for key, item in items.items():
+        objects = _objects(item)
+        if objects and all(path.suffix and path.is_file() for path in objects):
+            batch[key] = item
+            if len(batch) < BATCH:
+                continue
+            yield batch
+            batch = {}
+        else:
+            yield {key: item}
+    if batch:
+        yield batch
+
+
+def _objects(item: object) -> list[StorePath]:
+    """Paths in an object store that an item, or a named tuple as one, consists of."""
+    return [part for part in (item if isinstance(item, tuple) else (item,)) if isinstance(part, StorePath)]
+
+
+def _apply(function: Callable[[T], R], items: Sequence[T]) -> list[R | ScanError]:
+    with in_memory(path for item in items for path in _objects(item)) if len(items) > 1 else nullcontext():
+        return [_outcome(partial(function, item)) for item in items]
+
+
+def _outcome(result: Callable[[], R]) -> R | ScanError:
     try:
-        return future.result()
+        return result()
     except ScanError as error:
         return error
 
@@ -191,7 +223,7 @@ def _on_cluster(
         for future in as_completed(futures, loop=client.loop):
             key = futures.pop(future)
             try:
-                yield key, _outcome(future)
+                yield key, _outcome(future.result)
             except KilledWorker:
                 yield (
                     key,

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from pulmo import __version__
 from pulmo.competition import ALL_SETTINGS
 from pulmo.errors import CommandLineError, Fault
-from pulmo.files import printable
 from pulmo.pipeline.data_folder import origin_of
 from pulmo.pipeline.disk import atomically
 from pulmo.pipeline.log import log
 from pulmo.pipeline.manifest import load_manifest
 from pulmo.pipeline.runner import Run
 from pulmo.pipeline.settings import RUN, Section
+from pulmo.printable import printable
 
 SETTINGS = "settings.toml"
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pulmo.competition import ROW_SCORES, Competition
 from pulmo.errors import CommandLineError, Fault, UserError
+from pulmo.files import located
 from pulmo.pipeline.manifest import Manifest, load_manifest
 from pulmo.pipeline.paths import submissions_of, works_of
 from pulmo.pipeline.run_settings import SETTINGS, RunOrigin, RunSettings, flat, read_settings
@@ -55,7 +56,7 @@ class RunRecord:
         """The folder of Kaggle's files that it was last made from; None where it is unknown."""
         last = max(self.stages.values(), key=lambda stage: stage.finished, default=None)
         named = self.origin.data if last is None else last.data
-        return Path(named) if named else None
+        return located(named) if named else None
 
     @property
     def finished(self) -> str:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from pulmo.errors import Fault, UserError
-from pulmo.files import files_below, printable
+from pulmo.files import files_below
 from pulmo.pipeline.stage import Stage
+from pulmo.printable import printable
 from pulmo.radiographs.reading import DICOM
 from pulmo.scoring.ids import difference
 from pulmo.scoring.sample import read_sample_ids

@@ -29,7 +29,7 @@ def read_raster(path: Path) -> Radiograph:
         ScanError: the file is missing, damaged, cut short, no image, or in colour.
     """
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, Image.open(file) as image:
             image.load()
             grey = _grey(image, path)
     except ScanError:

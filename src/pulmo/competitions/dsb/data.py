@@ -15,10 +15,11 @@ import pandas as pd
 from pulmo.competitions.dsb.lidc import count_nodules, is_class_b, read_marks, series_of
 from pulmo.competitions.dsb.submission import read_solution
 from pulmo.errors import Fault, ScanError, UserError
-from pulmo.files import files_below, folders_below, folders_of, printable
+from pulmo.files import files_below, folders_below, folders_of
 from pulmo.imaging.listing import SeriesFolder, list_series
 from pulmo.imaging.patient_ids import patients_of
 from pulmo.imaging.slices import NotASliceError, read_slice_header
+from pulmo.printable import printable
 from pulmo.scoring.sample import read_sample_ids
 from pulmo.training.folds import stratified_folds
 
@@ -256,10 +257,10 @@ def _id(folder: Path, scan: Path) -> str:
 
 def _pixel_mm(folder: Path) -> tuple[float, float]:
     """PixelSpacing of a series, between rows and between columns. Raises ScanError where no slice has it."""
-    _, entries = next(folders_below(folder))
-    for entry in entries:
+    _, names = next(folders_below(folder))
+    for name in names:
         try:
-            header = read_slice_header(folder / entry.name)
+            header = read_slice_header(folder / name)
         except (NotASliceError, OSError):
             continue
         header.require("PixelSpacing")

@@ -8,6 +8,7 @@ from pulmo.competitions.dsb.data import FEWER_FOLDS, find_scans
 from pulmo.competitions.dsb.settings import Settings
 from pulmo.competitions.dsb.volumes import VolumeFormat, modality_of
 from pulmo.errors import Fault
+from pulmo.files import located
 from pulmo.imaging.mr import read_mr
 from pulmo.imaging.reading import read_volume
 from pulmo.pipeline.data_check import LIBRARY_BYTES, SAMPLED, ImageTable, attempt, check_images, combined, sample
@@ -30,7 +31,7 @@ def check(data: Path, settings: Settings) -> DataCheck:
         if patients < features.folds:
             what = f"{patients} patients of class {name!r} cannot fill {features.folds} folds"
             faults = (*faults, Fault(str(data), what, FEWER_FOLDS))
-    folders = {id_: Path(folder) for id_, folder in zip(scans["id"], scans["folder"], strict=True)}
+    folders = {id_: located(folder) for id_, folder in zip(scans["id"], scans["folder"], strict=True)}
     there = {id_: folder for id_, folder in folders.items() if folder.is_dir()}
     modality = modality_of([there[id_] for id_ in sample(list(there), SAMPLED)])
     read = read_volume if modality == "CT" else read_mr

@@ -1,13 +1,12 @@
 """Any source's files → what the network learns from: scans with labels and folds, and their volumes."""
 
-from pathlib import Path
-
 import numpy as np
 
 from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test
 from pulmo.competitions.dsb.settings import FeatureSettings
 from pulmo.competitions.dsb.volumes import VolumeFormat, make_volumes, modality_of
 from pulmo.errors import Fault, UserError
+from pulmo.files import located
 from pulmo.pipeline.stage import Stage
 
 
@@ -29,7 +28,7 @@ def run(stage: Stage, settings: FeatureSettings) -> None:
             stage.note(
                 f"{held_out.sum()} scans are held out as a test set, by patient; {len(labelled)} are learned from"
             )
-    wanted = VolumeFormat(modality_of([Path(folder) for folder in labelled["folder"]]), settings.lung_format())
+    wanted = VolumeFormat(modality_of([located(folder) for folder in labelled["folder"]]), settings.lung_format())
     scans, volumes = make_volumes(stage, labelled, wanted)
     fold = balanced_folds(scans, settings.folds, stage.seed)
     stage.write("scans", scans[["id", "patient"]].assign(label=scans["label"].astype(np.int64), fold=fold))

@@ -6,6 +6,7 @@ import pandas as pd
 
 from pulmo.competitions.dsb.data import LABELS, SAMPLES, find_scans, labels_of_classes
 from pulmo.competitions.dsb.trained_model import read_model
+from pulmo.files import located
 from pulmo.pipeline.csv_files import write_tables
 from pulmo.pipeline.holdout import choose_hidden, place_images
 
@@ -30,7 +31,7 @@ def write_hidden_test(data: Path, folder: Path, solution: Path, seed: int = 0, m
     known = scans[scans["label"].notna() & ~scans["requested"]].astype({"label": int})
     patient_of = dict(zip(known["id"], known["patient"], strict=True))
     hidden = choose_hidden(known["id"].to_list(), int(scans["requested"].sum()), seed, data, patient_of)
-    folders = {name: Path(path) for name, path in zip(known["id"], known["folder"], strict=True)}
+    folders = {name: located(path) for name, path in zip(known["id"], known["folder"], strict=True)}
     there = {name: path for name, path in folders.items() if path.is_dir()}
     place_images(there, hidden, folder / TRAIN, folder / TEST)
     labels = known[["id", "label"]].rename(columns={"label": "cancer"})

@@ -31,7 +31,7 @@ class Mark(NamedTuple):
 def series_of(path: Path) -> str:
     """The SeriesInstanceUID that an annotation is of; empty where the file is no annotation of a CT."""
     try:
-        root = ElementTree.parse(path).getroot()
+        root = _root(path)
     except _UNREADABLE:
         return ""
     return (root.findtext(".//{*}SeriesInstanceUid") or "").strip() if _name(root) == "LidcReadMessage" else ""
@@ -48,7 +48,7 @@ def read_marks(path: Path, pixel_mm: tuple[float, float]) -> list[Mark]:
         ScanError: the file is no XML, or an outline is no number.
     """
     try:
-        root = ElementTree.parse(path).getroot()
+        root = _root(path)
         return [
             mark
             for session, reading in enumerate(root.iterfind("{*}readingSession"))
@@ -104,6 +104,11 @@ def _mark(session: int, nodule: ElementTree.Element, pixel_mm: tuple[float, floa
     low, high = points_mm.min(axis=0), points_mm.max(axis=0)
     x, y, z = ((low + high) / 2).tolist()
     return Mark(session, (x, y, z), float((high - low).max() / 2))
+
+
+def _root(path: Path) -> ElementTree.Element:
+    with path.open("rb") as file:
+        return ElementTree.parse(file).getroot()
 
 
 def _name(element: ElementTree.Element) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.format import open_memmap
 
-from pulmo.files import files_below
+from pulmo.files import files_below, located
 from pulmo.imaging.area_resample import Size
 from pulmo.imaging.enhanced import read_headers
 from pulmo.imaging.file_kinds import XML
@@ -104,7 +104,7 @@ def make_volumes(stage: Stage, scans: pd.DataFrame, wanted: VolumeFormat) -> tup
     kept = stage.scratch("volumes").resolve()
     files = {scan: kept / f"{hashlib.sha256(scan.encode()).hexdigest()[:24]}.npy" for scan in scans["id"]}
     tasks = {
-        scan: VolumeTask(Path(folder).resolve(), files[scan], wanted)
+        scan: VolumeTask(located(folder).resolve(), files[scan], wanted)
         for scan, folder in zip(scans["id"], scans["folder"], strict=True)
     }
     made = stage.map_rows(make_volume, tasks, "scans")

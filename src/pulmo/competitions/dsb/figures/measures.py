@@ -9,6 +9,7 @@ import pandas as pd
 from pulmo.competitions.dsb.figures.scans import SEED, all_scans
 from pulmo.competitions.dsb.volumes import modality_of
 from pulmo.errors import ScanError
+from pulmo.files import located
 from pulmo.imaging.lungs import estimate_lung_litres
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.series import find_slices, longest, stacks
@@ -42,7 +43,7 @@ def geometry(run: Run) -> Figure:
 def lung_volume(run: Run) -> Figure:
     """Lung volume by class."""
     scans = _sample(run, VOLUMES)
-    if modality_of([Path(folder) for folder in scans["folder"]]) != "CT":
+    if modality_of([located(folder) for folder in scans["folder"]]) != "CT":
         raise CannotDrawError(str(run.paths.data), "holds MR scans, which show no lung volume", "No action needed")
     table = _litres(tuple(scans["folder"])).merge(scans, on="folder")
     if table.empty:
@@ -89,7 +90,7 @@ def _geometries(folders: tuple[str, ...]) -> pd.DataFrame:
     rows = []
     for folder in folders:
         try:
-            stack = longest(stacks(find_slices(Path(folder), modality_of([Path(folder)]))[0]))
+            stack = longest(stacks(find_slices(located(folder), modality_of([located(folder)]))[0]))
         except (ScanError, OSError):
             continue
         pixel_mm = stack.slices[0].pixel_spacing_mm
@@ -106,7 +107,7 @@ def _litres(folders: tuple[str, ...]) -> pd.DataFrame:
     rows = []
     for folder in folders:
         try:
-            rows.append((folder, estimate_lung_litres(read_volume(Path(folder)))))
+            rows.append((folder, estimate_lung_litres(read_volume(located(folder)))))
         except (ScanError, OSError):
             continue
     found = pd.DataFrame(rows, columns=["folder", "litres"])

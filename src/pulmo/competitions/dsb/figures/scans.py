@@ -12,6 +12,7 @@ import pandas as pd
 from pulmo.competitions.dsb.data import Scans, find_scans
 from pulmo.competitions.dsb.volumes import modality_of
 from pulmo.errors import ScanError
+from pulmo.files import located
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.mr import body_median, read_mr
 from pulmo.imaging.network_volume import NODULE_ENHANCED_HU
@@ -72,7 +73,7 @@ def of_class(run: Run, label: int) -> SelectedScan:
     rows = scans.table[scans.table["label"] == label]
     for row in _shuffled(rows):
         try:
-            return _select(row["id"], scans.classes[label], Path(row["folder"]))
+            return _select(row["id"], scans.classes[label], located(row["folder"]))
         except (ScanError, OSError):
             continue
     what = f"holds no readable scan of class {scans.classes[label]!r}"

@@ -1,0 +1,153 @@
+"""Each competition's features from an object store that fails now and then: byte for byte those from the disk."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pulmo.competition import find_competition
+from pulmo.competitions.dsb.phantom import PhantomSettings as ScanSettings
+from pulmo.competitions.osic.phantom import PhantomSettings as PatientSettings
+from pulmo.competitions.rsna.phantom import PhantomSettings as BoxSettings
+from pulmo.competitions.siim.phantom import PhantomSettings as MaskSettings
+from pulmo.files import located
+from pulmo.pipeline.manifest import MANIFEST, load_manifest
+from pulmo.pipeline.paths import RunPaths
+from pulmo.pipeline.runner import Run, run_stages
+from pulmo.pipeline.settings import load_settings
+from tests.conftest import Cluster
+from tests.object_store import SECRET, InjectedFault, ObjectStore
+from tests.support import map_here, run_pulmo
+
+FAULTS = (("reset", r"list-type", 1), ("busy", r"\.csv", 2), ("cut", r"\.dcm", 5), ("busy", r"[37]\w*\.dcm", 4))
+PHANTOMS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "osic": (PatientSettings(4, 1), ("features.folds=2", "features.slice_pixels=16", "features.slices=2")),
+    "siim": (MaskSettings(train_images=12, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
+    "rsna": (BoxSettings(train_images=12, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
+    "dsb": (ScanSettings(4, 1, matrix=64), ("features.folds=2", "features.size=[4,16,16]")),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each competition's phantom data, in a folder of its name."""
+    folder = tmp_path_factory.mktemp("phantoms")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pulmo.pipeline.parallel.map_items", map_here)
+        for name, (phantom, _) in PHANTOMS.items():
+            writer = find_competition(name).phantom
+            assert writer is not None
+            writer.write_phantom(folder / name, folder / f"{name}.csv", phantom)
+    return folder
+
+
+def features(name: str, data: Path, work: Path) -> dict[str, object]:
+    """What the stage leaves, by file: bytes; of a table that names folders, its rows with them relative to the data."""
+    competition = find_competition(name)
+    settings = load_settings(competition.settings, competition.config, overrides=PHANTOMS[name][1])
+    run = Run(competition, RunPaths.of(name, "test", data, work, work / "out"), settings)
+    (made,) = run_stages(run, [competition.stage("features")])
+    files = [path for path in made.folder.rglob("*") if path.is_file() and path.name != MANIFEST]
+    return {path.relative_to(made.folder).as_posix(): _content(path, data) for path in files}
+
+
+def _content(path: Path, data: Path) -> object:
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else None
+    if table is None or "folder" not in table:
+        return path.read_bytes()
+    return table.assign(folder=table["folder"].str.removeprefix(str(data))).to_csv()
+
+
+@pytest.mark.parametrize("name", PHANTOMS)
+def test_features_are_those_from_the_disk(
+    name: str, drawn: Path, object_store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulmo.storage.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("pulmo.pipeline.stage.map_items", map_here)
+    data = located(object_store.upload(drawn / name, name))
+    faults = [InjectedFault(*fault) for fault in FAULTS]  # type: ignore[arg-type]
+    with object_store.injecting(*faults):
+        made = features(name, data, tmp_path / "store")
+        assert sum(fault.times for fault in faults) < sum(times for *_, times in FAULTS)
+    assert made == features(name, drawn / name, tmp_path / "disk")
+    assert len(made) >= 4
+
+
+def words(data: str | Path, folder: Path) -> list[str]:
+    places = ["--data", str(data), "--work", str(folder / "work"), "--out", str(folder / "out")]
+    return ["siim", "features", *places, *(word for one in PHANTOMS["siim"][1] for word in ("--set", one))]
+
+
+def test_a_run_names_its_store_and_notices_what_changes_there(
+    drawn: Path, object_store: ObjectStore, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pulmo.pipeline.stage.map_items", map_here)
+    url = object_store.upload(drawn / "siim", "changing")
+    code, _, err = run_pulmo(capsys, *words(url, tmp_path))
+    assert code == 0, err
+    manifest = load_manifest(tmp_path / "work/features")
+    assert manifest is not None
+    assert manifest.data == url
+    code, _, err = run_pulmo(capsys, *words(url, tmp_path))
+    assert code == 0, err
+    assert "unchanged, skipped" in err
+    image = next((drawn / "siim/dicom-images-train").rglob("*.dcm"))
+    key = f"changing/{image.relative_to(drawn / 'siim').as_posix()}"
+    object_store.put(key, image.read_bytes()[:-1] + b"\x07")  # of the same size
+    code, _, err = run_pulmo(capsys, *words(url, tmp_path))
+    assert code == 1
+    assert f"was made with another state of {url}/dicom-images-train" in err
+    object_store.delete(key)
+    code, _, err = run_pulmo(capsys, *words(url, tmp_path), "--replace")
+    assert code == 0, err
+    assert f"1 images of {next(drawn.glob('siim/*train*.csv')).name} have no file in dicom-images-train" in err
+
+
+def test_an_image_that_vanishes_is_named_and_denied_access_stops_the_stage(
+    drawn: Path, object_store: ObjectStore, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pulmo.pipeline.stage.map_items", map_here)
+    url = object_store.upload(drawn / "siim", "vanishing")
+    image = next((drawn / "siim/dicom-images-train").rglob("*.dcm")).name
+    with object_store.injecting(InjectedFault("missing", f"{image}$")):
+        code, _, err = run_pulmo(capsys, *words(url, tmp_path / "one"))
+    assert code == 0, err
+    assert f"{image}: cannot be read (No such file or directory)" in err
+    with object_store.injecting(InjectedFault("denied", f"{image}$")):
+        code, _, err = run_pulmo(capsys, *words(url, tmp_path / "two"))
+    assert code == 1
+    assert f"{image}: the store refuses access (AccessDenied)" in err
+    code, _, err = run_pulmo(capsys, *words(url, tmp_path / "two"))  # goes on where it stopped
+    assert code == 0, err
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or SECRET.encode() not in file.read_bytes()
+
+
+def test_workers_of_a_cluster_read_the_store_and_a_killed_one_loses_nothing(
+    drawn: Path, object_store: ObjectStore, cluster: Cluster, tmp_path: Path
+) -> None:
+    url = object_store.upload(drawn / "siim", "cluster")
+    command = [sys.executable, "-m", "pulmo", *words(url, tmp_path), "--cluster", cluster.address]
+    with object_store.injecting(InjectedFault("slow", r"\.dcm")):
+        process = subprocess.Popen(command)
+        while process.poll() is None and not _rows(tmp_path / "work"):
+            time.sleep(0.02)
+        assert process.poll() is None
+        cluster.workers[0].kill()
+        assert process.wait() == 0
+    competition = find_competition("siim")
+    outputs = [output for output in competition.stage("features").writes]
+    expected = features("siim", drawn / "siim", tmp_path / "disk")
+    assert len(expected) == len(outputs)
+    for name, content in expected.items():
+        assert (tmp_path / "work/features" / name).read_bytes() == content
+
+
+def _rows(work: Path) -> int:
+    return sum(len(path.read_bytes().splitlines()) for path in work.glob("features.*/checkpoints/*.jsonl"))
