@@ -14,14 +14,15 @@ from playwright.sync_api import Browser
 
 import pulmo.competitions
 from pulmo.pipeline.fingerprint import digest_code
+from pulmo.pipeline.tensorflow_options import OPTIONS
 from pulmo.storage import forget_listings
 from tests.browser import ARGUMENTS, browser_path
 from tests.object_store import ObjectStore, environment_of
 from tests.object_store import object_store as object_store_server
 
-# As the command line has it (see pulmo/__main__.py and training/device.py): weights are compared to the last bit, and a
-# test may load TensorFlow before either is asked.
-os.environ |= {"TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+# As the command line has it (see commands/console.py and training/device.py): weights are compared to the last bit, and
+# a test may load TensorFlow before either is asked.
+os.environ |= {"TF_NUM_INTEROP_THREADS": "1", **OPTIONS}
 
 NO_BROWSER = "The report's pages were not opened in a browser: there is no chromium (Debian: apt-get install chromium)"
 ROOT = Path(__file__).parents[1]

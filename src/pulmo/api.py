@@ -23,6 +23,7 @@ from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, run_stages
 from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import find_output, load
+from pulmo.pipeline.tensorflow_options import prepare_tensorflow
 from pulmo.scoring.tables import read_submission
 from pulmo.scoring.validation import validate
 
@@ -147,7 +148,7 @@ class CompetitionApi:
         """
         from pulmo.commands.run import Request, run_all
 
-        _quieten_tensorflow()
+        prepare_tensorflow()
         overrides = tuple(f"{name}={json.dumps(value, default=str)}" for name, value in (settings or {}).items())
         request = Request(
             self.competition, expanded(data), run=run, preset=preset, overrides=overrides, seed=seed, device=device
@@ -198,7 +199,7 @@ def predict(model: AnyPath, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, de
     Raises:
         UserError: the model or the data are at fault.
     """
-    _quieten_tensorflow()
+    prepare_tensorflow()
     folder = expanded(model)
     competition = find_competition(competition_of(folder))
     spec = competition.stage("predict")
@@ -216,11 +217,6 @@ def predict(model: AnyPath, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, de
         raise
     weakref.finalize(prediction, shutil.rmtree, scratch, ignore_errors=True)
     return prediction
-
-
-def _quieten_tensorflow() -> None:
-    # It logs to stderr from C++ as soon as it is loaded, here and in worker processes, unless this is set before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _in_layout(competition: Competition, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, folder: Path) -> Path:

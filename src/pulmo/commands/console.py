@@ -25,6 +25,7 @@ from pulmo.pipeline.disk import STARTED
 from pulmo.pipeline.log import alert
 from pulmo.pipeline.log import log as log
 from pulmo.pipeline.log import note as note
+from pulmo.pipeline.tensorflow_options import prepare_tensorflow
 
 MOST, FEW, FEWEST = 50, 5, 2  # faults shown: of all (in a file), of a single kind, of each of several kinds
 USER_AT_FAULT, COMMAND_LINE_WRONG = 1, 2
@@ -54,8 +55,7 @@ def quietly(command: Callable[[], None], as_json: bool = False) -> None:
 
     A few faults of each kind are shown; `as_json` prints all of them on stdout.
     """
-    # TensorFlow logs to stderr from C++ as soon as it is loaded, unless this is set before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    prepare_tensorflow()
     warnings.simplefilter("ignore", FigureWarning, append=True)  # the page shows it; tests fail on it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -33,7 +33,7 @@ class Normalise(keras.layers.Layer):
         # In float32 first: half precision holds whole numbers only up to 2048.
         # Torch subtracts no NumPy array from a tensor on a GPU.
         low, high, mean = (
-            ops.convert_to_tensor(np.asarray(value, np.float32)) for value in (self.low, self.high, self.mean)
+            ops.convert_to_tensor(_along_rows(value, values.shape)) for value in (self.low, self.high, self.mean)
         )
         scaled = (ops.cast(values, "float32") - low) / (high - low)
         return ops.cast(ops.clip(scaled, 0.0, 1.0) - mean, self.compute_dtype)
@@ -45,3 +45,11 @@ class Normalise(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments, for saving."""
         return {**super().get_config(), "low": self.low, "high": self.high, "mean": self.mean}
+
+
+def _along_rows(value: float | Sequence[float], shape: Sequence[int | None]) -> np.ndarray:
+    """One number as it is; one for every channel, repeated for each column: on a CPU, TensorFlow takes many times as
+    long to repeat two numbers as a hundred."""
+    array = np.asarray(value, np.float32)
+    columns = shape[-2] if len(shape) > 2 else None
+    return array if array.ndim == 0 or columns is None else np.tile(array, (columns, 1))

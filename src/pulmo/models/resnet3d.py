@@ -61,7 +61,7 @@ def _residual_block(x: Any, filters: int, name: str | None) -> Any:
     y = _activated(_within_slices(x, filters, 3, stride))
     y = _across_slices(y, filters, 3, stride)
     if stride > 1:
-        x = layers.Dense(filters)(layers.MaxPooling3D(stride, padding="same")(x))
+        x = _dense(layers.MaxPooling3D(stride, padding="same")(x), filters)
     return _activated(layers.Add()([y, x]), name)
 
 
@@ -81,6 +81,11 @@ def _across_slices(x: Any, filters: int, size: int, stride: int) -> Any:
     convolution = layers.Conv2D(filters, (size, 1), strides=(stride, 1), padding="same", kernel_initializer="zeros")
     y = convolution(columns_of_slices)
     return ops.reshape(y, (-1, y.shape[1], rows, columns, filters))
+
+
+def _dense(x: Any, filters: int) -> Any:
+    """A dense layer on every voxel; as one matrix, or TensorFlow multiplies row by row in the backward pass."""
+    return ops.reshape(layers.Dense(filters)(ops.reshape(x, (-1, x.shape[-1]))), (-1, *x.shape[1:-1], filters))
 
 
 def _activated(x: Any, name: str | None = None) -> Any:

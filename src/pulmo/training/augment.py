@@ -73,8 +73,8 @@ class Augment(keras.layers.Layer):
         count, size = ops.shape(planes)[0], (int(planes.shape[1]), int(planes.shape[2]))
         matrix, shift = self._draw_map(count, size)
         moved = self._intensities(self._moved(planes, matrix, shift, nearest=False), count)
-        moved = _within_type(moved, batch["inputs"][self.image].dtype)
-        inputs = {**batch["inputs"], self.image: _from_planes(moved, batch["inputs"][self.image], self.layout)}
+        image = _from_planes(moved, batch["inputs"][self.image], self.layout)
+        inputs = {**batch["inputs"], self.image: _within_type(image, batch["inputs"][self.image].dtype)}
         target = batch["target"]
         if self.target == "mask":
             mask = _to_planes(target, self.layout)
@@ -113,8 +113,11 @@ class Augment(keras.layers.Layer):
 
     def _intensities(self, planes: Any, count: Any) -> Any:
         ranges = self.augmentation
-        factor, added = 1 + self._uniform(count, ranges.contrast), self._uniform(count, ranges.brightness)
-        return planes * ops.reshape(factor, (-1, 1, 1, 1)) + ops.reshape(added, (-1, 1, 1, 1))
+        if ranges.contrast:
+            planes = planes * ops.reshape(1 + self._uniform(count, ranges.contrast), (-1, 1, 1, 1))
+        if ranges.brightness:
+            planes = planes + ops.reshape(self._uniform(count, ranges.brightness), (-1, 1, 1, 1))
+        return planes
 
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments, for saving."""
@@ -151,14 +154,15 @@ def warp(planes: Any, matrix: Any, shift: Any, nearest: bool, fill: float) -> An
     y, x = ops.meshgrid(ops.arange(height, dtype="float32"), ops.arange(width, dtype="float32"), indexing="ij")
     places = ops.reshape(ops.stack([y, x], -1), (1, -1, 2)) - centre
     source = ops.matmul(places, ops.swapaxes(matrix, 1, 2)) + (centre + shift)[:, None, :]
-    flat = ops.reshape(planes, (-1, channels))
-    first = ops.arange(ops.shape(planes)[0], dtype="int32")[:, None] * (height * width)
+    # A border of one pixel stands for all that is outside: cheaper than choosing for each pixel whether it is inside.
+    outside = np.asarray(fill).astype(keras.backend.standardize_dtype(planes.dtype)).item()
+    bordered = ops.pad(planes, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=outside)
+    flat = ops.reshape(bordered, (-1, channels))
+    first = ops.arange(ops.shape(planes)[0], dtype="int32")[:, None] * ((height + 2) * (width + 2))
 
     def pixel(row: Any, column: Any) -> Any:
-        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        row, column = ops.clip(row, 0, height - 1), ops.clip(column, 0, width - 1)
-        found = ops.take(flat, first + ops.cast(row, "int32") * width + ops.cast(column, "int32"), axis=0)
-        return ops.where(inside[..., None], found, ops.cast(fill, found.dtype))
+        row, column = ops.clip(row + 1, 0, height + 1), ops.clip(column + 1, 0, width + 1)
+        return ops.take(flat, first + ops.cast(row, "int32") * (width + 2) + ops.cast(column, "int32"), axis=0)
 
     if nearest:
         moved = pixel(*(ops.round(source[..., axis]) for axis in (0, 1)))
