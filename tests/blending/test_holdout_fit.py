@@ -88,3 +88,8 @@ def test_no_point_is_scored_twice_on_the_first_half() -> None:
 
     fit_blend([[number(22.0)]] * 2, blend, count, BLEND_PARAMETERS)
     assert len(scored) == 1 + len(set(scored))  # the file alone once more than the searches, which share their points
+
+
+def test_a_parameter_that_makes_no_difference_keeps_its_default() -> None:
+    fit = fit_blend([[number(22.0)]] * 2, blend, lambda table, half: 0.0, BLEND_PARAMETERS)
+    assert fit.parameters == {"factor": 1.0, "offset": 0.0}
