@@ -236,3 +236,9 @@ def test_boxes_apart_have_no_overlap_even_diagonally() -> None:
     # Both distances are negative here; their product is not.
     assert overlaps(np.array([[0.0, 0, 10, 10]]), np.array([[50.0, 50, 10, 10]])).tolist() == [[0.0]]
     assert overlaps(np.empty((0, 4)), np.array([[50.0, 50, 10, 10]])).shape == (0, 1)
+
+
+def test_coordinates_of_more_than_three_decimals_count_as_they_are() -> None:
+    truth = Boxes(np.zeros(1, int), np.array([[10.0, 10, 20, 5]]), np.ones(1))
+    beyond = truth._replace(xywh=np.array([[10.0, 10, 8.0004, 5]]))  # an IoU of 0.40002, and 0.4 if it were rounded
+    assert box_precision(truth, beyond, 1)[0] == 1 / 8
