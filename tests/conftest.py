@@ -117,6 +117,26 @@ def run(stage, settings):
 """,
 }
 
+SLOW_FIRST = ("tests/competitions/", "tests/commands/", "tests/test_notebook.py", "tests/kaggle/", "tests/training/")
+"""In this order `make test` begins, so that its two processes end together."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of pytest-xdist, which not every test run has."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that run in one process")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and those of a competition, which share a finished run."""
+    names = {item: item.path.relative_to(ROOT).as_posix() for item in items if item.path.is_relative_to(ROOT)}
+    for item, name in names.items():
+        parts = name.split("/")
+        shared = parts[:3] if parts[:2] == ["tests", "competitions"] and len(parts) == 4 else parts
+        item.add_marker(pytest.mark.xdist_group("/".join(shared)))
+    places = {start: place for place, start in enumerate(SLOW_FIRST)}
+    items.sort(key=lambda item: next((places[s] for s in SLOW_FIRST if names.get(item, "").startswith(s)), len(places)))
+
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -1,8 +1,18 @@
+from itertools import chain, product
+
 import numpy as np
 import pytest
 import sklearn.metrics as skm
 
-from pulmo.blending.bootstrap import Estimate, Statistic, bootstrap, bootstrap_mean, compare_means, paired_gain
+from pulmo.blending.bootstrap import (
+    Estimate,
+    Statistic,
+    bootstrap,
+    bootstrap_mean,
+    compare_means,
+    paired_gain,
+    paired_mean_gain,
+)
 from pulmo.scoring.classification import auc
 from pulmo.scoring.log_loss import log_loss
 
@@ -77,3 +87,48 @@ def test_means_are_compared_row_by_row() -> None:
     assert score.value == 3
     assert score.standard_error > 0.5
     assert (gain.value, gain.standard_error) == (0.5, 0.0)
+
+
+def test_the_interval_leaves_out_a_fortieth_on_each_side() -> None:
+    values = iter(range(41))  # the draws' values are 0 … 40, and that of all rows, asked for last, is 40 again
+    found = bootstrap(lambda rows: next(values, 40), np.arange(3), draws=41)
+    assert (found.value, found.low, found.high) == (40, 1, 39)
+    assert found.standard_error == pytest.approx(np.sqrt(41 * 42 / 12))  # of 41 numbers in a row, divided by 40
+
+
+def test_two_thousand_draws_unless_told_otherwise() -> None:
+    rows_seen: list[int] = []
+    bootstrap(lambda rows: float(rows_seen.append(len(rows)) or 0), np.arange(3))
+    assert rows_seen == [3] * 2001  # and all rows once
+
+
+def test_every_bootstrap_has_the_same_draws_by_default() -> None:
+    values, groups = np.array([1.0, 2.0, 4.0, 8.0, 16.0]), np.array([0, 0, 1, 2, 3])
+    mean = bootstrap_mean(values, groups)
+    assert mean == pytest.approx(bootstrap_mean(values, groups, seed=0, draws=2000))
+    assert mean != bootstrap_mean(values, groups, seed=1)
+    assert bootstrap(lambda rows: float(values[rows].mean()), groups) == pytest.approx(mean)
+    assert paired_gain(lambda rows: float(values[rows].mean()), lambda rows: 0.0, groups) == pytest.approx(mean)
+    assert paired_mean_gain(values, np.zeros(5), groups) == pytest.approx(mean)
+
+
+def test_one_draw_has_no_spread() -> None:
+    assert bootstrap_mean(np.array([1.0, 3.0]), np.arange(2), draws=1) == pytest.approx(
+        (2.0, np.nan, np.nan, np.nan), nan_ok=True
+    )
+    assert np.isfinite(bootstrap_mean(np.array([1.0, 3.0]), np.arange(2), draws=2)).all()
+
+
+def test_rows_of_a_group_need_not_stand_together() -> None:
+    seen: set[tuple[int, ...]] = set()
+    groups = np.array(["b", "a", "b", "c", "a", "b"])
+    bootstrap(lambda rows: float(seen.add(tuple(rows.tolist())) or 0), groups, draws=300)
+    parts = {"a": (1, 4), "b": (0, 2, 5), "c": (3,)}
+    draws = {tuple(chain.from_iterable(drawn)) for drawn in product(parts.values(), repeat=3)}
+    assert seen == draws | {(0, 1, 2, 3, 4, 5)}
+
+
+def test_draws_without_a_row_that_counts_are_left_out_of_a_paired_gain() -> None:
+    # One of three groups has no row that counts: draws of it alone have no mean. The others gain 1 for certain.
+    scores, reference = np.array([3.0, 4.0, np.nan]), np.array([2.0, 3.0, np.nan])
+    assert paired_mean_gain(scores, reference, np.arange(3)) == pytest.approx((1, 0, 1, 1))

@@ -98,3 +98,37 @@ def test_it_agrees_with_ensemble_boxes(sources: list, iou: float) -> None:
     order = np.argsort(-ours.confidence, kind="stable")
     assert np.sort(ours.confidence) == pytest.approx(np.sort(confidence), abs=1e-5)
     assert corners(ours.xywh[order]).sum() == pytest.approx(1024 * theirs.sum(), abs=0.1)
+
+
+def test_boxes_at_the_least_confidence_and_of_a_pixel_stay() -> None:
+    fused = Fused(
+        boxes((0, 0.5, 0, 0, 1, 1), (1, 0.5, 0, 0, 0.99, 5), (2, 0.49, 0, 0, 5, 5), (3, 0.5, 9, 9, 5, 0.99)),
+        np.array([2, 2, 2, 2]),
+    )
+    assert finish_boxes(fused, Finish(threshold=0.5)).image.tolist() == [0]
+    alone = fused._replace(members=np.ones(4, int))
+    assert finish_boxes(alone, Finish(threshold=0.2, unmatched=0.5)).image.tolist() == [0]
+    assert finish_boxes(alone, Finish(threshold=0.5, unmatched=0.2)).image.tolist() == [0]
+    assert finish_boxes(alone, Finish(unmatched=0.51)).image.tolist() == []
+
+
+def test_boxes_are_clipped_at_the_image_s_edges() -> None:
+    fused = Fused(boxes((0, 0.9, 0, 900, 100, 124), (0, 0.9, 924, 0, 100, 100)), np.array([2, 2]))
+    found = finish_boxes(fused, Finish(shrink=1.5))
+    assert found.xywh.tolist() == [[0, 869, 125, 155], [899, 0, 125, 125]]
+    assert finish_boxes(fused, Finish()).xywh.tolist() == fused.boxes.xywh.tolist()
+
+
+def test_a_box_without_confidence_has_a_place() -> None:
+    fused = fuse_boxes([boxes((0, 0.0, 10, 10, 20, 20), (0, 0.0, 14, 10, 20, 20))], [1], 1, 0.5)
+    assert fused.boxes.xywh == pytest.approx(np.array([[12, 10, 20, 20]]))
+    assert fused.boxes.confidence.tolist() == [0]
+
+
+def test_a_box_joins_the_one_it_overlaps_most_and_moves_it() -> None:
+    # The third overlaps the first by 80/120 and the second, 30 to the right, by 90/110.
+    sources = [boxes((0, 0.9, 0, 0, 100, 10)), boxes((0, 0.8, 30, 0, 100, 10), (0, 0.4, 20, 0, 100, 10))]
+    fused = fuse_boxes(sources, [1, 1], 1, 0.6)
+    assert fused.members.tolist() == [1, 2]
+    assert fused.boxes.xywh == pytest.approx(np.array([[0, 0, 100, 10], [80 / 3, 0, 100, 10]]))
+    assert fused.boxes.confidence == pytest.approx([0.45, 0.6])

@@ -62,3 +62,32 @@ def test_the_error_of_an_auc_by_hand() -> None:
     assert found == pytest.approx(math.sqrt(variance), abs=1e-6)
     assert math.isnan(auc_error(np.ones(3), np.ones(3)))
     assert auc_error(np.array([1, 0]), np.array([1.0, 0.0])) == 0
+
+
+def test_at_two_standard_errors_exactly_a_fold_is_not_far() -> None:
+    assert not far_worse(folds_of((0.5, 0.0), (0.75, 0.125)), "Dice", True)
+    assert len(far_worse(folds_of((0.4, 0.0), (0.75, 0.125)), "Dice", True)) == 1  # two folds are enough
+
+
+def test_the_median_of_the_others_is_the_worse_of_two_in_the_middle() -> None:
+    def median(*others: float) -> str:
+        (note,) = far_worse(folds_of((0.1, 0.01), *((value, 0.05) for value in others)), "Dice", True)
+        return note.partition("their median ")[2][:13]
+
+    assert median(0.9, 0.7, 0.8) == "0.800 ± 0.050"
+    assert median(0.9, 0.7, 0.8, 0.6) == "0.700 ± 0.050"
+    (note,) = far_worse(folds_of((2.0, 0.01), (0.9, 0.05), (0.7, 0.05)), "log loss", False)
+    assert "its log loss is 2.000 ± 0.010, their median 0.900 ± 0.050" in note
+
+
+def test_a_score_without_an_error_is_left_out() -> None:
+    one_patient = {"fold": 2, "score": 0.1, "standard_error": None}
+    assert not far_worse([*folds_of((0.9, 0.01), (0.8, 0.1)), one_patient], "Dice", True)
+
+
+def test_a_fold_without_a_row_that_counts_has_no_score() -> None:
+    values, fold = np.array([np.nan, 1.0, 2.0]), np.array([0, 1, 1])
+    first, second = score_folds(values, np.array(["a", "b", "c"]), fold)
+    assert first == {"fold": 0, "rows": 0, "score": None, "standard_error": None}
+    assert (second["rows"], second["score"]) == (2, 1.5)
+    assert second["standard_error"] == pytest.approx(math.sqrt(0.125), abs=0.02)  # 1, 1.5, 1.5, 2 are drawn alike

@@ -62,3 +62,34 @@ def test_halves_are_about_equal_and_always_the_same() -> None:
     halves = [holdout_half(f"patient {number}") for number in range(400)]
     assert 160 < sum(halves) < 240
     assert holdout_half("patient 0") == holdout_half("patient 0")
+
+
+def test_from_equal_weights_what_no_single_file_leads_to_is_found() -> None:
+    def trap(table: pd.DataFrame, half: int) -> float:  # best in the middle, with nothing on the way to it
+        return {0.0: 1.0, 10.0: 2.0, 5.0: 3.0}.get(float(table["value"][0]), 0.0)
+
+    halves = [[number(0.0), number(10.0)]] * 2
+    fit = fit_blend(halves, lambda tables, weights: blend(tables, weights, 1.0, 0.0), trap, {})
+    assert fit.first.tolist() == [1, 2, 3]
+    assert fit.weights.tolist() == [0.5, 0.5]
+
+
+def test_the_half_of_a_patient_is_the_last_bit_of_the_first_byte_of_the_digest() -> None:
+    # sha256 of a, b and e begins with ca, 3e and 3f.
+    assert [holdout_half(patient) for patient in "abe"] == [0, 0, 1]
+
+
+def test_no_point_is_scored_twice_on_the_first_half() -> None:
+    scored: list[float] = []
+
+    def count(table: pd.DataFrame, half: int) -> float:
+        scored.extend([float(table["value"][0])] * (half == 0))
+        return score(table, half)
+
+    fit_blend([[number(22.0)]] * 2, blend, count, BLEND_PARAMETERS)
+    assert len(scored) == 1 + len(set(scored))  # the file alone once more than the searches, which share their points
+
+
+def test_a_parameter_that_makes_no_difference_keeps_its_default() -> None:
+    fit = fit_blend([[number(22.0)]] * 2, blend, lambda table, half: 0.0, BLEND_PARAMETERS)
+    assert fit.parameters == {"factor": 1.0, "offset": 0.0}

@@ -52,3 +52,15 @@ def test_a_statistic_by_fold_is_that_of_the_fold_s_rows() -> None:
     assert (second["fold"], second["rows"], second["score"]) == (1, 3, 30.0)
     alone = bootstrap(lambda rows: float(np.median(values[2:][rows])), groups[2:])
     assert second["standard_error"] == alone.standard_error
+
+
+def test_the_columns_of_a_table_of_areas() -> None:
+    # Each label's row and its interval, of patients and not of images: two patients of two images each.
+    predictions = PREDICTIONS._replace(patient=np.array(["a", "a", "b", "b"]))
+    table = auc_table(predictions)
+    assert list(table) == ["label", "positives", "auc", "error", "low", "high"]
+    # nodule: patient a alone has an AUC of 1, b alone of 1, both 0.75: drawn with 1/4, 1/4 and 1/2.
+    nodule = table.iloc[0]
+    assert (nodule["low"], nodule["high"]) == (0.75, 1)
+    assert nodule["error"] == pytest.approx(0.125, abs=0.005)
+    assert table["error"].isna().tolist() == [False, False, True]

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.blending.bootstrap import paired_gain, paired_mean_gain
-from pulmo.blending.paired_scores import BETTER, UNCLEAR, WORSE, pair
+from pulmo.blending.bootstrap import Estimate, paired_gain, paired_mean_gain
+from pulmo.blending.paired_scores import BETTER, UNCLEAR, WORSE, Paired, pair
 
 
 def scores(values: list[float], rows: str = "abcdef") -> pd.DataFrame:
@@ -56,3 +56,29 @@ def test_it_is_the_bootstrap_of_two_means() -> None:
     slow = paired_gain(lambda rows: float(ours[rows].mean()), lambda rows: float(theirs[rows].mean()), groups)
     assert quick.value == pytest.approx(slow.value)
     assert quick.standard_error == pytest.approx(slow.standard_error, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("gain", "error", "verdict"),
+    [
+        (0.0, 0.0, UNCLEAR),  # a run beside itself
+        (0.5, 0.25, UNCLEAR),  # two standard errors exactly
+        (0.51, 0.25, BETTER),
+        (-0.5, 0.25, UNCLEAR),
+        (-0.51, 0.25, WORSE),
+        (0.5, np.nan, UNCLEAR),
+    ],
+)
+def test_a_difference_is_clear_beyond_two_standard_errors(gain: float, error: float, verdict: str) -> None:
+    paired = Paired(Estimate(gain, error, np.nan, np.nan), 2, 2, 0)
+    assert paired.verdict(greater_is_better=True) == verdict
+    opposite = {BETTER: WORSE, WORSE: BETTER, UNCLEAR: UNCLEAR}[verdict]
+    assert paired.verdict(greater_is_better=False) == opposite
+
+
+def test_two_patients_are_the_fewest() -> None:
+    first = scores([1.0, 2.0, 3.0], rows="abc")
+    assert pair(first.assign(patient="a"), first) is None
+    two = pair(first.assign(patient=["a", "a", "b"]), first)
+    assert two is not None
+    assert (two.rows, two.patients) == (3, 2)

@@ -1,7 +1,11 @@
 from collections.abc import Mapping
 
-from pulmo.blending.parameters import coordinate_search, defaults_of
+import numpy as np
+import pytest
+
+from pulmo.blending.parameters import check_range, coordinate_search, defaults_of, shares_of
 from pulmo.competition import BlendParameter
+from pulmo.errors import CommandLineError, UserError
 
 BLEND_PARAMETERS = {"a": BlendParameter(0.0, (0.0, 1.0, 2.0, 3.0)), "b": BlendParameter(5.0, (4.0, 6.0))}
 
@@ -26,3 +30,27 @@ def test_no_point_is_asked_twice() -> None:
 
     assert coordinate_search(score, BLEND_PARAMETERS)["a"] == 3.0
     assert len(asked) == len(set(asked))
+
+
+def test_shares_add_up_to_one() -> None:
+    assert shares_of([3, 1, 0]).tolist() == [0.75, 0.25, 0]
+    assert shares_of([1e308, 1e308]).tolist() == [0.5, 0.5]  # whose sum overflows
+
+
+@pytest.mark.parametrize(
+    ("weights", "shown"), [([0, 0], "0, 0"), ([1, -0.5], "1, -0.5"), ([1, np.nan], "1, nan"), ([np.inf], "inf")]
+)
+def test_what_cannot_be_a_weight_is_refused(weights: list[float], shown: str) -> None:
+    with pytest.raises(UserError) as refused:
+        shares_of(weights)
+    assert (
+        str(refused.value) == f"weights {shown}: are not weights. Give finite numbers, none negative and not all zero."
+    )
+
+
+def test_both_ends_of_a_range_are_allowed() -> None:
+    check_range("iou", 0.0, 0.0, 1.0)
+    check_range("iou", 1.0, 0.0, 1.0)
+    for value in (-0.01, 1.01, np.nan):
+        with pytest.raises(CommandLineError, match=r"is out of range\. Set it from 0 to 1"):
+            check_range("iou", value, 0.0, 1.0)

@@ -21,3 +21,11 @@ def test_certain_files_stay_finite() -> None:
     sure = pd.DataFrame({"id": ["a"], "x": [1.0]})
     assert np.isfinite(blend_probabilities([sure], [1], "id", ["x"])["x"]).all()
     assert blend_probabilities([sure], [1], "id", ["x"])["x"].iloc[0] < 1
+
+
+def test_the_table_is_kaggle_s_in_the_order_of_the_first() -> None:
+    first = pd.DataFrame({"id": ["b", "a"], "x": ["0", "1"]})
+    found = blend_probabilities([first], [2], "id", ["x"])
+    assert list(found) == ["id", "x"]
+    assert found["id"].tolist() == ["b", "a"]
+    assert found["x"].to_numpy() == pytest.approx([1e-15, 1 - 1e-15], rel=1e-3)

@@ -213,3 +213,32 @@ def test_boxes_survive_formatting_and_parsing(rows: list) -> None:
     assert read.image.tolist() == boxes.image[order].tolist()
     assert read.xywh == pytest.approx(boxes.xywh[order], abs=1e-9)
     assert read.confidence == pytest.approx(boxes.confidence[order], abs=1e-9)
+
+
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_a_solution_with_an_empty_box_is_a_value_error(side: str) -> None:
+    with pytest.raises(ValueError, match="the solution has an empty box"):
+        score(SOLUTION.assign(**{side: [0, 100, math.nan, math.nan]}), submission("", "", ""), "patientId")
+    thin = SOLUTION.assign(**{side: [0.5, 100, math.nan, math.nan]})
+    assert score(thin, submission("", "", ""), "patientId") == 0
+
+
+def test_an_image_s_score_at_every_threshold_is_0_where_only_a_prediction_is() -> None:
+    truth = Boxes(np.array([2]), np.array([[0.0, 0, 10, 10]]), np.ones(1))
+    predicted = Boxes(np.array([1]), np.array([[0.0, 0, 10, 10]]), np.ones(1))
+    by_threshold = precision_by_threshold(truth, predicted, 3)
+    assert by_threshold.shape == (8, 3)
+    assert np.isnan(by_threshold[:, 0]).all()
+    assert (by_threshold[:, 1:] == 0).all()
+
+
+def test_boxes_apart_have_no_overlap_even_diagonally() -> None:
+    # Both distances are negative here; their product is not.
+    assert overlaps(np.array([[0.0, 0, 10, 10]]), np.array([[50.0, 50, 10, 10]])).tolist() == [[0.0]]
+    assert overlaps(np.empty((0, 4)), np.array([[50.0, 50, 10, 10]])).shape == (0, 1)
+
+
+def test_coordinates_of_more_than_three_decimals_count_as_they_are() -> None:
+    truth = Boxes(np.zeros(1, int), np.array([[10.0, 10, 20, 5]]), np.ones(1))
+    beyond = truth._replace(xywh=np.array([[10.0, 10, 8.0004, 5]]))  # an IoU of 0.40002, and 0.4 if it were rounded
+    assert box_precision(truth, beyond, 1)[0] == 1 / 8

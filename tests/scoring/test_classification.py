@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from pulmo.scoring.classification import auc, wilson_interval
+from pulmo.scoring.classification import auc, auc_error, wilson_interval
 
 ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(-5, 5)), min_size=1, max_size=40)
 
@@ -47,3 +47,12 @@ def test_wilson_s_interval_by_hand() -> None:
     assert wilson_interval(0, 10)[0] == pytest.approx(0)
     assert wilson_interval(10, 10)[1] == pytest.approx(1)
     assert wilson_interval(0, 0) == (0, 1)
+
+
+def test_the_error_of_an_auc_by_hand() -> None:
+    # A = 5/6 of 2 × 3 pairs: Q1 = (5/6)/(7/6) = 5/7, Q2 = 2·(25/36)/(11/6) = 25/33.
+    variance = (5 / 36 + (5 / 7 - 25 / 36) + 2 * (25 / 33 - 25 / 36)) / 6
+    found = auc_error(np.array([1, 1, 0, 0, 0]), np.array([0.9, 0.4, 0.5, 0.3, 0.1]))
+    assert found == pytest.approx(math.sqrt(variance))
+    assert math.isnan(auc_error(np.zeros(3), np.arange(3)))
+    assert auc_error(np.array([1, 0]), np.array([1.0, 0.0])) == 0

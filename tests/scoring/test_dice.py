@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulmo.errors import ParticipantVisibleError
-from pulmo.scoring.dice import check_predictions, dice, score
+from pulmo.scoring.dice import check_predictions, dice, dice_from_areas, score
 from pulmo.scoring.rle import encode, parse
 
 
@@ -74,3 +74,9 @@ def test_another_column_and_another_size_of_image() -> None:
     assert not check_predictions(submission, "rle", 4)
     (fault,) = check_predictions(submission, "rle", 2)
     assert fault.where.endswith("row 3, rle")
+
+
+def test_dice_from_pixel_counts_of_any_shape() -> None:
+    shared, first, second = np.array([[0, 1], [0, 3]]), np.array([[0, 1], [1, 4]]), np.array([[0, 0], [0, 4]])
+    shared[0, 1] = 0
+    assert dice_from_areas(shared, first, second).tolist() == [[1, 0], [0, 0.75]]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pulmo.scoring.ids import SAME_STAGE, id_faults
+from pulmo.scoring.ids import SAME_STAGE, difference, id_faults, shared_rows
 
 WANTED = ["7a", "8b", "9c"]
 
@@ -55,3 +55,32 @@ def test_a_submission_may_have_more_ids_than_are_scored() -> None:
 
 def test_a_repeated_id_is_the_only_fault() -> None:
     assert faults([*WANTED, "7a"], WANTED) == ["submission, row 5, id: '7a' is repeated. Keep one row for each id."]
+
+
+def test_the_rows_with_ids_in_both() -> None:
+    solution = pd.DataFrame({"id": ["1", "2", "2", "3"], "x": [1, 2, 3, 4]})
+    submission = pd.DataFrame({"id": [3, 4, 2], "y": [5, 6, 7]})  # numbers, as pandas reads them
+    ours, theirs = shared_rows(solution, submission, "id")
+    assert ours["x"].tolist() == [2, 3, 4]
+    assert theirs["y"].tolist() == [5, 7]
+
+
+def test_faults_name_the_files_the_tables_were_read_from() -> None:
+    submission, sample = pd.DataFrame({"id": ["7a", "x"]}), pd.DataFrame({"id": ["7a", "8b", "8b"]})
+    submission.attrs["file"], sample.attrs["file"] = "mine.csv", "sample.csv"
+    assert list(map(str, id_faults(submission, sample, "id")))[1:] == [
+        "mine.csv: has no row for id '8b'. Add a row for each id of sample.csv.",
+        "mine.csv, row 3, id: 'x' is an unknown id: not in sample.csv. Remove the row.",
+    ]
+
+
+def test_the_variation_that_explains_most_ids_is_named() -> None:
+    first, *_ = faults(["7A", "8b.png", "9c.png"], WANTED)
+    assert "2 more differ only because they have the ending '.png'" in first
+    assert difference(["x"], ["y"]) is None
+
+
+def test_missing_ids_alone_say_how_many_match() -> None:
+    first, *rows = faults(["7a", "8b"], WANTED)
+    assert first == f"submission: 2 of its 2 ids are among the 3 of the solution. {SAME_STAGE}."
+    assert rows == ["submission: has no row for id '9c'. Add a row for each id of the solution."]

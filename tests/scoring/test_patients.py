@@ -8,7 +8,14 @@ import pytest
 
 from pulmo.competition import find_competition
 from pulmo.errors import UserError
-from pulmo.scoring.patients import find_patients, patients_of_images, read_patients
+from pulmo.scoring.patients import (
+    PatientTable,
+    find_patients,
+    none_in_table,
+    patients_of_images,
+    read_patients,
+    require_known_image,
+)
 
 IMAGES = pd.Series(["a", "b", "b", "c", "d"], index=[5, 6, 7, 8, 9], name="ImageId")
 
@@ -86,3 +93,29 @@ def test_the_competitions_people(name: str, people: int, shared_data: Path) -> N
     data = shared_data / competition.kaggle_slug
     ids = pd.read_csv(data / "nih_patients.csv", dtype=str)[[competition.row_id]]
     assert competition.submission.patients(ids, data).of_row.nunique() == people
+
+
+def test_a_table_of_none_of_the_images_says_why(tmp_path: Path) -> None:
+    def words(of_image: dict[str, str], images: list[str]) -> str | None:
+        fault = none_in_table(images, PatientTable(tmp_path / "mine.csv", of_image, given=True))
+        return fault and str(fault).removeprefix(f"{tmp_path}/")
+
+    assert words({"a": "1"}, []) is None
+    assert words({"a": "1", "b": "1"}, ["c", "b"]) is None
+    remedy = "Give the table of patients of these images."
+    assert words({}, ["a"]) == f"mine.csv: none of its 0 ids is one of the 1 images: it names no patient. {remedy}"
+    assert words({"x": "1", "y": "2"}, ["a"]) == (
+        f"mine.csv: none of its 2 ids is one of the 1 images: they are like 'x', the images like 'a'. {remedy}"
+    )
+    assert words({"a.png": "1"}, ["a", "b"]) == (
+        "mine.csv: none of its 1 ids is one of the 2 images: they have the ending '.png'. Write 'a' for 'a.png'."
+    )
+
+
+def test_only_a_table_that_the_user_named_must_have_an_image(tmp_path: Path) -> None:
+    table = PatientTable(tmp_path / "mine.csv", {"x": "1"})
+    require_known_image(["a"], None)
+    require_known_image(["a"], table)
+    require_known_image(["x", "a"], table._replace(given=True))
+    with pytest.raises(UserError, match="none of its 1 ids is one of the 1 images"):
+        require_known_image(["a"], table._replace(given=True))

@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pulmo.errors import UserError
-from pulmo.scoring.probabilities import probability_table, read_labels
+from pulmo.scoring.probabilities import probability_table, read_labels, to_labels, to_probabilities
 
 COLUMNS = ("nodule", "effusion")
 
@@ -31,3 +32,19 @@ def test_probabilities_keep_their_digits_and_stay_off_the_ends() -> None:
     assert table["id"].tolist() == ["b", "a"]
     assert table["nodule"].tolist() == [0.123456789012345, 1 - 1e-15]
     assert table["effusion"].tolist() == [1e-15, 0.5]
+
+
+def test_0_and_1_are_probabilities_and_beyond_them_each_cell_is_named() -> None:
+    table = pd.DataFrame({"nodule": ["0", "1", "1.0001"], "effusion": [0.0, 1.0, -0.0001]})
+    values, faults = to_probabilities(table, COLUMNS)
+    assert values.tolist() == [[0, 0], [1, 1], [1.0001, -0.0001]]
+    assert list(map(str, faults)) == [
+        "submission, row 4, nodule: '1.0001' is no probability. Give a number from 0 to 1.",
+        "submission, row 4, effusion: '-0.0001' is no probability. Give a number from 0 to 1.",
+    ]
+
+
+def test_an_empty_label_is_no_number_and_named_once() -> None:
+    values, faults = to_labels(pd.DataFrame({"nodule": ["", "1", "0"]}), ["nodule"], "train.csv")
+    assert list(map(str, faults)) == ["train.csv, row 2, nodule: '' is empty. Write a plain number, such as 1234.5."]
+    assert values[1:].tolist() == [[1], [0]]

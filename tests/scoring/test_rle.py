@@ -194,3 +194,42 @@ def test_no_masks_at_all() -> None:
     assert area(none).tolist() == []
     assert decode(none, (2, 2)).shape == (0, 2, 2)
     assert same(encode(np.empty((0, 3, 3))), none)
+
+
+def test_masks_of_more_pixels_than_are_encoded_at_once() -> None:
+    # Four masks of 2^19 pixels, two at a time: those that touch at the borders stay apart.
+    masks = np.zeros((4, 1024, 512), np.uint8)
+    masks[:, -2:, -1] = 1
+    masks[2, 0, 0] = 1
+    end = 1024 * 512
+    assert to_text(encode(masks)) == [f"{end - 2} 2", f"{end - 2} 2", f"0 1 {end - 3} 2", f"{end - 2} 2"]
+    # And one of 2^21, which is more than is encoded at once.
+    assert to_text(encode(np.ones((2, 2048, 1024), bool))) == [f"0 {2**21}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "end"),
+    [
+        ("1 999999999999", 10**12),  # twelve digits are read as they are
+        ("1 1000000000000", 1 + 2**40),  # thirteen count as 2^40, whatever they are
+        ("1 9999999999999 2 3", 1 + 2**40 + 5),
+    ],
+)
+def test_the_end_of_numbers_too_large_for_any_image(cell: str, end: int) -> None:
+    _, (fault,) = parse_checked([cell], 100)
+    assert fault.what == f"ends at pixel {end}, an image has 100 pixels"
+
+
+def test_a_run_may_touch_the_last_pixel_and_not_pass_it() -> None:
+    assert parse_checked(["90 10", "0 100", "99 1"], 100)[1] == []
+    assert [fault.row for fault in parse_checked(["90 11", "100 1", "99 1 0 1"], 100)[1]] == [0, 1, 2]
+
+
+def test_a_vote_needs_its_threshold_but_for_rounding() -> None:
+    # Of ten voters each has 0.1, and three times 0.1 is not 0.3 in binary; two adjacent runs are one.
+    voters = [parse(["0 3"]), parse(["3 2"]), parse(["1 3"]), *[parse(["-1"])] * 7]
+    assert to_text(vote(voters, [1] * 10, 0.1)) == ["0 5"]
+    assert to_text(vote(voters, [1] * 10, 0.2)) == ["1 3"]
+    thrice = [parse(["0 1"])] * 3 + [parse(["-1"])] * 7
+    assert to_text(vote(thrice, [1] * 10, 0.3)) == ["0 1"]
+    assert to_text(vote(thrice, [1] * 10, 0.30001)) == ["-1"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pulmo.errors import ParticipantVisibleError, UserError
-from pulmo.scoring.tables import notes_of, read_submission, read_table, to_numbers
+from pulmo.scoring.tables import name_of, notes_of, place, read_submission, read_table, require_columns, to_numbers
 
 
 @pytest.mark.parametrize(
@@ -172,3 +172,64 @@ def test_columns_of_numbers_stay_numbers(dtype: str) -> None:
     assert (values.tolist(), faults) == ([1.0, 2.0], [])
     values[0] = 9
     assert table["value"].tolist() == [1, 2]
+
+
+def test_a_table_remembers_its_file_and_what_was_corrected(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("id,value\na,1\n")
+    table = read_table(path, ["id"])
+    assert (name_of(table, "submission"), notes_of(table)) == (str(path), [])
+    assert name_of(pd.DataFrame(), "submission") == "submission"
+    assert notes_of(pd.DataFrame()) == []
+    for content in ("id ,value\na,1\n", "id,value\na,1 \n"):  # spaces in the header alone, in a cell alone
+        path.write_text(content)
+        assert notes_of(read_table(path, ["id"])) == [f"{path}: spaces around values are ignored"]
+    notes_of(table).append("another")
+    assert notes_of(table) == []
+
+
+@pytest.mark.parametrize("read", [read_table, read_submission])
+def test_other_names_of_columns(read: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("uid,value\n a,1\n")
+    table = read(path, ["id", "value"], {"uid": "id", "number": "value"})
+    assert list(table) == ["id", "value"]
+    assert f"{path}: column 'uid' is read as 'id'" in notes_of(table)
+    # The ids of a submission stay as they are, under either name.
+    assert table["id"].tolist() == [" a" if read is read_submission else "a"]
+    path.write_text("uid,id,value\nb,a,1\n")
+    table = read(path, ["id", "value"], {"uid": "id"})
+    assert (table["id"].tolist(), table["uid"].tolist(), notes_of(table)) == (["a"], ["b"], [])
+
+
+def test_rows_are_counted_as_a_spreadsheet_counts() -> None:
+    assert place("table.csv", 0, "id") == "table.csv, row 2, id"
+
+
+@pytest.mark.parametrize(
+    ("content", "has_header"),
+    [
+        ("a,1\nb,2\n", False),
+        ("ID,1\nb,2\n", True),  # one of the names, in capitals
+        ("a,b\nb,2\n", True),  # no number
+        ("a,1,2\nb,2,3\n", True),  # as many columns as no submission has
+    ],
+)
+def test_a_first_row_that_looks_like_data(content: str, has_header: bool, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(content)
+    with pytest.raises(UserError) as refused:
+        read_table(tmp_path / "table.csv", ["id", "value"])
+    assert ("has no header" in str(refused.value)) is not has_header
+
+
+def test_unnamed_columns_of_kaggle_s_files_are_numbered(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(",id,\n0,a,x\n")
+    assert list(read_table(tmp_path / "table.csv", ["id"])) == ["Unnamed: 0", "id", "Unnamed: 2"]
+
+
+def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
+    faults = require_columns(pd.DataFrame(columns=["id", "FVC"]), ["id", "fvc", "Confidence"], "mine.csv")
+    assert list(map(str, faults)) == [
+        "mine.csv: has no column 'fvc' (did you mean 'FVC'?). Name the columns as Kaggle does (found: id, FVC).",
+        "mine.csv: has no column 'Confidence'. Name the columns as Kaggle does (found: id, FVC).",
+    ]

@@ -232,3 +232,64 @@ def test_too_few_of_a_class_are_named() -> None:
 def test_processes_that_read_scans_load_no_learning_library() -> None:
     script = "import sys, pulmo.competitions.dsb.features; sys.exit('keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_one_patient_with_most_scans_is_named() -> None:
+    with pytest.raises(UserError) as refused:
+        balanced_folds(table_of([0.0, 0.0, 0.0, 1.0, 0.0], ["a", "a", "a", "b", "c"]), 3, seed=0)
+    assert str(refused.value) == (
+        "the labelled scans: 2 patients of class 0 cannot fill 3 folds: 3 of 5 scans are of one patient, 'a'. Give "
+        "more of them, or set features.folds lower."
+    )
+    with pytest.raises(UserError, match=r"1 patients of class 1 cannot fill 2 folds\."):  # half of them are not most
+        balanced_folds(table_of([0.0, 0.0, 1.0, 0.0], ["a", "a", "b", "c"]), 2, seed=0)
+    fold = balanced_folds(table_of([0.0, 0.0, 1.0, 1.0], ["a", "b", "c", "d"]), 2, seed=0)
+    assert sorted(fold) == [0, 0, 1, 1]
+
+
+def test_the_share_held_out_is_that_of_the_nearest_number_of_folds() -> None:
+    scans = table_of([0.0, 1.0] * 10, [str(number) for number in range(20)])
+    assert [int(hidden_test(scans, share, seed=0).sum()) for share in (0.5, 0.21, 0.1)] == [10, 4, 2]
+    with pytest.raises(
+        UserError, match=r"cannot fill 20 folds.*set features\.test_share higher, or 0 to hold none out"
+    ):
+        hidden_test(scans, 0.05, seed=0)
+
+
+def kaggle_files(folder: Path, **files: str) -> Path:
+    for name, rows in files.items():
+        (folder / f"{name}.csv").write_text("id,cancer\n" + "".join(f"{row}\n" for row in rows.split()))
+    return folder
+
+
+def test_kaggle_s_solution_of_stage_1_is_no_training_table_while_it_is_asked_for(tmp_path: Path) -> None:
+    kaggle_files(tmp_path, stage1_sample_submission="c,0.5", stage1_solution="c,1")
+    only = find_scans(tmp_path)
+    assert only.classes == ("no cancer", "cancer")
+    assert only.table[["id", "requested"]].to_numpy().tolist() == [["c", True]]
+    assert only.table["label"].isna().all()
+    kaggle_files(tmp_path, stage1_labels="a,0 c,1")  # a scan that is asked for has no label to learn from
+    both = find_scans(tmp_path).table
+    assert both[["id", "requested"]].to_numpy().tolist() == [["a", False], ["c", True]]
+    assert both["label"].tolist() == pytest.approx([0, np.nan], nan_ok=True)
+    assert both["patient"].tolist() == ["a", "c"]
+
+
+def test_labels_alone_are_enough_and_long_lists_are_cut(tmp_path: Path) -> None:
+    kaggle_files(tmp_path, stage1_labels="a,0 b,1")
+    for name in ("a", "b", "s1", "s2", "s3", "s4", "s5"):
+        (tmp_path / "stage1" / name).mkdir(parents=True)
+    (tmp_path / "stage1/readme.txt").write_text("no scan")
+    found = find_scans(tmp_path)
+    assert found.table["requested"].tolist() == [False, False]
+    words = "of stage1/ left out: neither labels nor a sample name them"
+    assert found.notes == (f"5 scans (s1, s2, s3, s4, s5) {words}",)
+    (tmp_path / "stage1/s6").mkdir()
+    assert find_scans(tmp_path).notes == (f"6 scans (s1, s2, s3, s4, s5 …) {words}",)
+
+
+def test_a_model_s_classes_do_not_matter_where_no_label_is_known(tmp_path: Path) -> None:
+    found = find_scans(kaggle_files(tmp_path, stage1_sample_submission="c,0.5"))
+    table, notes = labels_of_classes(found, ("BN-175", "R1"))
+    assert table.equals(found.table)
+    assert notes == []

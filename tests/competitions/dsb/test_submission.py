@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.dsb.submission import blend, read_solution, to_submission
+from pulmo.competitions.dsb.submission import blend, check_predictions, patients, read_solution, to_submission
 from pulmo.competitions.dsb.trained_model import Calibration
 from pulmo.errors import UserError
 from tests.support import run_pulmo
@@ -72,3 +72,11 @@ def test_no_probability_is_written_as_0_or_1(logit: float, tmp_path: Path) -> No
     assert 0 < float(text) < 1
     assert (float(text) > 0.5) == (logit > 0)
     assert float(blend([table.astype({"cancer": str})], [1.0])["cancer"].iloc[0]) not in (0.0, 1.0)
+
+
+def test_the_patient_is_the_id_and_only_probabilities_are_accepted() -> None:
+    table = pd.DataFrame({"id": ["b", "a"], "cancer": [0, 1]})
+    assert patients(table, None) == (table["id"], ())
+    assert check_predictions(table) == []
+    (fault,) = check_predictions(table.assign(cancer=[0.5, 1.01]))
+    assert str(fault) == "submission, row 3, cancer: '1.01' is no probability. Give a number from 0 to 1."

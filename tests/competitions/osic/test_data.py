@@ -137,3 +137,60 @@ def test_the_real_files(osic_data: Path) -> None:
     twice = visits[visits["patient"] == "ID00048637202185016727717"].head(2)
     assert twice[["week", "fvc_ml"]].to_numpy().tolist() == [[9, 1375], [9, 1477]]
     assert len(read_sample(osic_data / "sample_submission.csv")) == 438
+
+
+def test_the_ends_of_every_range_are_allowed(tmp_path: Path) -> None:
+    rows = ("A,-1000,100,1,1,Male,Ex-smoker", "B,1000,10000,400,120,Female,Currently smokes")
+    assert read_visits(write(tmp_path, HEADER, *rows))["week"].tolist() == [-1000, 1000]
+    low = "A,-1001,99,0.9,0.9,Male,Ex-smoker"
+    high = "B,1001,10001,400.1,121,Female,Never smoked"
+    meanings = {
+        "Weeks": "a week counted from the CT",
+        "FVC": "a forced vital capacity in ml",
+        "Percent": "a percentage of the typical FVC",
+        "Age": "an age in years",
+    }
+    words = {"Weeks": ("-1001", "1001"), "FVC": ("99", "10001"), "Percent": ("0.9", "400.1"), "Age": ("0.9", "121")}
+    assert sorted(faults_of(tmp_path, low, high)) == sorted(
+        f"row {row + 2}, {column}: {words[column][row]!r} is not {meaning}"
+        for column, meaning in meanings.items()
+        for row in (0, 1)
+    )
+
+
+def test_a_week_that_is_no_number_is_named_once(tmp_path: Path) -> None:
+    assert faults_of(tmp_path, "A,soon,3000,80,70,Male,Ex-smoker") == ["row 2, Weeks: 'soon' is not a finite number"]
+
+
+def test_the_ids_of_a_sample(tmp_path: Path) -> None:
+    path = write(tmp_path, "Patient_Week", "A_9999", "A_-9999", "A_10000", "_5", "A_1.5", "A_")
+    with pytest.raises(UserError) as caught:
+        read_sample(path)
+    assert [str(fault).removeprefix(f"{path}, ") for fault in caught.value.faults] == [
+        f"row {row}, Patient_Week: {id_!r} is no id. Write <Patient>_<week>, a whole week."
+        for row, id_ in ((4, "A_10000"), (5, "_5"), (6, "A_1.5"), (7, "A_"))
+    ]
+    with pytest.raises(UserError, match="has no row"):
+        read_sample(write(tmp_path, "Patient_Week"))
+
+
+def test_every_week_comes_week_by_week() -> None:
+    requested = every_week(["A", "B"])
+    assert requested.iloc[:3].to_numpy().tolist() == [["A", -12], ["B", -12], ["A", -11]]
+    assert requested.iloc[-1].tolist() == ["B", 133]
+
+
+def test_a_hidden_test_set_in_kaggle_s_columns(tmp_path: Path) -> None:
+    odd = ("C,-30,2500,60.5,50,Male,Ex-smoker", "C,-20,2400.5,60,50,Male,Ex-smoker")
+    hidden = cut_hidden_test(write(tmp_path, *GOOD, *odd), ["B"])
+    # Weeks as far as any patient was seen, B's alone, and cells as the sample has them.
+    assert hidden.sample["Patient_Week"].tolist() == [f"B_{week}" for week in range(-30, 134)]
+    assert set(hidden.sample["FVC"]) == {2000}
+    assert set(hidden.sample["Confidence"]) == {100}
+    assert hidden.solution.empty  # B has one visit
+    # A fraction in any row keeps the column's numbers as they are; whole ones have no decimal point.
+    assert hidden.test.to_csv(index=False).splitlines() == [HEADER, "B,10,2800,70.0,65,Female,Never smoked"]
+    assert hidden.train.to_csv(index=False).splitlines()[-1] == "C,-20,2400.5,60.0,50.0,Male,Ex-smoker"
+    with pytest.raises(UserError) as caught:
+        cut_hidden_test(tmp_path / "train.csv", ["Z", "A", "Y"])
+    assert [fault.what for fault in caught.value.faults] == ["has no patient 'Y'", "has no patient 'Z'"]

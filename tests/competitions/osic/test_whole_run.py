@@ -201,7 +201,7 @@ def test_a_full_disk_is_explained_and_loses_nothing(
     whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
-    for stage in STAGES[:2]:
+    for stage in STAGES[:-2]:  # fit_ensemble finds the disk full
         shutil.copytree(whole.work / stage, work / stage)
     arguments = words(whole.data, work, out)
 
@@ -217,7 +217,7 @@ def test_a_full_disk_is_explained_and_loses_nothing(
     assert "Traceback" not in err
     code, _, err = run_pulmo(capsys, *arguments)
     assert code == 0
-    assert err.count("unchanged, skipped") == 2
+    assert err.count("unchanged, skipped") == len(STAGES) - 2
     assert contents(work) == contents(whole.work)
 
 

@@ -62,3 +62,25 @@ def test_the_real_labels_and_classes(rsna_data: Path) -> None:
 def test_the_real_ages_that_nobody_has_reached(rsna_data: Path) -> None:
     ages = pd.read_csv(rsna_data / "dicom_headers.csv.gz")["PatientAge"]
     assert sorted(ages[impossible_ages(ages)]) == [148, 150, 151, 153, 155]
+
+
+def test_ages_are_possible_from_0_to_110() -> None:
+    ages = pd.Series([0, 110, 110.5, 111, -1, float("nan")])
+    assert impossible_ages(ages).tolist() == [False, False, True, True, True, False]
+
+
+def test_labels_without_a_row_are_refused(files: Path) -> None:
+    (files / "stage_2_train_labels.csv").write_text("patientId,x,y,width,height,Target\n")
+    with pytest.raises(UserError, match="has no image"):
+        read_labels(files)
+
+
+def test_a_class_of_an_image_without_labels_is_no_contradiction(files: Path) -> None:
+    (files / "stage_2_detailed_class_info.csv").write_text(CLASSES + "z,Normal\nz,Normal\n")
+    assert read_labels(files).images["image"].tolist() == ["a", "b", "c"]
+    (files / "stage_2_detailed_class_info.csv").write_text(
+        CLASSES.replace("Lung Opacity\na,Lung Opacity", "Normal\na,Normal")
+    )
+    with pytest.raises(UserError) as error:
+        read_labels(files)
+    assert [fault.where.partition(", ")[2] for fault in error.value.faults] == ["row 2, class", "row 3, class"]

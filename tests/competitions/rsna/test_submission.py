@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.rsna.submission import blend, read_solution
+from pulmo.competitions.rsna.submission import BLEND_PARAMETERS, blend, read_solution
 from pulmo.errors import UserError
 from tests.support import run_pulmo
 
@@ -168,3 +168,44 @@ def test_the_real_labels(known_file: tuple[Path, Path]) -> None:
     assert solution["patientId"].nunique() == 26_684
     assert int(solution["Target"].sum()) == 9_555
     assert int(np.isfinite(solution["x"]).sum()) == 9_555
+
+
+def test_the_grid_of_the_blend_s_parameters() -> None:
+    """What `pulmo rsna blend --solution` tries; each default changes nothing."""
+    grid = {name: parameter.candidates for name, parameter in BLEND_PARAMETERS.items()}
+    assert grid["iou"] == (0.3, 0.4, 0.5, 0.6, 0.7)
+    assert grid["shrink"] == pytest.approx([0.8, 0.825, 0.85, 0.875, 0.9, 0.925, 0.95, 0.975, 1, 1.025, 1.05])
+    assert (grid["threshold"][:2], grid["threshold"][-1], len(grid["threshold"])) == ((0, 0.03), 0.96, 33)
+    assert (grid["unmatched"][:2], grid["unmatched"][-1], len(grid["unmatched"])) == ((0, 0.05), 0.7, 15)
+    defaults = {name: parameter.default for name, parameter in BLEND_PARAMETERS.items()}
+    assert defaults == {"iou": 0.5, "shrink": 1.0, "threshold": 0.0, "unmatched": 0.0}
+    mine, other = table("0.9 0 0 100 100"), table("0.3 40 0 100 100")
+    assert blend([mine, other], [1, 1]).equals(blend([mine, other], [1, 1], **defaults))
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("iou", 0, 1), ("threshold", 0, 1), ("unmatched", 0, 1), ("shrink", 0.1, 10)]
+)
+def test_the_ranges_of_the_blend_s_parameters(name: str, low: float, high: float) -> None:
+    mine = table("1 500 500 10 10")
+    for allowed in (low, high):
+        assert blend([mine, mine], [1, 1], **{name: allowed})["patientId"].tolist() == ["p0"]
+    for beyond in (low - 0.01, high + 0.01):
+        with pytest.raises(UserError, match=f"{name} .* is out of range. Set it from {low:g} to {high:g}"):
+            blend([mine, mine], [1, 1], **{name: beyond})
+
+
+def test_a_single_file_s_boxes_are_not_alone() -> None:
+    assert blend([table("0.2 0 0 50 50")], [1.0], unmatched=0.9)["PredictionString"].tolist() == ["0.2000 0 0 50 50"]
+
+
+def test_every_fault_of_the_labels_is_named_in_the_order_of_the_places(files: Path) -> None:
+    (files / "labels.csv").write_text("patientId,x,y,width,height,Target\na,1,2,3,-4,1\nb,,,,,\nc,1,2,0.5,4,0\n")
+    with pytest.raises(UserError) as error:
+        read_solution(files / "labels.csv")
+    remedy = "Write 1 beside a box; where there is none, write 0 and leave x to height empty."
+    assert [str(fault).partition(", ")[2] for fault in error.value.faults] == [
+        "row 2, x to height: '1,2,3,-4' is no box. Give all four, in pixels.",
+        f"row 3, Target: '' beside no box. {remedy}",
+        f"row 4, Target: '0' beside a box. {remedy}",
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulmo.competitions.siim.submission import blend, read_solution, score, score_parts
+from pulmo.competitions.siim.submission import BLEND_PARAMETERS, blend, read_solution, score, score_parts
 from pulmo.errors import UserError
 from tests.support import run_pulmo
 
@@ -161,3 +161,29 @@ def test_people_of_the_images_keep_together_in_a_blend(pulmo: Pulmo, tmp_path: P
     assert (code, "Each image counts as a patient of its own: there is no nih_patients.csv" in err) == (0, True)
     code, _, err = pulmo(*words, "--data", tmp_path / "people")
     assert (code, "note" in err) == (0, False)
+
+
+def test_the_threshold_s_range_and_its_candidates() -> None:
+    candidates = BLEND_PARAMETERS["threshold"].candidates
+    assert (candidates[0], candidates[1], candidates[-1], len(candidates)) == (0.05, 0.1, 0.95, 19)
+    first = pd.DataFrame({"ImageId": ["a"], "EncodedPixels": ["0 4"]})
+    second = pd.DataFrame({"ImageId": ["a"], "EncodedPixels": ["2 4"]})
+    assert blend([first, second], [1, 1])["EncodedPixels"].tolist() == ["0 6"]  # by default half of the votes
+    assert blend([first, second], [1, 1], threshold=1.0)["EncodedPixels"].tolist() == ["2 2"]
+    for beyond in (0.0, 1.01, float("nan")):
+        with pytest.raises(UserError, match=r"is not above 0 and at most 1\. Set a share of the votes"):
+            blend([first, second], [1, 1], threshold=beyond)
+
+
+def test_a_table_of_two_columns_whose_first_row_is_a_mask_has_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "train-rle.csv"
+    path.write_text("a,-1\n")
+    assert read_solution(path).to_numpy().tolist() == [["a", "-1"]]
+    path.write_text("ImageId,-1\na,-1\n")
+    with pytest.raises(UserError, match="no column 'EncodedPixels'"):
+        read_solution(path)
+    path.write_text("ImageId,EncodedPixels,note\na,5 2,x\n")
+    assert read_solution(path).to_numpy().tolist() == [["a", "5 2"]]
+    path.write_text("ImageId,EncodedPixels\na,1048575 2\n")
+    with pytest.raises(UserError, match="row 2, EncodedPixels: ends at pixel 1048577, an image has 1048576 pixels"):
+        read_solution(path)

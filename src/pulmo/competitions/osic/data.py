@@ -75,7 +75,7 @@ def read_sample(path: Path) -> pd.DataFrame:
     """
     table = read_table(path, ("Patient_Week",))
     ids = table["Patient_Week"]
-    weeks = ids.str.rpartition("_")[2]
+    weeks = ids.map(lambda id_: id_.rpartition("_")[2])
     patients = ids.map(patient_of)
     good = weeks.str.fullmatch(r"-?\d{1,4}") & (patients != "")
     faults = [

@@ -59,7 +59,7 @@ def read_solution(path: Path) -> pd.DataFrame:
     table = read_table(path, (IMAGE, *BOX_COLUMNS), COLUMN_ALIASES)
     cells = table[list(BOX_COLUMNS)].apply(lambda column: column.mask(column.str.casefold() == NOT_A_NUMBER, ""))
     boxed = (cells != "").any(axis=1).to_numpy()
-    boxes = cells.apply(lambda column: parse_numbers(column.to_list()))
+    boxes = pd.DataFrame({column: parse_numbers(cells[column].to_list()) for column in BOX_COLUMNS})
     wrong = boxed & ~(np.isfinite(boxes).all(axis=1) & (boxes[["width", "height"]] > 0).all(axis=1)).to_numpy()
     faults = [
         Fault(
