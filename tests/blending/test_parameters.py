@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 
 from pulmo.blending.parameters import coordinate_search, defaults_of
-from pulmo.competition import BlendParameter
+from pulmo.protocols import BlendParameter
 
 BLEND_PARAMETERS = {"a": BlendParameter(0.0, (0.0, 1.0, 2.0, 3.0)), "b": BlendParameter(5.0, (4.0, 6.0))}
 

@@ -1,6 +1,7 @@
 """Runs listed, compared and found: on folders as runs leave them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,16 @@ def test_two_runs_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
         "second is worse." in out.splitlines()
     )
     assert out.splitlines()[-1].startswith("For reference: the winner's private score")
+
+
+def test_an_unfinished_run_is_called_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave_run("stopped", -7.0, 4, data)
+    shutil.rmtree("submissions/osic/stopped")
+    assert "stopped  unfinished  " in run_pulmo(capsys, "runs", "osic")[1]
+    code, out, err = run_pulmo(capsys, "osic", "compare", "first", "stopped")
+    assert code == 0
+    assert "not set" not in out
+    assert "note: stopped is unfinished: settings are compared once a run has its settings.toml" in err
 
 
 @pytest.mark.usefixtures("data")

@@ -9,10 +9,10 @@ from pulmo.commands.console import better_direction, show_json, show_table
 from pulmo.competition import Competition, competition_names, find_competition
 from pulmo.kaggle.ledger import LEDGER, Entry, latest, read
 from pulmo.pipeline.runs import RunRecord, runs_of
-from pulmo.pipeline.scores import HIDDEN_TEST, SHA256
+from pulmo.pipeline.scores import HIDDEN_TEST, SHA256, SUBMISSION
 from pulmo.pipeline.setting_help import toml
 
-NONE = "–"
+NONE, UNFINISHED = "–", "unfinished"
 
 
 class RunGroup(NamedTuple):
@@ -92,8 +92,10 @@ def run_groups(competition: Competition) -> list[RunGroup]:
 
 
 def estimate_cell(run: RunRecord) -> str:
-    """The estimate with its standard error."""
+    """The estimate with its standard error; "unfinished" where a run has neither a submission nor a score."""
     score, error = (run.estimate.get(name) for name in ("score", "standard_error"))
+    if not (run.scores or (run.out / SUBMISSION).is_file()):
+        return UNFINISHED
     return NONE if score is None else f"{score_cell(score)} ± {score_cell(error)}"
 
 
