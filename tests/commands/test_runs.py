@@ -92,7 +92,7 @@ def test_the_list_has_a_table_for_real_data_and_one_for_phantoms(capsys: pytest.
     assert "CPU, tensorflow" in lines[2]
     assert lines[3].split()[:5] == ["first", "-7.0000", "±", "0.0800", "best"]
     assert lines[4] == "For reference: the winner's private score on Kaggle is -6.8305, of another test set."
-    assert lines[6].startswith("osic, phantom data: no result: modified Laplace")
+    assert lines[6].startswith("osic, phantom data (not a result): modified Laplace")
     assert lines[8].split()[0] == "demo"
     assert len(lines) == 9
 

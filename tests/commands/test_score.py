@@ -82,10 +82,8 @@ def test_all_faults_of_all_files_are_told_and_the_good_ones_scored(pulmo: Pulmo,
     faults = json.loads(out)["faults"]
     assert code == 1
     assert {Path(fault["where"].partition(",")[0]).stem for fault in faults} == {"first", "second", "third", "fourth"}
-    assert (
-        err.splitlines()[-1]
-        == f"… and {len(faults) - shown} more faults like these: the same command with --json lists all."
-    )
+    listing = "the same command with --json lists all."
+    assert err.splitlines()[-1] == f"… and {len(faults) - shown} more faults like these: {listing}"
 
 
 def test_a_file_that_shares_no_id_with_the_solution_is_named(pulmo: Pulmo, files: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from pulmo.blending.paired_scores import UNCLEAR, Paired, pair
 from pulmo.commands.console import better_direction, note, show_json, show_table
 from pulmo.commands.runs import (
+    NONE,
     UNFINISHED,
     cv_cell,
     date_cell,
@@ -53,7 +54,8 @@ def compare_runs(competition: Competition, names: tuple[str, str], as_json: bool
     else:
         print("Both runs have the same settings.")
     print(f"\n{competition.metric} {better_direction(competition)}")
-    show_table([{"": name, first.name: cell(first), second.name: cell(second)} for name, cell in _CELLS.items()])
+    cells = {name: {first.name: cell(first), second.name: cell(second)} for name, cell in _CELLS.items()}
+    show_table([{"": name, **row} for name, row in cells.items() if {*row.values()} != {NONE}])
     print()
     if first.origin.phantom != second.origin.phantom:
         note("one run is of phantom data and the other is not: their scores do not compare")
