@@ -87,7 +87,8 @@ def _is_own(url: str, own: str) -> bool:
     return url == own or url.startswith(("data:", "blob:"))
 
 
-# Figures that are not what a reader needs: without a name or a picture, empty, or with an image that does not decode.
+# Figures that are not what a reader needs: without a name or a picture, empty, cut off, or with an image
+# that does not decode.
 _NOT_DRAWN = """async () => {
   const bad = [];
   for (const figure of document.querySelectorAll('figure')) {
@@ -99,12 +100,14 @@ _NOT_DRAWN = """async () => {
       return box.width > 40 && box.height > 20;
     });
     let decoded = true;
+    const fits = [...figure.querySelectorAll('.plot')].every(
+      (plot) => plot.querySelector('.main-svg').getBoundingClientRect().width <= plot.clientWidth + 1);
     for (const element of figure.querySelectorAll('svg image')) {
       const image = new Image();
       image.src = element.href.baseVal;
       decoded &&= await image.decode().then(() => true, () => false);
     }
-    if (!says || !shown?.getAttribute('aria-label') || !visible || !decoded) bad.push(figure.id);
+    if (!says || !shown?.getAttribute('aria-label') || !visible || !decoded || !fits) bad.push(figure.id);
   }
   return bad;
 }"""

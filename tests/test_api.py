@@ -143,6 +143,35 @@ def test_a_table_of_the_test_set(small: Small, model: Path, tmp_path: Path) -> N
         pulmo.predict(model, tmp_path)
 
 
+def test_faults_of_a_table_do_not_name_a_temporary_file(small: Small, model: Path) -> None:
+    reading = f"from pulmo.scoring.tables import read_table\n{OF_A_TABLE['predict.py']}".replace(
+        'pd.read_csv(stage.data / "test.csv")', 'read_table(stage.data / "test.csv", ["id"])'
+    )
+    small.make({**OF_A_TABLE, "predict.py": reading})
+    with pytest.raises(UserError, match=r"^data: has no column 'id'"):
+        pulmo.predict(model, pd.DataFrame({"age": [60], "sex": ["F"]}))
+
+
+def test_notes_name_the_files_that_were_given(small: Small, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    noting = OF_IMAGES["predict.py"].replace('f"{len(images)} images"', "f\"{stage.data / 'test/a.png'} is dark\"")
+    small.make({"predict.py": noting})
+    assert pulmo.predict(model, tmp_path / "a.png").notes == (f"{tmp_path / 'a.png'} is dark",)
+
+
+def test_wrong_types_are_named(small: Small, model: Path, tmp_path: Path) -> None:
+    small.make()
+    table = pd.DataFrame({"id": ["a"], "value": [1.0]})
+    with pytest.raises(TypeError, match=r"solution is a str: give a DataFrame; pulmo\.small\.read_solution\(path\)"):
+        pulmo.small.score("solution.csv", table)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"submission is a list: give a DataFrame; pulmo\.small\.read_submission"):
+        pulmo.small.validate([1.0], table)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="settings is a list: give values by name"):
+        pulmo.small.train(tmp_path, settings=["features.folds=3"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="data is a int: give a path"):
+        pulmo.predict(model, 3)  # type: ignore[arg-type]
+
+
 def test_a_prediction_keeps_its_outputs_as_long_as_it_lives(small: Small, model: Path, tmp_path: Path) -> None:
     small.make()
     (tmp_path / "data").mkdir()

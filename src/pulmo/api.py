@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, NamedTuple, cast
 
 import pandas as pd
@@ -74,8 +75,10 @@ class CompetitionApi:
 
         Raises:
             ParticipantVisibleError: a column, an id or a value of the submission is invalid; lists all faults.
+            TypeError: one of them is not a DataFrame.
             ValueError: the solution is invalid.
         """
+        self._require_frames({"solution": solution, "submission": submission})
         return self.competition.submission.score(solution, submission, row_id_column_name or self.competition.row_id)
 
     def validate(self, submission: pd.DataFrame, sample: pd.DataFrame) -> None:
@@ -87,11 +90,19 @@ class CompetitionApi:
 
         Raises:
             ParticipantVisibleError: lists all faults.
+            TypeError: one of them is not a DataFrame.
         """
+        self._require_frames({"submission": submission, "sample": sample})
         named = sample.copy(deep=False)
         named.attrs = {"file": "the sample submission", **sample.attrs}  # so that faults name it
         columns, checked = self.competition.submission_columns, self.competition.submission.check_predictions
         validate(submission, named, columns, checked)
+
+    def _require_frames(self, tables: Mapping[str, object]) -> None:
+        for name, table in tables.items():
+            reader = "read_solution" if name == "solution" else "read_submission"
+            remedy = f"give a DataFrame; pulmo.{self.competition.name}.{reader}(path) reads one from a file"
+            _require_type(name, table, pd.DataFrame, remedy)
 
     def read_submission(self, path: AnyPath) -> pd.DataFrame:
         """Read a submission, or Kaggle's sample, as text. Raises ParticipantVisibleError where Kaggle would refuse
@@ -144,10 +155,12 @@ class CompetitionApi:
             device: for networks: auto, cpu or gpu.
 
         Raises:
+            TypeError: `settings` is not a mapping.
             UserError: a setting or a file is at fault.
         """
         from pulmo.commands.run import Request, run_all
 
+        _require_type("settings", settings, Mapping | None, 'give values by name, such as {"features.folds": 3}')
         prepare_tensorflow()
         overrides = tuple(f"{name}={json.dumps(value, default=str)}" for name, value in (settings or {}).items())
         request = Request(
@@ -197,7 +210,8 @@ def predict(model: AnyPath, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, de
         device: for networks: auto, cpu or gpu.
 
     Raises:
-        UserError: the model or the data are at fault.
+        TypeError: `data` is of another type.
+        UserError: the model or the data are at fault; faults name the paths that were given, and a DataFrame "data".
     """
     prepare_tensorflow()
     folder = expanded(model)
@@ -206,12 +220,17 @@ def predict(model: AnyPath, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, de
     settings = load_settings(competition.settings, competition.config)
     scratch = Path(tempfile.mkdtemp(prefix="pulmo-"))
     try:
-        paths = RunPaths(_in_layout(competition, data, scratch / "data"), scratch / "work", scratch / "out")
+        laid_out = _in_layout(competition, data, scratch / "data")
+        paths = RunPaths(laid_out.folder, scratch / "work", scratch / "out")
         run = Run(competition, paths, settings, inputs={MODEL: folder.resolve()}, device=device)
-        (done,) = run_stages(run, [spec])
+        try:
+            (done,) = run_stages(run, [spec])
+        except UserError as error:
+            raise type(error)(map(laid_out.named, error.faults)) from None
         file = cast(Path, find_output(done.folder, "submission"))
         submission = read_submission(file, competition.submission_columns, competition.column_aliases)
-        prediction = Prediction(submission, done.manifest.notes, spec.writes, done.folder)
+        notes = tuple(map(laid_out.original, done.manifest.notes))
+        prediction = Prediction(submission, notes, spec.writes, done.folder)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
@@ -219,17 +238,45 @@ def predict(model: AnyPath, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, de
     return prediction
 
 
-def _in_layout(competition: Competition, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, folder: Path) -> Path:
-    """The folder of new data in Kaggle's layout: the one given, or `folder` with a table or links in it."""
+def _require_type(name: str, value: object, kind: type | UnionType, remedy: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is a {type(value).__name__}: {remedy}")
+
+
+class _LaidOut(NamedTuple):
+    """New data in Kaggle's layout.
+
+    Attributes:
+        folder: with the test set.
+        originals: what the caller gave, by the path of the file or link that stands for it in `folder`.
+    """
+
+    folder: Path
+    originals: Mapping[str, str]
+
+    def original(self, text: str) -> str:
+        """A sentence with the caller's names in the place of temporary paths."""
+        for path in sorted(self.originals, key=len, reverse=True):  # `scan10` before `scan1`
+            text = text.replace(path, self.originals[path])
+        return text
+
+    def named(self, fault: Fault) -> Fault:
+        """A fault likewise."""
+        return Fault(self.original(fault.where), self.original(fault.what), self.original(fault.remedy))
+
+
+def _in_layout(competition: Competition, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, folder: Path) -> _LaidOut:
+    """New data in Kaggle's layout: the folder given, or `folder` with a table or links in it."""
     if isinstance(data, pd.DataFrame):
         return _with_table(competition, data, folder)
+    _require_type("data", data, str | os.PathLike | Iterable, "give a path, several paths, or a DataFrame")
     paths = [expanded(data)] if isinstance(data, (str, os.PathLike)) else [expanded(path) for path in data]
     if not paths:
         raise UserError(Fault("data", "no path is given", "Give images or scans, or a folder of them"))
     if missing := [path for path in paths if not path.exists()]:
         raise UserError(Fault(str(path), "there is no such file or folder", "Correct the path") for path in missing)
     if len(paths) == 1 and paths[0].is_dir() and _is_layout(competition, paths[0]):
-        return paths[0]
+        return _LaidOut(paths[0], {})
     if competition.test_table:
         remedy = f"Give a folder with {competition.test_table} in it, or that table as a DataFrame"
         raise UserError(Fault("data", f"{competition.test_table} is missing, which {competition.name} needs", remedy))
@@ -242,21 +289,24 @@ def _is_layout(competition: Competition, folder: Path) -> bool:
     return any((folder / name).exists() for name in competition.stage("predict").data)
 
 
-def _with_table(competition: Competition, table: pd.DataFrame, folder: Path) -> Path:
+def _with_table(competition: Competition, table: pd.DataFrame, folder: Path) -> _LaidOut:
     if not competition.test_table:
         remedy = "Give the paths of images or scans, or a folder of them"
         raise UserError(Fault("data", f"{competition.name} predicts images, not a table", remedy))
     folder.mkdir(parents=True)
-    table.to_csv(folder / competition.test_table, index=False)
-    return folder
+    file = folder / competition.test_table
+    table.to_csv(file, index=False)
+    return _LaidOut(folder, {str(file): "data"})
 
 
-def _with_links(competition: Competition, paths: list[Path], folder: Path) -> Path:
+def _with_links(competition: Competition, paths: list[Path], folder: Path) -> _LaidOut:
     target = folder / competition.test_files
     target.mkdir(parents=True)
+    originals: dict[str, str] = {}
     for path in paths:
         link = target / path.resolve().name
         if link.is_symlink():
             raise UserError(Fault(str(path), f"is the second of the name {link.name}", "Rename one of them"))
         link.symlink_to(path.resolve(), target_is_directory=path.is_dir())
-    return folder
+        originals[str(link)] = str(path)
+    return _LaidOut(folder, originals)

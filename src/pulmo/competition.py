@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import math
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from pulmo.errors import CommandLineError, ContractError, Fault
+from pulmo.errors import CommandLineError, Fault
 
 if TYPE_CHECKING:  # this module is imported by everything: types from above are named here, never loaded
-    import pandas as pd
-
     from pulmo.pipeline.settings import Section
     from pulmo.protocols import (
         DataChecker,
@@ -31,7 +29,6 @@ if TYPE_CHECKING:  # this module is imported by everything: types from above are
         StageModule,
         SubmissionFormat,
     )
-    from pulmo.training.settings import ImageNetworkConfig
 
 T = TypeVar("T")
 
@@ -100,129 +97,6 @@ class KernelRules:
     gpu_hours: float | None = None
 
 
-class BlendParameter(NamedTuple):
-    """A number that a competition's blend depends on.
-
-    Attributes:
-        default: leaves a file alone: with every parameter at its default, a blend of one file scores as the file does.
-        candidates: what a fit may set it to.
-    """
-
-    default: float
-    candidates: tuple[float, ...]
-
-
-class Patients(NamedTuple):
-    """The patient of each row of a table.
-
-    Attributes:
-        of_row: patient ids (text), with the table's index.
-        notes: sentences for the user, such as that no table of patients is there.
-    """
-
-    of_row: pd.Series
-    notes: tuple[str, ...] = ()
-
-
-class NetworkTraining(NamedTuple):
-    """The networks that a stage will train on images, for an estimate of its cost.
-
-    Attributes:
-        stage: its name.
-        config: of the family.
-        pixels: of a side of an image.
-        images: of the whole training set.
-        folds: of the training set.
-    """
-
-    stage: str
-    config: ImageNetworkConfig
-    pixels: int
-    images: int
-    folds: int
-
-
-class DataCheck(NamedTuple):
-    """What was found in Kaggle's folder before long work.
-
-    Attributes:
-        counts: what was counted → how many, or in words, in order.
-        faults: what would stop a stage.
-        notes: what the stages would leave out, and go on.
-        disk_bytes: what the stages will write, estimated.
-        memory_bytes: what they need at once, estimated from below.
-        read_seconds: what reading all images will take on one core, estimated from those that have been read.
-        trainings: the networks that the stages will train on images.
-    """
-
-    counts: Mapping[str, int | str]
-    faults: tuple[Fault, ...] = ()
-    notes: tuple[str, ...] = ()
-    disk_bytes: int = 0
-    memory_bytes: int = 0
-    read_seconds: float = 0.0
-    trainings: tuple[NetworkTraining, ...] = ()
-
-
-class Estimate(NamedTuple):
-    """The cross-fitted out-of-fold estimate of a run's score: what `fit_ensemble` writes as `estimate`, and puts into
-    the model's `ensemble.json`.
-
-    Attributes:
-        score: by the competition's metric.
-        standard_error: of the score, over patients.
-        folds: a row a fold, from `blending.fold_scores.score_folds`; empty where there are none.
-        parts: scores by name where the score has parts, such as labels.
-    """
-
-    score: float
-    standard_error: float
-    folds: Sequence[Mapping[str, Any]]
-    parts: Mapping[str, float]
-
-    @classmethod
-    def of(cls, values: object, where: str) -> Estimate:
-        """Check an estimate as it stands in JSON; further values in it are the competition's own.
-
-        Args:
-            values: a mapping with `score`, `standard_error` and `folds`, and optionally `parts`.
-            where: the file or stage it is from, for the errors.
-
-        Raises:
-            ContractError: a value is missing, or is not what it should be.
-        """
-        if not isinstance(values, Mapping):
-            raise ContractError(Fault(where, "there is no estimate", f"Write a mapping with {', '.join(_ESTIMATE)}"))
-        faults = [
-            Fault(where, f"the estimate has no {name!r}", f"Add {name}: {meaning}")
-            if name not in values
-            else Fault(where, f"the estimate's {name!r} is {values[name]!r}", f"It must be {meaning}")
-            for name, (good, meaning) in _ESTIMATE.items()
-            if name not in values or not good(values[name])
-        ]
-        parts = values.get("parts", {})
-        if not isinstance(parts, Mapping) or not all(map(_is_number, parts.values())):
-            faults.append(Fault(where, f"the estimate's 'parts' is {parts!r}", "It must be numbers by name"))
-        if faults:
-            raise ContractError(faults)
-        return cls(float(values["score"]), float(values["standard_error"]), values["folds"], dict(parts))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_rows(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
-
-
-_ESTIMATE: dict[str, tuple[Callable[[object], bool], str]] = {
-    "score": (_is_number, "the score, a finite number"),
-    "standard_error": (_is_number, "the standard error of the score, a finite number"),
-    "folds": (_is_rows, "a list of rows, one a fold; empty where there are none"),
-}
-
-
 @dataclass(frozen=True)
 class Competition:
     """A competition's table of contents: light to import, so that `score` starts at once.
@@ -267,6 +141,11 @@ class Competition:
     def row_id(self) -> str:
         """The submission's id column."""
         return self.submission_columns[0]
+
+    @property
+    def default_data(self) -> Path:
+        """Where Kaggle's files are by default."""
+        return Path("data") / self.kaggle_slug
 
     def stage(self, name: str) -> StageSpec:
         """The declared stage of that name, the `cv` protocol included."""

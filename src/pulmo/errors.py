@@ -52,8 +52,8 @@ class ParticipantVisibleError(UserError):
     """A submission cannot be scored: the participant's mistake, in words that Kaggle may show to them."""
 
 
-class ScoreError(ParticipantVisibleError):
-    """Some of the submissions given to `pulmo NAME score` cannot be scored; `of_files` has the faults of each."""
+class SubmissionsError(ParticipantVisibleError):
+    """Some of several submissions cannot be scored or combined; `of_files` has the faults of each."""
 
     def __init__(self, of_files: Iterable[Iterable[Fault]]) -> None:
         self.of_files = tuple(map(tuple, of_files))
@@ -64,7 +64,7 @@ class ScoreError(ParticipantVisibleError):
 
 
 class ContractError(UserError):
-    """A competition's folder is not what `pulmo.competition` expects: a stage, a module, a setting or an estimate."""
+    """A competition's folder breaks the contract: a stage, a module, a setting or an estimate is not as declared."""
 
 
 class CheckFailedError(UserError):

@@ -1,4 +1,4 @@
-"""What each module of a competition defines: a protocol a module.
+"""What each module of a competition defines, a protocol a module, and the values that these hand over.
 
 mypy checks the modules that a competition's `__init__.py` names as `Modules`; `pulmo NAME check`, their signatures.
 """
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pulmo.competition import BlendParameter, DataCheck, Patients
     from pulmo.errors import Fault
     from pulmo.pipeline.paths import RunPaths
     from pulmo.pipeline.stage import Stage
     from pulmo.report.sections import Draw
+    from pulmo.training.settings import ImageNetworkConfig
 
 
 class StageModule(Protocol):
@@ -25,6 +25,30 @@ class StageModule(Protocol):
 
     def run(self, stage: Stage, settings: Any) -> None:
         """Read what the stage declares, write all that it declares; `settings` is the competition's own `Section`."""
+
+
+class BlendParameter(NamedTuple):
+    """A number that a competition's blend depends on.
+
+    Attributes:
+        default: leaves a file alone: with every parameter at its default, a blend of one file scores as the file does.
+        candidates: what a fit may set it to.
+    """
+
+    default: float
+    candidates: tuple[float, ...]
+
+
+class Patients(NamedTuple):
+    """The patient of each row of a table.
+
+    Attributes:
+        of_row: patient ids (text), with the table's index.
+        notes: sentences for the user, such as that no table of patients is there.
+    """
+
+    of_row: pd.Series
+    notes: tuple[str, ...] = ()
 
 
 class SubmissionFormat(Protocol):
@@ -118,6 +142,46 @@ class FigureSection(Protocol):
     @property
     def FIGURES(self) -> Sequence[Draw]:  # noqa: N802 a constant of a module
         """The functions that draw the section's figures, in order."""
+
+
+class NetworkTraining(NamedTuple):
+    """The networks that a stage will train on images, for an estimate of its cost.
+
+    Attributes:
+        stage: its name.
+        config: of the family.
+        pixels: of a side of an image.
+        images: of the whole training set.
+        folds: of the training set.
+    """
+
+    stage: str
+    config: ImageNetworkConfig
+    pixels: int
+    images: int
+    folds: int
+
+
+class DataCheck(NamedTuple):
+    """What was found in Kaggle's folder before long work.
+
+    Attributes:
+        counts: what was counted → how many, or in words, in order.
+        faults: what would stop a stage.
+        notes: what the stages would leave out, and go on.
+        disk_bytes: what the stages will write, estimated.
+        memory_bytes: what they need at once, estimated from below.
+        read_seconds: what reading all images will take on one core, estimated from those that have been read.
+        trainings: the networks that the stages will train on images.
+    """
+
+    counts: Mapping[str, int | str]
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
+    disk_bytes: int = 0
+    memory_bytes: int = 0
+    read_seconds: float = 0.0
+    trainings: tuple[NetworkTraining, ...] = ()
 
 
 class DataChecker(Protocol):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pulmo.blending.holdout_fit import fit_blend, holdout_half
-from pulmo.competition import BlendParameter
+from pulmo.protocols import BlendParameter
 
 TRUTH = 10.0
 BLEND_PARAMETERS = {

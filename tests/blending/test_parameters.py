@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pulmo.blending.parameters import check_range, coordinate_search, defaults_of, shares_of
-from pulmo.competition import BlendParameter
 from pulmo.errors import CommandLineError, UserError
+from pulmo.protocols import BlendParameter
 
 BLEND_PARAMETERS = {"a": BlendParameter(0.0, (0.0, 1.0, 2.0, 3.0)), "b": BlendParameter(5.0, (4.0, 6.0))}
 

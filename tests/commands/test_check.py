@@ -73,7 +73,7 @@ def test_faults_of_the_contract_end_with_one(pulmo: Pulmo, small: Small) -> None
 
 def test_faults_of_the_data_are_named(pulmo: Pulmo, small: Small, tmp_path: Path) -> None:
     check = """
-from pulmo.competition import DataCheck
+from pulmo.protocols import DataCheck
 from pulmo.errors import Fault
 
 def check(data, settings):
@@ -101,7 +101,7 @@ def check(data, settings):
 
 def test_what_a_run_costs(pulmo: Pulmo, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check = """
-from pulmo.competition import DataCheck, NetworkTraining
+from pulmo.protocols import DataCheck, NetworkTraining
 from pulmo.training.settings import SegmenterConfig
 
 def check(data, settings):

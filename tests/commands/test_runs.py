@@ -1,6 +1,7 @@
 """Runs listed, compared and found: on folders as runs leave them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_the_list_has_a_table_for_real_data_and_one_for_phantoms(capsys: pytest.
     assert "CPU, tensorflow" in lines[2]
     assert lines[3].split()[:5] == ["first", "-7.0000", "±", "0.0800", "best"]
     assert lines[4] == "For reference: the winner's private score on Kaggle is -6.8305, of another test set."
-    assert lines[6].startswith("osic, phantom data: no result: modified Laplace")
+    assert lines[6].startswith("osic, phantom data (not a result): modified Laplace")
     assert lines[8].split()[0] == "demo"
     assert len(lines) == 9
 
@@ -125,6 +126,16 @@ def test_two_runs_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
         "second is worse." in out.splitlines()
     )
     assert out.splitlines()[-1].startswith("For reference: the winner's private score")
+
+
+def test_an_unfinished_run_is_called_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave_run("stopped", -7.0, 4, data)
+    shutil.rmtree("submissions/osic/stopped")
+    assert "stopped  unfinished  " in run_pulmo(capsys, "runs", "osic")[1]
+    code, out, err = run_pulmo(capsys, "osic", "compare", "first", "stopped")
+    assert code == 0
+    assert "not set" not in out
+    assert "note: stopped is unfinished: settings are compared once a run has its settings.toml" in err
 
 
 @pytest.mark.usefixtures("data")

@@ -82,7 +82,8 @@ def test_all_faults_of_all_files_are_told_and_the_good_ones_scored(pulmo: Pulmo,
     faults = json.loads(out)["faults"]
     assert code == 1
     assert {Path(fault["where"].partition(",")[0]).stem for fault in faults} == {"first", "second", "third", "fourth"}
-    assert err.splitlines()[-1] == f"… and {len(faults) - shown} more faults like these: `score --json` lists all."
+    listing = "the same command with --json lists all."
+    assert err.splitlines()[-1] == f"… and {len(faults) - shown} more faults like these: {listing}"
 
 
 def test_a_file_that_shares_no_id_with_the_solution_is_named(pulmo: Pulmo, files: Path) -> None:
@@ -255,6 +256,21 @@ def test_blend_refuses_files_of_other_ids(pulmo: Pulmo, files: Path) -> None:
     assert code == 1
     assert "other.csv, row 3, Patient_Week: 'c_1'" in err
     assert "no row for Patient_Week 'a_9'" in err
+
+
+def test_many_faults_of_a_blend_are_listed_by_the_blend(pulmo: Pulmo, files: Path) -> None:
+    rows = "".join(f"a_{week},?,1\n" for week in range(60))
+    (files / "wrong.csv").write_text(f"Patient_Week,FVC,Confidence\n{rows}")
+    words = ("osic", "blend", files / "good.csv", files / "wrong.csv", "--out", files / "blend.csv")
+    assert "more faults like these: the same command with --json lists all." in pulmo(*words)[2]
+    assert len(json.loads(pulmo(*words, "--json")[1])["faults"]) > 60
+
+
+def test_a_solution_without_a_scored_row_is_at_fault(pulmo: Pulmo, files: Path) -> None:
+    (files / "one_visit.csv").write_text("Patient,Weeks,FVC\na,5,2000\n")
+    code, out, err = pulmo("osic", "score", files / "good.csv", "--solution", files / "one_visit.csv")
+    assert (code, out) == (1, "")
+    assert "one_visit.csv: has no row that is scored" in err
 
 
 def test_a_wrong_command_line_ends_with_two(pulmo: Pulmo, files: Path) -> None:

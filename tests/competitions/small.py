@@ -79,7 +79,7 @@ def run(stage, settings):
     "submission.py": """
 import pandas as pd
 
-from pulmo.competition import BlendParameter, Patients
+from pulmo.protocols import BlendParameter, Patients
 from pulmo.scoring.tables import read_table
 
 BLEND_PARAMETERS = {"shift": BlendParameter(0.0, (0.0, 1.0))}

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from pulmo.commands.contract import contract_faults
-from pulmo.competition import Competition, Estimate, competition_names, find_competition, require
+from pulmo.competition import Competition, competition_names, find_competition, require
 from pulmo.errors import CommandLineError, ContractError
+from pulmo.estimate import Estimate
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, run_stages
 from pulmo.pipeline.settings import load_settings

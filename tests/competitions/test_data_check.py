@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from pulmo.competition import DataCheck, find_competition
+from pulmo.competition import find_competition
 from pulmo.competitions.dsb import phantom as dsb_phantom
 from pulmo.competitions.osic import phantom as osic_phantom
 from pulmo.competitions.rsna import phantom as rsna_phantom
 from pulmo.competitions.siim import phantom as siim_phantom
 from pulmo.competitions.siim.data import read_masks, train_table
 from pulmo.pipeline.settings import load_settings
+from pulmo.protocols import DataCheck
 
 DRAWN = {
     "osic": (osic_phantom.write_phantom, osic_phantom.PhantomSettings(12, 2, 0, False)),

@@ -22,8 +22,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pytest
 
-from pulmo.competition import CV_SCORES, CV_TABLE, ESTIMATE, PREDICTED, ROW_SCORES, Estimate, find_competition
+from pulmo.competition import CV_SCORES, CV_TABLE, ESTIMATE, PREDICTED, ROW_SCORES, find_competition
 from pulmo.errors import UserError
+from pulmo.estimate import Estimate
 from pulmo.files import files_below
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, output, run_stages

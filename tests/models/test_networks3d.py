@@ -36,7 +36,7 @@ def test_the_slides_weights_and_where_they_are() -> None:
     convolutions = (27 * 1 * 32 + 32) + (27 * 32 * 64 + 64)
     dense = 5 * 13 * 13 * 64 * 1024 + 1024
     assert network.count_params() == convolutions + dense + (1024 * 2 + 2) == 55_437_250
-    assert describe_parameters(network) == "55,437,250 weights, 99.9% of them in joined (54,080 × 1,024 and biases)"
+    assert describe_parameters(network) == "55,437,250 weights, 99.9% of them in one layer (54,080 × 1,024 and biases)"
 
 
 @pytest.mark.parametrize("make", [residual, slides])

@@ -57,8 +57,8 @@ def test_rows_and_images_are_in_one_order_and_what_is_left_out_is_noted(stage: S
     assert "An image is left out: " in notes
     assert "b.jpg: cannot be read" in notes
     assert "3 X-rays are of 3 patients by the headers' PatientID, for there is no nih_patients.csv; 0 have" in notes
-    assert "1 images of train.csv have no file in train and are left out, such as gone" in notes
-    assert "1 files in train have no row in train.csv and are left out, such as stray" in notes
+    assert "images of train.csv without a file in train: 1, left out, such as gone" in notes
+    assert "files in train without a row in train.csv: 1, left out, such as stray" in notes
 
 
 def test_patients_are_the_table_s_or_the_nih_s_before_the_header_s(stage: Stage) -> None:

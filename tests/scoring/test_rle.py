@@ -65,6 +65,15 @@ def test_one_mask_s_faults() -> None:
         mask_to_rle(np.zeros((1, 2, 3)))
 
 
+def test_probabilities_are_no_mask() -> None:
+    probability = np.array([[0.0, 0.7], [1.0, 0.2]])
+    with pytest.raises(ValueError, match=r"holds 0\.7: choose a threshold, such as mask_to_rle\(probability > 0\.5\)"):
+        mask_to_rle(probability)
+    assert mask_to_rle(probability > 0.5) == mask_to_rle(np.array([[0.0, 255.0], [1.0, 0.0]])) == "1 2"
+    with pytest.raises(ValueError, match="holds nan"):
+        mask_to_rle(np.array([[np.nan]]))
+
+
 def test_masks_are_shown_by_their_number() -> None:
     assert repr(parse(["3 2 5 1", "-1"])) == "RunLengthMasks(2 masks of 2 runs)"
 

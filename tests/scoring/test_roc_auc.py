@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pulmo.errors import ParticipantVisibleError
+from pulmo.errors import ParticipantVisibleError, UserError
 from pulmo.scoring import roc_auc
 
 COLUMNS = ("nodule", "effusion")
@@ -34,7 +34,7 @@ def test_a_label_of_one_class_has_no_area_and_is_left_out_of_the_mean() -> None:
     solution = SOLUTION.assign(effusion=0)
     assert math.isnan(score_parts(solution, SUBMISSION, "id")["effusion"])
     assert score(solution, SUBMISSION, "id") == 0.75
-    with pytest.raises(ValueError, match="one class alone in each of nodule, effusion"):
+    with pytest.raises(UserError, match="one class alone in each of nodule, effusion"):
         score(solution.assign(nodule=1), SUBMISSION, "id")
 
 

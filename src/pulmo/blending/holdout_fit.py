@@ -9,7 +9,7 @@ import pandas as pd
 
 from pulmo.blending.parameters import defaults_of
 from pulmo.blending.simplex import fit_simplex
-from pulmo.competition import BlendParameter
+from pulmo.protocols import BlendParameter
 
 Blend = Callable[..., pd.DataFrame]
 """`blend(tables, weights, **parameters)`: submissions, a weight each, a value of each parameter → the combined one."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from pulmo.competition import BlendParameter
 from pulmo.errors import CommandLineError, Fault, UserError
+from pulmo.protocols import BlendParameter
 
 
 def shares_of(weights: Sequence[float]) -> np.ndarray:

@@ -9,14 +9,15 @@ import psutil
 from pulmo.commands.console import log, show_json, show_table
 from pulmo.commands.contract import contract_faults
 from pulmo.commands.run import Request
-from pulmo.competition import Competition, DataCheck, StageSpec
+from pulmo.competition import Competition, StageSpec
 from pulmo.errors import CheckFailedError, Fault
 from pulmo.files import files_below
 from pulmo.pipeline.data_check import attempt
-from pulmo.pipeline.data_folder import default_data, missing_data
+from pulmo.pipeline.data_folder import missing_data
 from pulmo.pipeline.parallel import cores
 from pulmo.pipeline.paths import works_of
 from pulmo.pipeline.settings import load_settings
+from pulmo.protocols import DataCheck
 from pulmo.report.sections import SECTIONS
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.tables import read_table
@@ -43,7 +44,7 @@ def check_competition(request: Request) -> None:
     faults = contract_faults(competition)
     rows = _contract_rows(competition, faults)
     notes: list[str] = []
-    data = request.data or default_data(competition)
+    data = request.data or competition.default_data
     if not faults:
         settings = load_settings(competition.settings, competition.config, request.preset, request.overrides)
         if data.is_dir():

@@ -5,6 +5,8 @@ from typing import Any
 from pulmo.blending.paired_scores import UNCLEAR, Paired, pair
 from pulmo.commands.console import better_direction, note, show_json, show_table
 from pulmo.commands.runs import (
+    NONE,
+    UNFINISHED,
     cv_cell,
     date_cell,
     difference,
@@ -16,7 +18,7 @@ from pulmo.commands.runs import (
 )
 from pulmo.competition import ROW_SCORES, Competition
 from pulmo.errors import CommandLineError, Fault
-from pulmo.pipeline.run_settings import flat
+from pulmo.pipeline.run_settings import SETTINGS, flat
 from pulmo.pipeline.runs import RunRecord, find_run
 from pulmo.pipeline.setting_help import toml
 
@@ -39,16 +41,21 @@ def compare_runs(competition: Competition, names: tuple[str, str], as_json: bool
     first, second = (find_run(competition, name) for name in names)
     if first.name == second.name:
         raise CommandLineError(Fault(first.name, "is compared with itself", "Name two runs; `pulmo runs` lists them"))
-    settings, paired = _different_settings(first, second), _pair(second, first)
+    unfinished = [run.name for run in (first, second) if not run.settings.sections]
+    settings, paired = {} if unfinished else _different_settings(first, second), _pair(second, first)
     if as_json:
         show_json(_as_json(competition, (first, second), settings, paired))
         return
-    if settings:
+    if unfinished:
+        verb = "is" if len(unfinished) == 1 else "are"
+        note(f"{' and '.join(unfinished)} {verb} {UNFINISHED}: settings are compared once a run has its {SETTINGS}")
+    elif settings:
         show_table([{"setting": key, first.name: one, second.name: other} for key, (one, other) in settings.items()])
     else:
         print("Both runs have the same settings.")
     print(f"\n{competition.metric} {better_direction(competition)}")
-    show_table([{"": name, first.name: cell(first), second.name: cell(second)} for name, cell in _CELLS.items()])
+    cells = {name: {first.name: cell(first), second.name: cell(second)} for name, cell in _CELLS.items()}
+    show_table([{"": name, **row} for name, row in cells.items() if {*row.values()} != {NONE}])
     print()
     if first.origin.phantom != second.origin.phantom:
         note("one run is of phantom data and the other is not: their scores do not compare")

@@ -18,7 +18,7 @@ from pulmo.errors import (
     Fault,
     FigureWarning,
     ParticipantVisibleError,
-    ScoreError,
+    SubmissionsError,
     UserError,
 )
 from pulmo.pipeline.disk import STARTED
@@ -76,14 +76,14 @@ def quietly(command: Callable[[], None], as_json: bool = False) -> None:
 
 
 def _show_faults(error: UserError) -> None:
-    """Print the first faults of each kind, of each file where several were scored."""
-    groups = error.of_files if isinstance(error, ScoreError) else (error.faults,)
+    """Print the first faults of each kind, of each file where there are several."""
+    groups = error.of_files if isinstance(error, SubmissionsError) else (error.faults,)
     shown = [fault for faults in groups for fault in _first_of_each_kind(faults)]
     for fault in shown:
         alert(str(fault))
     if len(shown) < len(error.faults):
         command = next((name for kind, name in _LISTING.items() if isinstance(error, kind)), None)
-        all_of_them = f": `{command} --json` lists all" if command else ""
+        all_of_them = f": {command} lists all" if command else ""
         alert(f"… and {len(error.faults) - len(shown):,} more faults like these{all_of_them}.")
 
 
@@ -100,7 +100,11 @@ def _first_of_each_kind(faults: Sequence[Fault]) -> list[Fault]:
     return first[:MOST]
 
 
-_LISTING = {ScoreError: "score", ParticipantVisibleError: "validate", CheckFailedError: "check"}
+_LISTING = {
+    SubmissionsError: "the same command with --json",
+    ParticipantVisibleError: "`validate --json`",
+    CheckFailedError: "`check --json`",
+}
 """Commands that list all faults of a kind of error; the first kind that fits counts."""
 
 

@@ -8,15 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pulmo.commands.demo import DEMO
-from pulmo.competition import (
-    ALL_SETTINGS,
-    CV_SCORES,
-    CV_TABLE,
-    ESTIMATE,
-    MODEL,
-    PREDICTED,
-    Competition,
-)
+from pulmo.competition import ALL_SETTINGS, CV_SCORES, CV_TABLE, ESTIMATE, MODEL, PREDICTED, Competition
 from pulmo.errors import Fault, UserError
 from pulmo.pipeline.settings import Section, load_settings
 from pulmo.protocols import DataChecker, Figures, Holdout, PartedFormat, Phantom, StageModule, SubmissionFormat

@@ -15,12 +15,12 @@ import psutil
 
 from pulmo import __version__
 from pulmo.commands.console import log, show_table
-from pulmo.competition import Competition, DataCheck, competition_names, find_competition
+from pulmo.competition import Competition, competition_names, find_competition
 from pulmo.errors import ScanError, UserError
 from pulmo.kaggle.credentials import browser_login, token, user_and_key, user_name
 from pulmo.kaggle.image import installed_version, own_requirements, read_images, with_requirements
-from pulmo.pipeline.data_folder import default_data
 from pulmo.pipeline.settings import load_settings
+from pulmo.protocols import DataCheck
 
 GIB = 2**30
 LEAST_FREE_GIB = 20  # the work folder of the largest competition
@@ -166,7 +166,7 @@ def _data_at_hand() -> list[dict[str, str]]:
     """For each competition whose files are here, what the preset `full` needs of disk and memory."""
     rows = []
     for competition in map(find_competition, competition_names()):
-        data, checker = default_data(competition), competition.data_check
+        data, checker = competition.default_data, competition.data_check
         if checker is not None and data.is_dir():
             log(f"Checking {data} …")
             needs = checker.check(data, load_settings(competition.settings, competition.config))

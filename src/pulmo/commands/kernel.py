@@ -13,7 +13,7 @@ from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
 from pulmo.kaggle.metadata import OWNER, as_notebook, kernel_metadata
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
-from pulmo.pipeline.data_folder import data_folder, default_data
+from pulmo.pipeline.data_folder import data_folder
 from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.paths import works_of
 from pulmo.pipeline.runs import RunRecord, find_run, newest_run
@@ -104,7 +104,7 @@ def _run_with_model(competition: Competition, name: str | None) -> RunRecord:
 
 def _companions(competition: Competition, data: Path | None) -> list[Path]:
     """The user's own files in the data folder."""
-    folder = default_data(competition) if data is None else data_folder(competition, data)
+    folder = competition.default_data if data is None else data_folder(competition, data)
     return [folder / name for name in competition.companion_files if (folder / name).is_file()]
 
 

@@ -19,6 +19,7 @@ from pulmo.commands.runs import (
     run_groups,
     settings_cell,
     time_cell,
+    without_unknown,
 )
 from pulmo.competition import DEFAULT_PRESET, competition_names, find_competition, require
 from pulmo.pipeline.disk import writable_folder
@@ -75,11 +76,11 @@ def write_index(out: Path | None = None) -> Path:
 
 
 def _group_figure(group: RunGroup, beside: Path) -> Figure:
-    rows = pd.DataFrame([_index_row(group, run, beside) for run in group.runs])
+    rows = pd.DataFrame(without_unknown([_index_row(group, run, beside) for run in group.runs]))
     caption = (
         f"{group.metric[0].upper()}{group.metric[1:]}. Estimates are out of fold, on the data that the run was trained "
         "on; the difference from the best run is paired row by row, where both have scored the same patients. "
-        f"{group.reference} Click a column's name to sort by it."
+        f"{group.reference} The name of a run leads to its page. Click a column's name to sort by it."
     )
     alt_text = "One row for each run: estimate with its error, difference from the best, other scores, settings, links"
     return Figure("Phantom data" if group.phantom else "Real data", caption, rows, alt_text)
@@ -112,9 +113,10 @@ def _lead(run: Run, request: Request) -> str:
     score = _known_scores(folder)
     if "estimate" in score:
         estimate = score["estimate"]
+        metric = competition.metric[0].upper() + competition.metric[1:]
         return (
-            f"{competition.metric} {estimate['score']:.4f} ± {estimate['standard_error']:.4f} (standard error), out of "
-            f"fold and cross-fitted. Data: {run.paths.data}. Stages: {run.paths.work}."
+            f"{metric} {estimate['score']:.4f} ± {estimate['standard_error']:.4f} (standard error), out of fold and "
+            f"cross-fitted. Data: {run.paths.data}. Stages: {run.paths.work}."
         )
     return (
         f"Data: {run.paths.data}. No run {request.run_name!r} has been trained yet; to train one: "
@@ -123,20 +125,21 @@ def _lead(run: Run, request: Request) -> str:
 
 
 def _index_row(group: RunGroup, run: RunRecord, beside: Path) -> dict[str, Any]:
-    links = {"page": run.out / PAGE, "submission": run.out / SUBMISSION, "settings.toml": run.out / SETTINGS}
+    page = run.out / PAGE
+    links = {"submission": run.out / SUBMISSION, "settings.toml": run.out / SETTINGS}
     sent = group.sent.get(run.name)
     direction = "↑" if group.competition.greater_is_better else "↓"
     return {
-        "run": run.name,
+        "run": _link(run.name, page, beside) if page.is_file() else run.name,
         f"estimate {direction}": run.estimate.get("score", float("nan")),
         "standard error": run.estimate.get("standard_error", float("nan")),
         "against the best": group.against_best(run),
-        "folds": folds_cell(run),
         "cv": cv_cell(run),
         "hidden test": hidden_cell(run),
         "Kaggle public": sent.public_score if sent else None,
         "Kaggle private": sent.private_score if sent else None,
         "preset and changed settings": settings_cell(run),
+        "folds": folds_cell(run),
         "time": time_cell(run),
         "trained on": run.trained_on or None,
         "finished (UTC)": date_cell(run),

@@ -18,10 +18,10 @@ from pulmo.competition import (
     MODEL,
     PREDICTED,
     Competition,
-    Estimate,
     StageSpec,
 )
 from pulmo.errors import CommandLineError, Fault, UserError
+from pulmo.estimate import Estimate
 from pulmo.files import located
 from pulmo.pipeline.changes import refuse_changes
 from pulmo.pipeline.cross_validation import CV_DIFFERS, differing_from_cv

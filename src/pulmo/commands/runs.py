@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pulmo.blending.paired_scores import Paired, pair
 from pulmo.commands.console import better_direction, show_json, show_table
 from pulmo.competition import Competition, competition_names, find_competition
 from pulmo.kaggle.ledger import LEDGER, Entry, latest, read
 from pulmo.pipeline.runs import RunRecord, runs_of
-from pulmo.pipeline.scores import HIDDEN_TEST, SHA256
+from pulmo.pipeline.scores import HIDDEN_TEST, SHA256, SUBMISSION
 from pulmo.pipeline.setting_help import toml
 
-NONE = "–"
+NONE, UNFINISHED = "–", "unfinished"
+
+Cell = TypeVar("Cell")
 
 
 class RunGroup(NamedTuple):
@@ -37,7 +39,7 @@ class RunGroup(NamedTuple):
     @property
     def title(self) -> str:
         """The competition, and which data."""
-        return f"{self.competition.name}, {'phantom data: no result' if self.phantom else 'real data'}"
+        return f"{self.competition.name}, {'phantom data (not a result)' if self.phantom else 'real data'}"
 
     @property
     def metric(self) -> str:
@@ -72,7 +74,7 @@ def show_runs(name: str | None, as_json: bool = False) -> None:
         print("No run here yet: `pulmo demo` makes one of each competition.")
     for number, group in enumerate(groups):
         print(("\n" if number else "") + f"{group.title}: {group.metric}")
-        show_table([_row(group, run) for run in group.runs])
+        show_table(without_unknown([_row(group, run) for run in group.runs]))
         if group.reference:
             print(group.reference)
 
@@ -91,9 +93,17 @@ def run_groups(competition: Competition) -> list[RunGroup]:
     return groups
 
 
+def without_unknown(rows: Sequence[Mapping[str, Cell]]) -> list[dict[str, Cell]]:
+    """The rows of a table without the columns that hold no value in any of them."""
+    known = [name for name in rows[0] if any(row[name] not in (NONE, None) for row in rows)]
+    return [{name: row[name] for name in known} for row in rows]
+
+
 def estimate_cell(run: RunRecord) -> str:
-    """The estimate with its standard error."""
+    """The estimate with its standard error; "unfinished" where a run has neither a submission nor a score."""
     score, error = (run.estimate.get(name) for name in ("score", "standard_error"))
+    if not (run.scores or (run.out / SUBMISSION).is_file()):
+        return UNFINISHED
     return NONE if score is None else f"{score_cell(score)} ± {score_cell(error)}"
 
 

@@ -11,9 +11,10 @@ import pandas as pd
 
 from pulmo.blending.parameters import defaults_of
 from pulmo.commands.console import better_direction, log, note, show_json, show_table
-from pulmo.competition import BlendParameter, Competition
-from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, ScoreError, UserError
+from pulmo.competition import Competition
+from pulmo.errors import CommandLineError, Fault, ParticipantVisibleError, SubmissionsError, UserError
 from pulmo.pipeline.disk import atomically, writing_to
+from pulmo.protocols import BlendParameter
 from pulmo.scoring.ids import SCORE_SUBSET, id_faults, shared_rows
 from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
 from pulmo.scoring.validation import validate
@@ -48,11 +49,11 @@ def score_files(
 
     Raises:
         CommandLineError: the solution is one of the submissions.
-        ScoreError: with the faults of every submission that cannot be scored.
+        SubmissionsError: with the faults of every submission that cannot be scored.
         UserError: the solution is at fault.
     """
     _refuse_solution(paths, solution)
-    truth = competition.submission.read_solution(solution)
+    truth = _read_solution(competition, solution)
     for sentence in notes_of(truth):
         note(sentence)
     found: list[Scored] = []
@@ -60,12 +61,21 @@ def score_files(
     for path in paths:
         try:
             found.append(_score(competition, path, truth, subset))
-        except ParticipantVisibleError as error:
+        except UserError as error:
             of_files.append(error.faults)
     if found and not (of_files and as_json):
         _show(competition, found, solution, len(paths) > 1, as_json)
     if of_files:
-        raise ScoreError(of_files)
+        raise SubmissionsError(of_files)
+
+
+def _read_solution(competition: Competition, path: Path) -> pd.DataFrame:
+    """The true answers. Raises UserError with every fault of the file, also where it has no row to score."""
+    truth = competition.submission.read_solution(path)
+    if truth.empty:
+        remedy = "Give --solution the file of the true answers"
+        raise UserError(Fault(str(path), "has no row that is scored", remedy))
+    return truth
 
 
 def _refuse_solution(paths: Sequence[Path], solution: Path) -> None:
@@ -199,7 +209,7 @@ def _fit(
 
     assert request.solution is not None
     fmt, row_id = competition.submission, competition.row_id
-    truth = fmt.read_solution(request.solution)
+    truth = _read_solution(competition, request.solution)
     if request.subset:
         _, truth = _share(competition, tables[0], truth)
     fmt.score(truth, tables[0], row_id)  # reports mismatched ids, which the halves would hide
@@ -231,7 +241,7 @@ def _fit(
 
 def _patients(competition: Competition, truth: pd.DataFrame, data: Path | None) -> pd.Series:
     """The patient of each row of a solution, by Kaggle's folder where it is there."""
-    folder = data or Path("data") / competition.kaggle_slug
+    folder = data or competition.default_data
     if data is not None and not data.is_dir():
         from pulmo.pipeline.data_folder import missing_data  # loads pydantic, which scoring does without
 
@@ -269,12 +279,12 @@ def _share(
 def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) -> None:
     """Check every table's cells, and its ids against those of the first."""
     row_id = competition.row_id
-    faults: list[Fault] = []
-    for table in tables:
-        faults += id_faults(table, tables[0], row_id, SCORE_SUBSET)
-        faults += competition.submission.check_predictions(table)
-    if faults:
-        raise ParticipantVisibleError(faults)
+    of_files = [
+        [*id_faults(table, tables[0], row_id, SCORE_SUBSET), *competition.submission.check_predictions(table)]
+        for table in tables
+    ]
+    if any(of_files):
+        raise SubmissionsError(of_files)
 
 
 def _parse_weights(text: str, count: int) -> list[float]:

@@ -17,7 +17,7 @@ def download_data(competition: Competition, data: Path | None) -> None:
     """Download Kaggle's files into the data folder."""
     from pulmo.kaggle.download import download  # Kaggle's client, only when needed
 
-    folder = data or Path("data") / competition.kaggle_slug
+    folder = data or competition.default_data
     with writing_to(folder):
         count = download(competition.kaggle_slug, folder)
     print(f"{folder}: {count} files")
@@ -34,7 +34,7 @@ def submit_file(
     """Validate a submission, send it, wait for its score, and record all of it in the ledger."""
     if hide(message) != message:
         raise UserError(Fault("--message", "holds one of your secrets", "Remove it: Kaggle stores the message"))
-    expected = sample or Path("data") / competition.kaggle_slug / competition.sample
+    expected = sample or competition.default_data / competition.sample
     if not expected.is_file():
         remedy = f"Run `pulmo {competition.name} download`, or name Kaggle's sample submission with --sample"
         raise UserError(Fault(str(expected), "there is no such file to validate against", remedy))

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from pulmo.competition import DataCheck
 from pulmo.competition_template import COMPETITION
 from pulmo.competition_template.data import read_training_table, test_images, training_images
 from pulmo.competition_template.settings import Settings
 from pulmo.competition_template.submission import ID, LABELS, TRAIN_TABLE, patients
 from pulmo.pipeline.data_check import LIBRARY_BYTES, attempt, check_positives, combined
+from pulmo.protocols import DataCheck
 from pulmo.radiographs.data_check import check_test_images, check_training_images
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from pulmo.blending.probabilities import blend_probabilities
-from pulmo.competition import BlendParameter, Patients
 from pulmo.competition_template import COMPETITION
 from pulmo.errors import Fault
+from pulmo.protocols import BlendParameter, Patients
 from pulmo.scoring import roc_auc
 from pulmo.scoring.patients import patients_of_images
 from pulmo.scoring.probabilities import read_labels, to_probabilities

@@ -10,4 +10,4 @@ def describe_parameters(network: Any) -> str:
     largest = max(network.layers, key=lambda layer: layer.count_params())
     kernel = max((tuple(weight.shape) for weight in largest.weights), key=math.prod)
     shape = " × ".join(f"{side:,}" for side in kernel)
-    return f"{total:,} weights, {largest.count_params() / total:.1%} of them in {largest.name} ({shape} and biases)"
+    return f"{total:,} weights, {largest.count_params() / total:.1%} of them in one layer ({shape} and biases)"

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
-from pulmo.competition import DataCheck, Patients
 from pulmo.errors import Fault, ScanError, UserError
+from pulmo.protocols import DataCheck, Patients
 
 T = TypeVar("T")
 

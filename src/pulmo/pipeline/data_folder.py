@@ -20,18 +20,13 @@ class DataOrigin(NamedTuple):
     fingerprint: str
 
 
-def default_data(competition: Competition) -> Path:
-    """Where Kaggle's files are by default."""
-    return Path("data") / competition.kaggle_slug
-
-
 def data_folder(competition: Competition, named: Path | None) -> Path:
     """The folder of Kaggle's files, `named` with --data or the default.
 
     Raises:
         UserError: there is no such folder, or it is a file.
     """
-    data = named or default_data(competition)
+    data = named or competition.default_data
     forget_listings()
     if not data.is_dir():
         raise UserError(missing_data(competition, data))

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from pulmo.competition import ESTIMATE, Estimate, StageSpec
+from pulmo.competition import ESTIMATE, StageSpec
 from pulmo.errors import Fault, ScanError, UserError
+from pulmo.estimate import Estimate
 from pulmo.pipeline.disk import atomically
 from pulmo.pipeline.parallel import map_items
 from pulmo.pipeline.progress import bar, track

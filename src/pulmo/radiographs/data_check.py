@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pulmo.competition import DataCheck, Patients
 from pulmo.pipeline.data_check import ImageTable, attempt, check_images
+from pulmo.protocols import DataCheck, Patients
 from pulmo.radiographs.files import ImageFolder, image_files, no_image
 from pulmo.radiographs.reading import Reader, read_image
 from pulmo.scoring.patients import (

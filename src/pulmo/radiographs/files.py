@@ -85,11 +85,11 @@ def files_of_table(stage: Stage, ids: pd.Series, folder: ImageFolder, table: Pat
     if not files:
         raise UserError(no_image(folder, ids, table))
     for names, what in (
-        (ids[~ids.isin(there)].to_list(), f"images of {table.name} have no file in {folder.path.name}"),
-        (sorted(set(there) - set(ids)), f"files in {folder.path.name} have no row in {table.name}"),
+        (ids[~ids.isin(there)].to_list(), f"images of {table.name} without a file in {folder.path.name}"),
+        (sorted(set(there) - set(ids)), f"files in {folder.path.name} without a row in {table.name}"),
     ):
         if names:
-            stage.note(f"{len(names)} {what} and are left out, such as {names[0]}")
+            stage.note(f"{what}: {len(names)}, left out, such as {names[0]}")
     return files
 
 

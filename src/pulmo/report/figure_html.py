@@ -60,7 +60,9 @@ def render(content: Any, alt_text: str, name: str) -> RenderedFigure:
     if isinstance(content, Sequence):
         return RenderedFigure(_image(_panels(content), alt_text), sum(drawing.get_figwidth() for drawing in content))
     still = svg(draw_still(content))
-    return RenderedFigure(_plot(content, still, alt_text, name), _plot_inches(content), plotly=True)
+    inches = WIDE_INCHES + 1 if content.layout.width is None else content.layout.width / PIXELS_PER_INCH
+    content.update_layout(width=None)  # the page sets it
+    return RenderedFigure(_plot(content, still, alt_text, name), inches, plotly=True)
 
 
 def svg(drawing: Drawing) -> str:
@@ -133,12 +135,6 @@ def _table_inches(rows: pd.DataFrame) -> float:
     """About a twelfth of an inch per character."""
     letters = [max([len(str(name)) + 3, *(len(str(value)) for value in rows[name])]) for name in rows.columns]
     return sum(min(count, 60) + 2 for count in letters) / 12
-
-
-def _plot_inches(content: Any) -> float:
-    wanted = content.layout.width
-    content.update_layout(width=None)  # the page sets it
-    return WIDE_INCHES + 1 if wanted is None else wanted / PIXELS_PER_INCH
 
 
 def _image(inner: str, alt_text: str) -> str:

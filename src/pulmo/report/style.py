@@ -89,7 +89,7 @@ def panel(width_inches: float, height_inches: float) -> Iterator[Figure]:
 def interactive(plot: Any, height_pixels: int = 420) -> Any:
     """Apply the page's style to a plotly figure: font, theme colours, height, transparent background."""
     axis = {"gridcolor": PALE, "linecolor": GREY, "zerolinecolor": PALE, "tickfont": {"color": GREY}}
-    scene_axis = {"gridcolor": PALE, "showbackground": False, "title": "", "color": GREY}
+    scene_axis = {"gridcolor": PALE, "showbackground": False, "title": "", "color": GREY, "nticks": 4}
     plot.update_layout(
         template="none",
         height=height_pixels,

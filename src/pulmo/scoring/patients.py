@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pulmo.competition import Patients
 from pulmo.errors import Fault, UserError
+from pulmo.protocols import Patients
 from pulmo.scoring.ids import difference
 from pulmo.scoring.tables import place, read_table
 

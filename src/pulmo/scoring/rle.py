@@ -71,10 +71,13 @@ def mask_to_rle(mask: np.ndarray) -> str:
     """One mask (rows, columns), nonzero inside, → its encoding, `-1` where it is empty.
 
     Raises:
-        ValueError: the array has another number of axes.
+        ValueError: the array has another number of axes, or holds fractions, as probabilities do.
     """
     if mask.ndim != 2:
         raise ValueError(f"a mask has the axes (rows, columns); this array has the shape {mask.shape}")
+    if mask.dtype.kind == "f" and (fractions := mask[mask != np.floor(mask)]).size:  # NaN, too, is not its own floor
+        what = f"a mask is 0 outside and a whole number inside; this array holds {fractions[0]:g}"
+        raise ValueError(f"{what}: choose a threshold, such as mask_to_rle(probability > 0.5)")
     return to_text(encode(mask))[0]
 
 

@@ -10,10 +10,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from pulmo.errors import Fault, UserError
 from pulmo.scoring.classification import auc
 from pulmo.scoring.ids import repeated_ids
 from pulmo.scoring.metric import checked_predictions, refuse_solution, rows_of
 from pulmo.scoring.probabilities import to_labels, to_probabilities
+from pulmo.scoring.tables import name_of
 
 
 def auc_by_label(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -63,10 +65,12 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
 
     Raises:
         ParticipantVisibleError: as `score_parts`.
-        ValueError: the solution itself is wrong, or no label has both classes.
+        UserError: no label of the solution has both classes.
+        ValueError: the solution itself is wrong.
     """
     areas = score_parts(solution, submission, row_id_column_name, columns)
     mean = mean_auc(np.array(list(areas.values())))
     if np.isnan(mean):
-        raise ValueError(f"the solution has one class alone in each of {', '.join(columns)}: the AUC is undefined")
+        what = f"the rows scored have one class alone in each of {', '.join(columns)}, so the AUC is undefined"
+        raise UserError(Fault(name_of(solution, "solution"), what, "Score rows of both classes"))
     return mean

@@ -51,7 +51,7 @@ class TrainingConfig(Section):
         batch (examples): a step.
         epochs: at most so many.
         steps: an epoch; 0: as many as show each example once.
-        learning_rate: the peak of the schedule, see `loop.WarmUpThenCosine`.
+        learning_rate: the peak of the schedule: a linear rise over the warm-up, then half a cosine down to 0.
         warm_up_epochs: at the schedule's start.
         weight_decay: AdamW's.
         ema_decay: share of the past in the moving average of the weights, taken after each epoch; 0: none.
@@ -141,10 +141,9 @@ class EncoderNetworkConfig(ImageNetworkConfig):
     """A network that may have an encoder.
 
     Attributes:
-        encoder: of `models.encoders`, where one is used instead of the network's own convolutions.
-        encoder_weights: where its pretrained weights come from: `"imagenet"`, the encoder's installed package, see
-            `pretrained`; `"auto"`, the same where it is installed, which becomes `"imagenet"` or None; a file; None:
-            they are random.
+        encoder: published network whose convolutions are used instead of the network's own.
+        encoder_weights: where its weights come from: "imagenet", its installed package; "auto", the same where that is
+            installed, else random ones; a file; not set: random.
         frozen_epochs: the first so many train the rest of the network, not a pretrained encoder.
         frozen_views: where all epochs are frozen, the encoder's features are computed once, of each image and of its
             augmented copies, so many together; 0: they are computed in every epoch.
@@ -214,7 +213,7 @@ class SegmenterConfig(UnetConfig):
         network: the report's U-Net, the report's residual network, or a U-Net on an `encoder`.
         presence_head: the U-Nets also predict whether the image shows anything.
         residual_blocks: a level, of the residual network.
-        upsampling_head: of the residual network, see `models.resnet_segmenter`.
+        upsampling_head: the residual network ends in a smooth upsampling instead of its plain one.
         cross_entropy, focal, dice, iou: weights of the loss's terms.
         presence_loss: weight of the presence head's cross-entropy.
     """

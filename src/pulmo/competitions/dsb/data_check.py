@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pulmo.competition import DataCheck
 from pulmo.competitions.dsb.data import FEWER_FOLDS, find_scans
 from pulmo.competitions.dsb.settings import Settings
 from pulmo.competitions.dsb.volumes import VolumeFormat, modality_of
@@ -12,6 +11,7 @@ from pulmo.files import located
 from pulmo.imaging.mr import read_mr
 from pulmo.imaging.reading import read_volume
 from pulmo.pipeline.data_check import LIBRARY_BYTES, SAMPLED, ImageTable, attempt, check_images, combined, sample
+from pulmo.protocols import DataCheck
 
 SCAN_BYTES = 1_000_000_000
 """A scan of 500 slices in Hounsfield units (float32), its mask, and what segmentation takes beside them."""

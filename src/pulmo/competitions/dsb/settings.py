@@ -21,7 +21,7 @@ class FeatureSettings(Section):
         min_readers: of LIDC-IDRI, so many of the readers must have marked a nodule.
         positive: of a folder a class, the one whose probability is predicted; empty: the last by name.
         size (voxels): slices, rows, columns of a volume.
-        channels: summaries of the voxels that one covers, see `imaging.network_volume.Channel`.
+        channels: summaries of the voxels that one covers: "mean", or "nodule_enhanced", of what is small and dense.
         masked: everything outside of the lungs is set to air.
         cropped: the volume covers the lungs' bounding box alone.
         margin_mm (mm): dilation of the lung mask, so that it includes nodules on the pleura.

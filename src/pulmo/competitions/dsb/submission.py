@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from pulmo.blending.probabilities import blend_probabilities
-from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import Fault
+from pulmo.protocols import BlendParameter, Patients
 from pulmo.scoring import log_loss
 from pulmo.scoring.probabilities import probability_table, read_labels, to_probabilities
 

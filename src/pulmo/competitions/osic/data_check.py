@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pulmo.competition import DataCheck
 from pulmo.competitions.osic.data import read_sample, read_visits, scan_folders
 from pulmo.competitions.osic.settings import Settings
 from pulmo.errors import Fault
 from pulmo.imaging.reading import read_volume
 from pulmo.pipeline.data_check import LIBRARY_BYTES, ImageTable, attempt, check_images, combined
+from pulmo.protocols import DataCheck
 
 SCAN_BYTES = 1_000_000_000
 """A scan of 500 slices in Hounsfield units (float32), its mask, and what segmentation takes beside them."""

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pulmo.blending.parameters import shares_of
-from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import UserError
+from pulmo.protocols import BlendParameter, Patients
 from pulmo.scoring import laplace
 from pulmo.scoring.tables import read_table, to_numbers
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pulmo.competition import DataCheck, NetworkTraining
 from pulmo.competitions.rsna.data import LABELS, LUNGS, SAMPLE, TEST_IMAGES, TRAIN_IMAGES, read_labels
 from pulmo.competitions.rsna.settings import Settings
 from pulmo.competitions.rsna.submission import COLUMN_ALIASES, IMAGE
 from pulmo.pipeline.data_check import LIBRARY_BYTES, attempt, check_positives, combined
+from pulmo.protocols import DataCheck, NetworkTraining
 from pulmo.radiographs.data_check import check_patients, check_test_images, check_training_images
 from pulmo.radiographs.files import ImageFolder, find_images
 from pulmo.training.settings import ImageNetworkConfig

@@ -14,8 +14,8 @@ import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
 from pulmo.blending.parameters import coordinate_search
-from pulmo.competition import BlendParameter
 from pulmo.competitions.rsna.candidate_boxes import NO_THRESHOLD, Candidates
+from pulmo.protocols import BlendParameter
 from pulmo.scoring.box_precision import box_precision, mean_precision
 from pulmo.scoring.boxes import Boxes, no_boxes
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from pulmo.blending.boxes import Finish, Fused, finish_boxes, fuse_boxes
 from pulmo.blending.parameters import check_range, shares_of
-from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import Fault, UserError
+from pulmo.protocols import BlendParameter, Patients
 from pulmo.scoring import box_precision
 from pulmo.scoring.boxes import COLUMN, Boxes, check_predictions, format_boxes, parse_boxes
 from pulmo.scoring.numbers import parse_numbers

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pulmo.competition import DataCheck, NetworkTraining
 from pulmo.competitions.siim.data import TRAIN_IMAGES, folder_of_test_images, read_masks, sample, train_table
 from pulmo.competitions.siim.settings import Settings
 from pulmo.competitions.siim.submission import IMAGE
 from pulmo.pipeline.data_check import LIBRARY_BYTES, attempt, check_positives, combined
+from pulmo.protocols import DataCheck, NetworkTraining
 from pulmo.radiographs.data_check import check_patients, check_test_images, check_training_images
 from pulmo.radiographs.files import ImageFolder, find_images
 from pulmo.scoring.rle import EMPTY

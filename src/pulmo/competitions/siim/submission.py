@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from pulmo.blending.parameters import shares_of
-from pulmo.competition import BlendParameter, Patients
 from pulmo.errors import CommandLineError, Fault, UserError
+from pulmo.protocols import BlendParameter, Patients
 from pulmo.scoring import dice
 from pulmo.scoring.ids import shared_rows
 from pulmo.scoring.patients import patients_of_images

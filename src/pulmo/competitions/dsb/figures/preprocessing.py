@@ -31,7 +31,8 @@ def network_volumes(run: Run) -> Figure:
                 np.argmax(np.clip(volumes[place], NODULE_ENHANCED_HU, None).sum(axis=(1, 2, 3), dtype=np.int64))
             )
             for channel, name in enumerate(channels):
-                title = f"{description['classes'][label]}, {name}"
+                kind = description["classes"][label]
+                title = kind if len(channels) == 1 else f"{kind}, {name}"
                 window = wanted.scale.low[channel], wanted.scale.high[channel]
                 shown.append(ImagePanel(np.asarray(volumes[place, index, ..., channel]), title, window=window))
     slices, rows, columns = volumes.shape[1:4]

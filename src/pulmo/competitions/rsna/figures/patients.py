@@ -193,10 +193,11 @@ def boxes_by_age(run: Run) -> Figure:
             axes.set(xlabel="age, years", ylabel=label)
             axes.grid(visible=False, axis="x")
         drawn.append(drawing)
-    counts = ", ".join(f"{age}: {number:,}" for age, number in count.items())
+    ages = [f"{age} to {age + AGE_BIN_YEARS - 1}" for age in count.index.to_list()]
+    counts = ", ".join(f"{number:,} ({years})" for years, number in zip(ages, count, strict=True))
     return Figure(
         "Opacity and boxes by age",
-        f"By decade, ± standard error of the fraction; X-rays from the age of {counts}. From {headers.origin}.",
+        f"By decade, ± standard error of the fraction. X-rays of each: {counts}. From {headers.origin}.",
         drawn,
         "Bars: fraction of X-rays with opacity, and boxes per X-ray with opacity, by decade of age",
     )

@@ -41,7 +41,7 @@ def sex_and_view(run: Run) -> Figure:
             error = float(np.sqrt(share * (1 - share) / len(labels))) if len(labels) else float("nan")
             rows.append((column, name, len(labels), int(labels.sum()), 100 * share, 100 * error))
     table = pd.DataFrame(
-        rows, columns=["", "group", "images", "with pneumothorax", "% with pneumothorax", "standard error, %"]
+        rows, columns=["by", "group", "images", "with pneumothorax", "% with pneumothorax", "standard error, %"]
     )
     return Figure(
         "Sex and view by label",

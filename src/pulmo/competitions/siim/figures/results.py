@@ -11,10 +11,10 @@ from pulmo.report.sections import Draw, read
 from pulmo.report.style import BLUE, GREY, ORANGE, panel
 
 NAMES = {
-    "presence_threshold": "presence threshold of a pixel",
-    "min_area_fraction": "minimum area, fraction of the image",
-    "mask_threshold": "mask threshold of a pixel",
-    "classifier_threshold": "classifier threshold of the image",
+    "presence_threshold": "presence threshold",
+    "min_area_fraction": "minimum area, fraction",
+    "mask_threshold": "mask threshold",
+    "classifier_threshold": "classifier threshold",
 }
 
 
@@ -32,7 +32,7 @@ def threshold_search(run: Run) -> Figure:
         f"{len(search):,} combinations on {images:,} held-out images: the best scores {best['dice']:.4f} (presence "
         f"threshold {best['presence_threshold']:g}, minimum area {best['min_area_fraction']:g}, mask threshold "
         f"{best['mask_threshold']:g}, classifier threshold {best['classifier_threshold']:g}; orange). Lines are maxima "
-        f"over the other three thresholds; {most!r} has the largest effect, {spread:.4f}.",
+        f"over the other three thresholds; the {NAMES[most]} has the largest effect, {spread:.4f}.",
         [*drawn, _surface(search, best)],
         "Best mean Dice against each of four thresholds, and as a map over presence and mask threshold",
     )
