@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -75,6 +76,8 @@ class Mutant(NamedTuple):
 
 def main() -> None:
     options = parsed()
+    # pyarrow's memory pool, which pandas loads, keeps a thread that the forked tests can do without.
+    warnings.filterwarnings("ignore", ".* is multi-threaded, use of fork", DeprecationWarning)
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
         tree = copied_tree(Path(scratch))
         for name in LOADED_ONCE:
