@@ -4,10 +4,11 @@
     … --folder competitions/rsna --module submission 'data*'
 
 A mutant is the code with one expression changed: a comparison, an operator, a constant, `and` for `or`, a condition
-fixed, a returned value dropped. Its tests are first those of its module (`tests/FOLDER/test_MODULE*.py` and files that
-import it), then the rest of the folder's, until one fails. A survivor is a fault that no test of the folder notices, or
-an equivalent program. Works on a scratch copy of the tree; needs Python 3.12 and Linux (a process is forked per mutant,
-from one that has loaded NumPy and its like but nothing of pulmo).
+fixed, a returned value dropped. Its tests are first those named after its module (`tests/FOLDER/test_MODULE*.py`), then
+those that import it, then, unless `--near` is given, the rest of the folder's, until a file fails that passes without
+the change. A survivor is a fault that no test of the folder notices, or an equivalent program. Works on a scratch copy
+of the tree; needs Python 3.12 and Linux (a process is forked for each file of tests, from one that has loaded NumPy and
+its like but nothing of pulmo).
 """
 
 import argparse
@@ -53,6 +54,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
+FAR = 2  # the distance of tests that do not name a module
 ASKED_TO_STOP = 124  # exit status of tests that ran past their time, as of `timeout`
 
 
@@ -101,7 +103,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=50, help="mutants of each folder (default: 50)")
     parser.add_argument("--deselect", nargs="+", default=[], help="tests not to run, as of pytest")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds for a mutant's tests (default: 300)")
+    parser.add_argument("--near", action="store_true", help="run only the tests that name the module")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds for a file of tests (default: 300)")
     return parser.parse_args()
 
 
@@ -121,47 +124,55 @@ def copied_tree(scratch: Path) -> Path:
 
 def sampled(tree: Path, folder: str, options: argparse.Namespace) -> tuple[int, list[Mutant]]:
     """Run a folder's sample: how many mutants its tests noticed, and the survivors."""
-    tests = sorted((tree / "tests" / folder).glob("test_*.py"))
-    seconds, red = {}, []
-    for path in tests:
-        began = time.perf_counter()
-        if (status := tested(tree, [path], options)) not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            red.append(path)
-            print(f"left out, since it fails (status {status}) without a change: {path.relative_to(tree)}", flush=True)
-        seconds[path] = time.perf_counter() - began
-    tests = sorted(set(tests) - set(red), key=seconds.__getitem__)
-    print(f"{folder}: {len(tests)} files of tests take {sum(seconds.values()):.0f} s without a change", flush=True)
-
     modules = [
         path
         for path in sorted((tree / "src/pulmo" / folder).glob("*.py"))
         if any(fnmatch.fnmatch(path.stem, pattern) for pattern in options.module)
     ]
+    tests = sorted((tree / "tests" / folder).glob("test_*.py"))
+    sound: dict[Path, bool] = {}
     choice = random.Random(options.seed)
     sites = [mutant for path in modules for mutant in mutants(path.relative_to(tree), path.read_bytes(), choice)]
     noticed, lived = 0, []
     for mutant in choice.sample(sites, min(options.count, len(sites))):
-        original = (tree / mutant.file).read_bytes()
-        (tree / mutant.file).write_bytes(mutant.source(original))
-        nearest = [path for path in tests if is_near(path, mutant.file)]
-        groups = [nearest, [path for path in tests if path not in nearest]]
-        survived = all(tested(tree, group, options) == pytest.ExitCode.OK for group in groups if group)
-        (tree / mutant.file).write_bytes(original)
-        noticed += not survived
-        if survived:
+        if is_noticed(tree, mutant, tests, sound, options):
+            noticed += 1
+            print("noticed ", mutant, flush=True)
+        else:
             lived.append(mutant)
-        print("SURVIVED" if survived else "noticed ", mutant, flush=True)
+            print("SURVIVED", mutant, flush=True)
     return noticed, lived
 
 
-def is_near(test: Path, module: Path) -> bool:
-    """Whether a file of tests is named after the module or imports it."""
+def is_noticed(
+    tree: Path, mutant: Mutant, tests: Sequence[Path], sound: dict[Path, bool], options: argparse.Namespace
+) -> bool:
+    """Whether a file of tests fails with the change and not without it; `sound` remembers which pass without one."""
+    original = (tree / mutant.file).read_bytes()
+    distances = {path: distance(path, mutant.file) for path in tests}
+    for path in sorted(tests, key=distances.__getitem__):
+        if options.near and distances[path] == FAR:
+            continue
+        (tree / mutant.file).write_bytes(mutant.source(original))
+        passed = tested(tree, path, options)
+        (tree / mutant.file).write_bytes(original)
+        if not passed and path not in sound:
+            sound[path] = tested(tree, path, options)
+            if not sound[path]:
+                print(f"not counted, since it fails without a change: {path.relative_to(tree)}", flush=True)
+        if not passed and sound[path]:
+            return True
+    return False
+
+
+def distance(test: Path, module: Path) -> int:
+    """0 for a file of tests named after the module, 1 for one that names it in its text, else FAR."""
     dotted = ".".join(module.with_suffix("").parts[1:])
-    return test.stem.startswith(f"test_{module.stem}") or dotted in test.read_text()
+    return 0 if test.stem.startswith(f"test_{module.stem}") else 1 if dotted in test.read_text() else FAR
 
 
-def tested(tree: Path, tests: Sequence[Path], options: argparse.Namespace) -> int:
-    """Run files of tests in a process of their own until one fails; pytest's exit status."""
+def tested(tree: Path, test: Path, options: argparse.Namespace) -> bool:
+    """Whether a file of tests passes, in a process of its own that ends at the first failure."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -175,10 +186,10 @@ def tested(tree: Path, tests: Sequence[Path], options: argparse.Namespace) -> in
             os.environ |= {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
             sys.dont_write_bytecode = True
             left_out = [f"--deselect={name}" for name in options.deselect]
-            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *left_out, *map(str, tests)])
+            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *left_out, str(test)])
         finally:
             os._exit(status)
-    return waited(child, time.monotonic() + options.timeout)
+    return waited(child, time.monotonic() + options.timeout) in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 def waited(child: int, until: float) -> int:
