@@ -102,6 +102,41 @@ def test_compressed_pixels_declared_uncompressed_are_refused(tmp_path: Path) -> 
         read_pixels(read_slice_header(path))
 
 
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless])
+def test_common_files_are_parsed_without_pydicom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str) -> None:
+    """A sequence of defined length, and one of undefined length, among the wanted elements."""
+    code = Dataset()
+    code.CodeValue, code.Rows = "T-D3000", 9
+    tags = {"ProcedureCodeSequence": Sequence([code]), "AnatomicRegionSequence": Sequence([code, code])}
+    path = write_image(tmp_path / "1.dcm", PIXELS, 12, syntax=syntax, **tags)
+    written = pydicom.dcmread(path)
+    written["ProcedureCodeSequence"].is_undefined_length = True
+    written.save_as(path)
+    monkeypatch.setattr("pulmo.imaging.dicom_parser.dcmread", None)
+    found = read_elements(path, WANTED)
+    assert (found.syntax, found.order) == (syntax, "<")
+    rows, columns, modality = (found.values[tag_for_keyword(name) or 0] for name in ("Rows", "Columns", "Modality"))
+    assert (rows, columns, modality) == (b"\x05\0", b"\x07\0", b"CT")
+    assert set(found.values) == WANTED - {tag_for_keyword("PatientID")}
+    assert found.pixels is not None
+    offset, length = found.pixels
+    if syntax == RLELossless:
+        assert length == UNDEFINED
+        assert path.read_bytes()[offset:][:4] == b"\xfe\xff\0\xe0"
+    else:
+        assert length == PIXELS.nbytes
+        assert path.read_bytes()[offset : offset + length] == PIXELS.tobytes()
+
+
+def test_compressed_data_that_are_no_items_are_refused(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "1.dcm", PIXELS, 12, syntax=RLELossless)
+    whole = path.read_bytes()
+    last_item = whole.rindex(b"\xfe\xff\0\xe0")
+    path.write_bytes(whole[:last_item] + b"\xfe\xff\x01\xe0" + whole[last_item + 4 :])
+    with pytest.raises(ScanError, match="truncated: the end of its compressed data is missing"):
+        read_pixels(read_slice_header(path))
+
+
 @pytest.mark.parametrize("vr", [b"UN", b"OB", b"OW"])
 @pytest.mark.parametrize("group_length", [True, False])
 def test_offset_of_pixels_of_any_type(tmp_path: Path, vr: bytes, group_length: bool) -> None:

@@ -56,6 +56,19 @@ def test_padding(
     assert converted(replace(header, padding=padding, intercept=intercept), stored) == expected
 
 
+@pytest.mark.parametrize(
+    ("slope", "stored", "expected"),
+    [
+        (2.0, [-100, -101, 0], [-1024, PADDING_HU, -1000]),  # −1200, −1202 and −1000 HU
+        (-2.0, [100, 101, 0], [-1024, PADDING_HU, -1000]),
+    ],
+)
+def test_values_far_below_air_are_padding_at_any_slope(
+    header: SliceHeader, slope: float, stored: list[int], expected: list[int]
+) -> None:
+    assert converted(replace(header, slope=slope, intercept=-1000.0), stored) == expected
+
+
 def test_a_constant_frame_is_padding() -> None:
     hu = np.random.default_rng(0).integers(-1000, 100, (3, 6, 8)).astype(np.int16)
     hu[:, [0, -1]] = 0

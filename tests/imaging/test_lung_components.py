@@ -67,3 +67,30 @@ def test_air_that_a_curved_table_encloses_is_not_lung() -> None:
     assert chest.enclosed[4, 24, 20]
     lungs, _ = find_lungs(chest, SegmentationParameters(threshold_hu=-350, enclosed_only=True))
     np.testing.assert_array_equal(lungs > 0, hu == -850)
+
+
+def lungs_in(hu: np.ndarray) -> np.ndarray:
+    lungs, _ = find_lungs(find_chest_air(grid_of(hu)), SegmentationParameters(threshold_hu=-350))
+    return lungs > 0
+
+
+def test_parts_below_a_twentieth_of_the_largest_are_left_out() -> None:
+    hu = np.full((12, 30, 50), 40)
+    hu[2:10, 4:14, 4:14] = -850  # 800 voxels
+    hu[2:6, 20:25, 4:6] = -850  # 40
+    hu[4:7, 6:7, 30:43] = -850  # 39
+    found = lungs_in(hu)
+    assert (found[2:10, 4:14, 4:14].all(), found[2:6, 20:25, 4:6].all(), found.sum()) == (True, True, 840)
+
+
+def test_a_part_that_ends_in_air_at_the_image_border_is_not_lung() -> None:
+    hu = np.full((8, 30, 40), 40)
+    hu[:, 6:20, 22:34] = -850
+    hu[:, 6:20, 4:16] = -850
+    assert lungs_in(hu)[:, :, 4:16].any()
+    hu[:, 12:15, 0:4] = -1000
+    found = lungs_in(hu)
+    assert not found[:, :, :20].any()
+    assert found[:, 6:20, 22:34].all()
+    hu[:, 12:15, 0:4] = -850  # cut by the field of view
+    assert lungs_in(hu)[:, :, 4:16].any()

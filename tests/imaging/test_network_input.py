@@ -42,6 +42,7 @@ def test_downsampling_averages() -> None:
 
 def test_padding_becomes_air() -> None:
     found = resample(plain(np.full((3, 4, 4), -2048, np.int16), [0, 1, 2]))
+    assert found.hu.shape == (3, 4, 4)  # 1 mm, unless another spacing is given
     assert (found.hu == -1024).all()
 
 

@@ -64,6 +64,14 @@ def test_percentiles_and_bands() -> None:
     assert found["share_consolidated"] == pytest.approx(0.2)
 
 
+def test_bands_are_of_both_lungs() -> None:
+    volume, mask = scan([[-980, -800, -800, 0]] * 3, [[1, 1, 2, 2]] * 3, [0, 1, 2])
+    found = lung_statistics(volume, mask)
+    shares = [found[f"share_{band}"] for band in ("emphysema", "normal", "ground_glass_reticular", "consolidated")]
+    assert shares == pytest.approx([0.25, 0.5, 0, 0.25])
+    assert found["hu_mean"] == pytest.approx(-645)
+
+
 def test_disease_at_the_pleura_counts_in_disease_bands_only() -> None:
     """Four voxels of lung, and as much consolidated tissue outside the mask, at 20 HU."""
     volume, mask = scan([[-980, -800, -800, -600]] * 3, [[1] * 4] * 3, [0, 1, 2])
