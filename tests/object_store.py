@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -28,12 +29,13 @@ _ANSWERS = {"busy": (503, "SlowDown"), "denied": (403, "AccessDenied"), "missing
 
 @dataclass
 class InjectedFault:
-    """What happens to the first `times` requests whose path matches: the connection is reset, cut half way through the
-    answer, slow, or answered with an error."""
+    """What happens to the first `times` requests of each path that matches: the connection is reset, cut half way
+    through the answer, slow, or answered with an error. `injected` counts them by path."""
 
     kind: Kind
     matching: str = ""
     times: int = 1_000_000
+    injected: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -161,8 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fault(self, store: ObjectStore) -> Kind | None:
         for fault in store.faults:
-            if fault.times > 0 and re.search(fault.matching, self.path):
-                fault.times -= 1
+            if re.search(fault.matching, self.path) and fault.injected[self.path] < fault.times:
+                fault.injected[self.path] += 1
                 return fault.kind
         return None
 

@@ -13,7 +13,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PosixPath
 from typing import Any, BinaryIO, Final, NamedTuple, TypeVar, cast
@@ -186,11 +186,15 @@ def in_memory(files: Iterable[Path]) -> Iterator[None]:
             _held.pop(path, None)  # another thread may have held it too, and dropped it
 
 
-def folder_in_memory(folder: Path) -> AbstractContextManager[None]:
+@contextmanager
+def folder_in_memory(folder: Path) -> Iterator[None]:
     """The same of all objects at or below a folder."""
     if not isinstance(folder, StorePath):
-        return nullcontext()
-    return in_memory(place / name for place, names in folder.folders_below() for name in names)
+        yield
+        return
+    with in_memory([place / name for place, names in folder.folders_below() for name in names]):
+        yield
+    _listings.pop(folder, None)  # a worker reads thousands of folders, each once
 
 
 class _State(NamedTuple):
@@ -223,15 +227,13 @@ _held: dict[StorePath, bytes] = {}
 
 
 def _find(path: StorePath) -> _Found:
-    """By the newest listing of the path or of a folder above it; a new one if none is new enough."""
+    """By the listing of the nearest folder above it that has one, made anew if it is old; else by one of its own."""
+    place = next((place for place in (path, *path.parents) if place in _listings), path)
+    listing = _listings.get(place)
     now = time.monotonic()
-    for place in (path, *path.parents):
-        listing = _listings.get(place)
-        if listing is not None and now - listing.asked < LISTING_SECONDS:
-            return _below(listing.found, path.parts[len(place.parts) :])
-    found = _list(path)
-    _listings[path] = _Listing(now, found)
-    return found
+    if listing is None or now - listing.asked >= LISTING_SECONDS:
+        listing = _listings[place] = _Listing(now, _list(place))
+    return _below(listing.found, path.parts[len(place.parts) :])
 
 
 def _below(found: _Found, names: tuple[str, ...]) -> _Found:
@@ -271,21 +273,19 @@ def _fetch(paths: list[StorePath]) -> dict[StorePath, bytes]:
     filesystem = _filesystem(paths[0])
     fetched: dict[StorePath, bytes] = {}
 
-    def fetch(left: list[StorePath]) -> dict[StorePath, Exception]:
-        ends = [None] * len(left)
-        names = [_name(path) for path in left]
-        answers = filesystem.cat_ranges(names, ends, ends, on_error="return", batch_size=CONCURRENCY)
-        fetched.update((path, answer) for path, answer in zip(left, answers, strict=True) if isinstance(answer, bytes))
-        return {path: answer for path, answer in zip(left, answers, strict=True) if isinstance(answer, Exception)}
-
     left = paths
     for attempt in range(ATTEMPTS):
-        failed = {path: error for path, error in fetch(left).items() if not isinstance(error, FileNotFoundError)}
-        if not failed:
+        names, ends = [_name(path) for path in left], [None] * len(left)
+        answers = filesystem.cat_ranges(names, ends, ends, on_error="return", batch_size=CONCURRENCY)
+        asked, left = left, []
+        for path, answer in zip(asked, answers, strict=True):
+            if not isinstance(answer, BaseException):
+                fetched[path] = answer
+            elif not isinstance(answer, FileNotFoundError):
+                _refuse(path, answer, last=attempt == ATTEMPTS - 1)
+                left.append(path)
+        if not left:
             return fetched
-        for path, error in failed.items():
-            _refuse(path, error, last=attempt == ATTEMPTS - 1)
-        left = list(failed)
         _pause(attempt)
     raise AssertionError("the last attempt returns or raises")
 
@@ -307,7 +307,7 @@ def _pause(attempt: int) -> None:
     time.sleep(FIRST_PAUSE_SECONDS * 2**attempt * (1 + random.random()))
 
 
-def _refuse(path: StorePath, error: Exception, last: bool) -> None:
+def _refuse(path: StorePath, error: BaseException, last: bool) -> None:
     """Raise a UserError where asking again will not help; an error's own text may hold what was sent, and is left out.
 
     Args:

@@ -18,6 +18,7 @@ from pulmo.pipeline.disk import writing_to
 from pulmo.pipeline.paths import works_of
 from pulmo.pipeline.runs import RunRecord, find_run, newest_run
 from pulmo.pipeline.scores import write_scores
+from pulmo.storage import StorePath
 
 
 class BuildRequest(NamedTuple):
@@ -64,6 +65,9 @@ def rehearse_kernel(competition: Competition, train: bool, data: Path | None, py
     """Run the built kernel as Kaggle would, and print its use of Kaggle's limits and its score."""
     kind = TRAIN if train else INFER
     data = demo_data(competition)[0] if data is None else data_folder(competition, data)
+    if isinstance(data, StorePath):
+        remedy = "Download a part of it, and name that folder"
+        raise UserError(Fault(str(data), "is in an object store: the rehearsal links to files on the disk", remedy))
     done = rehearse(competition, kind, data, python, {"PULMO_PRESET": DEMO})
     for sentence in dict.fromkeys(sentence for run in done.runs for sentence in run.notes):
         note(sentence)

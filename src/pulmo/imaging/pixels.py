@@ -60,7 +60,7 @@ def _native(header: SliceHeader) -> np.ndarray:
     data = np.empty(_needed(header), np.uint8)
     with header.path.open("rb") as file:
         file.seek(offset)
-        there = file.readinto(memoryview(data))
+        there = file.readinto(data.data)
     if there < len(data):
         raise _truncated(header.path, f"{there:,} of {len(data):,} bytes")
     return _values(data, header)

@@ -68,7 +68,7 @@ def build(
             packages = _fill_dataset(dataset, kernel_libraries(competition, source), model, metadata)
             for path in companions:
                 (dataset / COMPANIONS).mkdir(exist_ok=True)
-                shutil.copyfile(path, dataset / COMPANIONS / path.name)
+                (dataset / COMPANIONS / path.name).write_bytes(path.read_bytes())
             sizes = (kernel / metadata["code_file"]).stat().st_size, _size(dataset)
             _check_limits(limits_of(competition, kind), *sizes)
             _check_private(partial)

@@ -19,7 +19,8 @@ from pulmo.errors import Fault, UserError
 
 LISTS: Traversable = resources.files("pulmo.kaggle")  # the folder of the lists, or its place in a zip
 IMAGE, NEXT_IMAGE = "kaggle-image.txt", "kaggle-image-next.txt"
-LOCAL_ONLY = frozenset({"kagglesdk"})  # no kernel imports Kaggle's client, so its version need not be the image's
+# No kernel imports Kaggle's client, nor reads an object store, so their versions need not be the image's.
+LOCAL_ONLY = frozenset({"fsspec", "kagglesdk"})
 
 
 class Image(NamedTuple):

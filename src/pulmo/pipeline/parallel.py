@@ -133,7 +133,7 @@ def _in_pool(
     function: Callable[[T], R], items: Mapping[str, T], workers: int
 ) -> Iterator[tuple[str, R | ScanError | _InFlight]]:
     """Run a batch in a fresh pool; when a process dies, name what was in flight and stop."""
-    queue = iter(_batches(items))
+    queue = iter(list(_batches(items)))  # at once, while the listing that tells objects from folders is new
     running: dict[Future[list[R | ScanError]], Mapping[str, T]] = {}
     # Spawned, because a forked child of a process with threads may hang.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=prepare_process) as pool:
