@@ -2,8 +2,8 @@
 
 Every network is given the same weights and the same batch under each backend. The forward pass must agree to 1e-4, a
 warp to 1e-4, and one step of training must lower nothing but the same loss: to 1e-4 before the step, and near it after.
-EfficientNet-Lite with its ImageNet weights must give what the published PyTorch network gives. Under JAX, 20 steps on two
-devices must give the losses of one.
+EfficientNet-Lite with its ImageNet weights must give what the published PyTorch network gives. Under JAX, 20 steps on
+two devices must give the losses of one.
 """
 
 import json

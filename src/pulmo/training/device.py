@@ -34,22 +34,25 @@ class Device(NamedTuple):
         return f"{f'{self.number} ' if self.number > 1 else ''}{self.kind.upper()}, {self.backend}"
 
 
-_current: ContextVar[Device] = ContextVar("device", default=Device("cpu", 1, "none"))
+_ONE_CPU = Device("cpu", 1, "")
+_current: ContextVar[Device | None] = ContextVar("device", default=None)
 
 
 def on_cpu() -> bool:
     """Whether one CPU trains, see above; set by `computing_on`."""
-    return (_current.get().kind, _current.get().number) == ("cpu", 1)
+    device = _current.get() or _ONE_CPU
+    return (device.kind, device.number) == ("cpu", 1)
 
 
 def devices() -> int:
     """How many devices train, see above; set by `computing_on`."""
-    return _current.get().number
+    return (_current.get() or _ONE_CPU).number
 
 
 def mirrored() -> bool:
     """Whether several devices train under TensorFlow, where each of them has a copy of the network."""
-    return devices() > 1 and _current.get().backend == "tensorflow"
+    device = _current.get() or _ONE_CPU
+    return device.number > 1 and device.backend == "tensorflow"
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """An optimizer for several devices under TensorFlow; see `device`.
 
-Keras' optimizers clip the gradient of each device's part of a batch and then add these up: another step than that of one
-device, which clips the gradient of the whole batch.
+Keras' optimizers clip the gradient of each device's part of a batch and then add these up: another step than that of
+one device, which clips the gradient of the whole batch.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from pulmo.training.device import mean_over_devices
 class SummedGradients(keras.optimizers.Optimizer):
     """Wraps an optimizer, as Keras' `LossScaleOptimizer` does: it is given the gradient of the whole batch.
 
-    Every weight must have a gradient. The wrapped optimizer adds up the devices' gradients after it has clipped them, so
-    it is given their mean and clips at the norm divided by the number of devices.
+    Every weight must have a gradient. The wrapped optimizer adds up the devices' gradients after it has clipped them,
+    so it is given their mean and clips at the norm divided by the number of devices.
     """
 
     def __init__(self, inner: Any) -> None:
