@@ -2,9 +2,11 @@
 
 Every network is given the same weights and the same batch under each backend. The forward pass must agree to 1e-4, a
 warp to 1e-4, and one step of training must lower nothing but the same loss: to 1e-4 before the step, and near it after.
-EfficientNet-Lite with its ImageNet weights must give what the published PyTorch network gives.
+EfficientNet-Lite with its ImageNet weights must give what the published PyTorch network gives. Under JAX, 20 steps on
+two devices must give the losses of one.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +18,9 @@ import numpy as np
 
 BACKENDS = ("tensorflow", "jax", "torch")
 TOLERANCE = 1e-4
+SEVERAL_TOLERANCE = 1e-3
+"""Relative, of losses over 20 steps, in which roundings grow."""
+ROOT = Path(__file__).parents[1]
 PUBLISHED = "the published network"
 LITE_PIXELS = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
 """The size of the images that each variant was trained on."""
@@ -28,14 +33,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = {backend: in_a_process_of_its_own(backend, Path(folder) / f"{backend}.npz") for backend in BACKENDS}
     pairs = [(name, backend, BACKENDS[0]) for name in found[BACKENDS[0]] for backend in BACKENDS[1:]]
+    failed = several_devices_under_jax()
     found[PUBLISHED] = published_features()
     pairs += [(name, backend, PUBLISHED) for name in found[PUBLISHED] for backend in BACKENDS]
-    failed = False
     for name, backend, other in pairs:
         gap = float(np.abs(found[backend][name] - found[other][name]).max())
         failed |= not gap <= TOLERANCE
         print(f"{name:32}  {backend:10} against {other}: {gap:.1e}")
     sys.exit(failed)
+
+
+def several_devices_under_jax() -> bool:
+    """Whether losses on two devices differ from those on one; TensorFlow's are tested in tests/training."""
+    failed = False
+    for kind in ("masks", "boxes", "labels", "volumes"):
+        command = [sys.executable, "-m", "tests.training.several_devices", kind]
+        environment = {**os.environ, "KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.stderr)
+        for name, pairs in json.loads(done.stdout.splitlines()[-1]).items():
+            gap = max(abs(two / one - 1) for one, two in pairs)
+            failed |= not gap <= SEVERAL_TOLERANCE
+            print(f"{kind + ', ' + name:32}  jax        two devices against one: {gap:.1e}")
+    return failed
 
 
 def in_a_process_of_its_own(backend: str, path: Path) -> dict[str, np.ndarray]:

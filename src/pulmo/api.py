@@ -152,7 +152,7 @@ class CompetitionApi:
             preset: block of settings in the competition's `config.toml`.
             settings: further settings by their names, such as `{"features.folds": 3}`.
             seed: random seed.
-            device: for networks: auto, cpu or gpu.
+            device: for networks: auto (all GPUs, or else the CPU), cpu, gpu, or names such as gpu:0.
 
         Raises:
             TypeError: `settings` is not a mapping.
@@ -207,7 +207,7 @@ def predict(model: AnyPath, data: AnyPath | Iterable[AnyPath] | pd.DataFrame, de
         data: a folder in Kaggle's layout, with its test set (without a sample submission, everything there is
             predicted); or the images or scans themselves: a file, a folder of them, or several paths; or the test
             set's table in Kaggle's columns, where the competition has one.
-        device: for networks: auto, cpu or gpu.
+        device: for networks: auto (all GPUs, or else the CPU), cpu, gpu, or names such as gpu:0.
 
     Raises:
         TypeError: `data` is of another type.

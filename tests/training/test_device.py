@@ -19,9 +19,25 @@ def test_half_precision_ends_with_the_scope() -> None:
 
 
 def test_a_gpu_that_is_not_there_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_module, "_count_gpus", lambda backend: 0)
+    monkeypatch.setattr(device_module, "_count", lambda backend, kind: 0)
     what = r"--device gpu: tensorflow, Keras' backend, sees no GPU\. Run `pulmo doctor`"
     with pytest.raises(UserError, match=what), computing_on("gpu"):
         pass
     with computing_on("auto") as device:
         assert device.kind == "cpu"
+
+
+def test_all_gpus_are_used_unless_some_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_count", lambda backend, kind: {"gpu": 2, "cpu": 1}[kind])
+    chosen = device_module.chosen_devices
+    assert chosen("auto", "tensorflow") == chosen("gpu", "jax") == ("gpu", [0, 1])
+    assert chosen("gpu:1", "tensorflow") == ("gpu", [1])
+    assert chosen("gpu:1,gpu:0", "tensorflow") == ("gpu", [1, 0])
+    assert chosen("cpu", "tensorflow") == ("cpu", [0])
+    assert chosen("gpu", "torch") == ("gpu", [0])  # torch trains on one
+
+
+def test_a_device_beyond_the_last_is_named_with_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_count", lambda backend, kind: 2)
+    with pytest.raises(UserError, match=r"--device gpu:0,gpu:2: tensorflow, Keras' backend, sees 2 GPUs"):
+        device_module.chosen_devices("gpu:0,gpu:2", "tensorflow")

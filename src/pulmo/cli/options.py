@@ -1,7 +1,8 @@
 """Options and arguments that several commands have."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -15,6 +16,12 @@ LARGEST_SEED = 32_767
 def path(text: str) -> Path:
     """The path or URL that a word of the command line names; `~` is the home folder, wherever the shell leaves it."""
     return expanded(text)
+
+
+def _device(text: str) -> str:
+    if text not in ("auto", "cpu", "gpu") and not re.fullmatch(r"gpu:\d+(,gpu:\d+)*|cpu:\d+(,cpu:\d+)*", text):
+        raise typer.BadParameter(f"{text} is none of auto, cpu, gpu, or devices such as gpu:0,gpu:1")
+    return text
 
 
 def _be_quiet(quiet: bool) -> bool:
@@ -83,7 +90,15 @@ Cluster = Annotated[
         "--cluster", help="Address of a Dask scheduler that reads the scans: tcp://host:port.", show_default=False
     ),
 ]
-Device = Annotated[Literal["auto", "cpu", "gpu"], typer.Option("--device", help="Device for training and prediction.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        parser=_device,
+        metavar="auto|cpu|gpu|gpu:N,…",
+        help="Devices for training and prediction: auto takes all GPUs, or else the CPU; gpu:0 only the first.",
+    ),
+]
 Model = Annotated[
     Path | None,
     typer.Option("--model", parser=path, help="Folder of a trained model. Only for predict.", show_default=False),

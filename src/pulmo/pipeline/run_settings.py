@@ -35,7 +35,7 @@ class RunOrigin(Section):
         name: of the run.
         preset: that the settings started from.
         seed: of the run.
-        device: as wished for: auto, cpu or gpu.
+        device: as wished for: auto, cpu, gpu, or names such as gpu:0.
         model: folder of the trained model that predicted; empty where the run trained its own.
         data: the folder of Kaggle's files.
         phantom: whether pulmo has drawn the data.

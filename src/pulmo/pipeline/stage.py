@@ -36,7 +36,7 @@ class Stage:
         inputs: where each declared input lies.
         workspace: the folder that becomes the stage's outputs once whole.
         cluster: address of a Dask scheduler, or None for this machine.
-        device: for networks: auto, cpu or gpu.
+        device: for networks: auto, cpu, gpu or names, see `training.device.computing_on`.
         trained_on: the device that networks were trained on, for the manifest; empty where none was.
     """
 

@@ -4,6 +4,11 @@
 the CPU, bit-equal results: deterministic operations, `loop` runs batch by batch, because Keras' loops feed TensorFlow
 from another thread, which then takes part in the computing, and about one step in 300 came to differ in its last bit;
 and `flat_optimizer` updates all weights as one vector, which halves the time to compile a small network's step.
+
+Several devices share each batch, so that the size of a batch, the learning rate and the results stay those of one
+device, but for rounding: each takes an equal part of it, or the whole where their number does not divide it; batch
+normalisation takes its statistics from all parts; and gradients are added up before they are clipped. JAX does so by
+itself; under TensorFlow see `_synchronised` and `summed_gradients`, and the devices draw equal random numbers.
 """
 
 import logging
@@ -15,13 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pulmo.errors import Fault, UserError
-
-_on_cpu: ContextVar[bool] = ContextVar("on_cpu", default=True)
-
-
-def on_cpu() -> bool:
-    """Whether the CPU trains, see above; set by `computing_on`."""
-    return _on_cpu.get()
+from pulmo.pipeline.log import note
 
 
 class Device(NamedTuple):
@@ -35,30 +34,48 @@ class Device(NamedTuple):
         return f"{f'{self.number} ' if self.number > 1 else ''}{self.kind.upper()}, {self.backend}"
 
 
+_ONE_CPU = Device("cpu", 1, "")
+_current: ContextVar[Device | None] = ContextVar("device", default=None)
+
+
+def on_cpu() -> bool:
+    """Whether one CPU trains, see above; set by `computing_on`."""
+    device = _current.get() or _ONE_CPU
+    return (device.kind, device.number) == ("cpu", 1)
+
+
+def devices() -> int:
+    """How many devices train, see above; set by `computing_on`."""
+    return (_current.get() or _ONE_CPU).number
+
+
+def mirrored() -> bool:
+    """Whether several devices train under TensorFlow, where each of them has a copy of the network."""
+    device = _current.get() or _ONE_CPU
+    return device.number > 1 and device.backend == "tensorflow"
+
+
 @contextmanager
 def computing_on(wish: str, mixed: bool | None = None) -> Iterator[Device]:
     """Build and train networks on a device, inside `with`.
 
     On GPUs in mixed precision; on the CPU in float32 and by deterministic operations, so that the same training twice,
-    with the same number of threads, gives the same weights. Several GPUs share each batch: under TensorFlow by
-    MirroredStrategy, under JAX by Keras' own distribution; torch uses one.
+    with the same number of threads, gives the same weights. Several devices share each batch: under TensorFlow by
+    MirroredStrategy, under JAX by Keras' own distribution; torch uses the first one.
 
     Args:
-        wish: auto, cpu or gpu; auto uses a GPU where there is one.
+        wish: auto, cpu, gpu, or devices such as `gpu:1` or `gpu:0,gpu:1`; auto uses all GPUs, where there are any, and
+            gpu all of them.
         mixed: mixed precision; by default on GPUs.
 
     Raises:
-        UserError: a GPU is wished for and Keras' backend sees none.
+        UserError: a device that is wished for is not there.
     """
     import keras
 
     backend = str(keras.backend.backend())
-    gpus = _count_gpus(backend)
-    if wish == "gpu" and not gpus:
-        remedy = "Run `pulmo doctor`, install with `make setup GPU=1`, or leave --device at auto"
-        raise UserError(Fault("--device gpu", f"{backend}, Keras' backend, sees no GPU", remedy))
-    kind = "gpu" if gpus and wish != "cpu" else "cpu"
-    count = (gpus if backend != "torch" else 1) if kind == "gpu" else 1
+    kind, numbers = chosen_devices(wish, backend)
+    gpus = _count(backend, "gpu")
     half = kind == "gpu" if mixed is None else mixed
     before = keras.config.dtype_policy()
     with ExitStack() as scopes:
@@ -66,14 +83,15 @@ def computing_on(wish: str, mixed: bool | None = None) -> Iterator[Device]:
         keras.config.set_dtype_policy("mixed_float16" if half else "float32")
         if backend == "tensorflow":
             _quieten_tensorflow()
-        scopes.callback(_on_cpu.reset, _on_cpu.set(kind == "cpu"))
+        device = Device(kind, len(numbers), backend)
+        scopes.callback(_current.reset, _current.set(device))
         if kind == "cpu":
             _make_deterministic(backend)
-        if kind == "cpu" and gpus:  # else every backend takes the best device by itself
-            scopes.enter_context(keras.device("cpu" if backend == "torch" else "cpu:0"))
-        if count > 1:
-            _share_batches(backend, count, scopes)
-        yield Device(kind, count, backend)
+        if device.number > 1:
+            _share_batches(backend, [f"{kind}:{number}" for number in numbers], scopes)
+        elif (kind, numbers) != ("gpu" if gpus else "cpu", [0]):  # else every backend takes that device by itself
+            scopes.enter_context(keras.device("cpu" if (backend, kind) == ("torch", "cpu") else f"{kind}:{numbers[0]}"))
+        yield device
 
 
 def gradient(function: Any, at: np.ndarray) -> np.ndarray:
@@ -101,18 +119,95 @@ def gradient(function: Any, at: np.ndarray) -> np.ndarray:
     return np.asarray(place.grad.cpu())
 
 
-def _count_gpus(backend: str) -> int:
+def run_step(learner: Any, batch: Any, *, training: bool) -> dict[str, Any]:
+    """A step of training or evaluation on one batch, arrays in dicts: the Keras model's loss and metrics by name."""
+    if not mirrored():
+        step = learner.train_on_batch if training else learner.test_on_batch
+        return dict(step(batch, return_dict=True))
+    # Keras' functions for one batch give it whole to every device.
+    with _synchronised(learner):
+        if training:
+            learner.make_train_function()
+        else:
+            learner.make_test_function()
+        step = learner.train_function if training else learner.test_function
+        return dict(step(iter([(_shares(batch),)])))
+
+
+def mean_over_devices(gradients: list[Any]) -> list[Any]:
+    """Within a training step under TensorFlow: the means of all devices' gradients, on each of them."""
+    import tensorflow
+
+    context = tensorflow.distribute.get_replica_context()
+    return list(context.all_reduce(tensorflow.distribute.ReduceOp.MEAN, gradients))
+
+
+def _shares(batch: Any) -> Any:
+    """Each device's part of a batch, or the whole where their number does not divide it: weights in the sum of
+    gradients are the same."""
+    import keras
+    import tensorflow
+
+    rows, number = len(keras.tree.flatten(batch)[0]), devices()
+
+    def part(context: Any) -> Any:
+        size = rows if rows % number else rows // number
+        first = 0 if size == rows else size * context.replica_id_in_sync_group
+        return keras.tree.map_structure(lambda array: tensorflow.constant(array[first : first + size]), batch)
+
+    return tensorflow.distribute.get_strategy().experimental_distribute_values_from_function(part)
+
+
+@contextmanager
+def _synchronised(learner: Any) -> Iterator[None]:
+    """Batch normalisation, while a step is compiled, by the statistics of the whole batch, not of a device's part.
+
+    The layers' own option, but set back, as networks that are saved with it load under TensorFlow alone.
+    """
+    import keras
+
+    layers = [layer for layer in learner._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in layers:
+        layer.synchronized = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = False
+
+
+def chosen_devices(wish: str, backend: str) -> tuple[str, list[int]]:
+    """The kind of device, and the numbers of those used; see `computing_on`."""
+    if wish == "cpu" or (wish == "auto" and not _count(backend, "gpu")):
+        return "cpu", [0]
+    names = [name.partition(":") for name in wish.lower().split(",")]
+    kind = "gpu" if wish == "auto" else names[0][0]
+    found = _count(backend, kind)
+    numbers = list(range(found)) if wish in ("auto", "gpu") else [int(number) for _, _, number in names]
+    if not numbers or max(numbers) >= found:
+        sees = f"sees {found or 'no'} {kind.upper()}{'s' if found > 1 else ''}"
+        remedy = "Run `pulmo doctor`, install with `make setup GPU=1`, or leave --device at auto"
+        raise UserError(Fault(f"--device {wish}", f"{backend}, Keras' backend, {sees}", remedy))
+    if backend == "torch" and len(numbers) > 1:
+        note(f"torch trains on one device: {kind}:{numbers[0]}; TensorFlow and JAX would share batches between them")
+        return kind, numbers[:1]
+    return kind, numbers
+
+
+def _count(backend: str, kind: str) -> int:
     if backend == "tensorflow":
         import tensorflow
 
-        return len(tensorflow.config.list_physical_devices("GPU"))
+        # CPUs are counted only where they are named, since this starts the runtime.
+        listed = tensorflow.config.list_logical_devices if kind == "cpu" else tensorflow.config.list_physical_devices
+        return len(listed(kind.upper()))
     if backend == "jax":
         import jax
 
-        return sum(device.platform == "gpu" for device in jax.devices())
+        return sum(device.platform == "gpu" for device in jax.devices()) if kind == "gpu" else len(jax.devices("cpu"))
     import torch
 
-    return int(torch.cuda.device_count())
+    return int(torch.cuda.device_count()) if kind == "gpu" else 1
 
 
 def _quieten_tensorflow() -> None:
@@ -139,16 +234,23 @@ def _make_deterministic(backend: str) -> None:
         torch.use_deterministic_algorithms(mode=True)
 
 
-def _share_batches(backend: str, count: int, scopes: ExitStack) -> None:
+def _share_batches(backend: str, names: list[str], scopes: ExitStack) -> None:
     import keras
 
     if backend == "tensorflow":
         import tensorflow
 
-        names = [f"GPU:{number}" for number in range(count)]
-        scopes.enter_context(tensorflow.distribute.MirroredStrategy(names).scope())
-    else:
-        scopes.callback(keras.distribution.set_distribution, None)
-        keras.distribution.set_distribution(
-            keras.distribution.DataParallel(devices=keras.distribution.list_devices("gpu"))
-        )
+        scopes.enter_context(tensorflow.distribute.MirroredStrategy([name.upper() for name in names]).scope())
+        return
+
+    class Shared(keras.distribution.DataParallel):
+        """Batches in equal parts, or whole on every device where their number does not divide them."""
+
+        def get_data_layout(self, data_shape: tuple[int, ...]) -> Any:
+            """Of a batch's array."""
+            if data_shape[0] % len(names):
+                return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+            return super().get_data_layout(data_shape)
+
+    scopes.callback(keras.distribution.set_distribution, keras.distribution.distribution())
+    keras.distribution.set_distribution(Shared(devices=names))

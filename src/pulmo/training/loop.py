@@ -19,9 +19,10 @@ from pulmo.errors import DivergedError
 from pulmo.models.encoders import ENCODER
 from pulmo.training.checkpoints import Progress, Values, assign, load_progress, save_progress, values_of
 from pulmo.training.data import OrderedBatches, Rows, TrainingBatches
-from pulmo.training.device import on_cpu
+from pulmo.training.device import devices, mirrored, on_cpu, run_step
 from pulmo.training.flat_optimizer import FlatOptimizer
 from pulmo.training.scaled_adamw import ScaledAdamW
+from pulmo.training.summed_gradients import SummedGradients
 
 MAX_GRADIENT_NORM = 1.0
 SECONDS_BETWEEN_CHECKPOINTS = 10
@@ -127,24 +128,28 @@ class Learner(keras.Model):
 def train_epoch(learner: Any, batches: TrainingBatches) -> dict[str, float]:
     """One epoch of training; the means of its `loss` and of the learner's metrics.
 
-    On GPUs by Keras' own loop, which prefetches; on the CPU batch by batch, see `device.on_cpu`.
+    On a GPU by Keras' own loop, which prefetches; on the CPU and on several devices batch by batch, see `device`.
     """
-    if not on_cpu():
+    if not _batch_by_batch():
         # One call an epoch: what is compiled stays, and between the calls weights are ours under every backend.
         history = learner.fit(batches, epochs=1, verbose=0, shuffle=False).history
         return {name: float(values[0]) for name, values in history.items()}
-    return _mean_by_batch(learner, learner.train_on_batch, batches)
+    return _mean_by_batch(learner, batches, training=True)
 
 
 def evaluate(learner: Any, batches: OrderedBatches) -> dict[str, float]:
     """The means of `loss` and metrics over all rows, without training."""
-    if not on_cpu():
+    if not _batch_by_batch():
         found = learner.evaluate(batches, verbose=0, return_dict=True)
         return {name: float(value) for name, value in found.items()}
-    return _mean_by_batch(learner, learner.test_on_batch, batches)
+    return _mean_by_batch(learner, batches, training=False)
 
 
-def _mean_by_batch(learner: Any, step: Any, batches: TrainingBatches | OrderedBatches) -> dict[str, float]:
+def _batch_by_batch() -> bool:
+    return on_cpu() or devices() > 1
+
+
+def _mean_by_batch(learner: Any, batches: TrainingBatches | OrderedBatches, *, training: bool) -> dict[str, float]:
     """Means over rows. From Keras 3.15 on, a step returns the means of its own batch; before, of all since the last
     reset."""
     sums: dict[str, float] = {}
@@ -152,7 +157,7 @@ def _mean_by_batch(learner: Any, step: Any, batches: TrainingBatches | OrderedBa
     for number in range(len(batches)):
         (batch,) = batches[number]
         learner.reset_metrics()
-        found, count = step(batch, return_dict=True), len(batch["weight"])
+        found, count = run_step(learner, batch, training=training), len(batch["weight"])
         sums = {name: sums.get(name, 0.0) + count * float(value) for name, value in found.items()}
         rows += count
     return {name: total / rows for name, total in sums.items()}
@@ -339,16 +344,18 @@ def _optimizer(schedule: Schedule, network: Any, epochs: int) -> Any:
     steps = schedule.steps
     rate = WarmUpThenCosine(schedule.learning_rate, epochs * steps, schedule.warm_up_epochs * steps)
     factors = _rate_factors(network, schedule.encoder_learning_rate)
+    norm = MAX_GRADIENT_NORM / devices() if mirrored() else MAX_GRADIENT_NORM  # see `SummedGradients`
     if set(factors) == {1.0}:
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, global_clipnorm=MAX_GRADIENT_NORM)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, global_clipnorm=norm)
     else:
         sizes = [math.prod(variable.shape) for variable in network.trainable_variables]
         by_variable = [np.repeat(np.array(factors, np.float32), sizes)] if on_cpu() else factors
-        optimizer = ScaledAdamW(rate, schedule.weight_decay, by_variable, MAX_GRADIENT_NORM)
+        optimizer = ScaledAdamW(rate, schedule.weight_decay, by_variable, norm)
     if on_cpu():
         optimizer = FlatOptimizer(optimizer)
     half = keras.config.dtype_policy().name == "mixed_float16"
-    return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
+    optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
+    return SummedGradients(optimizer) if mirrored() else optimizer
 
 
 def _rate_factors(network: Any, encoder_learning_rate: float) -> list[float]:
