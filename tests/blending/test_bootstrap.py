@@ -98,7 +98,12 @@ def test_the_interval_leaves_out_a_fortieth_on_each_side() -> None:
 
 def test_two_thousand_draws_unless_told_otherwise() -> None:
     rows_seen: list[int] = []
-    bootstrap(lambda rows: float(rows_seen.append(len(rows)) or 0), np.arange(3))
+
+    def count(rows: np.ndarray) -> float:
+        rows_seen.append(len(rows))
+        return 0.0
+
+    bootstrap(count, np.arange(3))
     assert rows_seen == [3] * 2001  # and all rows once
 
 
@@ -122,7 +127,12 @@ def test_one_draw_has_no_spread() -> None:
 def test_rows_of_a_group_need_not_stand_together() -> None:
     seen: set[tuple[int, ...]] = set()
     groups = np.array(["b", "a", "b", "c", "a", "b"])
-    bootstrap(lambda rows: float(seen.add(tuple(rows.tolist())) or 0), groups, draws=300)
+
+    def see(rows: np.ndarray) -> float:
+        seen.add(tuple(rows.tolist()))
+        return 0.0
+
+    bootstrap(see, groups, draws=300)
     parts = {"a": (1, 4), "b": (0, 2, 5), "c": (3,)}
     draws = {tuple(chain.from_iterable(drawn)) for drawn in product(parts.values(), repeat=3)}
     assert seen == draws | {(0, 1, 2, 3, 4, 5)}

@@ -79,6 +79,6 @@ def test_a_difference_is_clear_beyond_two_standard_errors(gain: float, error: fl
 def test_two_patients_are_the_fewest() -> None:
     first = scores([1.0, 2.0, 3.0], rows="abc")
     assert pair(first.assign(patient="a"), first) is None
-    two = pair(first.assign(patient=["a", "a", "b"]), first)
+    two = pair(first.assign(patient=np.array(["a", "a", "b"])), first)
     assert two is not None
     assert (two.rows, two.patients) == (3, 2)

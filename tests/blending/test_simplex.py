@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -30,17 +32,26 @@ def test_one_member_has_all_the_weight() -> None:
     assert fit_simplex(lambda weights: 1.0, 1).tolist() == [1.0]
 
 
+def distance(wanted: float, weights: np.ndarray) -> float:
+    return float(abs(weights[0] - wanted))
+
+
 def test_shares_are_halved_from_a_quarter_to_a_512th() -> None:
     # Found only by a first step of a quarter, and by a last one of 1/512; less than that stays.
     assert fit_simplex(lambda weights: float(weights[0] != 0.75), 2).tolist() == [0.75, 0.25]
     for wanted, found in ((0.5 + 1 / 512, 0.5 + 1 / 512), (0.5 + 1 / 1024, 0.5)):
-        weights = fit_simplex(lambda weights, wanted=wanted: float(abs(weights[0] - wanted)), 2)
+        weights = fit_simplex(partial(distance, wanted), 2)
         assert weights.tolist() == [found, 1 - found]
 
 
 def test_a_giver_gives_no_more_than_it_has_and_what_is_given_stays_one() -> None:
     tried: list[np.ndarray] = []
-    fit_simplex(lambda weights: float(tried.append(weights.copy()) or weights[0]), 3, np.array([0.1, 0.2, 0.7]))
+
+    def loss(weights: np.ndarray) -> float:
+        tried.append(weights.copy())
+        return float(weights[0])
+
+    fit_simplex(loss, 3, np.array([0.1, 0.2, 0.7]))
     assert all((weights >= 0).all() for weights in tried)
     assert [weights.sum() for weights in tried] == pytest.approx([1.0] * len(tried))
     assert any(weights.tolist() == pytest.approx([0, 0.3, 0.7]) for weights in tried)

@@ -40,3 +40,18 @@ def test_rows_told_apart_without_a_mistake_do_not_make_it_infinitely_sure() -> N
     temperature = fit_temperature(np.where(label, 3.0, -3.0), label)
     # The best constant sureness of 20 right answers is 21 to 1.
     assert calibrated(np.array([3.0]), temperature)[0] == pytest.approx(21 / 22, abs=1e-3)
+
+
+def test_the_temperature_has_bounds() -> None:
+    # Logits that tell nothing want an infinite temperature; tiny ones that tell all, none.
+    label = np.tile([0, 1], 50)
+    assert fit_temperature(np.where(label, -3.0, 3.0), label) == pytest.approx(50, rel=1e-3)
+    assert fit_temperature(np.where(label, 0.001, -0.001), label) == pytest.approx(0.02, rel=1e-3)
+
+
+def test_labels_are_smoothed_by_class() -> None:
+    # Three of three ones at logit 1, and one of one zeros at −1: targets 4/5 and 1/3, so p is the root of
+    # 3·(p − 4/5) + (p − 2/3) = 0 in p = sigmoid(1/T), which is 23/30, and 1/T is ln(23/7).
+    temperature = fit_temperature(np.array([1.0, 1.0, 1.0, -1.0]), np.array([1, 1, 1, 0]))
+    assert temperature == pytest.approx(1 / np.log(23 / 7), rel=1e-4)
+    assert calibrated(np.array([1.0, -1.0]), temperature) == pytest.approx([23 / 30, 7 / 30], rel=1e-4)

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from pulmo.models.metrics import accuracy_of_classes, dice_of_masks
+from pulmo.models.metrics import accuracy_of_classes, accuracy_of_labels, dice_of_masks
 
 
 def test_dice_is_taken_picture_by_picture_of_what_is_likelier_than_not() -> None:
@@ -20,3 +20,15 @@ def test_accuracy_is_of_the_class_of_highest_score() -> None:
     scores = ops.convert_to_tensor(np.array([[1.0, 2.0], [3.0, 2.0], [0.0, 0.1]], np.float32))
     right = accuracy_of_classes(ops.convert_to_tensor(np.array([[1], [1], [0]])), scores)
     assert ops.convert_to_numpy(right).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_one_half_exactly_is_covered_in_both() -> None:
+    target = ops.convert_to_tensor(np.array([[[128, 127]]], np.uint8))
+    found = ops.convert_to_tensor(np.array([[[0.5, 0.499]]], np.float32))
+    assert ops.convert_to_numpy(dice_of_masks(target, {"mask": found})).tolist() == [1.0]
+
+
+def test_accuracy_of_labels_is_their_share_at_one_half() -> None:
+    target = ops.convert_to_tensor(np.array([[1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]], np.float32))
+    logits = ops.convert_to_tensor(np.array([[0.0, -0.1, -2.0, 3.0], [-1.0, -1.0, 1.0, 1.0]], np.float32))
+    assert ops.convert_to_numpy(accuracy_of_labels(target, logits)).tolist() == [0.5, 1.0]

@@ -37,3 +37,15 @@ def test_fewer_groups_than_folds_are_enough() -> None:
     group = np.array(["a", "b"])
     assert len(group) < FOLDS
     assert judged_by_others(group, lambda known, held_out: np.full(held_out.sum(), known.sum())).tolist() == [1, 1]
+
+
+def test_groups_are_dealt_into_four_folds_by_name() -> None:
+    parts: list[str] = []
+
+    def judge(known: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+        parts.append("".join(group[held_out]))
+        return np.zeros(held_out.sum())
+
+    group = np.array(list("fbcdea"))
+    judged_by_others(group, judge)
+    assert parts == ["ea", "fb", "c", "d"]

@@ -218,8 +218,8 @@ def test_boxes_survive_formatting_and_parsing(rows: list) -> None:
 @pytest.mark.parametrize("side", ["width", "height"])
 def test_a_solution_with_an_empty_box_is_a_value_error(side: str) -> None:
     with pytest.raises(ValueError, match="the solution has an empty box"):
-        score(SOLUTION.assign(**{side: [0, 100, math.nan, math.nan]}), submission("", "", ""), "patientId")
-    thin = SOLUTION.assign(**{side: [0.5, 100, math.nan, math.nan]})
+        score(SOLUTION.assign(**{side: np.array([0, 100, math.nan, math.nan])}), submission("", "", ""), "patientId")
+    thin = SOLUTION.assign(**{side: np.array([0.5, 100, math.nan, math.nan])})
     assert score(thin, submission("", "", ""), "patientId") == 0
 
 

@@ -10,7 +10,7 @@ from pulmo.scoring.characters import odd_character, odd_word
     [
         ("a ~!", None),
         ("", None),
-        ("a\tb\n", "a tab"),
+        ("a b~\tc\n", "a tab"),
         ("\ufeffa", "a byte order mark"),
         ("a\x7f", "the control character 0x7f"),
         ("a\x01", "the control character 0x01"),

@@ -98,7 +98,7 @@ def test_the_competitions_people(name: str, people: int, shared_data: Path) -> N
 def test_a_table_of_none_of_the_images_says_why(tmp_path: Path) -> None:
     def words(of_image: dict[str, str], images: list[str]) -> str | None:
         fault = none_in_table(images, PatientTable(tmp_path / "mine.csv", of_image, given=True))
-        return fault and str(fault).removeprefix(f"{tmp_path}/")
+        return None if fault is None else str(fault).removeprefix(f"{tmp_path}/")
 
     assert words({"a": "1"}, []) is None
     assert words({"a": "1", "b": "1"}, ["c", "b"]) is None

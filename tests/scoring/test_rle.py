@@ -11,6 +11,7 @@ from pulmo.scoring.rle import (
     area,
     decode,
     encode,
+    find_faults,
     intersection,
     mask_to_rle,
     parse,
@@ -242,3 +243,9 @@ def test_a_vote_needs_its_threshold_but_for_rounding() -> None:
     thrice = [parse(["0 1"])] * 3 + [parse(["-1"])] * 7
     assert to_text(vote(thrice, [1] * 10, 0.3)) == ["0 1"]
     assert to_text(vote(thrice, [1] * 10, 0.30001)) == ["-1"]
+
+
+def test_faults_alone_are_those_of_parsing() -> None:
+    assert find_faults(["0 100", "-1"], 100) == []
+    assert find_faults(["0 100", "7"], 100) == parse_checked(["0 100", "7"], 100)[1]
+    assert [fault.row for fault in find_faults(["0 100", "7"], 100)] == [1]

@@ -1,5 +1,6 @@
 """A submission against the sample: columns first, then ids and cells together."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -44,5 +45,5 @@ def test_columns_ids_and_cells_are_named_together() -> None:
 
 def test_a_fault_of_one_kind_is_enough() -> None:
     assert len(faults(SAMPLE.assign(note=""))) == 1
-    assert len(faults(SAMPLE.assign(value=[0.5, -0.1]))) == 1
+    assert len(faults(SAMPLE.assign(value=np.array([0.5, -0.1])))) == 1
     assert len(faults(pd.concat([SAMPLE, SAMPLE.iloc[:1]]))) == 1

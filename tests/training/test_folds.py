@@ -66,3 +66,27 @@ def test_a_patient_in_two_folds_is_refused() -> None:
         UserError, match=r"the folds: patient 'b' is in folds 0 and 2 \(2 patients are split\)\. Put all"
     ):
         check_folds(groups, np.array([0, 0, 2, 0, 1, 2, 0]))
+
+
+def test_as_many_groups_as_folds_fill_one_each() -> None:
+    assert sorted(folds_by_group(["a", "b", "c"], 3, seed=0)) == [0, 1, 2]
+    assert sorted(stratified_folds(["a", "b", "c"], [0, 1, 2], 3, seed=0)) == [0, 1, 2]
+
+
+def test_a_group_is_of_the_largest_kind_of_its_rows() -> None:
+    # Four patients have a finding in one image of two: each fold has two of them, and two of the other four.
+    groups = np.repeat(list("abcdefgh"), 2)
+    kinds = np.array([0, 1] * 4 + [0, 0] * 4)
+    for seed in range(5):
+        fold = stratified_folds(groups, kinds, 2, seed)[::2]
+        assert np.bincount(fold[:4]).tolist() == np.bincount(fold[4:]).tolist() == [2, 2]
+
+
+def test_a_validation_part_of_two_groups_is_one_of_them() -> None:
+    assert validation_part(["a", "b"], 0.1, seed=0).sum() == 1
+    assert validation_part([str(number) for number in range(30)], 0.3, seed=0).sum() == 10  # the nearest, a third
+
+
+def test_the_only_patient_in_two_folds_is_called_so() -> None:
+    with pytest.raises(UserError, match=r"patient 'a' is in folds 0 and 1 \(the only one\)"):
+        check_folds(["a", "a", "b"], np.array([1, 0, 0]))

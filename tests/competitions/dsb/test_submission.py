@@ -78,5 +78,5 @@ def test_the_patient_is_the_id_and_only_probabilities_are_accepted() -> None:
     table = pd.DataFrame({"id": ["b", "a"], "cancer": [0, 1]})
     assert patients(table, None) == (table["id"], ())
     assert check_predictions(table) == []
-    (fault,) = check_predictions(table.assign(cancer=[0.5, 1.01]))
+    (fault,) = check_predictions(table.assign(cancer=np.array([0.5, 1.01])))
     assert str(fault) == "submission, row 3, cancer: '1.01' is no probability. Give a number from 0 to 1."

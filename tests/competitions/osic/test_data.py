@@ -141,7 +141,9 @@ def test_the_real_files(osic_data: Path) -> None:
 
 def test_the_ends_of_every_range_are_allowed(tmp_path: Path) -> None:
     rows = ("A,-1000,100,1,1,Male,Ex-smoker", "B,1000,10000,400,120,Female,Currently smokes")
-    assert read_visits(write(tmp_path, HEADER, *rows))["week"].tolist() == [-1000, 1000]
+    visits = read_visits(write(tmp_path, HEADER, *rows))
+    assert visits["week"].tolist() == [-1000, 1000]
+    assert list(visits) == ["patient", "visit", "week", "fvc_ml", "percent", "age_years", "sex", "smoking"]
     low = "A,-1001,99,0.9,0.9,Male,Ex-smoker"
     high = "B,1001,10001,400.1,121,Female,Never smoked"
     meanings = {
