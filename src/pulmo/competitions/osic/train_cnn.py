@@ -54,5 +54,8 @@ def enough_slices(stage: Stage, slices: PatientSlices, settings: CnnSettings) ->
     needed = max(settings.minimum_scans, MIN_SCANS)
     enough = len(slices.patients) >= needed
     if not enough:
-        stage.note(f"The network is left out: {len(slices.patients)} patients have lung slices, {needed} are needed")
+        stage.note(
+            f"The network is left out: lung slices of {needed} patients are needed, and "
+            f"there are {len(slices.patients)}"
+        )
     return enough
