@@ -54,8 +54,6 @@ def enough_slices(stage: Stage, slices: PatientSlices, settings: CnnSettings) ->
     needed = max(settings.minimum_scans, MIN_SCANS)
     enough = len(slices.patients) >= needed
     if not enough:
-        stage.note(
-            f"The network is left out: lung slices of {needed} patients are needed, and "
-            f"there are {len(slices.patients)}"
-        )
+        there = len(slices.patients)
+        stage.note(f"The network is left out: it needs lung slices of {needed} patients, and there are {there}")
     return enough
