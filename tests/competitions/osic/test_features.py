@@ -55,7 +55,7 @@ def test_without_scans_the_tables_are_enough_and_it_is_said(finished: Run) -> No
     (again,) = run_stages(finished, [finished.competition.stage("features")])
     assert again.skipped
     assert any("without a scan folder" in note for note in again.manifest.notes)
-    assert any("0 patients have them, 50 are needed" in note for note in again.manifest.notes)
+    assert any("those of 50 patients are needed, and there are 0" in note for note in again.manifest.notes)
 
 
 def test_no_patient_is_in_two_folds(finished: Run) -> None:

@@ -107,7 +107,8 @@ def _statistics(
     scans = len(patients) - len(without_statistics(statistics, columns, patients))
     if scans < settings.minimum_scans:
         stage.note(
-            f"CT statistics are left out of the models: {scans} patients have them, {settings.minimum_scans} are needed"
+            f"CT statistics are left out of the models: those of {settings.minimum_scans} patients are needed, and "
+            f"there are {scans}"
         )
         return statistics, slices, {"kind": "none"}, []
     return statistics, slices, {"kind": "own"}, columns

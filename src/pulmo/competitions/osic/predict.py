@@ -111,7 +111,7 @@ def _scans(stage: Stage, model: TrainedModel, patients: list[str]) -> tuple[pd.D
     unknown = without_statistics(model.published, model.ct_columns, patients)
     if unknown:
         stage.note(
-            f"The model was trained with the CT statistics of {model.ct_source['file']}, which has none of "
-            f"{', '.join(unknown)}: the training patients' median stands in"
+            f"The model was trained with the CT statistics of {model.ct_source['file']}, which lacks {len(unknown)} of "
+            f"{len(patients)} patients, such as {unknown[0]}: the training patients' median stands in"
         )
     return model.published, none

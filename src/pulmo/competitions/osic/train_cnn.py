@@ -54,5 +54,6 @@ def enough_slices(stage: Stage, slices: PatientSlices, settings: CnnSettings) ->
     needed = max(settings.minimum_scans, MIN_SCANS)
     enough = len(slices.patients) >= needed
     if not enough:
-        stage.note(f"The network is left out: {len(slices.patients)} patients have lung slices, {needed} are needed")
+        there = len(slices.patients)
+        stage.note(f"The network is left out: it needs lung slices of {needed} patients, and there are {there}")
     return enough

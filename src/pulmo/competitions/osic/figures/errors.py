@@ -44,7 +44,7 @@ def predicted_against_measured(run: Run) -> Figure:
     with panel(4, 3.6) as drawing:
         axes = drawing.subplots()
         axes.plot(limits, limits, color=GREY, linewidth=1)
-        axes.plot(rows["fvc_true_ml"], rows["fvc_ml"], ".", color=BLUE, alpha=0.6, markersize=5, rasterized=True)
+        axes.plot(rows["fvc_true_ml"], rows["fvc_ml"], ".", color=BLUE, alpha=0.6, markersize=5)
         axes.set(xlabel="measured FVC, ml", ylabel="predicted FVC, ml", aspect="equal")
     error = rows["error_ml"]
     return Figure(
