@@ -17,7 +17,9 @@ from pulmo.pipeline.scores import write_scores
 from pulmo.pipeline.settings import load_settings
 
 
-def leave_stage(work: Path, stage: str, finished: str, seconds: float, data: str = "data", trained_on: str = "") -> None:
+def leave_stage(
+    work: Path, stage: str, finished: str, seconds: float, data: str = "data", trained_on: str = ""
+) -> None:
     """A finished stage's folder, which holds nothing else."""
     (work / stage).mkdir(parents=True)
     Manifest(
