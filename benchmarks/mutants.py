@@ -82,8 +82,11 @@ def main() -> None:
     warnings.filterwarnings("ignore", ".* is multi-threaded, use of fork", DeprecationWarning)
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
         tree = copied_tree(Path(scratch))
+        # The folder of this script is on the path: a benchmark must not pass for a library's module of the same name.
+        sys.path.remove(str(Path(__file__).resolve().parent))
         for name in LOADED_ONCE:
             importlib.import_module(name)
+        assert "pulmo" not in sys.modules, "the tests would not import the scratch copy"
         rows: list[tuple[str, int, int]] = []
         survivors: list[Mutant] = []
         for folder in options.folder:

@@ -227,6 +227,42 @@ def test_a_full_disk_is_foreseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         unpack(archive_of(tmp_path, ("a", b"a")), tmp_path / "folder")
 
 
+@pytest.mark.parametrize(("free_gib", "shown"), [(3.5, "2.5"), (1.25, "0.2"), (0.5, "0.0")])
+def test_what_is_needed_and_free_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gib: float, shown: str
+) -> None:
+    """1 GiB stays free."""
+    member = zipfile.ZipInfo("a")
+    member.file_size = 3 * 2**30
+    disk_has(monkeypatch, int(free_gib * 2**30))
+    with pytest.raises(UserError, match=rf"needs 3\.0 GiB more, of which {shown} GiB are free"):
+        unpack_module._check_space(tmp_path / "folder", [member])
+
+
+def test_a_disk_that_just_holds_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = archive_of(tmp_path, ("a", b"abc"))
+    disk_has(monkeypatch, 2**30 + 2)
+    with pytest.raises(UserError, match="Free some space"):
+        unpack(path, tmp_path / "folder")
+    disk_has(monkeypatch, 2**30 + 3)
+    assert unpack(path, tmp_path / "folder") == 1
+
+
+def disk_has(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    usage = type("Usage", (), {"free": free})
+    monkeypatch.setattr("pulmo.kaggle.unpack.shutil.disk_usage", lambda _: usage)
+
+
+def test_progress_counts_mebibytes(
+    kaggle: KaggleServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulmo.pipeline.progress.LEAST_SECONDS", 0.0)
+    kaggle.archive, kaggle.file_count = zipped({"a": bytes(5 << 19)}), 1  # 2.5 MiB
+    code, _, err = run_pulmo(capsys, "osic", "download")
+    assert code == 0
+    assert "MiB downloaded: 100 % (2 of 2)" in err
+
+
 def test_what_is_there_is_not_unpacked_again(tmp_path: Path) -> None:
     path, folder = archive_of(tmp_path, ("a", b"new"), ("b", b"new")), tmp_path / "folder"
     folder.mkdir()

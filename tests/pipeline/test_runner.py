@@ -293,3 +293,16 @@ def test_what_was_noted_is_told_when_a_stage_fails(
     with pytest.raises(UserError, match="too few are left"):
         run_in_process(make_run(tmp_path), monkeypatch)
     assert "note: 13 is left out: it is unlucky" in capsys.readouterr().err
+
+
+def test_results_name_their_stage(results: list[StageResult]) -> None:
+    assert [result.manifest.stage for result in results] == ["features", "square", "total"]
+
+
+def test_a_stage_that_does_not_write_what_it_declares(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (toy / "toy/features.py").write_text("def run(stage, settings):\n    pass\n")
+    with pytest.raises(LookupError, match="declares that it writes 'numbers', but did not"):
+        run_in_process(make_run(tmp_path), monkeypatch)
+    assert not (tmp_path / "work/features").exists()
