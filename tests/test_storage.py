@@ -171,7 +171,7 @@ def test_no_bucket_and_no_key(object_store: ObjectStore) -> None:
     with pytest.raises(UserError, match="s3://no-bucket/x: there is no such bucket"):
         located("s3://no-bucket/x").is_dir()
     lost = located(object_store.url("lost.csv"))
-    for read in (lost.read_bytes, lost.stat, lost.state, lambda: next(lost.iterdir())):
+    for read in (lost.read_bytes, lost.stat, lambda: state_of(lost), lambda: next(lost.iterdir())):
         with pytest.raises(FileNotFoundError, match=r"lost\.csv"):
             read()
     with in_memory([lost]), pytest.raises(FileNotFoundError):
