@@ -24,7 +24,7 @@ test: .venv/tools-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Each competition's Kaggle kernel, built from its demo run and run as Kaggle would, in one environment with the versions
 # of Kaggle's image.
@@ -41,7 +41,7 @@ test-backends: .venv-backends/installed
 # The least versions of pyproject.toml's ranges, under the least Python; `make test PYTHON=python3.13` takes the newest.
 LOWEST_TESTS ?= tests/scoring tests/pipeline tests/imaging tests/models
 test-lowest: .venv-lowest/installed
-	@.venv-lowest/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --pythonwarnings default $(LOWEST_TESTS)
+	@.venv-lowest/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --pythonwarnings default $(LOWEST_TESTS)
 
 # Named by the version, since an environment of another Python is made anew.
 INSTALLED := .venv/installed-$(VERSION)$(if $(GPU),-gpu)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 import pulmo.competitions
 from pulmo.pipeline.fingerprint import digest_code
@@ -121,21 +123,25 @@ SLOW_FIRST = ("tests/competitions/", "tests/commands/", "tests/test_notebook.py"
 """In this order `make test` begins, so that its two processes end together."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of pytest-xdist, which not every test run has."""
-    config.addinivalue_line("markers", "xdist_group(name): tests that run in one process")
+class ByFile(LoadFileScheduling):
+    """Keeps the tests of a file in one process, and those of a competition, which share a finished run."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder.startswith("tests/competitions/") else file
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(optionalhook=True)  # where pytest-xdist is switched off
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    """Instead of pytest-xdist's `--dist loadfile`; its `loadgroup` 3.8 does nothing under pytest 9.2."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and those of a competition, which share a finished run."""
-    names = {item: item.path.relative_to(ROOT).as_posix() for item in items if item.path.is_relative_to(ROOT)}
-    for item, name in names.items():
-        parts = name.split("/")
-        shared = parts[:3] if parts[:2] == ["tests", "competitions"] and len(parts) == 4 else parts
-        item.add_marker(pytest.mark.xdist_group("/".join(shared)))
+    """Slow tests first."""
     places = {start: place for place, start in enumerate(SLOW_FIRST)}
-    items.sort(key=lambda item: next((places[s] for s in SLOW_FIRST if names.get(item, "").startswith(s)), len(places)))
+    items.sort(key=lambda item: next((places[s] for s in SLOW_FIRST if item.nodeid.startswith(s)), len(places)))
 
 
 @pytest.fixture

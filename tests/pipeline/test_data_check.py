@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pulmo.competition import DataCheck, Patients
 from pulmo.errors import Fault, ScanError, UserError
 from pulmo.pipeline.data_check import ImageTable, check_images, check_positives, combined, sample
+from pulmo.protocols import DataCheck, Patients
 
 NONE_FOUND = Fault("images", "holds none", "Give some")
 

@@ -84,3 +84,9 @@ def test_a_class_of_an_image_without_labels_is_no_contradiction(files: Path) -> 
     with pytest.raises(UserError) as error:
         read_labels(files)
     assert [fault.where.partition(", ")[2] for fault in error.value.faults] == ["row 2, class", "row 3, class"]
+
+
+def test_images_stay_in_the_order_of_the_file(files: Path) -> None:
+    (files / "stage_2_detailed_class_info.csv").unlink()
+    (files / "stage_2_train_labels.csv").write_text("patientId,x,y,width,height,Target\nb,,,,,0\na,1,2,3,4,1\n")
+    assert read_labels(files).images["image"].tolist() == ["b", "a"]
