@@ -102,12 +102,14 @@ def test_the_newest_run_with_an_output_and_of_some_data(competition: Competition
 
 
 def test_a_run_that_is_not_there(competition: Competition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CommandLineError, match="new: is not a run of toy. There are elsewhere, old, bare, page"):
+    with pytest.raises(CommandLineError, match=r"new: is not a run of toy\. There are elsewhere, old, bare, page"):
         find_run(competition, "new")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert newest_run(competition) is None
-    with pytest.raises(CommandLineError, match="new: is not a run of toy. Train one: `pulmo toy run --run new --data"):
+    with pytest.raises(
+        CommandLineError, match=r"new: is not a run of toy\. Train one: `pulmo toy run --run new --data"
+    ):
         find_run(competition, "new")
 
 
