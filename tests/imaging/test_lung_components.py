@@ -80,7 +80,9 @@ def test_parts_below_a_twentieth_of_the_largest_are_left_out() -> None:
     hu[2:6, 20:25, 4:6] = -850  # 40
     hu[4:7, 6:7, 30:43] = -850  # 39
     found = lungs_in(hu)
-    assert (found[2:10, 4:14, 4:14].all(), found[2:6, 20:25, 4:6].all(), found.sum()) == (True, True, 840)
+    assert found[2:10, 4:14, 4:14].all()
+    assert found[2:6, 20:25, 4:6].all()
+    assert np.count_nonzero(found) == 840
 
 
 def test_a_part_that_ends_in_air_at_the_image_border_is_not_lung() -> None:

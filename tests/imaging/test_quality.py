@@ -19,7 +19,9 @@ def test_a_mask_of_nothing_and_one_of_single_voxels_are_unusable(
 ) -> None:
     volume = read_volume(write_scan(small_body, small_grid))
     labels = np.zeros(volume.hu.shape, np.uint8)
-    assert assess_mask(volume, labels).verdict == "unusable"
+    nothing = assess_mask(volume, labels)
+    assert nothing.verdict == "unusable"
+    assert (nothing.litres, nothing.share, nothing.pixel_ratio) == (0, 0, 0)
     for row in range(80, 84):  # wherever the coarse grid takes its samples, some of these lie between them
         labels[:] = 0
         labels[20, row, 81] = 1
@@ -42,7 +44,7 @@ def test_distant_slices_are_doubted(write_scan: WriteScan, small_body: Body) -> 
     assert mask.quality.litres == pytest.approx(1.8 - 0.035, abs=0.015)
 
 
-NO_DEFECTS = MaskDefects(*[0.0] * 10, is_gap=False, sampling_litres=0.0, swapped=False)
+NO_DEFECTS = MaskDefects(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False, 0.0, False)
 SOUND = [(300, 400), (600, 800), (300, 400)]  # 2.8 litres, of which 43 % are left
 
 

@@ -12,12 +12,14 @@ from pulmo.imaging.slices import NotASliceError, SeveralFramesError, SliceHeader
 EXPLICIT, EXPLICIT_BIG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 
 
-def header_from(order: str = "<", **raw: bytes) -> SliceHeader:
+def header_from(**raw: bytes) -> SliceHeader:
     """The header of a CT of 2 × 3 pixels with the raw bytes of tags by keyword; empty bytes stand for no tag."""
-    little = {"Rows": b"\x02\0", "Columns": b"\x03\0"}
-    sizes = little if order == "<" else {name: value[::-1] for name, value in little.items()}
-    values = {tag_for_keyword(name) or 0: value for name, value in ({"Modality": b"CT"} | sizes | raw).items() if value}
-    return slice_header(Path("1.dcm"), Elements(values, order, EXPLICIT if order == "<" else EXPLICIT_BIG, (0, 12)))
+    return header_of({"Modality": b"CT", "Rows": b"\x02\0", "Columns": b"\x03\0"} | raw, "<", EXPLICIT)
+
+
+def header_of(raw: dict[str, bytes], order: str, syntax: str, in_words: bool = False) -> SliceHeader:
+    values = {tag_for_keyword(name) or 0: value for name, value in raw.items() if value}
+    return slice_header(Path("1.dcm"), Elements(values, order, syntax, (0, 12), in_words))
 
 
 def test_what_is_not_declared_has_a_default() -> None:
@@ -40,7 +42,8 @@ def test_bits_and_types() -> None:
     assert header_from(BitsAllocated=b"\x20\0").dtype == "<u4"
     twelve = header_from(BitsAllocated=b"\x0c\0")
     assert (twelve.dtype, twelve.in_whole_bytes, twelve.is_native) == ("<u2", False, False)
-    assert header_from(">", BitsAllocated=b"\0\x10").dtype == ">u2"
+    big = header_of({"Rows": b"\0\2", "Columns": b"\0\3", "BitsAllocated": b"\0\x10"}, ">", EXPLICIT_BIG)
+    assert (big.rows, big.columns, big.dtype) == (2, 3, ">u2")
 
 
 @pytest.mark.parametrize(
@@ -142,10 +145,9 @@ def test_one_frame_is_a_slice_and_two_are_not() -> None:
 
 
 def test_eight_bits_in_big_endian_words_are_swapped() -> None:
-    values = {tag_for_keyword(name) or 0: raw for name, raw in {"Rows": b"\0\2", "Columns": b"\0\3"}.items()}
-    eight, sixteen = ({**values, tag_for_keyword("BitsAllocated") or 0: bits} for bits in (b"\0\x08", b"\0\x10"))
+    size = {"Rows": b"\0\2", "Columns": b"\0\3"}
     swapped = [
-        slice_header(Path("1.dcm"), Elements(elements, ">", EXPLICIT_BIG, (0, 6), in_words)).swapped
-        for elements, in_words in ((eight, True), (eight, False), (sixteen, True))
+        header_of({**size, "BitsAllocated": bits}, ">", EXPLICIT_BIG, in_words).swapped
+        for bits, in_words in ((b"\0\x08", True), (b"\0\x08", False), (b"\0\x10", True))
     ]
     assert swapped == [True, False, False]

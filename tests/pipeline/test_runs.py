@@ -107,7 +107,9 @@ def test_a_run_that_is_not_there(competition: Competition, tmp_path: Path, monke
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert newest_run(competition) is None
-    with pytest.raises(CommandLineError, match=r"new: is not a run of toy\. Train one: `pulmo toy run --run new --data"):
+    with pytest.raises(
+        CommandLineError, match=r"new: is not a run of toy\. Train one: `pulmo toy run --run new --data"
+    ):
         find_run(competition, "new")
 
 
