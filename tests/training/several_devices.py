@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 
@@ -67,13 +68,12 @@ def _killed_after_an_epoch(fit: Any) -> None:
         save_progress(*arguments)
         raise KeyboardInterrupt
 
-    loop.save_progress = save_then_die
-    try:
-        fit()
-    except KeyboardInterrupt:
-        loop.save_progress = save_progress
-    else:
-        raise AssertionError("the training was not killed")
+    with patch.object(loop, "save_progress", save_then_die):
+        try:
+            fit()
+        except KeyboardInterrupt:
+            return
+    raise AssertionError("the training was not killed")
 
 
 def _task(kind: str) -> tuple[Any, Any, Rows]:
