@@ -31,7 +31,7 @@ FAULTS: tuple[tuple[Kind, str, int], ...] = (
 )
 PHANTOMS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "osic": (PatientSettings(4, 1), ("features.folds=2", "features.slice_pixels=16", "features.slices=2")),
-    "siim": (MaskSettings(train_images=20, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
+    "siim": (MaskSettings(train_images=16, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
     "rsna": (BoxSettings(train_images=12, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
     "dsb": (ScanSettings(4, 1, matrix=64), ("features.folds=2", "features.size=[4,16,16]")),
 }
