@@ -123,7 +123,9 @@ def run_step(learner: Any, batch: Any, *, training: bool) -> dict[str, Any]:
     """A step of training or evaluation on one batch, arrays in dicts: the Keras model's loss and metrics by name."""
     if not mirrored():
         step = learner.train_on_batch if training else learner.test_on_batch
-        return dict(step(batch, return_dict=True))
+        # Under JAX's distribution, Keras fails on a batch without a target beside it; the learner has its own.
+        beside = [batch["weight"]] * 2 if devices() > 1 else []
+        return dict(step(batch, *beside, return_dict=True))
     # Keras' functions for one batch give it whole to every device.
     with _synchronised(learner):
         if training:
