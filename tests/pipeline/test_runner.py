@@ -306,3 +306,14 @@ def test_a_stage_that_does_not_write_what_it_declares(
     with pytest.raises(LookupError, match="declares that it writes 'numbers', but did not"):
         run_in_process(make_run(tmp_path), monkeypatch)
     assert not (tmp_path / "work/features").exists()
+
+
+def test_a_kill_just_before_a_finished_folder_is_renamed(
+    results: list[StageResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, first = make_run(tmp_path), results[0]
+    partial = run.paths.partial("features", first.manifest.digest)
+    first.folder.rename(partial)  # its checkpoints are deleted already
+    assert skipped(run_in_process(run, monkeypatch)) == [False, True, True]
+    assert load_manifest(first.folder) == first.manifest
+    assert not partial.exists()
