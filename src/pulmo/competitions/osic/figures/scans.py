@@ -93,7 +93,8 @@ def scanners(run: Run) -> pd.DataFrame:
 
 def _tags(path: Path) -> dict[str, str] | None:
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=list(SCANNER_TAGS))
+        with path.open("rb") as file:
+            header = dcmread(file, stop_before_pixels=True, specific_tags=list(SCANNER_TAGS))
         return {name: str(header.get(tag) or "–") for tag, name in SCANNER_TAGS.items()}
     except Exception:  # arbitrary bytes lead pydicom to raise anything
         return None

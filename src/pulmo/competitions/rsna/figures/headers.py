@@ -54,7 +54,8 @@ def _collected(run: Run) -> pd.DataFrame:
         "ViewPosition": "view",
         "PixelSpacing": "pixel_spacing_mm",
     }
-    table = pd.read_csv(path, usecols=lambda name: name in columns)
+    with path.open("rb") as file:
+        table = pd.read_csv(file, compression="gzip", usecols=lambda name: name in columns)
     missing = [name for name in columns if name not in table]
     if missing:
         raise CannotDrawError(
