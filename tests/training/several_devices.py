@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,8 +28,7 @@ ONE, TWO = "cpu:0", "cpu:0,cpu:1"
 SCHEDULE = Schedule(
     epochs=4, steps=5, learning_rate=1e-3, warm_up_epochs=0, weight_decay=0.01, ema_decay=0.5, patience=9
 )
-RNG = np.random.default_rng(0)
-IMAGES = RNG.integers(0, 256, (16, 16, 16)).astype(np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (16, 16, 16)).astype(np.uint8)
 
 
 def main(kind: str) -> None:
@@ -68,12 +68,9 @@ def _killed_after_an_epoch(fit: Any) -> None:
         save_progress(*arguments)
         raise KeyboardInterrupt
 
-    with patch.object(loop, "save_progress", save_then_die):
-        try:
-            fit()
-        except KeyboardInterrupt:
-            return
-    raise AssertionError("the training was not killed")
+    with patch.object(loop, "save_progress", save_then_die), suppress(KeyboardInterrupt):
+        fit()
+        raise AssertionError("the training was not killed")
 
 
 def _task(kind: str) -> tuple[Any, Any, Rows]:
@@ -85,6 +82,7 @@ def _task(kind: str) -> tuple[Any, Any, Rows]:
     from pulmo.models.segmentation_losses import SegmentationLoss, Terms
     from pulmo.models.unet import UnetParameters, unet
 
+    rng = np.random.default_rng(1)
     small, inputs = UnetParameters(4, 2, 2.0, 0.0, 0.9, output_stride=2, presence_head=False), {"image": IMAGES}
     if kind == "masks":
         return (
@@ -93,16 +91,16 @@ def _task(kind: str) -> tuple[Any, Any, Rows]:
             Rows(inputs, (255 * (IMAGES > 200)).astype(np.uint8)),
         )
     if kind == "boxes":
-        corner, size = RNG.uniform(0, 8, (16, 3, 2)), RNG.uniform(0, 8, (16, 3, 2))
+        corner, size = rng.uniform(0, 8, (16, 3, 2)), rng.uniform(0, 8, (16, 3, 2))
         boxes = np.concatenate([corner, corner + size], axis=-1).astype(np.float32)
         return detector(DetectorParameters(4, 2, 0.9, stride=4), 16), DetectionLoss(4), Rows(inputs, boxes)
     label = (np.arange(32).reshape(16, 2) % 3 < 1).astype(np.float32)
     if kind == "labels":
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
-        weight = RNG.uniform(0.5, 2, 16).astype(np.float32)
+        weight = rng.uniform(0.5, 2, 16).astype(np.float32)
         return classifier(ClassifierParameters(small, 0.0), 16, 2), loss, Rows(inputs, label, weight)
     shape, scale = (4, 8, 8, 2), IntensityScale((-1000.0,), (400.0,), (0.25,))
-    volumes = RNG.integers(-1024, 400, (16, *shape)).astype(np.int16)
+    volumes = rng.integers(-1024, 400, (16, *shape)).astype(np.int16)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network = resnet3d(ResNet3dParameters(shape, 4, (8, 8), 0.0), scale)
     return network, loss, Rows({"image": volumes}, label[:, :1])
