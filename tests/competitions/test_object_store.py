@@ -112,7 +112,8 @@ def test_a_run_names_its_store_and_notices_what_changes_there(
     object_store.delete(key)
     code, _, err = run_pulmo(capsys, *words(url, tmp_path), "--replace")
     assert code == 0, err
-    assert f"1 images of {next(drawn.glob('siim/*train*.csv')).name} have no file in dicom-images-train" in err
+    table = next(drawn.glob("siim/*train*.csv")).name
+    assert f"images of {table} without a file in dicom-images-train: 1, left out" in err
 
 
 def test_an_image_that_vanishes_is_named_and_denied_access_stops_the_stage(

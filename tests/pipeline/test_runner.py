@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -246,7 +247,10 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(toy: Path, tmp_path:
 def _work_done(work: Path) -> list[str]:
     """Finished stages, kept checkpoints and kept rows."""
     checkpoints = [str(path) for path in work.glob("*/checkpoints/*") if not path.name.endswith(".started")]
-    rows = [line for path in work.glob("*/checkpoints/*.jsonl") for line in path.read_text().splitlines()]
+    rows = []
+    for path in work.glob("*/checkpoints/*.jsonl"):
+        with suppress(FileNotFoundError):  # its stage has just been finished, and its folder renamed
+            rows += path.read_text().splitlines()
     return sorted([*checkpoints, *rows, *(str(path) for path in work.glob("*/manifest.json"))])
 
 

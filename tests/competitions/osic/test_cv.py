@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +9,7 @@ from pulmo.competitions.osic.cv import CONSTANT, ENSEMBLE, LINEAR_DECAY, hold_ou
 from pulmo.competitions.osic.features import training_examples
 from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.stage import load
-from tests.competitions.osic.support import settings_of
+from tests.competitions.osic.support import run_of, settings_of
 
 NO_STATISTICS = pd.DataFrame(index=pd.Index([], name="patient"))
 
@@ -27,18 +30,20 @@ def test_what_is_held_out_tells_nothing_to_any_forecast(finished: Run) -> None:
     assert set(first["patient"]) == set(pairs.loc[held_out, "patient"])
 
 
-def test_the_protocol_holds_every_patient_out_once(finished: Run) -> None:
-    (result,) = run_stages(finished, [finished.competition.cv])
-    predictions = load(output(finished, "cv/predictions"))
-    later = load(output(finished, "features/visit_pairs")).query("is_baseline_pair")
+def test_the_protocol_holds_every_patient_out_once(finished: Run, tmp_path: Path) -> None:
+    run = run_of(finished.paths.data, tmp_path)
+    shutil.copytree(finished.paths.stage("features"), run.paths.stage("features"))
+    (result,) = run_stages(run, [run.competition.cv])
+    predictions = load(output(run, "cv/predictions"))
+    later = load(output(run, "features/visit_pairs")).query("is_baseline_pair")
     ensemble = predictions[predictions["model"] == ENSEMBLE]
     assert len(ensemble) == len(later)
     assert predictions.groupby("patient")["fold"].nunique().max() == 1
-    scores, table = load(output(finished, "cv/scores")), load(output(finished, "cv/table"))
+    scores, table = load(output(run, "cv/scores")), load(output(run, "cv/table"))
     assert table["model"].to_list() == [CONSTANT, LINEAR_DECAY, "gbm", "huber", "elastic_net", "lines", ENSEMBLE]
     assert scores["score"] == table.set_index("model").loc[ENSEMBLE, "B"]
     assert sum(scores["mean_weights"].values()) == pytest.approx(1)
-    (again,) = run_stages(finished, [finished.competition.cv])
+    (again,) = run_stages(run, [run.competition.cv])
     assert again.skipped
     assert not result.skipped
 

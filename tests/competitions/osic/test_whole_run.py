@@ -285,7 +285,7 @@ def test_tables_alone_are_enough(whole: Whole, tmp_path: Path, capsys: pytest.Ca
         (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + (whole.data / name).read_bytes().replace(b"\n", b"\r\n"))
     code, _, err = run_pulmo(capsys, *words(tmp_path, tmp_path / "work", tmp_path / "out"))
     assert code == 0
-    assert "CT statistics are left out of the models: those of 50 patients are needed, and there are 0" in err
+    assert "CT statistics are left out of the models: those of 30 patients are needed, and there are 0" in err
     assert len(pd.read_csv(tmp_path / "out/submission.csv")) == 3 * 146
 
 

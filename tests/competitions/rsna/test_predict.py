@@ -48,6 +48,7 @@ def test_the_model_records_the_test_time_augmentation(
     about = image_table.iloc[held].reset_index(drop=True)
 
     def images_of(folder: Path) -> NetworkImages:
+        folder.mkdir()
         save(folder / "images", load(output(run, "features/images")))
         return NetworkImages(Stage(StageSpec("predict", ""), 0, folder, {}, folder, device="cpu"), held)
 

@@ -49,8 +49,8 @@ def test_images_without_a_row_without_a_file_or_cut_short_are_left_out_and_named
     assert broken["fold"] == -1
     notes = load(finished.paths.stage("features") / "manifest.json")["notes"]
     for words in (
-        "1 images of stage_2_train.csv have no file",
-        "1 files in dicom-images-train have no row",
+        "images of stage_2_train.csv without a file in dicom-images-train: 1, left out",
+        "files in dicom-images-train without a row in stage_2_train.csv: 1, left out",
         "An image is left out",
     ):
         assert any(note.startswith(words) for note in notes)
