@@ -18,7 +18,7 @@ import numpy as np
 
 BACKENDS = ("tensorflow", "jax", "torch")
 TOLERANCE = 1e-4
-SEVERAL_TOLERANCE = 1e-3
+SEVERAL_TOLERANCE = 1e-4
 """Relative, of losses over 20 steps, in which roundings grow."""
 ROOT = Path(__file__).parents[1]
 PUBLISHED = "the published network"
