@@ -87,7 +87,7 @@ SIZES = {
         },
         {
             "train_classifier": {**_UNET, "tta_flip": "false"},
-            "train_segmenter": {**_UNET, "tta_flip": "false", "presence_head": "true"},
+            "train_segmenter": {**_UNET, "tta_flip": "false", "presence_head": "true", "presence_loss": "1.0"},
             "train_detector": {"network": "plain", "base_filters": "4", "depth": "5", "tta_flip": "false"},
         },
     ),
