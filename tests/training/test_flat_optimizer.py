@@ -47,3 +47,12 @@ def test_its_state_is_the_wrapped_optimizers_too() -> None:
     shapes = sorted(tuple(variable.shape) for variable in optimizer.variables)
     # Both count steps; the wrapper's rate is unused; the vector and Adam's two moments are of three weights.
     assert shapes == [(), (), (), (), (3,), (3,), (3,)]
+
+
+def test_a_weight_without_a_gradient_stays_as_it_is() -> None:
+    weights = [keras.Variable(np.full(shape, 2.0, np.float32)) for shape in ((2,), (3,))]
+    optimizer = FlatOptimizer(keras.optimizers.SGD(0.5))
+    optimizer.build(weights)
+    optimizer.apply([keras.ops.ones(2), None])
+    np.testing.assert_array_equal(np.asarray(weights[0]), [1.5, 1.5])
+    np.testing.assert_array_equal(np.asarray(weights[1]), [2.0, 2.0, 2.0])

@@ -49,7 +49,7 @@ def devices() -> int:
     return (_current.get() or _ONE_CPU).number
 
 
-def mirrored() -> bool:
+def replicated() -> bool:
     """Whether several devices train under TensorFlow, where each of them has a copy of the network."""
     device = _current.get() or _ONE_CPU
     return device.number > 1 and device.backend == "tensorflow"
@@ -121,7 +121,7 @@ def gradient(function: Any, at: np.ndarray) -> np.ndarray:
 
 def run_step(learner: Any, batch: Any, *, training: bool) -> dict[str, Any]:
     """A step of training or evaluation on one batch, arrays in dicts: the Keras model's loss and metrics by name."""
-    if not mirrored():
+    if not replicated():
         step = learner.train_on_batch if training else learner.test_on_batch
         # Under JAX's distribution, Keras fails on a batch without a target beside it; the learner has its own.
         beside = [batch["weight"]] * 2 if devices() > 1 else []

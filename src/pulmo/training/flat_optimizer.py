@@ -42,10 +42,12 @@ class FlatOptimizer(keras.optimizers.Optimizer):
         return self.inner.learning_rate
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """One step: gradients of the variables it was built with, in their order."""
+        """One step: gradients of the variables it was built with, in their order; None counts as zero."""
         variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
         self._vector.assign(_end_to_end(variables))
-        self.inner.apply([_end_to_end(grads)], [self._vector])
+        # A weight that the loss does not depend on has no gradient: that of a presence head whose loss counts nothing.
+        known = [ops.zeros_like(of) if grad is None else grad for of, grad in zip(variables, grads, strict=True)]
+        self.inner.apply([_end_to_end(known)], [self._vector])
         parts = ops.split(self._vector, self._ends[:-1])
         for variable, part in zip(variables, parts, strict=True):
             variable.assign(ops.reshape(part, variable.shape))

@@ -19,7 +19,7 @@ from pulmo.errors import DivergedError
 from pulmo.models.encoders import ENCODER
 from pulmo.training.checkpoints import Progress, Values, assign, load_progress, save_progress, values_of
 from pulmo.training.data import OrderedBatches, Rows, TrainingBatches
-from pulmo.training.device import devices, mirrored, on_cpu, run_step
+from pulmo.training.device import devices, on_cpu, replicated, run_step
 from pulmo.training.flat_optimizer import FlatOptimizer
 from pulmo.training.scaled_adamw import ScaledAdamW
 from pulmo.training.summed_gradients import SummedGradients
@@ -344,7 +344,7 @@ def _optimizer(schedule: Schedule, network: Any, epochs: int) -> Any:
     steps = schedule.steps
     rate = WarmUpThenCosine(schedule.learning_rate, epochs * steps, schedule.warm_up_epochs * steps)
     factors = _rate_factors(network, schedule.encoder_learning_rate)
-    norm = MAX_GRADIENT_NORM / devices() if mirrored() else MAX_GRADIENT_NORM  # see `SummedGradients`
+    norm = MAX_GRADIENT_NORM / devices() if replicated() else MAX_GRADIENT_NORM  # see `SummedGradients`
     if set(factors) == {1.0}:
         optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, global_clipnorm=norm)
     else:
@@ -355,7 +355,7 @@ def _optimizer(schedule: Schedule, network: Any, epochs: int) -> Any:
         optimizer = FlatOptimizer(optimizer)
     half = keras.config.dtype_policy().name == "mixed_float16"
     optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
-    return SummedGradients(optimizer) if mirrored() else optimizer
+    return SummedGradients(optimizer) if replicated() else optimizer
 
 
 def _rate_factors(network: Any, encoder_learning_rate: float) -> list[float]:
