@@ -1,5 +1,6 @@
 """The interpreter and the environment of a rehearsal."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -87,16 +88,42 @@ def test_installed_packages_are_linked(image: Path, monkeypatch: pytest.MonkeyPa
     assert "No module named 'pandas'" in answer.stderr
 
 
-def test_an_image_that_cannot_be_installed(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_here_in_another_version_is_installed_beside_what_is_linked(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image.write_text(listed(f"numpy=={version('numpy')}", "scikit-learn==0.0.1"))
+    asked: list[list[str]] = []
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(words)
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    folder = prepare_environment(sys.executable, THIS)
+    packages = folder / f"lib/python{THIS.version}/site-packages"
+    assert [(packages / name).exists() for name in ("numpy", "sklearn")] == [True, False]
+    assert [words[-2:] for words in asked[1:]] == [["numpy", "scikit-learn"]]  # pip sees that numpy is there
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("no such version", "Connect to the internet once"),
+        ('("Connection broken", OSError(28, "No space left on device"))', "Free 4 GB on the disk of "),
+    ],
+)
+def test_an_image_that_cannot_be_installed(
+    image: Path, monkeypatch: pytest.MonkeyPatch, said: str, remedy: str
+) -> None:
     image.write_text(listed("numpy==0.0.0"))
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         if words[1:3] == ["-m", "venv"]:
             Path(words[3]).mkdir(parents=True)
-        return subprocess.CompletedProcess(words, int("pip" in words), "", "no such version\n")
+        return subprocess.CompletedProcess(words, int("pip" in words), "", f"{said}\n")
 
     monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(UserError, match=r"cannot be installed \(no such version\)"):
+    with pytest.raises(UserError, match=re.escape(f"cannot be installed ({said}). {remedy}")):
         prepare_environment(sys.executable, THIS)
 
 

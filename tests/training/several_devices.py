@@ -83,7 +83,7 @@ def _task(kind: str) -> tuple[Any, Any, Rows]:
     from pulmo.models.unet import UnetParameters, unet
 
     rng = np.random.default_rng(1)
-    small, inputs = UnetParameters(4, 2, 2.0, 0.0, 0.9, output_stride=2, presence_head=False), {"image": IMAGES}
+    small, inputs = UnetParameters(4, 1, 2.0, 0.0, 0.9, output_stride=2, presence_head=False), {"image": IMAGES}
     if kind == "masks":
         return (
             unet(small, 16),

@@ -1,11 +1,13 @@
 """A virtual environment with the package versions of Kaggle's image and nothing else, cached between rehearsals.
 
-Where the current environment has the same versions for the same Python, as one made from `requirements.txt` has, the
-packages' files are linked into the new one: that needs no network, and seconds instead of minutes.
+Packages that the current environment has in the same version for the same Python, as one made from `requirements.txt`
+has nearly all, are linked into the new one: that takes seconds instead of minutes, and no space. pip installs the rest.
 """
 
+import errno
 import hashlib
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
@@ -73,15 +75,14 @@ def prepare_environment(command: str, interpreter: Interpreter) -> Path:
     if (folder / "installed").is_file():
         return folder
     this = Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", Path(sys.base_prefix))
-    here = with_requirements(names, interpreter.version)
-    same = interpreter == this and all(image.versions.get(name) == installed_version(name) for name in {*names, *here})
-    how = "linking the installed packages" if same else "installing them takes some minutes, once"
-    log(f"Environment of Kaggle's image for Python {interpreter.version}: {how} …")
+    required = {*names, *with_requirements(names, interpreter.version)}
+    same = {name for name in required if interpreter == this and image.versions.get(name) == installed_version(name)}
+    rest = "" if same == required else f"; {len(required - same)} to install, which may take some minutes, once"
+    log(f"Environment of Kaggle's image for Python {interpreter.version}: {len(same)} packages are linked{rest} …")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([command, "-m", "venv", str(folder)], check=True)
-    if same:
-        _link_packages(here, folder, interpreter)
-    else:
+    _link_packages(same, folder, interpreter)
+    if same != required:
         _install_packages(names, image, folder)
     _check_packages(folder, interpreter, image)
     (folder / "installed").touch()
@@ -100,6 +101,7 @@ def _link_packages(names: Iterable[str], venv: Path, interpreter: Interpreter) -
 
 
 def _install_packages(names: Sequence[str], image: Image, venv: Path) -> None:
+    """Those of the packages and of their requirements that are not linked."""
     constraints = venv / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in image.versions.items()))
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
@@ -108,6 +110,8 @@ def _install_packages(names: Sequence[str], image: Image, venv: Path) -> None:
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         remedy = f"Connect to the internet once, or choose a Python that has wheels of them: --python {PREFERRED}"
+        if os.strerror(errno.ENOSPC) in answer.stderr:
+            remedy = f"Free 4 GB on the disk of {venv.resolve().parent}, and of the folder for temporary files"
         raise UserError(Fault("Kaggle's image", f"its versions cannot be installed ({reason})", remedy))
 
 

@@ -22,7 +22,10 @@ TINY = {
 SMALL = (
     "features.folds=2",
     "features.pixels=32",
+    # Small ones: an encoder of fifty layers takes most of a minute to build and to compile.
+    "train_classifier.network=unet",
     "train_segmenter.network=unet",
+    "train_detector.network=plain",
     *(f"{family}.{key}={value}" for family in FAMILIES[:3] for key, value in TINY.items()),
     *(f"train_detector.{key}={value}" for key, value in {**TINY, "depth": "3"}.items() if key != "output_stride"),
 )

@@ -12,6 +12,7 @@ CONFIG = Path(__file__).parents[3] / "src/pulmo/competitions/siim/config.toml"
 SMALL = (
     "features.folds=2",
     "features.pixels=32",
+    "train_segmenter.network=unet",  # an encoder of fifty layers takes most of a minute to build and to compile
     "train_segmenter.folds=2",
     "train_segmenter.base_filters=4",
     "train_segmenter.depth=1",
