@@ -44,7 +44,9 @@ WORST = pd.DataFrame(
         "device": ["CPU, tensorflow"] * 2,
     }
 )
-HEADER = pd.DataFrame({"tag": ["MediaStorageSOPInstanceUID", "Modality"], "value": ["1.2.826.0.1.3680043.8.498.1", "CT"]})
+HEADER = pd.DataFrame(
+    {"tag": ["MediaStorageSOPInstanceUID", "Modality"], "value": ["1.2.826.0.1.3680043.8.498.1", "CT"]}
+)
 
 
 def slices() -> Figure:
