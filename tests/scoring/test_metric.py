@@ -27,6 +27,6 @@ def test_a_solution_without_a_column_is_a_value_error_that_names_it(metric: str,
     score, columns, submitted = METRICS[metric]
     solution = pd.DataFrame({column: ["1"] for column in ("id", *columns)}).drop(columns=missing).assign(Weeks=3)
     submission = pd.DataFrame({column: ["1"] for column in ("id", *submitted)})
-    found = ", ".join(solution)
+    found = ", ".join(map(str, solution.columns))
     with pytest.raises(ValueError, match=rf"^solution: has no column '{missing}'.*\(found: {found}\)"):
         score(solution, submission, "id")

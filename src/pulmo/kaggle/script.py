@@ -1,7 +1,7 @@
 """A kernel's single file, a script or a notebook: pulmo as an embedded zip, then the kernel's source.
 
-Equal sources give equal bytes. The zip's members are stored, and the zip is compressed as a whole: modules resemble each
-other, so that takes little more than half of what members take that are compressed one by one.
+Equal sources give equal bytes. The zip's members are stored, and the zip is compressed as a whole: modules resemble
+each other, so that takes little more than half of what members take that are compressed one by one.
 """
 
 import ast

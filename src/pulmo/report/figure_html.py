@@ -179,7 +179,7 @@ def _cell(value: Any, number: bool) -> str:
 
 
 def _breaks(text: str) -> str:
-    """The class of a text by where its lines may be broken: nowhere, within words, or, without a class, between them."""
+    """The class of a text by where its lines may be broken: nowhere, in words, or, without a class, between them."""
     if len(text) <= SHORT_TEXT:
         return ' class="short"'
     return ' class="long"' if max(map(len, text.split()), default=0) > LONG_WORD else ""
