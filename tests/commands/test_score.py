@@ -142,7 +142,7 @@ def test_what_subset_leaves_out_is_told_once_for_files_of_the_same_ids(pulmo: Pu
     paths = (files / "good.csv", files / "short.csv", files / "bad.csv")
     _, _, err = pulmo("osic", "score", *paths, "--solution", files / "solution.csv", "--subset")
     assert [line for line in err.splitlines() if "--subset" in line] == [
-        f"--subset leaves out 1 rows of {files / 'good.csv'} and of {files / 'bad.csv'} and 0 of the solution",
+        f"--subset leaves out 1 rows of each of {files / 'good.csv'}, {files / 'bad.csv'} and 0 of the solution",
         f"--subset leaves out 0 rows of {files / 'short.csv'} and 1 of the solution",
     ]
 

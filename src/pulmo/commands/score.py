@@ -291,7 +291,7 @@ def _share(
 def _log_left_out(left_out: LeftOut | None, paths: Sequence[Path]) -> None:
     """Log what --subset leaves out, once for all files of which it leaves out equally much."""
     if left_out is not None:
-        files = " and of ".join(map(str, paths))
+        files = f"{'each of ' if len(paths) > 1 else ''}{', '.join(map(str, paths))}"
         log(f"--subset leaves out {left_out.submission:,} rows of {files} and {left_out.solution:,} of the solution")
 
 
