@@ -20,7 +20,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PHONE, SCREEN = 390, 1300
+PHONE, PAPER, SCREEN = 390, 703, 1300  # CSS pixels; of A4 without the margins of page.css
 
 
 def browser_path() -> str | None:

@@ -93,7 +93,7 @@ def test_a_file_that_shares_no_id_with_the_solution_is_named(pulmo: Pulmo, files
     assert code == 1
     assert out.splitlines()[1].split()[1:] == ["-4.595069", "best", "2"]
     assert f"{files / 'other.csv'}: --subset leaves no row: submission and solution share no id" in err
-    assert f"--subset: 1 rows of {files / 'good.csv'} are left out" in err
+    assert f"--subset leaves out 1 rows of {files / 'good.csv'} and 0 of the solution" in err
 
 
 def test_the_solution_is_no_submission(pulmo: Pulmo, files: Path) -> None:
@@ -134,8 +134,17 @@ def test_a_missing_id_is_an_error_unless_subset(pulmo: Pulmo, files: Path) -> No
     assert "Traceback" not in err
     code, out, err = pulmo(*words, "--subset")
     assert (code, out) == (0, "-4.595069\n")
-    assert f"1 rows of {files / 'short.csv'} are left out" in err
-    assert "1 rows of the solution are left out" in err
+    assert f"--subset leaves out 1 rows of {files / 'short.csv'} and 1 of the solution" in err
+
+
+def test_what_subset_leaves_out_is_told_once_for_files_of_the_same_ids(pulmo: Pulmo, files: Path) -> None:
+    (files / "short.csv").write_text("Patient_Week,FVC,Confidence\na_5,2000,70\n")
+    paths = (files / "good.csv", files / "short.csv", files / "bad.csv")
+    _, _, err = pulmo("osic", "score", *paths, "--solution", files / "solution.csv", "--subset")
+    assert [line for line in err.splitlines() if "--subset" in line] == [
+        f"--subset leaves out 1 rows of each of {files / 'good.csv'}, {files / 'bad.csv'} and 0 of the solution",
+        f"--subset leaves out 0 rows of {files / 'short.csv'} and 1 of the solution",
+    ]
 
 
 def test_a_train_csv_is_a_solution_of_its_last_three_visits(pulmo: Pulmo, files: Path) -> None:

@@ -141,6 +141,26 @@ def test_a_kernel_over_its_memory_limit_is_stopped(
         rehearse_script(script, tables)
 
 
+@pytest.mark.parametrize("mount", ["osic-x", "competitions/osic-x"])
+def test_notes_are_the_same_for_each_layout(mount: str) -> None:
+    folder = f"/tmp/layout1/kaggle/input/{mount}"
+    output = f"note: The scan {folder}/test/a is left out\n  note: b has no folder below {folder}: tables\nnothing\n"
+    assert rehearse_module._notes(output, mount) == [
+        "The scan test/a is left out",
+        "b has no folder below osic-x: tables",
+    ]
+
+
+@pytest.mark.parametrize("url", ["https://example.org/osic", "s3://bucket/osic"])
+def test_data_in_a_store_are_refused_before_anything_is_asked_of_it(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run_pulmo(capsys, "osic", "kernel", "rehearse", "--data", url)
+    assert code == 2
+    remedy = "Download a part of it, and name that folder"
+    assert err == f"--data {url}: is a URL: the rehearsal links to files on the disk. {remedy}.\n"
+
+
 @pytest.mark.usefixtures("place")
 def test_a_kernel_that_takes_too_long_is_stopped(tables: Path) -> None:
     hasty = replace(OSIC, kernel=KernelRules(cpu_hours=0.0003))

@@ -25,7 +25,7 @@ from pulmo.report.page import Figure, PageSection, write_page
 from pulmo.report.scan import lungs_of
 from pulmo.report.style import BLUE, VERMILION, interactive
 from pulmo.report.surface3d import draw_surfaces
-from tests.browser import PHONE, SCREEN, Opened, opened
+from tests.browser import PAPER, PHONE, SCREEN, Opened, opened
 
 TABLE = pd.DataFrame(
     {
@@ -33,6 +33,19 @@ TABLE = pd.DataFrame(
         "value": [10.5, 9, np.nan, -1200],
         "page": [Link("page", "there.html"), None, None, None],
     }
+)
+
+
+WORST = pd.DataFrame(
+    {
+        "patient": ["ID00029637202230780588234", "ID00058637202258186418506"],
+        **{f"{kind} error, ml": [-549.44, 494.4] for kind in ("mean", "median", "largest", "first", "last", "signed")},
+        "sex": ["female", "male"],
+        "device": ["CPU, tensorflow"] * 2,
+    }
+)
+HEADER = pd.DataFrame(
+    {"tag": ["MediaStorageSOPInstanceUID", "Modality"], "value": ["1.2.826.0.1.3680043.8.498.1", "CT"]}
 )
 
 
@@ -76,6 +89,15 @@ def rotating(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of tables: one that is wider than a phone, one that is a little wider than a column of the page."""
+    figures = [Figure("Worst", "See.", WORST, "a wide table"), Figure("Header", "See.", HEADER, "a header")]
+    path = tmp_path_factory.mktemp("tables") / "tables.html"
+    write_page(path, "Tables", "Two.", [PageSection("Data", figures)])
+    return path
+
+
 @pytest.fixture
 def screen(browser: Browser, plain: Path) -> Iterator[Opened]:
     with opened(browser, plain) as on_screen:
@@ -109,6 +131,33 @@ def test_on_paper_everything_is_drawn_dark_on_white(browser: Browser, rotating: 
         assert not seen.page.locator(".plot").first.is_visible()
         assert _lightness(seen.page.evaluate(_GROUND)) == pytest.approx(1)
         assert min(_contrasts(seen.page)) >= 4.5
+
+
+def test_on_paper_tables_are_whole_and_no_number_is_broken(browser: Browser, tables: Path) -> None:
+    with opened(browser, tables, width=PAPER) as seen:
+        seen.page.emulate_media(media="print")
+        assert seen.page.evaluate(_TOO_WIDE) == []
+        assert seen.page.evaluate(_BROKEN) == []
+
+
+def test_a_screen_shows_whole_tables(browser: Browser, tables: Path) -> None:
+    with opened(browser, tables) as seen:
+        assert seen.page.evaluate(_TOO_WIDE) == []
+
+
+def test_a_shadow_shows_that_a_table_has_more_columns(browser: Browser, tables: Path) -> None:
+    def edge() -> int:
+        """The darkest of red, green and blue near the table's lower right corner."""
+        with Image.open(io.BytesIO(seen.page.locator(".table").first.screenshot())) as picture:
+            return int(np.asarray(picture.convert("RGB"))[-3, -2].min())
+
+    paper = 255
+    with opened(browser, tables, width=PHONE) as seen:
+        assert edge() < 240
+        seen.page.locator(".table").first.evaluate("(table) => { table.scrollLeft = table.scrollWidth; }")
+        assert edge() == paper
+    with opened(browser, tables) as seen:
+        assert edge() == paper
 
 
 def test_a_phone_in_the_dark(browser: Browser, rotating: Path) -> None:
@@ -189,6 +238,14 @@ def test_the_keyboard_reaches_everything(screen: Opened) -> None:
 
 _EYE = "document.querySelector('#results-lungs .plot')._fullLayout.scene.camera.eye"
 _GROUND = "getComputedStyle(document.querySelector('figure')).backgroundColor"
+_TOO_WIDE = """[...document.querySelectorAll('.table')].filter(
+  (table) => table.firstChild.getBoundingClientRect().right > table.getBoundingClientRect().right + 1
+).map((table) => table.closest('figure').id)"""
+_BROKEN = """[...document.querySelectorAll('td')].map((cell) => {
+  const text = document.createRange();
+  text.selectNodeContents(cell);
+  return [cell.textContent, text.getClientRects().length];
+}).filter(([text, lines]) => lines > text.split(' ').length)"""
 _LETTERS = """[...document.querySelectorAll('figure svg text, figcaption, td')].filter(
   (element) => element.checkVisibility()
 ).map((element) => {

@@ -88,7 +88,7 @@ def test_numbers_in_tables() -> None:
         '<td data-value="">–</td>',
         '<td class="number" data-value="12.0">12</td>',
         '<td class="number" data-value="">–</td>',
-        "<td>a</td>",
+        '<td class="short">a</td>',
     ]
 
 

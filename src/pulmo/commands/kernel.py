@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pulmo.commands.console import log, note, show_table
 from pulmo.commands.demo import DEMO, demo_data
 from pulmo.competition import MODEL, Accelerator, Competition
-from pulmo.errors import Fault, UserError
+from pulmo.errors import CommandLineError, Fault, UserError
 from pulmo.kaggle.credentials import user_name
 from pulmo.kaggle.folders import INFER, TRAIN, built_kernel
 from pulmo.kaggle.limits import Limit
@@ -64,10 +64,10 @@ def build_kernel(competition: Competition, request: BuildRequest) -> None:
 def rehearse_kernel(competition: Competition, train: bool, data: Path | None, python: str | None) -> None:
     """Run the built kernel as Kaggle would, and print its use of Kaggle's limits and its score."""
     kind = TRAIN if train else INFER
-    data = demo_data(competition)[0] if data is None else data_folder(competition, data)
     if isinstance(data, StorePath):
         remedy = "Download a part of it, and name that folder"
-        raise UserError(Fault(str(data), "is in an object store: the rehearsal links to files on the disk", remedy))
+        raise CommandLineError(Fault(f"--data {data}", "is a URL: the rehearsal links to files on the disk", remedy))
+    data = demo_data(competition)[0] if data is None else data_folder(competition, data)
     done = rehearse(competition, kind, data, python, {"PULMO_PRESET": DEMO})
     for sentence in dict.fromkeys(sentence for run in done.runs for sentence in run.notes):
         note(sentence)

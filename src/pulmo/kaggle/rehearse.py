@@ -144,6 +144,7 @@ def _run(config: SandboxConfig, allowed: ResourceLimits, isolated: bool, layout:
 def _notes(output: str, mount: str) -> list[str]:
     """The notes in the kernel's output, with names of the competition's files that are equal for all layouts."""
     short = re.sub(rf"\S*/input/{re.escape(mount)}/", "", output)
+    short = re.sub(rf"\S*/input/{re.escape(mount)}\b", mount.rpartition("/")[2], short)
     return [line.partition("note: ")[2] for line in short.splitlines() if line.strip().startswith("note: ")]
 
 

@@ -8,14 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from pulmo.report.style import BLUE, INK, PAPER, SKY, legend_label, panel
-
-OVER_POINTS: dict[str, Any] = {
-    "frameon": True,
-    "framealpha": 0.8,
-    "facecolor": PAPER,
-    "edgecolor": "none",
-}  # legend style that stays readable over points
+from pulmo.report.style import BLUE, DARK, INK, LIGHT, SKY, legend_above, legend_label, panel
 
 
 class Groups(NamedTuple):
@@ -60,7 +53,7 @@ def histogram_by_group(table: pd.DataFrame, column: str, label: str, groups: Gro
                 )
         axes.set(xlabel=label, ylabel="density")
         axes.tick_params(axis="y", labelsize=7)
-        axes.legend(fontsize=7, handlelength=1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+        legend_above(axes, fontsize=7, handlelength=1)
     return drawing
 
 
@@ -73,6 +66,7 @@ def coverage_map(share: np.ndarray, side: int, label: str) -> Drawing:
         label: of the colour bar.
     """
     with panel(3.8, 3.0) as drawing:
+        drawing.set_layout_engine("compressed")  # for axes of fixed proportions: the other cuts the labels off
         axes = drawing.subplots()
         image = axes.imshow(share, cmap="inferno", vmin=0, extent=(0, side, side, 0), interpolation="none")
         ticks = range(0, side + 1, side // 4)
@@ -106,7 +100,7 @@ def value_bars(values: Mapping[str, float], label: str) -> Drawing:
         positions = np.arange(len(values))[::-1]
         axes.barh(positions, list(values.values()), color=BLUE, height=0.7)
         for place, value in zip(positions, values.values(), strict=True):
-            axes.annotate(f"{value:.3g}", (value, place), (4, 0), textcoords="offset points", va="center")
+            axes.annotate(f"{value:.3f}", (value, place), (4, 0), textcoords="offset points", va="center")
         axes.set_yticks(positions, list(values), color=INK)
         axes.set(xlabel=label)
         axes.margins(x=0.15)
@@ -141,7 +135,7 @@ def scatter_by_group(table: pd.DataFrame, x: tuple[str, str], y: tuple[str, str]
                     rasterized=True,
                 )
         axes.set(xlabel=x[1], ylabel=y[1])
-        axes.legend(fontsize=7, handlelength=1, markerscale=2, loc="upper right", **OVER_POINTS)
+        legend_above(axes, fontsize=7, handlelength=1, markerscale=2)
     return drawing
 
 
@@ -158,7 +152,7 @@ def heat_map(numbers: pd.DataFrame, limits: tuple[float, float], inches: float =
         for row, column in np.ndindex(values.shape):
             value = values[row, column]
             strong = abs(2 * (value - low) / (high - low) - 1) > 0.6
-            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if strong else "black")
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=LIGHT if strong else DARK)
         axes.set_xticks(range(len(numbers.columns)), list(numbers.columns), color=INK)
         axes.set_yticks(range(len(numbers)), [str(name) for name in numbers.index], color=INK)
         axes.grid(visible=False)

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from pulmo.report.style import BLUE, GREY, ORANGE, panel
+from pulmo.report.style import BLUE, GREY, ORANGE, legend_above, panel
 
 MONITORED = "monitored_"
 
@@ -28,7 +28,7 @@ def draw_curves(history: pd.DataFrame, measure: str, title: str = "") -> Drawing
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="epoch", ylabel=measure, title=title)
         axes.tick_params(colors=GREY)
-        axes.legend()
+        legend_above(axes, columns=2)
     return drawing
 
 

@@ -19,10 +19,12 @@ from pulmo.report.style import BLUE, GREY, INK, PALE, PAPER, styled
 
 PIXELS_PER_INCH = 96  # CSS pixels
 MAX_SCALE = 1.35  # the largest magnification of a figure over its natural size
-DOUBLE_INCHES, WIDE_INCHES = 5.0, 9.5  # wider figures span two of the page's columns, or all
+DOUBLE_INCHES, WIDE_INCHES = 5.0, 9.5  # wider drawings span two of the page's columns, or all
+COLUMN_INCHES = 3.9  # of a column, at least: drawings shrink to it, but tables do not
 PAGE_PIXELS, GAP_PIXELS = 1240, 12  # of a wide page
+MIN_SCALE = 0.92  # panels may shrink so far for another column
 MIN_COLUMNS = 0.6  # the smallest number of columns, relative to those that fit
-SHORT_TEXT = 20
+SHORT_TEXT, LONG_WORD = 20, 30  # letters: shorter texts stay in one line, longer words may be broken
 IMAGE_DPI = 144
 WEBP_QUALITY = 82
 SMALL_IMAGE = 4096  # bytes; smaller images, such as heat maps of a few cells, stay lossless
@@ -38,31 +40,27 @@ class Link(NamedTuple):
 
 
 class RenderedFigure(NamedTuple):
-    """A figure's HTML, its preferred width, and whether it needs plotly.js."""
+    """A figure's HTML, its width as a class of `page.css`, and whether it needs plotly.js."""
 
     text: str
-    inches: float
+    width: str
     plotly: bool = False
-
-    @property
-    def width(self) -> str:
-        """The class of `page.css`."""
-        return "wide" if self.inches > WIDE_INCHES else "double" if self.inches > DOUBLE_INCHES else "single"
 
 
 def render(content: Any, alt_text: str, name: str) -> RenderedFigure:
     """The HTML of content of any kind that `page.Content` lists; `name` is unique in the page."""
     if isinstance(content, Drawing):
         drawn = f'<div style="max-width: {_max_pixels(content)}px">{svg(content)}</div>'
-        return RenderedFigure(_image(drawn, alt_text), content.get_figwidth())
+        return RenderedFigure(_image(drawn, alt_text), _width(content.get_figwidth()))
     if isinstance(content, pd.DataFrame):
-        return RenderedFigure(table(content, alt_text), _table_inches(content))
+        return RenderedFigure(table(content, alt_text), _width(_table_inches(content), COLUMN_INCHES))
     if isinstance(content, Sequence):
-        return RenderedFigure(_image(_panels(content), alt_text), sum(drawing.get_figwidth() for drawing in content))
+        width = _width(sum(drawing.get_figwidth() for drawing in content))
+        return RenderedFigure(_image(_panels(content), alt_text), width)
     still = svg(draw_still(content))
     inches = WIDE_INCHES + 1 if content.layout.width is None else content.layout.width / PIXELS_PER_INCH
     content.update_layout(width=None)  # the page sets it
-    return RenderedFigure(_plot(content, still, alt_text, name), inches, plotly=True)
+    return RenderedFigure(_plot(content, still, alt_text, name), _width(inches), plotly=True)
 
 
 def svg(drawing: Drawing) -> str:
@@ -112,12 +110,17 @@ def compressed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
+def _width(inches: float, single: float = DOUBLE_INCHES) -> str:
+    """The class of a figure that prefers so many inches; `single` of them fit into one column."""
+    return "wide" if inches > WIDE_INCHES else "double" if inches > single else "single"
+
+
 def _panels(drawings: Sequence[Drawing]) -> str:
-    min_width = _panel_pixels(min(drawing.get_figwidth() for drawing in drawings) * PIXELS_PER_INCH, len(drawings))
+    narrowest = MIN_SCALE * PIXELS_PER_INCH * min(drawing.get_figwidth() for drawing in drawings)
+    min_width = _panel_pixels(narrowest, len(drawings))
     max_width = max(map(_max_pixels, drawings))
     cells = "\n".join(f'<div style="max-width: {max_width}px">{svg(drawing)}</div>' for drawing in drawings)
-    columns = f"repeat(auto-fill, minmax(min(100%, {min_width:.0f}px), 1fr))"
-    return f'<div class="panels" style="grid-template-columns: {columns}">{cells}</div>'
+    return f'<div class="panels" style="--panel: {min_width:.0f}px">{cells}</div>'
 
 
 def _panel_pixels(min_width: float, count: int) -> float:
@@ -168,16 +171,18 @@ def _smaller_image(found: re.Match[str]) -> str:
 def _cell(value: Any, number: bool) -> str:
     if isinstance(value, Link):
         return f'<td><a href="{html.escape(value.target)}">{html.escape(value.text)}</a></td>'
-    if not number:
-        return f"<td>{_unbroken(html.escape(str(value)))}</td>" if not pd.isna(value) else '<td data-value="">–</td>'
     if pd.isna(value):
-        return '<td class="number" data-value="">–</td>'
+        return f'<td{_class(number)} data-value="">–</td>'
+    if not number:
+        return f"<td{_breaks(str(value))}>{html.escape(str(value))}</td>"
     return f'<td class="number" data-value="{float(value)!r}">{_number(value)}</td>'
 
 
-def _unbroken(text: str) -> str:
-    """Short texts without line breaks."""
-    return text.replace(" ", "\u00a0") if len(text) <= SHORT_TEXT else text
+def _breaks(text: str) -> str:
+    """The class of a text by where its lines may be broken: nowhere, in words, or, without a class, between them."""
+    if len(text) <= SHORT_TEXT:
+        return ' class="short"'
+    return ' class="long"' if max(map(len, text.split()), default=0) > LONG_WORD else ""
 
 
 def _number(value: Any) -> str:

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
-from pulmo.report.style import CAMERA_EYE, legend_label, panel
+from pulmo.report.style import CAMERA_EYE, legend_above, legend_label, panel
 
 WIDE_INCHES = 8.0
 """Width of a figure that spans the page: as wide as paper, so that its text stays readable there."""
@@ -59,7 +59,7 @@ def _draw_chart(axes: Axes, plot: Any) -> None:
         )
     axes.set(xlabel=plot.layout.xaxis.title.text or "", ylabel=plot.layout.yaxis.title.text or "")
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0)
+        legend_above(axes, columns=4, fontsize=9)
 
 
 def _draw_surfaces(axes: Axes, traces: Any) -> None:

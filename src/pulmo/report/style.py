@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter
 
@@ -17,6 +19,7 @@ from pulmo.pipeline.disk import writing_to
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/).
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 INK, GREY, PALE, PAPER = "#222222", "#777777", "#DDDDDD", "#FFFFFF"
+LIGHT, DARK = "#FEFEFE", "#000000"  # of text on a coloured ground, which is the same in both themes; see `text_on`
 LEFT_COLOUR, RIGHT_COLOUR = ORANGE, SKY
 
 STYLE: Any = {
@@ -57,6 +60,18 @@ def plain_powers(axis: Axis) -> None:
     axis.set_minor_formatter(LogFormatter())
 
 
+def legend_above(axes: Axes, columns: int = 1, **style: Any) -> None:
+    """A legend above the axes, where it covers no line and no point."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, ncols=columns, **{"fontsize": 8, **style})
+
+
+def text_on(colour: str) -> str:
+    """LIGHT or DARK, whichever has more contrast on a colour (WCAG's, https://www.w3.org/TR/WCAG21/#contrast-minimum)."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return DARK if (luminance + 0.05) ** 2 > 0.05 * 1.05 else LIGHT
+
+
 def legend_label(name: str) -> str:
     """A legend label for any name; matplotlib would leave out names that begin with `_`."""
     return f"\u200b{name}" if name.startswith("_") else name
@@ -87,9 +102,10 @@ def panel(width_inches: float, height_inches: float) -> Iterator[Figure]:
 
 
 def interactive(plot: Any, height_pixels: int = 420) -> Any:
-    """Apply the page's style to a plotly figure: font, theme colours, height, transparent background."""
+    """Apply the page's style to a plotly figure: font, theme colours, height, transparent background; scenes in mm."""
     axis = {"gridcolor": PALE, "linecolor": GREY, "zerolinecolor": PALE, "tickfont": {"color": GREY}}
     scene_axis = {"gridcolor": PALE, "showbackground": False, "title": "", "color": GREY, "nticks": 4}
+    scene_axis |= {"ticksuffix": " mm", "showticksuffix": "last"}
     plot.update_layout(
         template="none",
         height=height_pixels,
@@ -106,8 +122,9 @@ def interactive(plot: Any, height_pixels: int = 420) -> Any:
     return plot
 
 
-CAMERA_EYE = {"x": 1.3, "y": -1.9, "z": 0.45}
-"""The initial camera position; `page.js` rotates it about the vertical axis."""
+CAMERA_EYE = {"x": 1.5, "y": -2.2, "z": 0.5}
+"""The initial camera position, far enough for the axes' numbers on a phone; `page.js` rotates it about the vertical
+axis."""
 
 
 def rotating(plot: Any, height_pixels: int = 420) -> Any:

@@ -12,12 +12,13 @@ import pandas as pd
 
 from pulmo.errors import Fault, ParticipantVisibleError
 from pulmo.scoring.boxes import COLUMN, Boxes, parse_boxes
-from pulmo.scoring.metric import checked_predictions
+from pulmo.scoring.metric import checked_predictions, require_solution_columns
 from pulmo.scoring.tables import name_of, to_numbers
 
 THRESHOLDS = np.arange(8, 16)
 """In twentieths, 0.40 to 0.75, so that IoUs are compared in integers."""
 _TWENTIETHS = 20
+_BOX = ("x", "y", "width", "height")
 _GRID = 1000  # coordinates with up to three decimals are compared exactly
 
 
@@ -140,6 +141,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
             or neither file has a box, so that the score is undefined.
         ValueError: the solution is invalid.
     """
+    require_solution_columns(solution, (row_id_column_name, *_BOX))
     predicted = checked_predictions(submission, solution, (row_id_column_name, COLUMN), parse_boxes)
     truth = true_boxes(solution, pd.Index(submission[row_id_column_name].astype(str)), row_id_column_name)
     value = mean_precision(box_precision(truth, predicted, len(submission)))
@@ -159,8 +161,8 @@ def true_boxes(solution: pd.DataFrame, ids: pd.Index, row_id: str) -> Boxes:
     Raises:
         ValueError: a box is not four finite numbers, or is empty.
     """
-    boxed = solution[solution[["x", "y", "width", "height"]].notna().any(axis=1)]
-    columns = [to_numbers(boxed, column, "solution") for column in ("x", "y", "width", "height")]
+    boxed = solution[solution[list(_BOX)].notna().any(axis=1)]
+    columns = [to_numbers(boxed, column, "solution") for column in _BOX]
     xywh = np.stack([values for values, _ in columns], axis=1)
     if any(faults for _, faults in columns) or (xywh[:, 2:] <= 0).any():
         messages = [str(fault) for _, faults in columns for fault in faults]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault
-from pulmo.scoring.metric import checked_predictions, refuse_solution
+from pulmo.scoring.metric import checked_predictions, refuse_solution, require_solution_columns
 from pulmo.scoring.rle import RunLengthMasks, area, intersection, parse, parse_checked, union
 from pulmo.scoring.tables import name_of, place
 
@@ -67,6 +67,7 @@ def score(
         ParticipantVisibleError: a column, an id or an encoding of the submission is invalid; lists all faults.
         ValueError: the solution is invalid.
     """
+    require_solution_columns(solution, (row_id_column_name, column))
     masks = checked_predictions(submission, solution, (row_id_column_name, column), partial(_masks_of, column, pixels))
     refuse_solution(solution, [])
     ids, truth = united(solution, row_id_column_name, column)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.errors import Fault
-from pulmo.scoring.metric import checked_predictions, refuse_solution, rows_of
+from pulmo.scoring.metric import checked_predictions, refuse_solution, require_solution_columns, rows_of
 from pulmo.scoring.tables import name_of, place, to_numbers
 
 SMALLEST_CONFIDENCE_ML = 70.0
@@ -60,6 +60,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
         ParticipantVisibleError: a column, an id or a value of the submission is invalid; lists all faults.
         ValueError: the solution is invalid.
     """
+    require_solution_columns(solution, (row_id_column_name, "FVC"))
     columns = (row_id_column_name, "FVC", "Confidence")
     fvc_ml, confidence_ml = checked_predictions(submission, solution, columns, _forecasts_of, others=True)
     fvc_true_ml, faults = to_numbers(solution, "FVC", "solution")

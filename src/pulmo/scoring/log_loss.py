@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pulmo.scoring.ids import repeated_ids
-from pulmo.scoring.metric import checked_predictions, refuse_solution, rows_of
+from pulmo.scoring.metric import checked_predictions, refuse_solution, require_solution_columns, rows_of
 from pulmo.scoring.probabilities import CLIP, to_labels, to_probabilities
 
 
@@ -41,6 +41,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
         ParticipantVisibleError: a column, an id or a cell of the submission is wrong; every fault is named.
         ValueError: the solution itself is wrong.
     """
+    require_solution_columns(solution, (row_id_column_name, column))
     parse = partial(to_probabilities, columns=[column])
     probability = checked_predictions(submission, solution, (row_id_column_name, column), parse)
     label, faults = to_labels(solution, [column], "solution")

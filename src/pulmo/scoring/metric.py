@@ -13,6 +13,13 @@ from pulmo.scoring.tables import name_of, require_columns
 Predictions = TypeVar("Predictions")
 
 
+def require_solution_columns(solution: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise ValueError, our mistake and not the participant's, where a solution lacks columns; it names those there."""
+    faults = require_columns(solution, columns, name_of(solution, "solution"))
+    if faults:
+        raise ValueError("\n".join(map(str, faults)))
+
+
 def checked_predictions(
     submission: pd.DataFrame,
     solution: pd.DataFrame,
@@ -24,7 +31,7 @@ def checked_predictions(
 
     Args:
         submission: as Kaggle hands it to a metric; not changed.
-        solution: its ids, each once, must be the submission's.
+        solution: has the column of ids; these, each once, must be the submission's.
         columns: those that a submission must have, the id first.
         parse: reads its cells: a value of any kind, and a fault for each cell that is wrong.
         others: whether the submission may have ids that the solution does not have.

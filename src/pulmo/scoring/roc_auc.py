@@ -13,7 +13,7 @@ import pandas as pd
 from pulmo.errors import Fault, UserError
 from pulmo.scoring.classification import auc
 from pulmo.scoring.ids import repeated_ids
-from pulmo.scoring.metric import checked_predictions, refuse_solution, rows_of
+from pulmo.scoring.metric import checked_predictions, refuse_solution, require_solution_columns, rows_of
 from pulmo.scoring.probabilities import to_labels, to_probabilities
 from pulmo.scoring.tables import name_of
 
@@ -49,6 +49,7 @@ def score_parts(
         ParticipantVisibleError: a column, an id or a cell of the submission is wrong; every fault is named.
         ValueError: the solution itself is wrong.
     """
+    require_solution_columns(solution, (row_id_column_name, *columns))
     parse = partial(to_probabilities, columns=columns)
     probability = checked_predictions(submission, solution, (row_id_column_name, *columns), parse)
     label, faults = to_labels(solution, columns, "solution")

@@ -26,3 +26,13 @@ def test_files_left_out_are_told_in_one_note(tmp_path: Path, count: int, more: s
     told = "; ".join(f"scan{number}: 1.dcm left out: not a DICOM file" for number in range(min(count, 20)))
     repaired = [f"{count} scan{'s' * (count > 1)} read with repairs: {told}{more}"] if count else []
     assert notes == ["The scan scan29 is left out: no DICOM", *repaired]
+
+
+def test_a_note_names_the_folder_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = f"{tmp_path.resolve()}/stage1/a: holds no file"  # of a worker, which is given whole paths
+    made = pd.DataFrame({"error": [error], "repairs": [""]}, index=pd.Index(["a"], name="key"))
+    notes: list[str] = []
+    stage: Any = SimpleNamespace(scratch=lambda name: tmp_path / name, note=notes.append, map_rows=lambda *_: made)
+    make_volumes(stage, pd.DataFrame({"id": ["a"], "folder": "stage1/a"}), TINY)
+    assert notes == ["The scan a is left out: stage1/a: holds no file"]

@@ -69,3 +69,10 @@ def test_forecasts_are_averaged_by_id() -> None:
     found = blend([first, second], [3, 1])
     assert found.to_numpy().tolist() == [["a_1", 2100, 120], ["b_1", 2900, 180]]
     assert list(found) == ["Patient_Week", "FVC", "Confidence"]
+
+
+def test_a_blend_is_written_without_the_rounding_of_floats() -> None:
+    tables = [pd.DataFrame({"Patient_Week": ["a_1"], "FVC": [fvc], "Confidence": [200]}) for fvc in (2000.1, 210.1)]
+    found = blend(tables, [0.4, 0.6])
+    assert 0.4 * 2000.1 + 0.6 * 210.1 == 926.0999999999999
+    assert found.to_csv(index=False) == "Patient_Week,FVC,Confidence\na_1,926.1,200.0\n"

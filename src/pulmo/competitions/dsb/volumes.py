@@ -103,13 +103,15 @@ def make_volumes(stage: Stage, scans: pd.DataFrame, wanted: VolumeFormat) -> tup
     """
     kept = stage.scratch("volumes").resolve()
     files = {scan: kept / f"{hashlib.sha256(scan.encode()).hexdigest()[:24]}.npy" for scan in scans["id"]}
+    folders = {scan: located(folder) for scan, folder in zip(scans["id"], scans["folder"], strict=True)}
     tasks = {
-        scan: VolumeTask(located(folder).resolve(), files[scan], wanted)
-        for scan, folder in zip(scans["id"], scans["folder"], strict=True)
+        scan: VolumeTask(folder.resolve(), files[scan], wanted)  # whichever folder a worker runs in
+        for scan, folder in folders.items()
     }
     made = stage.map_rows(make_volume, tasks, "scans")
     for scan, error in made["error"].dropna().items():
-        stage.note(f"The scan {scan} is left out: {error}")
+        named = error.replace(str(tasks[scan].folder), str(folders[scan]))
+        stage.note(f"The scan {scan} is left out: {named}")
     _note_repairs(stage, made)
     whole = scans[made["error"].isna().to_numpy()].reset_index(drop=True)
     array = kept.parent / "volumes.npy"

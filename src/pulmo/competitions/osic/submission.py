@@ -16,6 +16,7 @@ score = laplace.score
 check_predictions = laplace.check_predictions
 
 BLEND_PARAMETERS: Mapping[str, BlendParameter] = {}  # weights are all that a blend of numbers needs
+DECIMALS = 3  # of written millilitres: all digits of a float64 would show its rounding
 SCORED_VISITS = 3  # the competition scores each patient's last three visits
 
 
@@ -24,8 +25,8 @@ def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Patient_Week": row_ids(predictions),
-            "FVC": predictions["FVC"].round(3),
-            "Confidence": predictions["Confidence"].round(3),
+            "FVC": predictions["FVC"].round(DECIMALS),
+            "Confidence": predictions["Confidence"].round(DECIMALS),
         }
     )
 
@@ -95,12 +96,12 @@ def blend(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFr
         weights: one a table, not negative; they are divided by their sum.
 
     Returns:
-        A submission in the order of the first table.
+        A submission in the order of the first table, rounded to DECIMALS.
     """
     ids = tables[0]["Patient_Week"]
     share = shares_of(weights)
     cells = np.stack([_cells(table).loc[ids].to_numpy() for table in tables])
-    mean = np.tensordot(share, cells, axes=1)
+    mean = np.tensordot(share, cells, axes=1).round(DECIMALS)
     return pd.DataFrame({"Patient_Week": ids.to_numpy(), "FVC": mean[:, 0], "Confidence": mean[:, 1]})
 
 

@@ -10,6 +10,7 @@ from pulmo.errors import CommandLineError, Fault, UserError
 from pulmo.protocols import BlendParameter, Patients
 from pulmo.scoring import dice
 from pulmo.scoring.ids import shared_rows
+from pulmo.scoring.metric import require_solution_columns
 from pulmo.scoring.patients import patients_of_images
 from pulmo.scoring.rle import RunLengthMasks, area, find_faults, parse, to_text, vote
 from pulmo.scoring.tables import read_table
@@ -38,6 +39,7 @@ def patients(table: pd.DataFrame, data: Path | None) -> Patients:
 
 def score_parts(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: str) -> dict[str, float]:
     """The mean Dice of images with and without a pneumothorax; NaN where there is none of them."""
+    require_solution_columns(solution, (row_id_column_name, ENCODED_PIXELS))
     ids = solution[row_id_column_name]
     positive = ids.isin(ids[area(parse(solution[ENCODED_PIXELS].astype(str).to_list())) > 0])
     parts = {}

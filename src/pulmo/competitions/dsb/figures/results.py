@@ -12,6 +12,7 @@ from pulmo.report.sections import Draw, read
 from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, VERMILION, panel
 from pulmo.scoring.classification import auc, wilson_interval
 
+_WHOLE = (-0.03, 1.03)  # probabilities, with room for the markers at both ends
 KINDS = (("out of fold", "probability", BLUE), ("training", "learned_probability", ORANGE))
 
 
@@ -85,7 +86,7 @@ def calibration(run: Run) -> Figure:
                 color=BLUE,
                 capsize=3,
             )
-        axes.set(xlabel="predicted probability", ylabel="observed frequency", aspect="equal", xlim=(0, 1), ylim=(0, 1))
+        axes.set(xlabel="predicted probability", ylabel="observed frequency", aspect="equal", xlim=_WHOLE, ylim=_WHOLE)
     gap = held["probability"].mean() - held["label"].mean()
     return Figure(
         "Calibration",

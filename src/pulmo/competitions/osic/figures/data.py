@@ -11,7 +11,7 @@ from pulmo.pipeline.runner import Run
 from pulmo.report.charts import Groups, bars, heat_map, histogram, histogram_by_group, scatter_by_group
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
-from pulmo.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILION, interactive, panel
+from pulmo.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILION, interactive, legend_above, panel
 
 NUMBERS = {"fvc_ml": "FVC, ml", "percent": "Percent of typical", "week": "week from the CT", "age_years": "age, years"}
 _SHORT = {"fvc_ml": "FVC", "percent": "Percent", "week": "week", "age_years": "age"}
@@ -188,7 +188,7 @@ def decline(run: Run) -> Figure:
         axes.axvline(middle, color=VERMILION, linewidth=1.5, label=f"median {_signed(middle)}")
         axes.set(xlabel="change of FVC, ml per year", ylabel="patients")
         axes.grid(visible=False, axis="x")
-        axes.legend()
+        legend_above(axes)
     return Figure(
         "Decline by patient",
         f"The slope of FVC over each patient's own visits, {len(slopes)} patients: median {_signed(middle)} ml per "

@@ -11,7 +11,7 @@ from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.scan import LUNG_WINDOW_HU, lungs_of, measured_window
 from pulmo.report.sections import CannotDrawError, read
-from pulmo.report.style import BLUE, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, panel, plain_powers
+from pulmo.report.style import BLUE, LEFT_COLOUR, RIGHT_COLOUR, VERMILION, legend_above, panel, plain_powers
 from pulmo.report.surface3d import MaskSurface, draw_surfaces
 
 MAX_SLICES = 36
@@ -94,7 +94,7 @@ def mask_quality(run: Run) -> Figure:
             )
         axes.set(xlabel="litres of lung", ylabel="background voxels per lung voxel", yscale="log")
         plain_powers(axes.yaxis)
-        axes.legend()
+        legend_above(axes, columns=2)
     return Figure(
         "Mask quality",
         f"{good.sum()} of {len(good)} masks are good: plausible volume, both lungs, smooth along the body. The "

@@ -16,7 +16,7 @@ from pulmo.competitions.osic.figures.submission import draw_gains
 from pulmo.pipeline.runner import Run
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
-from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, panel
+from pulmo.report.style import BLUE, GREY, INK, ORANGE, SKY, legend_above, panel, text_on
 
 TRAJECTORIES = 8
 NOMINAL = 0.8
@@ -57,7 +57,7 @@ def confidence(run: Run) -> Figure:
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="ideal")
         axes.plot(expected, observed, "o-", color=BLUE, markersize=3, label="held-out patients")
         axes.set(xlabel="nominal coverage", ylabel="observed coverage", aspect="equal")
-        axes.legend()
+        legend_above(axes, columns=2)
     return Figure(
         "Calibration of Confidence",
         f"Prediction intervals of {NOMINAL:.0%} nominal coverage cover {covered:.0%} of held-out measurements; below "
@@ -91,7 +91,7 @@ def error_by_weeks(run: Run) -> Figure:
         axes.plot(weeks, confidence_ml, "--", color=INK, linewidth=1, label="Confidence")
         top = float(rows["error_ml"].abs().quantile(0.995))
         axes.set(xlabel="weeks since the first visit", ylabel="error, ml", ylim=(0, 1.1 * max(top, 1)))
-        axes.legend(fontsize=7)
+        legend_above(axes, columns=4, fontsize=7)
     return Figure(
         "Error by forecast horizon",
         f"The median absolute error is {median[0]:.0f} ml about {weeks[0]:.0f} weeks ahead, and {median[-1]:.0f} ml "
@@ -120,14 +120,14 @@ def severity_after_a_year(run: Run) -> Figure:
                     f"{share[place]:.0%}",
                     ha="center",
                     va="center",
-                    color="black",
+                    color=text_on(colour),
                 )
             start += share
         axes.set_yticks(range(3), list(shares.columns), color=INK)
         axes.set(xlim=(0, 1), xlabel=f"fraction of {len(year)} patients")
         axes.invert_yaxis()
         axes.grid(visible=False)
-        axes.legend(fontsize=7, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+        legend_above(axes, columns=4, fontsize=7)
     return Figure(
         "Severity after one year",
         f"{len(year)} held-out patients with a visit about one year ({A_YEAR_WEEKS} ± {ABOUT_WEEKS} weeks) after the "

@@ -9,7 +9,7 @@ from pulmo.competitions.rsna.figures.headers import SHORT, classes_of, read_head
 from pulmo.pipeline.runner import Run
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw
-from pulmo.report.style import BLUE, GREY, INK, PURPLE, SKY, VERMILION, panel
+from pulmo.report.style import BLUE, GREY, INK, PURPLE, SKY, VERMILION, legend_above, panel, text_on
 from pulmo.scoring.boxes import SIDE
 
 NEARLY_ALL = 0.95
@@ -49,12 +49,12 @@ def _shares(classes: dict[str, pd.DataFrame], column: str, names: dict[str, str]
                 label = names[value] if place == 0 else None
                 axes.barh(place, share, left=start, color=colour, height=0.7, label=label)
                 if share > 0.1:
-                    axes.text(start + share / 2, place, f"{share:.0%}", ha="center", va="center", color="white")
+                    axes.text(start + share / 2, place, f"{share:.0%}", ha="center", va="center", color=text_on(colour))
                 start += share
             axes.text(-0.02, place, f"{SHORT[name]}\nn = {len(rows):,}", ha="right", va="center", color=INK, fontsize=8)
         axes.set(xlim=(0, 1), yticks=[], xlabel="fraction of the class")
         axes.grid(visible=False)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8)
+        legend_above(axes, columns=2)
     return drawing
 
 
@@ -77,7 +77,7 @@ def pixel_spacing(run: Run) -> Figure:
         axes.set(xlabel="pixel spacing, mm", ylabel="X-rays")
         axes.tick_params(axis="x", rotation=60, labelsize=7)
         axes.grid(visible=False, axis="x")
-        axes.legend()
+        legend_above(axes, columns=2)
     first = float(most.index[int(most.argmax())])
     of_one_view = int(counts[counts.max(axis=1) >= NEARLY_ALL * counts.sum(axis=1)].to_numpy().sum())
     side_cm = SIDE * first / 10

@@ -15,7 +15,7 @@ from pulmo.pipeline.stage import load
 from pulmo.report.charts import draw_estimates
 from pulmo.report.page import Figure
 from pulmo.report.sections import CannotDrawError, Draw, read
-from pulmo.report.style import BLUE, GREY, ORANGE, panel
+from pulmo.report.style import BLUE, GREY, ORANGE, legend_above, panel
 from pulmo.scoring.box_precision import THRESHOLDS, precision_by_threshold
 
 
@@ -29,7 +29,7 @@ def precision_against_overlap(run: Run) -> Figure:
         axes.plot(overlap, by_threshold, color=BLUE, marker="o", markersize=4)
         axes.axhline(by_threshold.mean(), color=GREY, linewidth=1, linestyle="--", label="mean, the score")
         axes.set(xlabel="IoU threshold", ylabel="mean precision", ylim=(0, None))
-        axes.legend(loc="lower left")
+        legend_above(axes)
     return Figure(
         "Precision by IoU threshold",
         f"From {by_threshold[0]:.3f} at an IoU threshold of {overlap[0]:.2f} to {by_threshold[-1]:.3f} at "

@@ -18,7 +18,7 @@ from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.percent_axis import log_percent_axis
 from pulmo.report.sections import CannotDrawError, Draw
-from pulmo.report.style import BLUE, GREY, ORANGE, SKY, panel, plain_powers
+from pulmo.report.style import BLUE, GREY, ORANGE, SKY, legend_above, panel, plain_powers
 from pulmo.scoring.dice import PIXELS
 from pulmo.scoring.rle import RunLengthMasks, area, decode, parse
 
@@ -82,7 +82,7 @@ def mask_areas(run: Run) -> Figure:
         axes.axvline(middle, color=ORANGE, linewidth=1.5, label=f"median {middle:.2%}")
         axes.set(xlabel="mask area, fraction of the image", ylabel="images")
         log_percent_axis(axes)
-        axes.legend()
+        legend_above(axes)
     return Figure(
         "Mask areas",
         f"{len(shares):,} images with a pneumothorax: the median mask covers {middle:.2%} of the image, 90 % are "
