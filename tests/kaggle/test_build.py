@@ -247,14 +247,6 @@ def test_a_script_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         build_osic()
 
 
-def test_a_competitions_rules_limit_the_submitted_kernel() -> None:
-    found = limits.limits_of(OSIC, "infer")
-    assert found["cpu_hours"] == limits.Limit(9, "h", "known")
-    assert found["gpu_hours"] == limits.Limit(4, "h", "known")
-    assert found["memory_gb"] == limits.Limit(30, "GB", "assumed")
-    assert limits.limits_of(OSIC, "train")["gpu_hours"] == limits.Limit(12, "h", "known")
-
-
 @pytest.mark.parametrize("private", ["token", "file", "path"])
 def test_secrets_and_local_paths_are_refused(workplace: Path, monkeypatch: pytest.MonkeyPatch, private: str) -> None:
     monkeypatch.setenv("KAGGLE_KEY", "a-secret-key")
