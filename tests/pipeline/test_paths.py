@@ -22,3 +22,10 @@ def test_plain_names_name_a_runs_folders(name: str) -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(CommandLineError, match="not a plain folder name"):
         RunPaths.of("osic", name, Path("data"))
+
+
+def test_stages_and_unfinished_stages_lie_in_the_runs_folder() -> None:
+    """The digest's first sixteen digits name an unfinished stage."""
+    paths = RunPaths.of("osic", "full", Path("data"), work=Path("elsewhere"))
+    assert paths.stage("features") == Path("elsewhere/features")
+    assert paths.partial("features", "0123456789abcdef" * 4) == Path("elsewhere/features.0123456789abcdef.partial")
