@@ -19,6 +19,7 @@ import fnmatch
 import importlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -184,8 +185,12 @@ def is_noticed(tree: Path, mutant: Mutant, tests: Sequence[Path], seen: Seen, op
 
 def distance(test: Path, module: Path) -> int:
     """0 for a file of tests named after the module, 1 for one that names it in its text, else FAR."""
-    dotted = ".".join(module.with_suffix("").parts[1:])
-    return 0 if test.stem.startswith(f"test_{module.stem}") else 1 if dotted in test.read_text() else FAR
+    if test.stem.startswith(f"test_{module.stem}"):
+        return 0
+    *package, name = module.with_suffix("").parts[1:]
+    folder = r"\.".join(package)
+    named = re.search(rf"{folder}\.{name}\b|from {folder} import .*\b{name}\b", test.read_text())
+    return 1 if named else FAR
 
 
 def tested(tree: Path, test: Path, seen: Seen, options: argparse.Namespace) -> bool:

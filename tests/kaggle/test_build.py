@@ -297,26 +297,6 @@ def test_no_wheel_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Connect to the internet once" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("metadata", "licence"),
-    [
-        ("License-Expression: MIT\n", "MIT"),
-        ("License: BSD\n", "BSD"),
-        (
-            "License: Apache\n  line two\nClassifier: License :: OSI Approved :: Apache Software License\n",
-            "Apache Software",
-        ),
-        ("Name: unlicensed\n", "unknown"),
-    ],
-)
-def test_licences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: str, licence: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    package = Package("some-thing", "1.0", ("some_thing",))
-    write_wheel(wheels.CACHE / "3.12", package, "3.12", metadata)
-    ((_, _, found),) = wheels.collect_wheels({"3.12": [package]}, tmp_path / "wheels")
-    assert found.startswith(licence)
-
-
 def test_packages_of_the_image_are_left_out_with_their_requirements() -> None:
     image = Image("3.12", "2026-05-14", {"numpy": "2.0.2", "keras": "3.13.2"})
     names = {package.name for package in missing_packages({"keras", "cc3d", "pydantic"}, image)}

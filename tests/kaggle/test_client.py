@@ -69,7 +69,9 @@ def test_a_failed_connection_is_named_by_its_kind_alone(error: Exception) -> Non
     assert str(caught.value).startswith(f"sending a.csv: cannot be reached ({type(error).__name__}). Check")
 
 
-@pytest.mark.parametrize(("seconds", "logged"), [("0", ""), ("1", "trying again in 1 s"), ("90", "trying again in 90 s")])
+@pytest.mark.parametrize(
+    ("seconds", "logged"), [("0", ""), ("1", "trying again in 1 s"), ("90", "trying again in 90 s")]
+)
 def test_pauses_from_a_second_on_are_logged(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: str, logged: str
 ) -> None:

@@ -38,7 +38,9 @@ def test_a_name_without_an_owner_is_refused(metadata: Path, name: str) -> None:
 
 
 @pytest.mark.usefixtures("metadata")
-@pytest.mark.parametrize(("kind", "command"), [("infer", "kernel build` first"), ("train", "kernel build --train` first")])
+@pytest.mark.parametrize(
+    ("kind", "command"), [("infer", "kernel build` first"), ("train", "kernel build --train` first")]
+)
 def test_a_kernel_that_is_not_built(kind: str, command: str) -> None:
     with pytest.raises(UserError, match=f"the kernel has not been built. Run `pulmo osic {command}"):
         kernel_id(OSIC, kind)
