@@ -20,7 +20,7 @@ def test_the_named_folder_or_the_default(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_no_folder_and_a_file_in_its_place(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no such folder. Put Kaggle's files of osic-pulmonary"):
+    with pytest.raises(UserError, match=r"there is no such folder\. Put Kaggle's files of osic-pulmonary"):
         data_folder(OSIC, tmp_path / "nowhere")
     (tmp_path / "a.zip").touch()
     with pytest.raises(UserError, match=f"is a file, not the folder .* the file is in: --data {tmp_path}"):
