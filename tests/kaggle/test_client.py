@@ -85,7 +85,7 @@ def test_pauses_from_a_second_on_are_logged(
 
 
 def test_pauses_double_and_five_tries_are_made() -> None:
-    retry: Any = web_session().get_adapter("https://www.kaggle.com").max_retries  # type: ignore[attr-defined]
+    retry: Any = web_session().get_adapter("https://www.kaggle.com").max_retries
     pauses = []
     for _ in range(4):
         assert retry.is_retry("PUT", 503)
@@ -98,7 +98,7 @@ def test_pauses_double_and_five_tries_are_made() -> None:
 
 @pytest.mark.parametrize(("status", "tried_again"), [(429, True), (500, True), (502, True), (504, True), (501, False)])
 def test_signed_addresses_are_tried_again_after_temporary_answers(status: int, tried_again: bool) -> None:
-    retry = web_session().get_adapter("http://anywhere").max_retries  # type: ignore[attr-defined]
+    retry = web_session().get_adapter("http://anywhere").max_retries
     assert retry.is_retry("GET", status) == tried_again
 
 

@@ -82,7 +82,7 @@ def test_an_interpreter_of_the_system_is_mounted_with_it(config: SandboxConfig) 
 def test_whether_the_system_permits_namespaces(
     monkeypatch: pytest.MonkeyPatch, found: str | None, code: int, has: bool
 ) -> None:
-    done = subprocess.CompletedProcess([], code)
-    monkeypatch.setattr(sandbox.shutil, "which", lambda _: found)
-    monkeypatch.setattr(sandbox.subprocess, "run", lambda *_, **__: done)
+    done = subprocess.CompletedProcess[bytes]([], code)
+    monkeypatch.setattr("pulmo.kaggle.sandbox.shutil.which", lambda _: found)
+    monkeypatch.setattr("pulmo.kaggle.sandbox.subprocess.run", lambda *_, **__: done)
     assert sandbox.has_namespaces() == has

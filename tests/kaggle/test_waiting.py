@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from pulmo.kaggle import waiting
 from pulmo.kaggle.waiting import MAX_FAILURES, wait_for
 from tests.kaggle.test_client import refusal
 
@@ -14,7 +13,7 @@ from tests.kaggle.test_client import refusal
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses made, none of which takes time."""
     made: list[float] = []
-    monkeypatch.setattr(waiting.time, "sleep", made.append)
+    monkeypatch.setattr("pulmo.kaggle.waiting.time.sleep", made.append)
     return made
 
 

@@ -75,7 +75,7 @@ def test_pips_last_error_is_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stderr: str, reason: str
 ) -> None:
     answer = subprocess.CompletedProcess([], 1, stdout="", stderr=stderr)
-    monkeypatch.setattr(wheels.subprocess, "run", lambda *_, **__: answer)
+    monkeypatch.setattr("pulmo.kaggle.wheels.subprocess.run", lambda *_, **__: answer)
     with pytest.raises(UserError) as caught:
         wheels._download("3.12", [PACKAGE], tmp_path)
     assert str(caught.value) == (
