@@ -37,6 +37,12 @@ def test_a_folder_in_place_of_kaggles(config: SandboxConfig, monkeypatch: pytest
     assert log.read_text().splitlines() == ["a True", "7 Batch False", f"True {config.temporary}"]
 
 
+def test_the_kernel_leads_a_session_of_its_own(config: SandboxConfig) -> None:
+    """So that it can be stopped with all its children."""
+    config.script.write_text("import os; raise SystemExit(os.getsid(0) != os.getpid())\n")
+    assert sandbox.start(config, config.folder / "log", namespaces=False).wait() == 0
+
+
 def test_sockets_are_refused_in_python_itself() -> None:
     """No name is found, and no address of the internet connected to; sockets of the machine's own work."""
     check = (
