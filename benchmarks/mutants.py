@@ -6,9 +6,11 @@
 A mutant is the code with one expression changed: a comparison, an operator, a constant, `and` for `or`, a condition
 fixed, a returned value dropped. Its tests are first those named after its module (`tests/FOLDER/test_MODULE*.py`), then
 those that import it, then, unless `--near` is given, the rest of the folder's, until a file fails that passes without
-the change. A survivor is a fault that no test of the folder notices, or an equivalent program. Works on a scratch copy
-of the tree; needs Python 3.12 and Linux (a process is forked for each file of tests, from one that has loaded NumPy and
-its like but nothing of pulmo).
+the change. A survivor is a fault that no test of the folder notices, or an equivalent program. `--again LOG` runs only
+the survivors of an earlier run of the same command on the same code, whose output is in that file: first a sample with
+`--near`, then its survivors without, or with the tests written since. Works on a scratch copy of the tree; needs Python
+3.12 and Linux (a process is forked for each file of tests, from one that has loaded NumPy and its like but nothing of
+pulmo; `--load keras` adds what takes long).
 """
 
 import argparse
@@ -17,6 +19,7 @@ import fnmatch
 import importlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -56,6 +59,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 }
 FAR = 2  # the distance of tests that do not name a module
 ASKED_TO_STOP = 124  # exit status of tests that ran past their time, as of `timeout`
+LEAST_SECONDS, TIMES_AS_LONG = 20, 10  # a file of tests that has passed in t seconds is stopped after 20 + 10 t
 
 
 class Mutant(NamedTuple):
@@ -76,6 +80,13 @@ class Mutant(NamedTuple):
         return original[: self.start] + self.after.encode() + original[self.end :]
 
 
+class Seen(NamedTuple):
+    """What is known of files of tests: whether they pass without a change, and their seconds when they last passed."""
+
+    sound: dict[Path, bool]
+    seconds: dict[Path, float]
+
+
 def main() -> None:
     options = parsed()
     # pyarrow's memory pool, which pandas loads, keeps a thread that the forked tests can do without.
@@ -84,7 +95,7 @@ def main() -> None:
         tree = copied_tree(Path(scratch))
         # The folder of this script is on the path: a benchmark must not pass for a library's module of the same name.
         sys.path.remove(str(Path(__file__).resolve().parent))
-        for name in LOADED_ONCE:
+        for name in (*LOADED_ONCE, *options.load):
             importlib.import_module(name)
         assert "pulmo" not in sys.modules, "the tests would not import the scratch copy"
         rows: list[tuple[str, int, int]] = []
@@ -107,6 +118,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=50, help="mutants of each folder (default: 50)")
     parser.add_argument("--deselect", nargs="+", default=[], help="tests not to run, as of pytest")
     parser.add_argument("--near", action="store_true", help="run only the tests that name the module")
+    parser.add_argument("--again", type=Path, help="run only the survivors named in this output of the same command")
+    parser.add_argument("--load", nargs="+", default=[], help="further libraries to load once, such as keras")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for a file of tests (default: 300)")
     return parser.parse_args()
 
@@ -133,12 +146,16 @@ def sampled(tree: Path, folder: str, options: argparse.Namespace) -> tuple[int, 
         if any(fnmatch.fnmatch(path.stem, pattern) for pattern in options.module)
     ]
     tests = sorted((tree / "tests" / folder).glob("test_*.py"))
-    sound: dict[Path, bool] = {}
+    seen = Seen({}, {})
     choice = random.Random(options.seed)
     sites = [mutant for path in modules for mutant in mutants(path.relative_to(tree), path.read_bytes(), choice)]
+    sample = choice.sample(sites, min(options.count, len(sites)))
+    if options.again:
+        survivors = {line.strip() for line in options.again.read_text().splitlines()}
+        sample = [mutant for mutant in sample if f"SURVIVED {mutant}" in survivors]
     noticed, lived = 0, []
-    for mutant in choice.sample(sites, min(options.count, len(sites))):
-        if is_noticed(tree, mutant, tests, sound, options):
+    for mutant in sample:
+        if is_noticed(tree, mutant, tests, seen, options):
             noticed += 1
             print("noticed ", mutant, flush=True)
         else:
@@ -147,35 +164,39 @@ def sampled(tree: Path, folder: str, options: argparse.Namespace) -> tuple[int, 
     return noticed, lived
 
 
-def is_noticed(
-    tree: Path, mutant: Mutant, tests: Sequence[Path], sound: dict[Path, bool], options: argparse.Namespace
-) -> bool:
-    """Whether a file of tests fails with the change and not without it; `sound` remembers which pass without one."""
+def is_noticed(tree: Path, mutant: Mutant, tests: Sequence[Path], seen: Seen, options: argparse.Namespace) -> bool:
+    """Whether a file of tests fails with the change and not without it."""
     original = (tree / mutant.file).read_bytes()
     distances = {path: distance(path, mutant.file) for path in tests}
-    for path in sorted(tests, key=distances.__getitem__):
+    for path in sorted(tests, key=lambda path: (distances[path], seen.seconds.get(path, 0.0))):
         if options.near and distances[path] == FAR:
             continue
         (tree / mutant.file).write_bytes(mutant.source(original))
-        passed = tested(tree, path, options)
+        passed = tested(tree, path, seen, options)
         (tree / mutant.file).write_bytes(original)
-        if not passed and path not in sound:
-            sound[path] = tested(tree, path, options)
-            if not sound[path]:
+        if not passed and path not in seen.sound:
+            seen.sound[path] = tested(tree, path, seen, options)
+            if not seen.sound[path]:
                 print(f"not counted, since it fails without a change: {path.relative_to(tree)}", flush=True)
-        if not passed and sound[path]:
+        if not passed and seen.sound[path]:
             return True
     return False
 
 
 def distance(test: Path, module: Path) -> int:
     """0 for a file of tests named after the module, 1 for one that names it in its text, else FAR."""
-    dotted = ".".join(module.with_suffix("").parts[1:])
-    return 0 if test.stem.startswith(f"test_{module.stem}") else 1 if dotted in test.read_text() else FAR
+    if test.stem.startswith(f"test_{module.stem}"):
+        return 0
+    *package, name = module.with_suffix("").parts[1:]
+    folder = r"\.".join(package)
+    named = re.search(rf"{folder}\.{name}\b|from {folder} import .*\b{name}\b", test.read_text())
+    return 1 if named else FAR
 
 
-def tested(tree: Path, test: Path, options: argparse.Namespace) -> bool:
+def tested(tree: Path, test: Path, seen: Seen, options: argparse.Namespace) -> bool:
     """Whether a file of tests passes, in a process of its own that ends at the first failure."""
+    started = time.monotonic()
+    limit = LEAST_SECONDS + TIMES_AS_LONG * seen.seconds[test] if test in seen.seconds else options.timeout
     child = os.fork()
     if child == 0:
         status = 1
@@ -192,7 +213,10 @@ def tested(tree: Path, test: Path, options: argparse.Namespace) -> bool:
             status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *left_out, str(test)])
         finally:
             os._exit(status)
-    return waited(child, time.monotonic() + options.timeout) in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    passed = waited(child, started + limit) in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if passed:
+        seen.seconds[test] = time.monotonic() - started
+    return passed
 
 
 def waited(child: int, until: float) -> int:

@@ -1,5 +1,6 @@
 """The header parser agrees with pydicom."""
 
+import struct
 import warnings
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from pulmo.errors import ScanError
-from pulmo.imaging.dicom_parser import UNDEFINED, NotDicomError, read_elements
+from pulmo.imaging.dicom_parser import UNDEFINED, NotDicomError, _meta, read_elements
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.slices import read_slice_header
 from tests.imaging.dicom_files import write_image
@@ -187,3 +188,25 @@ def test_other_file_formats_are_recognized(tmp_path: Path, content: bytes, kind:
     with pytest.raises(NotDicomError) as caught:
         read_elements(tmp_path / "1.dcm", WANTED)
     assert str(caught.value) == f"not a DICOM file, but {kind}"
+
+
+@pytest.mark.parametrize(
+    ("first", "syntax"),
+    [
+        (b"\x02\0\0\0UL", ImplicitVRLittleEndian),
+        (b"\x02\0\0\0US", ""),  # another type
+        (b"\x02\0\1\0UL", ""),  # another element
+        (b"\x08\0\0\0UL", ""),  # another group
+    ],
+)
+def test_the_meta_header_begins_with_its_length(first: bytes, syntax: str) -> None:
+    """Where it does not, nobody knows where it ends, and pydicom reads the file."""
+    element = b"\x02\0\x10\0UI" + struct.pack("<H", 18) + ImplicitVRLittleEndian.encode() + b"\0"
+    head = bytes(128) + b"DICM" + first + struct.pack("<HI", 4, len(element)) + element + b"the data set"
+    end = head.index(b"the data set")
+    assert _meta(head) == (syntax, end if syntax else 0)
+
+
+def test_a_meta_header_without_a_transfer_syntax() -> None:
+    head = bytes(128) + b"DICM" + b"\x02\0\0\0UL" + struct.pack("<HI", 4, 0) + b"the data set"
+    assert _meta(head) == ("", 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pulmo.imaging.left_right import LEFT, RIGHT, left_and_right
+from pulmo.imaging.left_right import LEFT, RIGHT, _two_cores, left_and_right
 
 SHAPE = (12, 20, 40)
 SPACING_MM = (3.0, 3.0, 3.0)
@@ -34,3 +34,18 @@ def test_inseparable_lungs_are_divided_at_the_midline() -> None:
 def test_one_lung_that_crosses_the_midline(columns: tuple[int, int], side: int) -> None:
     first, end = columns
     assert sides_of(block(columns)) == [0] * first + [side] * (end - first) + [0] * (40 - end)
+
+
+@pytest.mark.parametrize(("voxels", "separate"), [(14, False), (15, True)])
+def test_a_second_lung_has_15_percent_of_the_first(voxels: int, separate: bool) -> None:
+    """Erosion by 3 mm leaves 10 × 10 of 12 × 12 voxels, and the inner ones of the middle row of three."""
+    part = np.zeros((1, 20, 40), bool)
+    part[0, 2:14, 2:14] = True
+    part[0, 6:9, 20 : 22 + voxels] = True
+    seeds = _two_cores(part, (3.0, 3.0))
+    if not separate:
+        assert seeds is None
+    else:
+        assert seeds is not None
+        assert np.bincount(seeds.ravel()).tolist() == [800 - 115, 15, 100]
+        assert seeds[0, 7, 5] == RIGHT  # x grows to the patient's left

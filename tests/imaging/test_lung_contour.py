@@ -1,6 +1,7 @@
 """The outer contour on a drawn plane: consolidation at the ribs is bridged, the hilum is not."""
 
 import numpy as np
+import pytest
 
 from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.left_right import LEFT, RIGHT
@@ -10,7 +11,8 @@ from pulmo.imaging.lung_contour import edge_histogram, edge_of_lungs
 SHAPE = (3, 60, 80)
 
 
-def test_a_gap_at_the_ribs_is_bridged_and_one_at_the_hilum_is_not() -> None:
+@pytest.mark.parametrize("spine", [(50.0, 40.0), None])  # without one, the lungs' own middle is that of the chest
+def test_a_gap_at_the_ribs_is_bridged_and_one_at_the_hilum_is_not(spine: tuple[float, float] | None) -> None:
     y, x = np.mgrid[: SHAPE[1], : SHAPE[2]]
     lungs = np.zeros(SHAPE, np.uint8)
     for side, middle in ((RIGHT, 20), (LEFT, 60)):
@@ -20,7 +22,7 @@ def test_a_gap_at_the_ribs_is_bridged_and_one_at_the_hilum_is_not() -> None:
     hu = np.where(lungs > 0, -850, 40).astype(np.int16)
     everywhere = np.ones(SHAPE, bool)
     grid = CoarseGrid(hu, everywhere, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
-    chest = ChestAir(grid, everywhere, everywhere, ~everywhere, (50.0, 40.0), -1000.0)
+    chest = ChestAir(grid, everywhere, everywhere, ~everywhere, spine, -1000.0)
     edge = edge_of_lungs(chest, lungs)
     assert (edge[1][at_the_ribs][:, 2:] == RIGHT).all()
     assert not edge[1][at_the_hilum].any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pulmo.imaging.mask_defects import sampling_litres
+from pulmo.imaging.mask_defects import largest_step, sampling_litres
 from pulmo.imaging.volume import Volume
 
 
@@ -32,3 +32,9 @@ def test_a_step_takes_the_larger_bend_of_its_ends() -> None:
     # One slice more, where the area stays the same: its own bend is 0, but the step before has one of 0.6.
     longer = sampling_litres(volume_at(0, 10, 20, 30, 40), np.array([0, 0, 60, 60, 60]))
     assert longer == pytest.approx(2 * 50 * np.sqrt(3) / 1e6)
+
+
+def test_the_largest_step_between_slices_that_show_lung() -> None:
+    volume = volume_at(0, 1, 11, 13, 40)
+    assert largest_step(volume, np.array([0, 5, 0, 7, 0])) == (10, 12)
+    assert largest_step(volume, np.array([0, 0, 7, 0, 0])) == (0, 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pulmo.imaging.morphology import SQUARE, between, bounding_box, closing, widened
+from pulmo.imaging.morphology import SQUARE, between, bounding_box, closing, disk, widened
 
 
 def line(text: str) -> np.ndarray:
@@ -56,3 +56,9 @@ def test_closing_fills_gaps_narrower_than_the_kernel_also_at_the_edge_of_the_ima
         # Three equal rows, so that the kernel's height plays no part.
         plane, expected = (np.repeat(line(text)[0].view(np.uint8), 3, axis=0) for text in (given, closed))
         np.testing.assert_array_equal(closing(plane, SQUARE), expected)
+
+
+def test_a_disk_of_2_mm_by_rows_of_1_mm_and_columns_of_2_mm() -> None:
+    assert disk(2.0, (1.0, 2.0)).tolist() == [[0, 1, 0], [0, 1, 0], [1, 1, 1], [0, 1, 0], [0, 1, 0]]
+    assert disk(1.4, (1.0, 1.0)).tolist() == [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    assert disk(0.0, (1.0, 1.0)).tolist() == disk(0.4, (1.0, 1.0)).tolist() == [[1]]

@@ -33,6 +33,12 @@ def test_linear_along_true_positions() -> None:
     np.testing.assert_array_equal(found.hu[:, 0, 0], np.arange(0, 101, 10))
 
 
+def test_each_plane_lies_between_its_own_two_slices() -> None:
+    hu = np.broadcast_to(np.array([0, 100, 0, 60], np.int16)[:, None, None], (4, 4, 4)).copy()
+    found = resample(plain(hu, [0, 2, 4, 10]), 1.0)
+    np.testing.assert_array_equal(found.hu[:, 0, 0], [0, 50, 100, 50, 0, 10, 20, 30, 40, 50, 60])
+
+
 def test_downsampling_averages() -> None:
     hu = np.zeros((2, 4, 4), np.int16)
     hu[:, ::2] = 100

@@ -83,7 +83,16 @@ def test_a_window_counts_in_rescaled_values(tmp_path: Path) -> None:
     assert read_radiograph(path).grey.tolist() == [[0, 0, 128, 255, 178, 28]]
 
 
-@pytest.mark.parametrize("window", [{}, {"WindowCenter": "50", "WindowWidth": "9"}, {"WindowCenter": "9"}])
+@pytest.mark.parametrize(
+    "window",
+    [
+        {},
+        {"WindowCenter": "50", "WindowWidth": "9"},
+        {"WindowCenter": "9"},
+        {"WindowCenter": "2048", "WindowWidth": "1"},
+        {"WindowCenter": "2048", "WindowWidth": "1e9"},  # wider than any values: all would be one grey
+    ],
+)
 def test_without_a_usable_window_percentiles_are_used(tmp_path: Path, window: dict[str, Any]) -> None:
     stored = RAMP.repeat(32, axis=0).repeat(32, axis=1)
     stored[:4, :4] = 65535  # a metal marker

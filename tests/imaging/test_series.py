@@ -134,3 +134,12 @@ def test_exclusions_have_reasons(header: SliceHeader) -> None:
 def test_gaps_are_listed(header: SliceHeader, heights: list[float], repair: str) -> None:
     (stack,) = stacks(at(header, *heights))
     assert "; ".join(stack.repairs) == repair
+
+
+@pytest.mark.parametrize(
+    ("last", "repairs"),
+    [(105.0, ()), (105.5, ("1 gap of up to 15.5 mm where 10 mm is the median: true positions used",))],
+)
+def test_a_gap_is_more_than_one_and_a_half_steps(header: SliceHeader, last: float, repairs: tuple[str, ...]) -> None:
+    (stack,) = stacks(at(header, *range(0, 100, 10), last))
+    assert stack.repairs == repairs

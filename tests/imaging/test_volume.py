@@ -1,15 +1,24 @@
 """Slices to a volume in Hounsfield units, or an error about missing tags."""
 
+from contextlib import nullcontext
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pulmo.errors import ScanError
+from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.headers import header_table
+from pulmo.imaging.mr import MrVolume
+from pulmo.imaging.radiograph import Radiograph
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.resample import resample
+from pulmo.imaging.series import stacks
+from pulmo.imaging.slices import SliceHeader
+from pulmo.imaging.volume import Volume, _check
 from tests.imaging.dicom_files import write_image
+from tests.imaging.support import at
 
 
 def write_unscaled(folder: Path, words: np.ndarray, *intercepts: str | None) -> Path:
@@ -63,3 +72,30 @@ def test_an_intercept_missing_in_one_slice_is_named(tmp_path: Path) -> None:
     folder = write_unscaled(tmp_path, (AIR_AND_TISSUE + 1024).astype("u2"), "-1024", None, "-1024")
     with pytest.raises(ScanError, match=r"2\.dcm: RescaleIntercept is missing \(1\.dcm has -1024\)"):
         read_volume(folder)
+
+
+def test_defaults_of_a_volume_made_by_hand() -> None:
+    volume = Volume(np.zeros((1, 1, 1), np.int16), np.zeros(1), (1.0, 1.0), np.eye(3), np.zeros((1, 2)), (), "here")
+    assert (volume.origin_mm, volume.thickness_mm) == ((0, 0, 0), 0)
+
+
+@pytest.mark.parametrize(("columns", "fits"), [(32768, True), (32769, False)])
+def test_two_thousand_million_voxels_at_most(header: SliceHeader, columns: int, fits: bool) -> None:
+    """4 × 16384 × 32768 are 2³¹."""
+    (stack,) = stacks(at(header, 0, 1, 2, 3, rows=16384, columns=columns))
+    with nullcontext() if fits else pytest.raises(ScanError, match=f"4 slices of 16384 × {columns} are too many"):
+        _check(stack)
+
+
+def test_three_slices_at_least(header: SliceHeader) -> None:
+    (pair,), (three,) = stacks(at(header, 0, 1)), stacks(at(header, 0, 1, 2))
+    _check(three)
+    with pytest.raises(ScanError, match="only 2 slices found; a series needs at least 3"):
+        _check(pair)
+
+
+@pytest.mark.parametrize("kind", [Volume, MrVolume, Radiograph, CoarseGrid, SliceHeader])
+def test_scans_are_not_changed_in_place(kind: type) -> None:
+    """Every step returns a new one: a reader's result may be shared."""
+    with pytest.raises(FrozenInstanceError):
+        object.__new__(kind).__setattr__("source", "another")

@@ -247,14 +247,6 @@ def test_a_script_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         build_osic()
 
 
-def test_a_competitions_rules_limit_the_submitted_kernel() -> None:
-    found = limits.limits_of(OSIC, "infer")
-    assert found["cpu_hours"] == limits.Limit(9, "h", "known")
-    assert found["gpu_hours"] == limits.Limit(4, "h", "known")
-    assert found["memory_gb"] == limits.Limit(30, "GB", "assumed")
-    assert limits.limits_of(OSIC, "train")["gpu_hours"] == limits.Limit(12, "h", "known")
-
-
 @pytest.mark.parametrize("private", ["token", "file", "path"])
 def test_secrets_and_local_paths_are_refused(workplace: Path, monkeypatch: pytest.MonkeyPatch, private: str) -> None:
     monkeypatch.setenv("KAGGLE_KEY", "a-secret-key")
@@ -303,26 +295,6 @@ def test_no_wheel_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     ) as caught:
         build_osic()
     assert "Connect to the internet once" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("metadata", "licence"),
-    [
-        ("License-Expression: MIT\n", "MIT"),
-        ("License: BSD\n", "BSD"),
-        (
-            "License: Apache\n  line two\nClassifier: License :: OSI Approved :: Apache Software License\n",
-            "Apache Software",
-        ),
-        ("Name: unlicensed\n", "unknown"),
-    ],
-)
-def test_licences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: str, licence: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    package = Package("some-thing", "1.0", ("some_thing",))
-    write_wheel(wheels.CACHE / "3.12", package, "3.12", metadata)
-    ((_, _, found),) = wheels.collect_wheels({"3.12": [package]}, tmp_path / "wheels")
-    assert found.startswith(licence)
 
 
 def test_packages_of_the_image_are_left_out_with_their_requirements() -> None:

@@ -2,11 +2,20 @@ from pathlib import Path
 
 import pytest
 
-from pulmo.pipeline.fingerprint import digest_code, digest_output, digest_raw, digest_value, imports
+from pulmo.pipeline.fingerprint import digest_code, digest_file, digest_output, digest_raw, digest_value, imports
 
 
 def test_the_order_of_keys_does_not_matter() -> None:
     assert digest_value({"a": 1, "b": [2]}) == digest_value({"b": [2], "a": 1}) != digest_value({"a": 1, "b": [3]})
+
+
+def test_a_file_is_its_sha_256(tmp_path: Path) -> None:
+    """The example of FIPS 180-2, appendix B.1."""
+    (tmp_path / "a.txt").write_bytes(b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        digest_file(tmp_path / "a.txt") == digest_output(tmp_path / "a.txt") == digest_raw(tmp_path / "a.txt") == digest
+    )
 
 
 def test_a_folder_is_its_files_by_name_and_bytes(tmp_path: Path) -> None:

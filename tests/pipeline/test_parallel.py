@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from pulmo.errors import Fault, ScanError, UserError
-from pulmo.pipeline.parallel import map_items
+from pulmo.pipeline.parallel import map_all, map_items
+from tests.support import map_here
 
 
 def double(number: int) -> int:
@@ -90,3 +91,17 @@ if __name__ == "__main__":
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     child.wait(timeout=20)
+
+
+def test_all_results_and_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulmo.pipeline.parallel.map_items", map_here)
+    done: list[tuple[int, int]] = []
+    items = {f"item {number}": number for number in range(3)}
+    assert map_all(double, items, lambda *counts: done.append(counts)) == {"item 0": 0, "item 1": 2, "item 2": 4}
+    assert done == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_where_none_may_fail_the_first_failure_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulmo.pipeline.parallel.map_items", map_here)
+    with pytest.raises(ScanError, match="is odd"):
+        map_all(refuse_odd, {"1": 1})

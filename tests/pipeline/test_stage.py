@@ -44,6 +44,7 @@ def test_values_of_each_kind_come_back(stage: Stage) -> None:
     assert find_output(stage.workspace, "part") is None
     table, values, parts = (load(path) for path in found if path)
     assert (table["a"].tolist(), values.tolist(), parts) == ([1, 2], [[1.5, 2.0]], {"b": [1]})
+    assert (stage.workspace / "parts.json").read_bytes() == b'{\n  "b": [\n    1\n  ]\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         stage.write("parts", {"b": float("nan")})
     (stage.workspace / "values.npy").write_bytes(b"\x93NUMPY")

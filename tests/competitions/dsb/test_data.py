@@ -11,7 +11,15 @@ import pandas as pd
 import pydicom
 import pytest
 
-from pulmo.competitions.dsb.data import balanced_folds, find_scans, hidden_test, labels_of_classes
+from pulmo.competitions.dsb.data import (
+    _class_folders,
+    _may_be_broken,
+    balanced_folds,
+    find_scans,
+    hidden_test,
+    labels_of_classes,
+    read_unlabelled,
+)
 from pulmo.errors import UserError
 from pulmo.imaging.listing import SeriesFolder, list_series
 
@@ -293,3 +301,35 @@ def test_a_model_s_classes_do_not_matter_where_no_label_is_known(tmp_path: Path)
     table, notes = labels_of_classes(found, ("BN-175", "R1"))
     assert table.equals(found.table)
     assert notes == []
+
+
+def series_in(*places: str) -> list[SeriesFolder]:
+    return [SeriesFolder(Path("data") / place, "CT", "p", "1.2", "") for place in places]
+
+
+@pytest.mark.parametrize(
+    ("places", "classes"),
+    [
+        (("b/1", "a/2", "b/deep/3"), ["a", "b"]),
+        (("b/1", "a"), []),  # a series in a folder itself
+        ((".",), []),
+        ((), []),
+    ],
+)
+def test_classes_are_the_folders_with_series_below_them(places: tuple[str, ...], classes: list[str]) -> None:
+    assert _class_folders(Path("data"), series_in(*places)) == classes
+
+
+def test_scans_without_labels_are_named_by_their_folders(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    here = [SeriesFolder(tmp_path / "data" / place, "CT", "p", "1.2", "") for place in (".", "a/b")]
+    table = read_unlabelled(tmp_path / "data", here).table
+    assert table["id"].tolist() == ["data", "a/b"]
+    assert table["requested"].tolist() == [False, False]
+    assert table["label"].isna().all()
+
+
+@pytest.mark.parametrize(("name", "broken"), [("1.dcm", True), ("1.IMA", True), ("1.txt", False)])
+def test_a_file_that_is_called_dicom_makes_a_scan(tmp_path: Path, name: str, broken: bool) -> None:
+    (tmp_path / name).write_text("no DICOM")
+    assert _may_be_broken(tmp_path) == broken

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pulmo.competitions.siim.submission import BLEND_PARAMETERS, blend, read_solution, score, score_parts
-from pulmo.errors import UserError
+from pulmo.errors import CommandLineError, UserError
 from tests.support import run_pulmo
 
 Pulmo = Callable[..., tuple[int, str, str]]
@@ -187,3 +187,22 @@ def test_a_table_of_two_columns_whose_first_row_is_a_mask_has_no_header(tmp_path
     path.write_text("ImageId,EncodedPixels\na,1048575 2\n")
     with pytest.raises(UserError, match="row 2, EncodedPixels: ends at pixel 1048577, an image has 1048576 pixels"):
         read_solution(path)
+
+
+def test_half_of_the_votes_are_enough_and_all_can_be_asked_for() -> None:
+    first, second = (pd.DataFrame({"ImageId": ["a"], "EncodedPixels": [cell]}) for cell in ("0 4", "2 4"))
+    assert blend([first, second], [1, 1])["EncodedPixels"].tolist() == ["0 6"]
+    assert blend([first, second], [1, 1], threshold=1)["EncodedPixels"].tolist() == ["2 2"]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 0, 1.001])
+def test_a_threshold_that_lets_all_or_no_pixels_in_is_refused(threshold: float) -> None:
+    table = pd.DataFrame({"ImageId": ["a"], "EncodedPixels": ["0 4"]})
+    with pytest.raises(CommandLineError, match="is not above 0 and at most 1"):
+        blend([table], [1], threshold=threshold)
+
+
+def test_thresholds_are_tried_in_steps_of_a_twentieth() -> None:
+    default, candidates = BLEND_PARAMETERS["threshold"]
+    assert default == 0.5
+    assert candidates == pytest.approx([0.05 * number for number in range(1, 20)])
