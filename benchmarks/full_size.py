@@ -2,10 +2,12 @@
 
     .venv/bin/python benchmarks/full_size.py                        # hours, and 60 GB of disk
     .venv/bin/python benchmarks/full_size.py --only siim --size 1/16
+    .venv/bin/python benchmarks/full_size.py --only rsna --parts 1
 
 Some demo images (phantoms at their real size) are linked as often as it takes, under other names, and their rows in the
 tables are repeated. Networks are small and trained for a few steps, unless --full-networks is given; all else is as the
-preset `full` has it. Each stage is a process of its own, at a quarter, at half and at the whole of --size.
+preset `full` has it. Each stage is a process of its own, at a quarter, at half and at the whole of --size, or at other
+--parts of it.
 
 Columns: `s`, wall time; `images/s` (scans of CT); `CPU`, the share of all cores that the stage used, and of the machine
 that was busy; `read`, from the disk (linked files are few, so they come from the cache); `peak`, the memory of the
@@ -35,10 +37,12 @@ from pulmo.competition import find_competition
 from pulmo.pipeline.parallel import cores
 
 SAMPLED_EVERY_S = 0.1
+PARTS = (Fraction(1, 4), Fraction(1, 2), Fraction(1))
 BUSY, MOST = 0.85, 0.5
 DISK_MB_S = 100
 _UNET = {"network": "unet", "base_filters": "4", "depth": "3", "output_stride": "4"}
-_SHORT = {"epochs": "1", "steps": "4", "frozen_epochs": "0"}
+_CNN_SHORT = {"epochs": "1", "steps": "4"}
+_SHORT = {**_CNN_SHORT, "frozen_epochs": "0"}
 
 
 class TrueSize(NamedTuple):
@@ -98,7 +102,7 @@ SIZES = {
         ("Patient", "Patient_Week"),
         "train.csv",
         "test.csv",
-        {"features": {"folds": "2", "minimum_scans": "2"}, "train_cnn": {"epochs": "1", "steps": "4"}},
+        {"features": {"folds": "2", "minimum_scans": "2"}, "train_cnn": {"minimum_scans": "10", **_CNN_SHORT}},
         {},
     ),
     "dsb": TrueSize(
@@ -108,7 +112,7 @@ SIZES = {
         ("id",),
         "stage1_labels.csv",
         "stage2_sample_submission.csv",
-        {"features": {"folds": "2"}, "train_cnn": {"epochs": "1", "steps": "4", "validation_share": "0"}},
+        {"features": {"folds": "2"}, "train_cnn": {"validation_share": "0", **_CNN_SHORT}},
         {},
     ),
 }
@@ -137,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=SIZES, action="append")
     parser.add_argument("--size", type=Fraction, default=Fraction(1), help="of the true size, such as 1/16")
+    parser.add_argument("--parts", type=Fraction, nargs="+", default=PARTS, help="of --size, rising")
     parser.add_argument("--predict-only", action="store_true", help="train on the drawn images alone")
     parser.add_argument("--full-networks", action="store_true")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
@@ -148,7 +153,8 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             settings = settings_of(SIZES[name], arguments.full_networks, arguments.overrides)
-            measure(name, folder, arguments.size, settings, arguments.predict_only)
+            parts = [part * arguments.size for part in arguments.parts]
+            measure(name, folder, parts, settings, arguments.predict_only)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -165,8 +171,8 @@ def settings_of(size: TrueSize, full_networks: bool, overrides: list[str]) -> li
     return [word for setting in (*settings, *overrides) for word in ("--set", setting)]
 
 
-def measure(name: str, folder: Path, whole: Fraction, settings: list[str], predict_only: bool) -> None:
-    """Run a competition at three sizes, and print what each stage took and how it grows."""
+def measure(name: str, folder: Path, parts: list[Fraction], settings: list[str], predict_only: bool) -> None:
+    """Run a competition at parts of its true size, and print what each stage took and how it grows."""
     size, drawn = SIZES[name], folder / "drawn"
     phantom = find_competition(name).phantom
     if phantom is None:
@@ -175,12 +181,13 @@ def measure(name: str, folder: Path, whole: Fraction, settings: list[str], predi
     (drawn / "lung_rle.csv").unlink(missing_ok=True)  # Kaggle has none
     decoding_s = seconds_to_decode(drawn, name)
     growth: dict[str, list[Measured]] = {}
-    for part in (whole / 4, whole / 2, whole):
+    for part in parts:
         train = next(iter(size.drawn.values())) if predict_only else max(1, round(part * size.train))
         counts = (train, max(1, round(part * size.test)))
         data, work = folder / "data", folder / "work"
         link(drawn, data, size, counts)
-        print(f"\n{name} at {part} of its true size: {counts[0]} to train on, {counts[1]} to predict", flush=True)
+        files = sum(path.suffix == ".dcm" for path in data.rglob("*"))
+        print(f"\n{name} at {part} of its true size: {counts[0]} to train on, {counts[1]} to predict, {files} files")
         rows = []
         for stage in find_competition(name).stages:
             images = counts[stage.name == "predict"]
@@ -189,11 +196,15 @@ def measure(name: str, folder: Path, whole: Fraction, settings: list[str], predi
             found = watched(stage.name, images, command, work / stage.name)
             growth.setdefault(stage.name, []).append(found)
             rows.append(row_of(found, decoding_s if stage.name in ("features", "predict") else 0.0))
+            print(f"{stage.name}: {found.seconds:.1f} s", file=sys.stderr)
         show_table(rows)
+        sys.stdout.flush()
         for each in (data, work):
             shutil.rmtree(each)
-    print(f"\n{name}: growth from a quarter over half to the whole")
-    show_table([growth_of(stage, found) for stage, found in growth.items() if len({each.images for each in found}) > 1])
+    grown = {stage: found for stage, found in growth.items() if len({each.images for each in found}) > 1}
+    if grown:
+        print(f"\n{name}: growth over {', '.join(map(str, parts))} of its true size")
+        show_table([growth_of(stage, found) for stage, found in grown.items()])
 
 
 def link(drawn: Path, data: Path, size: TrueSize, counts: tuple[int, int]) -> None:
@@ -341,9 +352,9 @@ def growth_of(stage: str, found: list[Measured]) -> dict[str, str]:
     more = np.diff([each.cpu_seconds for each in found]) / np.diff([each.images for each in found]) * 1000
     return {
         "stage": stage,
-        "CPU ms an image at ¼, ½, 1": ", ".join(f"{value:.1f}" for value in per_image),
+        "CPU ms an image": ", ".join(f"{value:.1f}" for value in per_image),
         "of those added": ", ".join(f"{value:.1f}" for value in more),
-        "peak MB at 1×, 2×, 4×": ", ".join(f"{each.peak / 1e6:.0f}" for each in found),
+        "peak MB": ", ".join(f"{each.peak / 1e6:.0f}" for each in found),
         "anonymous MB": ", ".join(f"{each.anonymous / 1e6:.0f}" for each in found),
     }
 

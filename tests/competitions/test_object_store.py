@@ -1,4 +1,4 @@
-"""Each competition's features from an object store that fails now and then: byte for byte those from the disk."""
+"""Features, and a prediction, from an object store that fails now and then: byte for byte those from the disk."""
 
 import subprocess
 import sys
@@ -6,21 +6,27 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pulmo.competition import find_competition
 from pulmo.competitions.dsb.phantom import PhantomSettings as ScanSettings
+from pulmo.competitions.osic.confidence import Confidence
+from pulmo.competitions.osic.ensemble import Ensemble
 from pulmo.competitions.osic.phantom import PhantomSettings as PatientSettings
+from pulmo.competitions.osic.trained_model import ensemble_record, write_model
 from pulmo.competitions.rsna.phantom import PhantomSettings as BoxSettings
 from pulmo.competitions.siim.phantom import PhantomSettings as MaskSettings
 from pulmo.files import located
 from pulmo.pipeline.manifest import MANIFEST, load_manifest
+from pulmo.pipeline.parallel import BATCH
 from pulmo.pipeline.paths import RunPaths
 from pulmo.pipeline.runner import Run, run_stages
 from pulmo.pipeline.settings import load_settings
+from pulmo.pipeline.stage import load
 from tests.conftest import Cluster
-from tests.object_store import SECRET, InjectedFault, Kind, ObjectStore
+from tests.object_store import BUCKET, SECRET, InjectedFault, Kind, ObjectStore
 from tests.support import map_here, run_pulmo
 
 FAULTS: tuple[tuple[Kind, str, int], ...] = (
@@ -31,10 +37,16 @@ FAULTS: tuple[tuple[Kind, str, int], ...] = (
 )
 PHANTOMS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "osic": (PatientSettings(4, 1), ("features.folds=2", "features.slice_pixels=16", "features.slices=2")),
-    "siim": (MaskSettings(train_images=16, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
+    "siim": (MaskSettings(train_images=18, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
     "rsna": (BoxSettings(train_images=12, test_images=2, pixels=64), ("features.folds=2", "features.pixels=32")),
     "dsb": (ScanSettings(4, 1, matrix=64), ("features.folds=2", "features.size=[4,16,16]")),
 }
+BOOSTERS_AND_CT = (
+    *PHANTOMS["osic"][1],
+    "features.minimum_scans=2",
+    "train_gbm.num_iterations=5",
+    "train_gbm.min_data_in_leaf=5",
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +99,44 @@ def test_features_are_those_from_the_disk(
 def words(data: str | Path, folder: Path) -> list[str]:
     places = ["--data", str(data), "--work", str(folder / "work"), "--out", str(folder / "out")]
     return ["siim", "features", *places, *(word for one in PHANTOMS["siim"][1] for word in ("--set", one))]
+
+
+def test_predictions_are_those_from_the_disk(
+    drawn: Path, object_store: ObjectStore, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pulmo.pipeline.stage.map_items", map_here)
+    for stage in ("features", "train_gbm"):
+        code, _, err = run_pulmo(capsys, *osic_words(stage, drawn / "osic", tmp_path / "trained"))
+        assert code == 0, err
+    model = boosters_alone(tmp_path / "trained/work", tmp_path / "model")
+    url = object_store.upload(drawn / "osic", "predicted")
+    code, _, err = run_pulmo(capsys, *osic_words("predict", drawn / "osic", tmp_path / "disk"), "--model", model)
+    assert code == 0, err
+    with object_store.injecting(*(InjectedFault(*fault) for fault in FAULTS)):
+        code, _, err = run_pulmo(capsys, *osic_words("predict", url, tmp_path / "store"), "--model", model)
+        assert code == 0, err
+        read = {path for path in object_store.requests if path.endswith(".dcm")}
+    tested = {path.relative_to(drawn / "osic") for path in drawn.glob("osic/test/*/*.dcm")}
+    assert read == {f"/{BUCKET}/predicted/{path.as_posix()}" for path in tested}
+    submission = (tmp_path / "store/out/submission.csv").read_bytes()
+    assert submission == (tmp_path / "disk/out/submission.csv").read_bytes()
+    assert len(submission.splitlines()) == 1 + 146  # of one patient, weeks -12 to 133
+
+
+def osic_words(command: str, data: str | Path, folder: Path) -> list[str]:
+    """A stage with CT statistics of a few scans."""
+    places = ["--data", str(data), "--work", str(folder / "work"), "--out", str(folder / "out")]
+    return ["osic", command, *places, *(word for one in BOOSTERS_AND_CT for word in ("--set", one))]
+
+
+def boosters_alone(work: Path, folder: Path) -> Path:
+    """A model without networks and linear models, as it is trained in a second."""
+    folder.mkdir()
+    ensemble = Ensemble(np.ones(1), Confidence(200.0, 2.0, 0.0))
+    record = {**ensemble_record(["gbm"], ensemble), **load(work / "features/description.json")}
+    write_model(folder, record, {"gbm": work / "train_gbm/models"})
+    return folder
 
 
 def test_a_run_names_its_store_and_notices_what_changes_there(
@@ -144,7 +194,7 @@ def test_workers_of_a_cluster_read_the_store_and_a_killed_one_loses_nothing(
     command = [sys.executable, "-m", "pulmo", *words(url, tmp_path), "--cluster", cluster.address]
     with object_store.injecting(InjectedFault("slow", r"\.dcm")):
         process = subprocess.Popen(command)
-        while process.poll() is None and not _rows(tmp_path / "work"):
+        while process.poll() is None and _images_asked_for(object_store) <= BATCH:  # both workers read
             time.sleep(0.02)
         assert process.poll() is None
         cluster.workers[0].kill()
@@ -155,5 +205,5 @@ def test_workers_of_a_cluster_read_the_store_and_a_killed_one_loses_nothing(
         assert (tmp_path / "work/features" / name).read_bytes() == content
 
 
-def _rows(work: Path) -> int:
-    return sum(len(path.read_bytes().splitlines()) for path in work.glob("features.*/checkpoints/*.jsonl"))
+def _images_asked_for(store: ObjectStore) -> int:
+    return sum(path.endswith(".dcm") for path in store.requests)

@@ -7,7 +7,7 @@ else is lost.
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext, suppress
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 CLUSTER_TIMEOUT_SECONDS = 10
 BATCH = 16
-"""Objects of a store that a process fetches together: their decoding takes longer than a store's answer."""
+"""Objects of a store that a process, or a worker, fetches together: decoding takes longer than a store's answer."""
 
 
 def map_items(
@@ -215,20 +215,35 @@ def _end_with_parent() -> None:
 def _on_cluster(
     function: Callable[[T], R], items: Mapping[str, T], address: str
 ) -> Iterator[tuple[str, R | ScanError]]:
+    suspects: dict[str, T] = {}
+    with _client(address) as client:
+        for key, result in _on_workers(function, _batches(items), client):
+            if isinstance(result, _InFlight):
+                suspects[key] = items[key]
+            else:
+                yield key, result
+        for key, item in suspects.items():  # one by one, so that the death has a name
+            for _, result in _on_workers(function, [{key: item}], client):
+                if isinstance(result, _InFlight):
+                    what = "it killed every worker that read it"
+                    yield key, ScanError(Fault(key, what, "Inspect its files; they are left out"))
+                else:
+                    yield key, result
+
+
+def _on_workers(
+    function: Callable[[T], R], batches: Iterable[Mapping[str, T]], client: Any
+) -> Iterator[tuple[str, R | ScanError | _InFlight]]:
+    """Run batches on a cluster's workers, a task each; Dask repeats a task whose worker died, but not for ever."""
     from distributed import KilledWorker, as_completed
 
-    with _client(address) as client:
-        # pure=False: the result depends on files, so a cached one must not be used.
-        futures = {client.submit(function, item, pure=False): key for key, item in items.items()}
-        for future in as_completed(futures, loop=client.loop):
-            key = futures.pop(future)
-            try:
-                yield key, _outcome(future.result)
-            except KilledWorker:
-                yield (
-                    key,
-                    ScanError(
-                        Fault(key, "it killed every worker that read it", "Inspect its files; they are left out")
-                    ),
-                )
-            future.release()
+    # pure=False: the result depends on files, so a cached one must not be used.
+    running = {client.submit(_apply, function, list(batch.values()), pure=False): batch for batch in batches}
+    for future in as_completed(running, loop=client.loop):
+        batch = running.pop(future)
+        try:
+            results: Sequence[R | ScanError | _InFlight] = future.result()
+        except KilledWorker:  # also of those that waited for the worker
+            results = [_InFlight()] * len(batch)
+        yield from zip(batch, results, strict=True)
+        future.release()
