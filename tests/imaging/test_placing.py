@@ -152,3 +152,10 @@ def test_different_thicknesses_give_no_distance(header: SliceHeader) -> None:
     slices = [replace(part, thickness_mm=part.instance * 1.0) for part in numbered(header)]
     with pytest.raises(ScanError, match=r"SliceThickness differs \(1, 2, 3 mm\)"):
         placed(slices)
+
+
+def test_a_single_slice_keeps_its_own_position(header: SliceHeader) -> None:
+    """Two slices at one position contradict each other; one does not."""
+    found = placed(at(header, 5.0, location_mm=7.0))
+    assert [slice_.position_mm for slice_ in found.slices] == [(0.0, 0.0, 5.0)]
+    assert found.repairs == ()

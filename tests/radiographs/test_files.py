@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pulmo.errors import UserError
-from pulmo.radiographs.files import ImageFolder, image_files, no_image
+from pulmo.radiographs.files import ImageFolder, first_existing, image_files, no_image
 
 
 def _fill(folder: Path, *names: str) -> Path:
@@ -53,3 +53,12 @@ def test_a_folder_without_images_says_what_is_there(tmp_path: Path) -> None:
         str(tmp_path),
         "holds no .dcm file, at any depth, but 2 other files, such as one/a.png",
     )
+
+
+def test_the_first_name_that_exists_or_the_first_of_all(tmp_path: Path) -> None:
+    names = ("stage_2", "stage_1")
+    assert first_existing(tmp_path, names) == tmp_path / "stage_2"
+    _fill(tmp_path, "stage_1")
+    assert first_existing(tmp_path, names) == tmp_path / "stage_1"
+    _fill(tmp_path, "stage_2")
+    assert first_existing(tmp_path, names) == tmp_path / "stage_2"

@@ -31,6 +31,10 @@ def test_measures_of_two_rectangles() -> None:
     found = measure_shape(lungs(np.s_[20:80, 10:40], np.s_[30:80, 55:95]))
     # Areas 60 · 30 and 50 · 40; centres (49.5, 24.5) and (54.5, 74.5), their middle 49.5, the image's 49.5.
     assert found == LungShape(share=0.38, balance=0.9, tilt=0.1, tall=1.25, off_centre=0.0)
+    # Ten columns of a hundred to the right.
+    aside = measure_shape(lungs(np.s_[20:80, 20:50], np.s_[20:80, 70:100]))
+    assert aside is not None
+    assert aside.off_centre == 0.1
     assert measure_shape(lungs(np.s_[20:80, 10:40], np.s_[0:0, 0:0])) is None
 
 

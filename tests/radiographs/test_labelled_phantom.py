@@ -10,7 +10,13 @@ import pytest
 from pulmo.errors import ScanError
 from pulmo.phantom import distractors
 from pulmo.radiographs import labelled_phantom
-from pulmo.radiographs.labelled_phantom import ImagePlaces, LabelledCase, draw_labelled_image, draw_labelled_images
+from pulmo.radiographs.labelled_phantom import (
+    ImagePlaces,
+    LabelledCase,
+    _random_labels,
+    draw_labelled_image,
+    draw_labelled_images,
+)
 from pulmo.radiographs.phantom import ImageOrder, RadiographPhantomSettings
 from pulmo.radiographs.reading import read_image
 
@@ -51,3 +57,10 @@ def test_a_label_is_seen(tmp_path: Path) -> None:
     # A pacemaker is a bright box below the left clavicle: on the image's right.
     brighter = grey(distractors.pacemaker) - grey() > 40
     assert brighter[:, 32:].sum() > 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_images_of_a_patient_follow_each_other(seed: int) -> None:
+    patients = _random_labels(np.random.default_rng(seed), 20, [])["patient"]
+    changes = int((patients != patients.shift()).sum())
+    assert changes == patients.nunique() < 20
