@@ -6,11 +6,10 @@ import pickle
 from collections import Counter
 from pathlib import Path
 
-import dask
 import pytest
-from distributed import LocalCluster, get_worker
+from distributed import get_worker
 
-from pulmo.errors import CommandLineError, ScanError, UserError
+from pulmo.errors import CommandLineError, UserError
 from pulmo.files import expanded, files_below, folders_below, folders_of, located, state_of
 from pulmo.imaging.headers import header_table
 from pulmo.imaging.reading import read_volume
@@ -221,29 +220,6 @@ def task_that_reads(path: Path) -> str:
     """The name of the cluster's task in which a file is read."""
     path.read_bytes()
     return str(get_worker().get_current_task())
-
-
-def test_an_object_that_kills_its_workers_is_named_and_the_others_of_its_batch_are_read(
-    object_store: ObjectStore, tmp_path: Path
-) -> None:
-    items = {str(number): located(object_store.put(f"deadly/{number}.bin", b"x" * number)) for number in range(4)}
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        local = LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path), silence_logs=50
-        )
-        with local:
-            results = dict(map_items(length_unless_deadly, items, local.scheduler_address))
-    killed = results.pop("2")
-    assert isinstance(killed, ScanError)
-    assert "it killed every worker that read it" in str(killed)
-    assert results == {"0": 0, "1": 1, "3": 3}
-
-
-def length_unless_deadly(path: Path) -> int:
-    """How long a file is; of two bytes, the end of its process."""
-    if (found := length(path)) == 2:
-        os._exit(1)
-    return found
 
 
 def test_a_scan_in_a_store_is_the_scan_on_the_disk(object_store: ObjectStore, phantom_scan: Path) -> None:

@@ -3,11 +3,14 @@
 import os
 import socket
 import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from pulmo.errors import CommandLineError, ScanError, UserError
+from pulmo.pipeline import parallel
 from pulmo.pipeline.parallel import check_cluster, map_items
 from tests.conftest import Cluster
 
@@ -36,6 +39,33 @@ def test_a_worker_killed_half_way_loses_nothing(cluster: Cluster, tmp_path: Path
             cluster.workers[0].kill()
     assert isinstance(results.pop("5"), ScanError)
     assert results == {str(n): {"square": n**2} for n in range(ITEMS) if n != 5}
+
+
+def ten_times(number: int) -> int:
+    return 10 * number
+
+
+def test_what_was_on_a_worker_that_died_is_tried_alone_and_only_the_cause_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def on_workers(
+        _: object, batches: Iterable[Mapping[str, int]], __: object
+    ) -> Iterator[tuple[str, int | parallel._InFlight]]:
+        tried.append([dict(batch) for batch in batches])
+        alone = len(tried) > 1
+        for key, item in (pair for batch in tried[-1] for pair in batch.items()):
+            yield key, parallel._InFlight() if item == 2 or (item == 3 and not alone) else ten_times(item)
+
+    monkeypatch.setattr(parallel, "_client", lambda _: nullcontext())
+    monkeypatch.setattr(parallel, "_on_workers", on_workers)
+    results = dict(map_items(ten_times, {str(n): n for n in (1, 2, 3)}, "tcp://127.0.0.1:8786"))
+    assert tried == [[{"1": 1}, {"2": 2}, {"3": 3}], [{"2": 2}], [{"3": 3}]]
+    killed = results.pop("2")
+    assert isinstance(killed, ScanError)
+    assert "2: it killed every worker that read it" in str(killed)
+    assert results == {"1": 10, "3": 30}
 
 
 @pytest.mark.parametrize("address", ["foo", "tcp://foo", "foo:port", "tcp://foo:99999", "", "tcp://:8786"])
