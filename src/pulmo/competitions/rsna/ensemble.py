@@ -7,6 +7,7 @@ not fitted to, so that a route or a classifier that does harm is left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +23,11 @@ from pulmo.scoring.boxes import Boxes, no_boxes
 SEGMENTER, DETECTOR = "segmenter", "detector"
 TRIED = 40
 INNER_PARTS = 2
-KEPT, THRESHOLD = "kept", "threshold"
+KEPT, THRESHOLD, UNMATCHED, SHRINK = "kept", "threshold", "unmatched", "shrink"
 """During the search, so many boxes an image are kept, whatever their confidence; the result is a threshold, because at
 prediction there may be one image alone."""
+FINISHING = (KEPT, UNMATCHED, SHRINK)
+"""What is done with boxes once they are fused."""
 
 
 class Predictions(NamedTuple):
@@ -98,9 +101,9 @@ def blend_parameters_for(predictions: Predictions, method: Method) -> dict[str, 
     parameters["scale"] = _parameter(0.0, (0.25, 0.5, 1.0, 2.0), method.classified)
     parameters["lungs"] = _parameter(0.0, (0.2, 0.4, 0.6, 0.8), method.lungs)
     parameters["detector"] = _parameter(0.5 if fused else float(DETECTOR in method.routes), (0.25, 0.75), fused)
-    parameters["unmatched"] = _parameter(0.0, (0.1, 0.2, 0.3, 0.4), fused)
+    parameters[UNMATCHED] = _parameter(0.0, (0.1, 0.2, 0.3, 0.4), fused)
     parameters["iou"] = BlendParameter(0.4, (0.2, 0.3, 0.5, 0.6))
-    parameters["shrink"] = BlendParameter(1.0, (0.8, 0.85, 0.9, 0.95, 1.05))
+    parameters[SHRINK] = BlendParameter(1.0, (0.8, 0.85, 0.9, 0.95, 1.05))
     return parameters
 
 
@@ -109,10 +112,8 @@ def _parameter(default: float, candidates: tuple[float, ...], used: bool) -> Ble
 
 
 def combine(predictions: Predictions, values: Mapping[str, float]) -> Boxes:
-    """The boxes of every image, given the values that `fit_method` found (or KEPT in the place of THRESHOLD)."""
-    fused = _fuse(predictions, values)
-    threshold = values[THRESHOLD] if THRESHOLD in values else _threshold(fused, values[KEPT] * predictions.images)
-    return finish_boxes(fused, Finish(threshold, values["unmatched"], values["shrink"]))
+    """The boxes of every image, given the values that `fit_method` found."""
+    return _finish(_fuse(predictions, values), values)
 
 
 Fit = Callable[[Predictions, Boxes, np.ndarray], Fitted]
@@ -123,11 +124,22 @@ def fit_method(method: Method) -> Fit:
     """The method's parameters are fitted to the competition's metric."""
 
     def fit(predictions: Predictions, truth: Boxes, _: np.ndarray) -> Fitted:
-        parameters = blend_parameters_for(predictions, method)
-        values = coordinate_search(lambda tried: _score(predictions, truth, combine(predictions, tried)), parameters)
-        kept = values.pop(KEPT)
-        threshold = _threshold(_fuse(predictions, values), kept * predictions.images)
-        return Fitted(method, {**values, THRESHOLD: threshold})
+        @lru_cache(maxsize=8)  # fusing takes most of the time, and every other candidate changes nothing of it
+        def fused(fusing: tuple[tuple[str, float], ...]) -> Fused:
+            return _fuse(predictions, dict(fusing))
+
+        def at(values: Mapping[str, float]) -> tuple[Fused, float]:
+            boxes = fused(tuple((name, value) for name, value in values.items() if name not in FINISHING))
+            return boxes, _threshold(boxes, values[KEPT] * predictions.images)
+
+        def score(values: Mapping[str, float]) -> float:
+            boxes, threshold = at(values)
+            return _score(predictions, truth, _finish(boxes, {**values, THRESHOLD: threshold}))
+
+        values = coordinate_search(score, blend_parameters_for(predictions, method))
+        values[THRESHOLD] = at(values)[1]
+        del values[KEPT]
+        return Fitted(method, values)
 
     return fit
 
@@ -155,7 +167,7 @@ def score_by_threshold(predictions: Predictions, truth: Boxes, values: Mapping[s
     spread = np.linspace(confidence.min(), confidence.max(), TRIED) if len(confidence) else confidence
     rows = []
     for threshold in np.unique([*spread, values[THRESHOLD]]).tolist():
-        kept = finish_boxes(fused, Finish(threshold, values["unmatched"], values["shrink"]))
+        kept = _finish(fused, {**values, THRESHOLD: threshold})
         score = mean_precision(box_precision(truth, kept, predictions.images))
         rows.append({"threshold": threshold, "score": score, "boxes": len(kept.image)})
     return pd.DataFrame(rows)
@@ -192,6 +204,10 @@ def _fuse(predictions: Predictions, values: Mapping[str, float]) -> Fused:
         scale = predictions.probability[boxes.image] ** values["scale"]
         sources.append(boxes._replace(confidence=boxes.confidence * scale))
     return fuse_boxes(sources, [share[name] for name in predictions.routes], predictions.images, values["iou"])
+
+
+def _finish(fused: Fused, values: Mapping[str, float]) -> Boxes:
+    return finish_boxes(fused, Finish(values[THRESHOLD], values[UNMATCHED], values[SHRINK]))
 
 
 def _threshold(fused: Fused, count: float) -> float:
