@@ -44,7 +44,7 @@ def test_the_index_holds_every_run(
     (Path("submissions") / "siim" / "empty").mkdir(parents=True)
     _, out, _ = run_pulmo(capsys, "report")
     text = Path(out.strip()).read_text()
-    rows = re.findall(r"<tr><td>.*?</tr>", text)
+    rows = re.findall(r"<tr><td[ >].*?</tr>", text)
     assert len(rows) == 2
     assert text.index("Data Science Bowl") < text.index("OSIC")
     assert "Log loss (lower is better ↓)" in text
