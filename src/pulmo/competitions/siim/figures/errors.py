@@ -9,7 +9,7 @@ from pulmo.report.images import ImagePanel, MaskOutline, image_panels
 from pulmo.report.page import Figure
 from pulmo.report.percent_axis import log_percent_axis
 from pulmo.report.sections import CannotDrawError, Draw, read
-from pulmo.report.style import BLUE, ORANGE, SKY, panel
+from pulmo.report.style import ORANGE, SKY, panel
 from pulmo.scoring.dice import PIXELS
 
 SHOWN = 5
@@ -23,7 +23,8 @@ def dice_and_area(run: Run) -> Figure:
     small = positive["area"] < positive["area"].median()
     with panel(4.2, 2.8) as drawing:
         axes = drawing.subplots()
-        axes.plot(positive["area"] / PIXELS, positive["dice"], ".", color=BLUE, alpha=0.5, rasterized=True)
+        # A picture of points keeps its colours in the dark, where BLUE is dim.
+        axes.plot(positive["area"] / PIXELS, positive["dice"], ".", color=SKY, alpha=0.7, rasterized=True)
         axes.set(xlabel="mask area, fraction of the image", ylabel="Dice", ylim=(-0.03, 1.03))
         log_percent_axis(axes)
     missed = (positive["dice"] == 0).mean()
