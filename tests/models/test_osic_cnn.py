@@ -21,7 +21,7 @@ def predict(network: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(network(inputs, training=False)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def network() -> Any:
     keras.utils.set_random_seed(0)
     return osic_cnn(SMALL, 6, SCALE)

@@ -76,7 +76,8 @@ def test_no_probability_is_written_as_0_or_1(logit: float, tmp_path: Path) -> No
 
 def test_the_patient_is_the_id_and_only_probabilities_are_accepted() -> None:
     table = pd.DataFrame({"id": ["b", "a"], "cancer": [0, 1]})
-    assert patients(table, None) == (table["id"], ())
+    found = patients(table, None)
+    assert (found.of_row.tolist(), found.notes) == (["b", "a"], ())
     assert check_predictions(table) == []
     (fault,) = check_predictions(table.assign(cancer=np.array([0.5, 1.01])))
     assert str(fault) == "submission, row 3, cancer: '1.01' is no probability. Give a number from 0 to 1."

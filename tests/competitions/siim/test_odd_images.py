@@ -34,7 +34,7 @@ def test_prediction(finished: Run, drawn: Path, tmp_path: Path) -> None:
     assert found.loc[ids[1], "presence"] == pytest.approx(usual.loc[ids[1], "presence"], abs=0.02)
     assert (found.loc[ids[2], "rle"], found.loc[ids[2], "presence"]) == ("-1", 0)
     assert "is in colour: its channels differ by up to 170 of 255 levels" in found.loc[ids[2], "error"]
-    assert found.loc[ids[3], "error"] is None
+    assert pd.isna(found.loc[ids[3], "error"])
     assert parse([found.loc[ids[3], "rle"]]).ends.max(initial=0) <= SMALL[0] * SMALL[1]
     notes = json.loads((run.paths.stage("predict") / "manifest.json").read_text())["notes"]
     assert any(f"{ids[2]}.dcm: is in colour" in note for note in notes)
