@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -50,18 +50,16 @@ def test_what_was_on_a_worker_that_died_is_tried_alone_and_only_the_cause_is_nam
 ) -> None:
     tried = []
 
-    def on_workers(
-        _: object, batches: Iterable[Mapping[str, int]], __: object
-    ) -> Iterator[tuple[str, int | parallel._InFlight]]:
-        tried.append([dict(batch) for batch in batches])
+    def on_workers(_: object, __: object, items: Mapping[str, int]) -> Iterator[tuple[str, int | parallel._InFlight]]:
+        tried.append(dict(items))
         alone = len(tried) > 1
-        for key, item in (pair for batch in tried[-1] for pair in batch.items()):
+        for key, item in items.items():
             yield key, parallel._InFlight() if item == 2 or (item == 3 and not alone) else ten_times(item)
 
     monkeypatch.setattr(parallel, "_client", lambda _: nullcontext())
     monkeypatch.setattr(parallel, "_on_workers", on_workers)
     results = dict(map_items(ten_times, {str(n): n for n in (1, 2, 3)}, "tcp://127.0.0.1:8786"))
-    assert tried == [[{"1": 1}, {"2": 2}, {"3": 3}], [{"2": 2}], [{"3": 3}]]
+    assert tried == [{"1": 1, "2": 2, "3": 3}, {"2": 2}, {"3": 3}]
     killed = results.pop("2")
     assert isinstance(killed, ScanError)
     assert "2: it killed every worker that read it" in str(killed)

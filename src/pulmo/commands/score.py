@@ -20,7 +20,7 @@ from pulmo.scoring.tables import name_of, notes_of, read_submission, read_table
 from pulmo.scoring.validation import validate
 
 
-class LeftOut(NamedTuple):
+class UnmatchedRows(NamedTuple):
     """How many rows --subset leaves out, because their ids are in the submission or in the solution alone."""
 
     submission: int
@@ -30,14 +30,14 @@ class LeftOut(NamedTuple):
 class Scored(NamedTuple):
     """A submission's score, its parts by name (NaN where the solution does not define one), and the rows scored.
 
-    `left_out` is None where all rows have to match.
+    `unmatched` is None where all rows have to match.
     """
 
     path: Path
     score: float
     parts: Mapping[str, float]
     rows: int
-    left_out: LeftOut | None
+    unmatched: UnmatchedRows | None
 
     def as_json(self, metric: str) -> dict[str, Any]:
         """The values for --json; None where a part is not defined."""
@@ -74,8 +74,8 @@ def score_files(
             found.append(_score(competition, path, truth, subset))
         except UserError as error:
             of_files.append(error.faults)
-    for left_out in dict.fromkeys(one.left_out for one in found):
-        _log_left_out(left_out, [one.path for one in found if one.left_out == left_out])
+    for unmatched in dict.fromkeys(one.unmatched for one in found):
+        _log_unmatched(unmatched, [one.path for one in found if one.unmatched == unmatched])
     if found and not (of_files and as_json):
         _show(competition, found, solution, len(paths) > 1, as_json)
     if of_files:
@@ -113,12 +113,12 @@ def _show(competition: Competition, found: Sequence[Scored], solution: Path, sev
 
 
 def _score(competition: Competition, path: Path, truth: pd.DataFrame, subset: bool) -> Scored:
-    submission, left_out = _read(competition, path), None
+    submission, unmatched = _read(competition, path), None
     if subset:
-        submission, truth, left_out = _share(competition, submission, truth)
+        submission, truth, unmatched = _share(competition, submission, truth)
     value = competition.submission.score(truth, submission, competition.row_id)
     parts = competition.parted.score_parts(truth, submission, competition.row_id) if competition.parted else {}
-    return Scored(path, value, parts, len(truth), left_out)
+    return Scored(path, value, parts, len(truth), unmatched)
 
 
 def _show_score(competition: Competition, found: Scored, solution: Path) -> None:
@@ -224,8 +224,8 @@ def _fit(
     fmt, row_id = competition.submission, competition.row_id
     truth = _read_solution(competition, request.solution)
     if request.subset:
-        _, truth, left_out = _share(competition, tables[0], truth)
-        _log_left_out(left_out, request.paths[:1])
+        _, truth, unmatched = _share(competition, tables[0], truth)
+        _log_unmatched(unmatched, request.paths[:1])
     fmt.score(truth, tables[0], row_id)  # reports mismatched ids, which the halves would hide
     half = _patients(competition, truth, request.data).map(holdout_half)
     truths = [truth[half == which] for which in (0, 1)]
@@ -278,21 +278,21 @@ def _share_ids(competition: Competition, tables: Sequence[pd.DataFrame]) -> list
 
 def _share(
     competition: Competition, submission: pd.DataFrame, truth: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame, LeftOut]:
+) -> tuple[pd.DataFrame, pd.DataFrame, UnmatchedRows]:
     """The rows of both with common ids, and the number of rows left out of each."""
     shared_truth, shared = shared_rows(truth, submission, competition.row_id)
     if shared.empty:
         file = name_of(submission, "the submission")
         what = "--subset leaves no row: submission and solution share no id"
         raise ParticipantVisibleError(Fault(file, what, "Check that they belong together"))
-    return shared, shared_truth, LeftOut(len(submission) - len(shared), len(truth) - len(shared_truth))
+    return shared, shared_truth, UnmatchedRows(len(submission) - len(shared), len(truth) - len(shared_truth))
 
 
-def _log_left_out(left_out: LeftOut | None, paths: Sequence[Path]) -> None:
+def _log_unmatched(unmatched: UnmatchedRows | None, paths: Sequence[Path]) -> None:
     """Log what --subset leaves out, once for all files of which it leaves out equally much."""
-    if left_out is not None:
+    if unmatched is not None:
         files = f"{'each of ' if len(paths) > 1 else ''}{', '.join(map(str, paths))}"
-        log(f"--subset leaves out {left_out.submission:,} rows of {files} and {left_out.solution:,} of the solution")
+        log(f"--subset leaves out {unmatched.submission:,} rows of {files} and {unmatched.solution:,} of the solution")
 
 
 def _check_together(competition: Competition, tables: Sequence[pd.DataFrame]) -> None:

@@ -7,7 +7,7 @@ else is lost.
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext, suppress
@@ -29,6 +29,10 @@ BATCH = 16
 """Objects of a store that a process, or a worker, fetches together: decoding takes longer than a store's answer."""
 
 
+class _InFlight:
+    """Stands for the result of an item whose process died."""
+
+
 def map_items(
     function: Callable[[T], R], items: Mapping[str, T], cluster: str | None = None
 ) -> Iterator[tuple[str, R | ScanError]]:
@@ -43,7 +47,13 @@ def map_items(
         Key and result in the order they are done. A `ScanError` of the function, or the death of its process, is such
         a result; any other exception is ours, and goes up.
     """
-    yield from _on_cluster(function, items, cluster) if cluster else _on_this_machine(function, items)
+    if cluster:
+        with _client(cluster) as client:
+            yield from _with_deaths_named(
+                partial(_on_workers, function, client), items, "it killed every worker that read it"
+            )
+    else:
+        yield from _with_deaths_named(partial(_in_pool, function), items, "its reader crashed the process")
 
 
 def map_all(
@@ -72,28 +82,26 @@ def map_all(
     return results
 
 
-def _on_this_machine(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tuple[str, R | ScanError]]:
-    waiting = dict(items)
-    fetched = any(_objects(item) for item in waiting.values())
-    workers = min(len(waiting), cores() + fetched)  # one more than cores, as one waits for the store
-    suspects: dict[str, T] = {}
+def _with_deaths_named(
+    run: Callable[[Mapping[str, T]], Iterator[tuple[str, R | ScanError | _InFlight]]],
+    items: Mapping[str, T],
+    death: str,
+) -> Iterator[tuple[str, R | ScanError]]:
+    """The results of `run`, which may stop when a process dies; what was in flight then is tried alone, so that the
+    death has a name."""
+    waiting, suspects = dict(items), list[str]()
     while waiting:
-        # One by one once a process has died, so that the death has a name.
         alone = bool(suspects)
-        batch = dict([suspects.popitem()]) if alone else dict(waiting)
-        for key, result in _in_pool(function, batch, 1 if alone else workers):
-            if isinstance(result, _InFlight):
-                if alone:
-                    del waiting[key]
-                    yield (
-                        key,
-                        ScanError(Fault(key, "its reader crashed the process", "Inspect its files; they are left out")),
-                    )
-                else:
-                    suspects[key] = waiting[key]
-            else:
+        tried = [suspects.pop(0)] if alone else list(waiting)
+        for key, result in run({key: waiting[key] for key in tried}):
+            if not isinstance(result, _InFlight):
                 del waiting[key]
                 yield key, result
+            elif alone:
+                del waiting[key]
+                yield key, ScanError(Fault(key, death, "Inspect its files; they are left out"))
+            else:
+                suspects.append(key)
 
 
 def check_cluster(address: str) -> None:
@@ -125,14 +133,10 @@ def _client(address: str) -> Any:
         raise UserError(Fault(f"--cluster {address}", what, "Start one with `dask scheduler`")) from None
 
 
-class _InFlight:
-    """Stands for the result of an item whose process died."""
-
-
-def _in_pool(
-    function: Callable[[T], R], items: Mapping[str, T], workers: int
-) -> Iterator[tuple[str, R | ScanError | _InFlight]]:
-    """Run a batch in a fresh pool; when a process dies, name what was in flight and stop."""
+def _in_pool(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tuple[str, R | ScanError | _InFlight]]:
+    """Run items in a fresh pool; when a process dies, name what was in flight and stop."""
+    fetched = any(map(_objects, items.values()))
+    workers = min(len(items), cores() + fetched)  # one more than cores, as one waits for the store
     queue = iter(list(_batches(items)))  # at once, while the listing that tells objects from folders is new
     running: dict[Future[list[R | ScanError]], Mapping[str, T]] = {}
     # Spawned, because a forked child of a process with threads may hang.
@@ -212,33 +216,14 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _on_cluster(
-    function: Callable[[T], R], items: Mapping[str, T], address: str
-) -> Iterator[tuple[str, R | ScanError]]:
-    suspects: dict[str, T] = {}
-    with _client(address) as client:
-        for key, result in _on_workers(function, _batches(items), client):
-            if isinstance(result, _InFlight):
-                suspects[key] = items[key]
-            else:
-                yield key, result
-        for key, item in suspects.items():  # one by one, so that the death has a name
-            for _, result in _on_workers(function, [{key: item}], client):
-                if isinstance(result, _InFlight):
-                    what = "it killed every worker that read it"
-                    yield key, ScanError(Fault(key, what, "Inspect its files; they are left out"))
-                else:
-                    yield key, result
-
-
 def _on_workers(
-    function: Callable[[T], R], batches: Iterable[Mapping[str, T]], client: Any
+    function: Callable[[T], R], client: Any, items: Mapping[str, T]
 ) -> Iterator[tuple[str, R | ScanError | _InFlight]]:
     """Run batches on a cluster's workers, a task each; Dask repeats a task whose worker died, but not for ever."""
     from distributed import KilledWorker, as_completed
 
     # pure=False: the result depends on files, so a cached one must not be used.
-    running = {client.submit(_apply, function, list(batch.values()), pure=False): batch for batch in batches}
+    running = {client.submit(_apply, function, list(batch.values()), pure=False): batch for batch in _batches(items)}
     for future in as_completed(running, loop=client.loop):
         batch = running.pop(future)
         try:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawing
 
-from pulmo.report.style import BLUE, DARK, INK, LIGHT, SKY, legend_above, legend_label, panel
+from pulmo.report.style import BLUE, INK, SKY, legend_above, legend_label, panel, text_on
 
 
 class Groups(NamedTuple):
@@ -148,11 +149,11 @@ def heat_map(numbers: pd.DataFrame, limits: tuple[float, float], inches: float =
     (low, high), values = limits, numbers.to_numpy(np.float64)
     with panel(inches, inches * 0.85 * len(numbers) / len(numbers.columns) + 0.4) as drawing:
         axes = drawing.subplots()
-        axes.imshow(values, cmap="RdBu_r", vmin=low, vmax=high, interpolation="none", aspect="auto")
+        image = axes.imshow(values, cmap="RdBu_r", vmin=low, vmax=high, interpolation="none", aspect="auto")
         for row, column in np.ndindex(values.shape):
             value = values[row, column]
-            strong = abs(2 * (value - low) / (high - low) - 1) > 0.6
-            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=LIGHT if strong else DARK)
+            colour = text_on(to_hex(image.cmap(image.norm(value))))
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
         axes.set_xticks(range(len(numbers.columns)), list(numbers.columns), color=INK)
         axes.set_yticks(range(len(numbers)), [str(name) for name in numbers.index], color=INK)
         axes.grid(visible=False)
