@@ -195,6 +195,65 @@ def test_an_object_that_changes_is_noticed(object_store: ObjectStore) -> None:
     assert origin_of(folder).phantom is False
 
 
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for copies of objects, asked for and not yet there."""
+    monkeypatch.setenv("PULMO_STORE_CACHE", str(tmp_path / "copies"))
+    return tmp_path / "copies"
+
+
+def test_copies_are_kept_only_where_asked_for(object_store: ObjectStore, tmp_path: Path) -> None:
+    assert located(object_store.put("uncopied/1", b"1")).read_bytes() == b"1"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_object_with_a_copy_is_not_fetched_again(object_store: ObjectStore, copies: Path) -> None:
+    folder = located(object_store.put("copied/1", b"one")).parent
+    object_store.put("copied/2", b"two")
+    assert folder.is_dir()  # one listing tells the versions of all
+    for asked in (["1", "2", "3", "3"], ["3", "3"]):  # what is missing is asked for again
+        object_store.requests.clear()
+        with in_memory([folder / "1", folder / "2", folder / "3"]):
+            assert [(folder / name).read_bytes() for name in "12"] == [b"one", b"two"]
+            with pytest.raises(FileNotFoundError):
+                (folder / "3").read_bytes()
+        assert [request.rpartition("/")[2] for request in object_store.requests] == asked
+    assert sorted(file.read_bytes() for file in files_below(copies)) == [b"one", b"two"]
+
+
+def test_an_object_that_has_changed_has_no_copy(object_store: ObjectStore, copies: Path) -> None:
+    file = located(object_store.put("copy-changes/1", b"before"))
+    assert file.read_bytes() == b"before"
+    object_store.put("copy-changes/1", b"after!")
+    assert file.read_bytes() == b"before"  # the listing counts for a minute, or until a command begins
+    forget_listings()
+    assert file.read_bytes() == b"after!"
+    assert sorted(copy.read_bytes() for copy in files_below(copies)) == [b"after!", b"before"]
+
+
+def test_what_has_changed_since_the_listing_is_not_kept_under_its_name(object_store: ObjectStore, copies: Path) -> None:
+    file = located(object_store.put("copy-races/1", b"before"))
+    assert file.is_file()  # listed
+    object_store.put("copy-races/1", b"after!")
+    assert file.read_bytes() == b"after!"
+    assert files_below(copies) == []
+
+
+def test_a_copy_cut_short_is_fetched_again(object_store: ObjectStore, copies: Path) -> None:
+    file = located(object_store.put("copy-cut/1", b"whole"))
+    assert file.read_bytes() == b"whole"
+    (copy,) = files_below(copies)
+    copy.write_bytes(b"who")
+    assert file.read_bytes() == b"whole"
+    assert copy.read_bytes() == b"whole"
+
+
+def test_copies_that_cannot_be_written_are_one_sentence(object_store: ObjectStore, copies: Path) -> None:
+    copies.write_text("a file where the folder should be")
+    with pytest.raises(UserError, match=r"copies: copies of a store's objects cannot be kept .*PULMO_STORE_CACHE"):
+        located(object_store.put("copy/1", b"1")).read_bytes()
+
+
 def test_a_batch_of_objects_is_fetched_and_mapped_in_other_processes(object_store: ObjectStore) -> None:
     items = {}
     for number in range(BATCH + 3):
