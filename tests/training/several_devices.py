@@ -1,4 +1,4 @@
-"""Losses on one device and on two, as JSON: `python -m tests.training.several_devices KIND`, a process for each kind.
+"""Losses on one device and on two, as JSON: `python -m tests.training.several_devices`, in a process of its own.
 
 Two logical devices of one CPU, made before the backend starts. Losses of 20 steps of training and, after every five, of
 seven rows that are not trained on in batches of four, so that the last is odd.
@@ -6,7 +6,6 @@ seven rows that are not trained on in batches of four, so that the last is odd.
 
 import json
 import os
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from pulmo.training.data import OrderedBatches, Rows, TrainingBatches
 from pulmo.training.device import computing_on
 from pulmo.training.loop import Schedule, Trainer
 
+KINDS = ("masks", "boxes", "labels", "volumes")
 ONE, TWO = "cpu:0", "cpu:0,cpu:1"
 SCHEDULE = Schedule(
     epochs=4, steps=5, learning_rate=1e-3, warm_up_epochs=0, weight_decay=0.01, ema_decay=0.5, patience=9
@@ -31,19 +31,20 @@ SCHEDULE = Schedule(
 IMAGES = np.random.default_rng(0).integers(0, 256, (16, 16, 16)).astype(np.uint8)
 
 
-def main(kind: str) -> None:
-    """Print the losses by name, a list of pairs (one device, two devices)."""
+def main() -> None:
+    """Print the losses by what was trained, a list of pairs (one device, two devices)."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
         (cpu,) = tensorflow.config.list_physical_devices("CPU")
         two = [tensorflow.config.LogicalDeviceConfiguration()] * 2
         tensorflow.config.set_logical_device_configuration(cpu, two)
-    found = {"even batches": list(zip(_losses(kind, ONE, 4), _losses(kind, TWO, 4), strict=True))}
-    if kind == "labels":
-        found["odd batches"] = list(zip(_losses(kind, ONE, 3), _losses(kind, TWO, 3), strict=True))
-        found["killed and resumed"] = list(zip(_losses(kind, ONE, 4), _losses(kind, TWO, 4, killed=True), strict=True))
-    print(json.dumps(found))
+    one = {kind: _losses(kind, ONE, 4) for kind in KINDS}
+    pairs = {kind: list(zip(one[kind], _losses(kind, TWO, 4), strict=True)) for kind in KINDS}
+    pairs["labels, odd batches"] = list(zip(_losses("labels", ONE, 3), _losses("labels", TWO, 3), strict=True))
+    resumed = _losses("labels", TWO, 4, killed=True)
+    pairs["labels, killed and resumed"] = list(zip(one["labels"], resumed, strict=True))
+    print(json.dumps(pairs))
 
 
 def _losses(kind: str, devices: str, batch: int, *, killed: bool = False) -> list[float]:
@@ -107,4 +108,4 @@ def _task(kind: str) -> tuple[Any, Any, Rows]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -236,13 +237,18 @@ def _make_deterministic(backend: str) -> None:
         torch.use_deterministic_algorithms(mode=True)
 
 
+@cache  # two strategies on the same devices number their reductions alike, and those of one network meet another's
+def _mirrored_strategy(*names: str) -> Any:
+    import tensorflow
+
+    return tensorflow.distribute.MirroredStrategy([name.upper() for name in names])
+
+
 def _share_batches(backend: str, names: list[str], scopes: ExitStack) -> None:
     import keras
 
     if backend == "tensorflow":
-        import tensorflow
-
-        scopes.enter_context(tensorflow.distribute.MirroredStrategy([name.upper() for name in names]).scope())
+        scopes.enter_context(_mirrored_strategy(*names).scope())
         return
 
     class Shared(keras.distribution.DataParallel):
