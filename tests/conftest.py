@@ -25,6 +25,8 @@ from tests.object_store import object_store as object_store_server
 # As the command line has it (see commands/console.py and training/device.py): weights are compared to the last bit, and
 # a test may load TensorFlow before either is asked.
 os.environ |= {"TF_NUM_INTEROP_THREADS": "1", **OPTIONS}
+# `make test` has a process for each core: more threads in each would only wait for one another.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
 NO_BROWSER = "The report's pages were not opened in a browser: there is no chromium (Debian: apt-get install chromium)"
 ROOT = Path(__file__).parents[1]
