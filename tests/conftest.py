@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -27,6 +28,10 @@ from tests.object_store import object_store as object_store_server
 os.environ |= {"TF_NUM_INTEROP_THREADS": "1", **OPTIONS}
 # `make test` has a process for each core: more threads in each would only wait for one another.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+
+# A loaded machine is no fault: no test is timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 NO_BROWSER = "The report's pages were not opened in a browser: there is no chromium (Debian: apt-get install chromium)"
 ROOT = Path(__file__).parents[1]

@@ -68,7 +68,7 @@ def test_finishing() -> None:
 row = st.tuples(st.integers(0, 3), st.floats(0.01, 1), *[st.integers(0, 400)] * 2, *[st.integers(50, 500)] * 2)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(row, max_size=30), st.lists(row, max_size=30), st.floats(0.2, 0.8))
 def test_images_do_not_know_of_each_other(first: list, second: list, iou: float) -> None:
     together = fuse_boxes([boxes(*first), boxes(*second)], [1, 2], 4, iou)
@@ -83,7 +83,7 @@ def test_images_do_not_know_of_each_other(first: list, second: list, iou: float)
     assert (together.boxes.confidence <= 1 + 1e-12).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.lists(row, min_size=1, max_size=8), min_size=1, max_size=3), st.floats(0.3, 0.7))
 def test_it_agrees_with_ensemble_boxes(sources: list, iou: float) -> None:
     ensemble_boxes = pytest.importorskip("ensemble_boxes", reason="ensemble-boxes is not installed")

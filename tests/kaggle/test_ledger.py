@@ -47,7 +47,7 @@ def test_a_torn_row_costs_no_other(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "row 3: is incomplete" in capsys.readouterr().err
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(message=st.text(max_size=80))
 def test_any_message_is_one_row(tmp_path_factory: pytest.TempPathFactory, message: str) -> None:
     path = tmp_path_factory.mktemp("ledger") / "ledger.csv"

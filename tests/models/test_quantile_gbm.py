@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_trees(fitted: QuantileGbm) -> None:
     assert texts[0] != texts[2]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=2, max_size=2))
 def test_quantiles_never_cross(fitted: QuantileGbm, features: list[float]) -> None:
     quantiles = fitted.predict(np.array([features]))

@@ -52,7 +52,7 @@ def test_each_image_counts_by_itself() -> None:
     np.testing.assert_allclose(both[1:], loss_of(terms, 0 * TARGET, SAID))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrays(np.uint8, (1, 3, 3)), arrays(np.float32, (1, 3, 3), elements=st.floats(0.0, 1.0, width=32)))
 def test_nothing_is_better_than_the_target_itself(target: np.ndarray, found: np.ndarray) -> None:
     perfect = (target / 255).astype(np.float32)

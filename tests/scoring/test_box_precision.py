@@ -74,7 +74,7 @@ box = st.tuples(place, place, size, size)
 image = st.tuples(st.lists(box, max_size=4), st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.9]), box), max_size=5))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(image, min_size=1, max_size=60), st.sampled_from([1.0, 0.5, 0.1, 0.007]))
 def test_it_agrees_with_a_direct_implementation(images: list, scale: float) -> None:
     truth = boxes_of([[(1.0, box) for box in true] for true, _ in images])
@@ -201,7 +201,6 @@ def test_an_invalid_solution_is_a_value_error() -> None:
         score(SOLUTION.assign(x=np.array([0, math.nan, math.nan, math.nan])), submission("", "", ""), "patientId")
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 10000), st.tuples(*[st.integers(0, 5000)] * 4))))
 def test_boxes_survive_formatting_and_parsing(rows: list) -> None:
     xywh = np.array([row[2] for row in rows], np.float64).reshape(-1, 4) / 10 + [0, 0, 0.1, 0.1]

@@ -13,7 +13,6 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from pulmo.models.pseudo_bma import judged_by_others, shares
 
@@ -97,6 +96,8 @@ def _judge(rows: _Rows, penalty: float, known: np.ndarray, held_out: np.ndarray)
 
 def _fit(rows: _Rows, penalty: float) -> _Line:
     """The line of most penalised likelihood; the search starts from nothing, so that it knows these rows alone."""
+    from scipy.optimize import minimize  # loaded here: every command imports this module, and few fit lines
+
     count = rows.centre.shape[1]
     share = rows.weight / rows.weight.sum()
     costs = np.where(np.arange(count + 2) >= ALWAYS, penalty, 0.0)

@@ -7,15 +7,16 @@ between patients, and what happens at once (a first measurement that was too hig
 
 import warnings
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
-from sklearn.linear_model import ElasticNet, HuberRegressor
 
 from pulmo.errors import DivergedError
 from pulmo.models.averaged_lines import WEEKS_A_YEAR, AveragedLine, Changes, fit_averaged_line
 from pulmo.models.quantiles import LAPLACE_REACH, Examples, uncross
+
+if TYPE_CHECKING:  # loaded where models are fitted: every command imports this, and scikit-learn takes half a second
+    from sklearn.linear_model import ElasticNet, HuberRegressor
 
 MOST_ITERATIONS = 5000
 HELD_BETWEEN_PERCENTILES = (2, 98)
@@ -119,11 +120,15 @@ def _terms(features: np.ndarray, standardisation: Standardisation) -> np.ndarray
     return np.hstack([years, years * others, others])
 
 
-def _huber(parameters: LinearParameters) -> HuberRegressor:
+def _huber(parameters: LinearParameters) -> "HuberRegressor":
+    from sklearn.linear_model import HuberRegressor
+
     return HuberRegressor(epsilon=parameters.huber_epsilon, alpha=parameters.huber_alpha, max_iter=MOST_ITERATIONS)
 
 
-def _elastic_net(parameters: LinearParameters) -> ElasticNet:
+def _elastic_net(parameters: LinearParameters) -> "ElasticNet":
+    from sklearn.linear_model import ElasticNet
+
     return ElasticNet(
         alpha=parameters.elastic_net_alpha, l1_ratio=parameters.elastic_net_l1_ratio, max_iter=MOST_ITERATIONS
     )
@@ -135,7 +140,7 @@ def _as_centre(line: AveragedLine) -> tuple[float, np.ndarray]:
 
 
 def _fit(
-    regressor: HuberRegressor | ElasticNet, terms: np.ndarray, target: np.ndarray, weight: np.ndarray
+    regressor: "HuberRegressor | ElasticNet", terms: np.ndarray, target: np.ndarray, weight: np.ndarray
 ) -> tuple[float, np.ndarray]:
     with warnings.catch_warnings():
         # scikit-learn 1.6, Kaggle's, still gives SciPy an option that later SciPy warns of.
@@ -148,6 +153,8 @@ def _with_spread(
     centre: tuple[float, np.ndarray], terms: np.ndarray, target: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The centre with outer quantiles beside it: mean |residual| = s₀ + s₁·years, neither of them negative."""
+    from scipy.optimize import nnls
+
     intercept, coefficients = centre
     residual = np.abs(target - intercept - terms @ coefficients)
     root = np.sqrt(weight)

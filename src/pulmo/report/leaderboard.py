@@ -38,5 +38,5 @@ def draw_leaderboard(submissions: Sequence[Mapping[str, str]], path: Path) -> bo
             axes.set_title(competition)
             axes.set_xlabel("estimate ± standard error")
             axes.set_ylabel("Kaggle score")
-            axes.legend()
+            axes.legend(loc="upper left")
     return True

@@ -101,7 +101,7 @@ def draw_histogram(volume: Volume, mask: LungMask, path: Path) -> None:
         mean = float(litres @ np.arange(low, low + len(litres)) / litres.sum())
         axes.axvline(mean, color=INK, linewidth=1, label=f"mean {mean:.0f} HU")
         axes.set(xlabel="Hounsfield units", ylabel=f"ml of lung per {width_hu} HU", title=_named(volume))
-        axes.legend()
+        axes.legend(loc="upper right")
 
 
 def lungs_of(mask: LungMask) -> list[MaskSurface]:

@@ -53,7 +53,7 @@ def test_the_penalties_hold_it_to_what_is_usual() -> None:
     assert fitted == pytest.approx((200, 2, 0), abs=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0, 5))
 def test_no_other_line_scores_better(seed: int, growth: float) -> None:
     error_ml = np.random.default_rng(seed).laplace(scale=100 + growth * WEEKS)

@@ -72,7 +72,7 @@ def test_a_patient_of_the_sample_who_is_not_in_the_test_file_is_named(alone: Run
     assert len(caught.value.faults) == 1
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     weeks=st.lists(st.integers(-200, 400), min_size=1, max_size=20),
     fvc_ml=st.floats(100, 10_000),

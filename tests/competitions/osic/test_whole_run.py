@@ -39,8 +39,13 @@ from tests.support import run_pulmo
 
 SETTINGS = (
     "train_gbm.num_iterations=8",
+    "features.folds=3",
     "features.minimum_scans=30",
+    "features.slice_pixels=16",
+    "features.slices=2",
     "train_cnn.minimum_scans=30",
+    "train_cnn.stem=4",
+    "train_cnn.filters=[4]",
     "train_cnn.epochs=3",
     "train_cnn.steps=4",
 )

@@ -10,7 +10,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from pulmo.scoring.laplace import LARGEST_ERROR_ML, SMALLEST_CONFIDENCE_ML
 
@@ -57,6 +56,8 @@ class ConfidencePrior(NamedTuple):
 
 def fit_confidence(errors: Errors, hold: ConfidencePrior) -> Confidence:
     """The Confidence that scores best on these errors, out of fold, less the penalties."""
+    from scipy.optimize import minimize  # loaded here: every command imports this module, and few fit anything
+
     weeks = np.abs(errors.gap_weeks)
     error_ml = np.minimum(np.abs(errors.error_ml), LARGEST_ERROR_ML)
     sex = errors.male - SHARE_OF_MEN

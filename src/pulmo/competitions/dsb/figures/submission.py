@@ -56,7 +56,7 @@ def draw_classification(out_of_fold: pd.DataFrame, history: pd.DataFrame, path: 
             losses.plot(rows["epoch"], rows["loss"], color=ORANGE, label="training" if first else None)
             losses.plot(rows["epoch"], rows["monitored_loss"], color=BLUE, label="validation" if first else None)
         losses.set(title="loss by fold", xlabel="epoch")
-        losses.legend(fontsize=7)
+        losses.legend(fontsize=7, loc="upper right")
 
 
 def draw_montage(title: str, volume: np.ndarray, cam: np.ndarray, path: Path) -> None:

@@ -50,7 +50,7 @@ def draw_forecasts(out_of_fold: pd.DataFrame, pairs: pd.DataFrame, path: Path) -
             axes.set_xlabel("weeks since the first visit")
         for axes in panels[:, 0]:
             axes.set_ylabel("FVC, ml")
-        panels[0, -1].legend(fontsize=7)
+        panels[0, -1].legend(fontsize=7, loc="lower left")
 
 
 def draw_gains(axes: Axes, table: pd.DataFrame) -> None:

@@ -57,7 +57,7 @@ def draw_learning_curves(history: pd.DataFrame, path: Path) -> None:
             for column, label, colour in (("loss", "training", ORANGE), ("monitored_loss", "validation", BLUE)):
                 name = label if fold == 0 else None
                 axes.plot(rows["epoch"] + 1, rows[column], color=colour, alpha=0.8, label=name)
-        axes.legend()
+        axes.legend(loc="upper right")
         axes.set_title("Loss by fold")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
