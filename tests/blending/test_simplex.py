@@ -55,3 +55,8 @@ def test_a_giver_gives_no_more_than_it_has_and_what_is_given_stays_one() -> None
     assert all((weights >= 0).all() for weights in tried)
     assert [weights.sum() for weights in tried] == pytest.approx([1.0] * len(tried))
     assert any(weights.tolist() == pytest.approx([0, 0.3, 0.7]) for weights in tried)
+
+
+def test_a_share_is_moved_again_while_that_helps() -> None:
+    """From one end to the other it takes four quarters; a quarter, an eighth and so on would not suffice."""
+    assert fit_simplex(lambda weights: float(weights[0]), 2, np.array([1.0, 0.0])).tolist() == [0.0, 1.0]

@@ -108,3 +108,20 @@ def test_one_row_of_scalars(tmp_path: Path, small_body: Body, small_grid: Grid) 
     assert all(isinstance(value, float | int | str) for value in found.values())
     assert found["hu_p50"] == pytest.approx(-860, abs=2)
     assert -860 < float(found["hu_mean"]) < -840  # partial volume at the surface lifts it
+
+
+@pytest.mark.parametrize(
+    ("band", "first", "last"),
+    [
+        ("emphysema", -1024, -951),
+        ("normal", -950, -701),
+        ("ground_glass_reticular", -700, -251),
+        ("consolidated", -250, 49),
+        ("high_attenuation", -600, -251),
+    ],
+)
+def test_both_ends_of_each_band(band: str, first: int, last: int) -> None:
+    """Of four voxels, the first and the last of the band, and their neighbours outside of it."""
+    outside = -1024 if first > -1024 else 100
+    volume, mask = scan([[first, last, max(first - 1, outside), last + 1]] * 3, [[1] * 4] * 3, [0, 1, 2])
+    assert lung_statistics(volume, mask)[f"share_{band}"] == pytest.approx(1 / 2)

@@ -54,6 +54,12 @@ def test_a_table_and_images_that_fit_have_no_notes() -> None:
     assert found.counts["training images, read of a sample"] == "2 of 2"
 
 
+def test_of_many_images_six_are_read() -> None:
+    names = [f"{number:02}" for number in range(40)]
+    found = check_images(table_of(names, names))
+    assert found.counts["training images, read of a sample"] == "6 of 6"
+
+
 def test_a_sample_of_which_nothing_can_be_read_is_a_fault() -> None:
     found = check_images(table_of(["a", "b", "c"], ["a", "b"], unreadable=("a", "b")))
     assert [fault.where for fault in found.faults] == ["a", "b"]

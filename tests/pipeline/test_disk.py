@@ -55,3 +55,10 @@ def test_where_nothing_can_be_written_is_known_before_the_work(tmp_path: Path, m
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         writable_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("free", "full"), [(65_535, True), (65_536, False)])
+def test_a_disk_is_full_below_64_kib(free: int, full: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - free, free))
+    with pytest.raises(OSError if full else RuntimeError), writing_to(tmp_path):
+        raise RuntimeError("unable to flush")

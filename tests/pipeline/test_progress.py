@@ -59,3 +59,12 @@ def test_quiet_leaves_notes_and_faults(capsys: pytest.CaptureFixture[str]) -> No
     note("2 scans are left out")
     alert("a fault")
     assert capsys.readouterr().err == "note: 2 scans are left out\na fault\n"
+
+
+def test_a_step_counts_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with bar() as display:
+        task = display.add_task("scans", total=20)
+        for _ in range(4):
+            display.advance(task)
+    # The first of the 20 is seen at second 1, the third at second 3.
+    assert capsys.readouterr().err.splitlines() == ["  scans: 10 % (3 of 20), 17 s left"]

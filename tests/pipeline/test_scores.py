@@ -16,6 +16,7 @@ def test_scores_are_of_the_file_whose_digest_they_name(tmp_path: Path, capsys: p
     scores = {"estimate": 1, "submission_sha256": hashlib.sha256(b"id\n1\n").hexdigest()}
     assert write_scores(tmp_path, scores) == tmp_path / "score.json"
     assert scores_of(submission) == scores
+    assert (tmp_path / "score.json").read_text().splitlines()[:2] == ["{", '  "estimate": 1,']  # people read it, too
     assert capsys.readouterr().err == ""
     submission.write_text("id\n2\n")
     assert scores_of(submission) == {}

@@ -47,6 +47,7 @@ class Net(Base):
     scales: tuple[float, float] = (0.5, 1.0)
     flip: bool = Field(default=True, description="mirrored images")
     weights: Path | None = None
+    patience: int | None = None
     name: str = "net"
 
 
@@ -63,7 +64,7 @@ def competition(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Competition:
 
 def test_each_setting_in_words(competition: Competition) -> None:
     rows = {row.key: row for row in describe_settings(competition, "long", ["net.loss=bce"])}
-    assert list(rows) == ["epochs", "angle", "loss", "filters", "scales", "flip", "weights", "name"]
+    assert list(rows) == ["epochs", "angle", "loss", "filters", "scales", "flip", "weights", "patience", "name"]
     assert {row.section for row in rows.values()} == {"net"}
     assert {key: (row.value, row.range) for key, row in rows.items()} == {
         "epochs": ("3", "whole number, ≥ 1"),
@@ -73,6 +74,7 @@ def test_each_setting_in_words(competition: Competition) -> None:
         "scales": ("[0.5, 1.0]", "list of 2 × number"),
         "flip": ("true", "true or false"),
         "weights": ("", "file, or not set"),
+        "patience": ("", "whole number, or not set"),
         "name": ('"net"', "text"),
     }
     assert {key: (row.unit, row.meaning) for key, row in rows.items()} == {
@@ -83,6 +85,7 @@ def test_each_setting_in_words(competition: Competition) -> None:
         "scales": ("", "of each block"),
         "flip": ("", "mirrored images"),
         "weights": ("", ""),
+        "patience": ("", ""),
         "name": ("", ""),
     }
     changed = {key: row.presets for key, row in rows.items() if row.presets}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pulmo.errors import UserError
@@ -66,3 +67,13 @@ def test_archives_are_told_by_their_first_bytes_and_opened_by_their_ending(tmp_p
     assert "is a gzip archive that cannot be unpacked" in fault(b"\x1f\x8b\x08", tmp_path / "a.csv.GZ")
     assert "is a zip archive that cannot be unpacked" in fault(b"PK\x03\x04", tmp_path / "a.csv.ZIP")
     assert "is a gzip archive" not in fault(b"\x1f\x8b\x08", tmp_path / "a.csv.zip")
+
+
+def test_what_pandas_alone_knows_is_said_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise pd.errors.ParserError("Error tokenizing data. C error: Buffer overflow caught \n")
+
+    monkeypatch.setattr(pd, "read_csv", refused)
+    assert fault(b"id\n1\n", tmp_path / "a.csv") == (
+        ": is not a CSV table (Error tokenizing data. C error: Buffer overflow caught). Save it as comma-separated UTF-8."
+    )
