@@ -98,3 +98,8 @@ def test_folders_without_dicom_have_no_modality(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "read me.txt").write_text("nothing")
     assert [series.modality for series in list_series(tmp_path)] == [""]
+
+
+def test_the_body_is_what_is_brighter_than_the_background() -> None:
+    """Three pixels of background and two of body: the threshold between two values is the lower one, and not body."""
+    assert body_median(np.array([1.0, 1.0, 1.0, 10.0, 12.0])) == 11.0

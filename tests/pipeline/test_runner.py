@@ -72,10 +72,11 @@ def test_the_manifest_says_what_went_in_and_what_came_out(results: list[StageRes
 
 
 def test_unchanged_stages_are_skipped(
-    results: list[StageResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    results: list[StageResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert skipped(results) == [False, False, False]
     assert skipped(run_in_process(make_run(tmp_path), monkeypatch)) == [True, True, True]
+    assert "damaged" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ class Base(Section):
         epochs: passes over the data.
         angle (degrees): the largest rotation,
             either way.
+
+    What follows the attributes is none of them.
     """
 
     epochs: int = Field(ge=1)
