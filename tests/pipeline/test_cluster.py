@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -39,6 +40,33 @@ def test_a_worker_killed_half_way_loses_nothing(cluster: Cluster, tmp_path: Path
             cluster.workers[0].kill()
     assert isinstance(results.pop("5"), ScanError)
     assert results == {str(n): {"square": n**2} for n in range(ITEMS) if n != 5}
+
+
+class Order(NamedTuple):
+    """Two files, and what is no file."""
+
+    first: Path
+    second: Path
+    times: int
+
+
+def texts(order: Order) -> str:
+    return (order.first.read_text() + order.second.read_text()) * order.times
+
+
+def read_text(path: Path) -> str:
+    return path.read_text()
+
+
+def test_relative_paths_are_those_of_the_caller(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # the workers are one folder up
+    Path("a.txt").write_text("a")
+    Path("b.txt").write_text("b")
+    assert dict(map_items(texts, {"1": Order(Path("a.txt"), Path("b.txt"), 2)}, cluster.address)) == {"1": "abab"}
+    assert dict(map_items(read_text, {"2": Path("a.txt")}, cluster.address)) == {"2": "a"}
 
 
 def ten_times(number: int) -> int:

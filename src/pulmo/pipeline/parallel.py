@@ -14,8 +14,9 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for_end
+from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pulmo.errors import CommandLineError, Fault, ScanError, UserError
@@ -222,8 +223,11 @@ def _on_workers(
     """Run batches on a cluster's workers, a task each; Dask repeats a task whose worker died, but not for ever."""
     from distributed import KilledWorker, as_completed
 
-    # pure=False: the result depends on files, so a cached one must not be used.
-    running = {client.submit(_apply, function, list(batch.values()), pure=False): batch for batch in _batches(items)}
+    running = {
+        # pure=False: the result depends on files, so a cached one must not be used.
+        client.submit(_apply, function, [_with_absolute_paths(item) for item in batch.values()], pure=False): batch
+        for batch in _batches(items)
+    }
     for future in as_completed(running, loop=client.loop):
         batch = running.pop(future)
         try:
@@ -232,3 +236,12 @@ def _on_workers(
             results = [_InFlight()] * len(batch)
         yield from zip(batch, results, strict=True)
         future.release()
+
+
+def _with_absolute_paths(item: T) -> T:
+    """A path, or a named tuple with paths, that means the same in a worker's own current folder."""
+    if isinstance(item, Path):
+        return item.absolute()
+    if isinstance(item, tuple) and hasattr(item, "_make"):
+        return cast(T, item._make(part.absolute() if isinstance(part, Path) else part for part in item))
+    return item
