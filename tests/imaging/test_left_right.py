@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pulmo.imaging.left_right import LEFT, RIGHT, _two_cores, left_and_right
+from pulmo.imaging.left_right import LEFT, RIGHT, _two_cores, labelled_window, left_and_right
 
 SHAPE = (12, 20, 40)
 SPACING_MM = (3.0, 3.0, 3.0)
@@ -49,3 +49,13 @@ def test_a_second_lung_has_15_percent_of_the_first(voxels: int, separate: bool) 
         assert seeds is not None
         assert np.bincount(seeds.ravel()).tolist() == [800 - 115, 15, 100]
         assert seeds[0, 7, 5] == RIGHT  # x grows to the patient's left
+
+
+def test_the_window_of_both_lungs_or_of_one() -> None:
+    labels = np.zeros((2, 7, 9), np.uint8)
+    labels[0, 1:3, 1:3] = RIGHT
+    labels[1, 3:5, 5:8] = LEFT
+    assert labelled_window(labels) == (slice(1, 5), slice(1, 8))
+    assert labelled_window(labels, LEFT) == (slice(3, 5), slice(5, 8))
+    assert labelled_window(labels, RIGHT) == (slice(1, 3), slice(1, 3))
+    assert labelled_window(np.zeros_like(labels)) == (slice(0), slice(0))

@@ -218,3 +218,19 @@ def test_acquisitions_that_share_a_slice_where_they_meet_are_one_stack(header: S
 def test_overlapping_acquisitions_are_separated(header: SliceHeader) -> None:
     parts = [*at(header, 0, 5, 10, 15, 20), *at(header, 2, 7, 12, 17, acquisition="2")]
     assert heights_of(parts) == [[0, 5, 10, 15, 20], [2, 7, 12, 17]]
+
+
+def test_parts_scanned_in_any_order_that_continue_each_other_are_one_stack(header: SliceHeader) -> None:
+    """The middle, then below it, then above: each part has its own time, and slices enough for times of phases."""
+    timed = [
+        replace(part, phase_values=marked(AcquisitionTime=f"1200{number:02d}"))
+        for number, first in enumerate((10, 5, 15))
+        for part in at(header, *range(first, first + 5))
+    ]
+    assert heights_of(timed) == [list(range(5, 20))]
+
+
+def test_a_phase_shifted_by_two_thirds_of_a_step(header: SliceHeader) -> None:
+    """Its steps of 3 mm are just one and a half times the usual combined step, 2 mm."""
+    parts = [a_phase(header, number, range(2 * number, 42 + 2 * number, 3)) for number in range(2)]
+    assert found_in(renumbered([*parts[0], *parts[1]])) == [["0"], ["1"]]

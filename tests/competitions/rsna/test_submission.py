@@ -209,3 +209,11 @@ def test_every_fault_of_the_labels_is_named_in_the_order_of_the_places(files: Pa
         f"row 3, Target: '' beside no box. {remedy}",
         f"row 4, Target: '0' beside a box. {remedy}",
     ]
+
+
+def test_a_file_without_weight_is_not_there() -> None:
+    """What stands alone is not fused with itself, so that no box is unmatched."""
+    cells = ("0.5 10 10 20 20", "0.9 300 300 9 9")
+    one, other = (pd.DataFrame({"patientId": ["a"], "PredictionString": [cell]}) for cell in cells)
+    assert blend([one, other], [1.0, 0.0], unmatched=0.8).equals(blend([one], [1.0], unmatched=0.8))
+    assert blend([other, one], [0.0, 1.0], unmatched=0.8)["PredictionString"].tolist() == ["0.5000 10 10 20 20"]

@@ -1,0 +1,16 @@
+"""`data_check.check` of DSB."""
+
+from pathlib import Path
+
+from tests.competitions.data_checks import check, draw_data, faults, found_sound
+
+
+def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> None:
+    drawn = draw_data("dsb", tmp_path)
+    found = found_sound("dsb", drawn)
+    assert found.counts["modality"] == "CT"
+    assert found.counts["scans with a label"] == 6
+    assert found.counts["test scans, with a file"] == 2
+    assert "patients of class 'cancer' cannot fill 8 folds" in faults(check("dsb", drawn, "features.folds=8"))
+    (drawn / "stage2").rename(drawn / "elsewhere")
+    assert "test scans: none of 2 has a folder" in faults(check("dsb", drawn))
