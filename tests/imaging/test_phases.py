@@ -220,14 +220,14 @@ def test_overlapping_acquisitions_are_separated(header: SliceHeader) -> None:
     assert heights_of(parts) == [[0, 5, 10, 15, 20], [2, 7, 12, 17]]
 
 
-def test_parts_scanned_in_any_order_that_continue_each_other_are_one_stack(header: SliceHeader) -> None:
-    """The middle, then below it, then above: each part has its own time, and slices enough for times of phases."""
-    timed = [
-        replace(part, phase_values=marked(AcquisitionTime=f"1200{number:02d}"))
+def test_acquisitions_in_any_order_that_continue_each_other_are_one_stack(header: SliceHeader) -> None:
+    """The middle, then below it, then above, each with slices enough for a number that names phases."""
+    parts = [
+        slice_
         for number, first in enumerate((10, 5, 15))
-        for part in at(header, *range(first, first + 5))
+        for slice_ in at(header, *range(first, first + 5), acquisition=str(number))
     ]
-    assert heights_of(timed) == [list(range(5, 20))]
+    assert heights_of(parts) == [list(range(5, 20))]
 
 
 def test_a_phase_shifted_by_two_thirds_of_a_step(header: SliceHeader) -> None:
