@@ -79,6 +79,16 @@ def test_unchanged_stages_are_skipped(
     assert "damaged" not in capsys.readouterr().err
 
 
+def test_what_a_manifest_vouches_for_is_not_read_again(
+    results: list[StageResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> str:
+        raise AssertionError(f"{path} is read")
+
+    monkeypatch.setattr("pulmo.pipeline.runner.digest_output", read)
+    assert skipped(run_in_process(make_run(tmp_path), monkeypatch)) == [True, True, True]
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
