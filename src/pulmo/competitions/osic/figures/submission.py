@@ -50,7 +50,7 @@ def draw_forecasts(out_of_fold: pd.DataFrame, pairs: pd.DataFrame, path: Path) -
             axes.set_xlabel("weeks since the first visit")
         for axes in panels[:, 0]:
             axes.set_ylabel("FVC, ml")
-        panels[0, -1].legend(fontsize=7, loc="lower left")
+        drawing.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower right", ncols=5, fontsize=8)
 
 
 def draw_gains(axes: Axes, table: pd.DataFrame) -> None:
