@@ -14,3 +14,12 @@ def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> 
     assert "patients of class 'cancer' cannot fill 8 folds" in faults(check("dsb", drawn, "features.folds=8"))
     (drawn / "stage2").rename(drawn / "elsewhere")
     assert "test scans: none of 2 has a folder" in faults(check("dsb", drawn))
+
+
+def test_without_a_sample_nothing_is_said_of_test_scans(tmp_path: Path) -> None:
+    drawn = draw_data("dsb", tmp_path)
+    (drawn / "stage2_sample_submission.csv").unlink()
+    found = check("dsb", drawn)
+    assert found.counts["training scans, with a file"] == 6
+    assert not any(name.startswith("test scans") for name in found.counts)
+    assert not any("test scans" in note for note in found.notes)
