@@ -72,6 +72,10 @@ def test_the_kernels_run_the_declared_stages(name: str) -> None:
     assert stages_run(kernel_source(competition, "train")) == [spec.name for spec in competition.stages]
     assert stages_run(kernel_source(competition, "infer")) == ["predict"]
     assert "$" not in kernel_source(competition, "train")
+    assert "In: the training and test sets. Out: a trained model and submission.csv." in kernel_source(
+        competition, "train"
+    )
+    assert "In: the test set and a trained model. Out: submission.csv." in kernel_source(competition, "infer")
 
 
 @pytest.mark.parametrize("kind", ["infer", "train"])

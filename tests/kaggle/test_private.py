@@ -77,6 +77,18 @@ def test_a_secret_is_found_however_it_is_written(folder: Path, content: Callable
     assert TOKEN not in str(caught.value)
 
 
+def test_archives_are_opened_four_deep(folder: Path) -> None:
+    """So that no archive of archives without end keeps a build busy."""
+    content = PLAIN
+    for _ in range(4):
+        content = gzip.compress(content)
+    (folder / "a.gz").write_bytes(content)
+    with pytest.raises(UserError, match="holds the value"):
+        check_private(folder)
+    (folder / "a.gz").write_bytes(gzip.compress(content))
+    check_private(folder)
+
+
 def test_names_are_searched_and_not_shown(folder: Path) -> None:
     (folder / f"model-{TOKEN}").mkdir()
     (folder / f"model-{TOKEN}" / "a.txt").write_text("")
