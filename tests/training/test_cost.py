@@ -6,11 +6,13 @@ from pathlib import Path
 import keras
 import pytest
 
+from pulmo.models.classifier import ClassifierParameters, classifier
 from pulmo.models.detector import DetectorParameters, detector
 from pulmo.models.encoders import backbone
+from pulmo.models.unet import UnetParameters
 from pulmo.training import cost
 from pulmo.training.cost import KAGGLE_GPUS, Gpu, Work, encoder_work, forward_work, training_cost
-from pulmo.training.settings import DetectorConfig, SegmenterConfig
+from pulmo.training.settings import ClassifierConfig, DetectorConfig, SegmenterConfig
 
 
 def test_the_work_of_a_forward_pass_by_hand() -> None:
@@ -53,6 +55,15 @@ def test_a_frozen_encoder_costs_its_forward_pass(tmp_path: Path) -> None:
     # In three of four epochs the backward pass, twice the forward pass, leaves out the encoder.
     expected = 3 * whole - 2 * encoder * 3 / 4
     assert training_cost(config, pixels=32, images=40, folds=5).gflop == pytest.approx(expected / 1e9)
+
+
+def test_a_classifier_costs_three_times_its_forward_pass() -> None:
+    config = ClassifierConfig(network="unet", base_filters=2, depth=1, folds=2, epochs=1, batch=4)
+    small = UnetParameters(2, 1, 2.0, 0.0, 0.9, output_stride=config.output_stride, presence_head=False)
+    whole = forward_work(classifier(ClassifierParameters(small, config.dropout), 16, 1))
+    found = training_cost(config, pixels=16, images=8, folds=2)
+    assert found.gflop == pytest.approx(3 * whole.flop / 1e9)
+    assert (found.networks, found.passes) == (2, 2 * 4)
 
 
 def test_the_speed_here_is_measured() -> None:
