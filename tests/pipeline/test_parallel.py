@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from pulmo.errors import Fault, ScanError, UserError
-from pulmo.pipeline.parallel import map_all, map_items
+from pulmo.pipeline.parallel import cores, map_all, map_items
 from tests.support import map_here
 
 
@@ -105,3 +105,13 @@ def test_where_none_may_fail_the_first_failure_is_raised(monkeypatch: pytest.Mon
     monkeypatch.setattr("pulmo.pipeline.parallel.map_items", map_here)
     with pytest.raises(ScanError, match="is odd"):
         map_all(refuse_odd, {"1": 1})
+
+
+def test_the_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5, 7}, raising=False)
+    assert cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    assert cores() == 64
+    monkeypatch.setattr(os, "cpu_count", lambda: None)  # where the system does not know
+    assert cores() == 1

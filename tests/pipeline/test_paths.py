@@ -1,3 +1,4 @@
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,9 @@ def test_stages_and_unfinished_stages_lie_in_the_runs_folder() -> None:
     paths = RunPaths.of("osic", "full", Path("data"), work=Path("elsewhere"))
     assert paths.stage("features") == Path("elsewhere/features")
     assert paths.partial("features", "0123456789abcdef" * 4) == Path("elsewhere/features.0123456789abcdef.partial")
+
+
+def test_the_folders_of_a_run_stay_what_they_are() -> None:
+    paths = RunPaths.of("osic", "full", Path("data"))
+    with pytest.raises(FrozenInstanceError):
+        paths.work = Path("elsewhere")  # type: ignore[misc]
