@@ -65,3 +65,15 @@ def test_missing_and_empty_are_not_wrong(keyword: str) -> None:
 def test_range_limits_are_plausible() -> None:
     assert measured("PixelSpacing", b"100\\0.001") == ((100.0, 0.001), "")
     assert measured("SliceThickness", b"0") == ((0.0,), "")
+
+
+LIMITS = {"RescaleSlope": 10**6, "PixelSpacing": 100, "ImagePositionPatient": 10**5, "ImageOrientationPatient": 1.01}
+LIMITS |= {"SliceThickness": 1000, "InstanceNumber": 2**31, "NumberOfFrames": 2**31}
+
+
+@pytest.mark.parametrize(("keyword", "limit"), LIMITS.items())
+def test_a_value_at_its_limit_is_plausible_and_one_beyond_it_is_not(keyword: str, limit: float) -> None:
+    count = QUANTITIES[keyword].values
+    assert measured(keyword, b"\\".join([str(limit).encode()] * count)) == ((limit,) * count, "")
+    beyond = str(limit + (1 if isinstance(limit, int) else 0.01)).encode()
+    assert "not plausible" in measured(keyword, b"\\".join([beyond] * count)).wrong

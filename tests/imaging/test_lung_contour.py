@@ -1,12 +1,19 @@
 """The outer contour on a drawn plane: consolidation at the ribs is bridged, the hilum is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import ChestAir
-from pulmo.imaging.lung_contour import edge_histogram, edge_of_lungs
+from pulmo.imaging.lung_contour import edge_histogram, edge_of_lungs, outer_contour
+from pulmo.imaging.lungs import segment_lungs
+from pulmo.imaging.reading import read_volume
+from pulmo.phantom.chest import Body
+from pulmo.phantom.geometry import Grid
+from tests.imaging.conftest import WriteScan
 
 SHAPE = (3, 60, 80)
 
@@ -37,3 +44,22 @@ def test_no_lungs_have_no_edge() -> None:
     grid = CoarseGrid(hu, everywhere, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
     chest = ChestAir(grid, everywhere, everywhere, ~everywhere, None, -1000.0)
     assert not edge_of_lungs(chest, np.zeros(SHAPE, np.uint8)).any()
+
+
+def test_the_contour_of_slices_that_are_no_squares(write_scan: WriteScan, small_body: Body, small_grid: Grid) -> None:
+    """Rows are cut off in front and behind, where there is no lung; a notch at the ribs stays filled in its place."""
+    volume = read_volume(write_scan(small_body, small_grid))
+    labels = segment_lungs(volume).labels
+    planes = slice(16, 26)
+    row = int(np.nonzero(labels[planes])[1].mean())
+    first = np.flatnonzero(labels[planes, row].any(axis=0))[0]
+    notch = planes, slice(row - 4, row + 4), slice(first, first + 8)
+    volume.hu[notch], labels[notch] = 40, 0
+    rows = slice(12, -12)  # whole blocks of the coarse grid
+    assert not labels[:, :12].any()
+    assert not labels[:, -12:].any()
+    low = replace(volume, hu=np.ascontiguousarray(volume.hu[:, rows]))
+    contour = outer_contour(low, np.ascontiguousarray(labels[:, rows]))
+    whole = outer_contour(volume, labels)
+    assert whole[notch].mean(dtype=float) > 0
+    np.testing.assert_array_equal(contour, whole[:, rows])

@@ -159,3 +159,13 @@ def test_a_single_slice_keeps_its_own_position(header: SliceHeader) -> None:
     found = placed(at(header, 5.0, location_mm=7.0))
     assert [slice_.position_mm for slice_ in found.slices] == [(0.0, 0.0, 5.0)]
     assert found.repairs == ()
+
+
+@pytest.mark.parametrize("sine", [0.049, 0.051])
+def test_directions_may_be_a_twentieth_from_a_right_angle(header: SliceHeader, sine: float) -> None:
+    slices = at(header, 0, 5, orientation=(1.0, 0.0, 0.0, sine, float(np.sqrt(1 - sine**2)), 0.0))
+    if sine < 0.05:
+        assert len(oriented(slices)[0]) == 2
+    else:
+        with pytest.raises(ScanError, match="not two orthogonal unit vectors"):
+            oriented(slices)

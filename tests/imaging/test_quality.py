@@ -126,6 +126,7 @@ def test_few_litres_or_a_small_part_of_the_body_are_not_lungs(
         ({"open_rim": 0.031}, 1, ["density of lung beyond 3% of the border"]),
         ({"dense": 0.021}, 1, ["2% of the mask is solid tissue"]),
         ({"outside": 0.11}, 1, ["11% of the mask is not between tissue"]),
+        ({"outside": 0.11, "at_field": 0.03}, 1, ["11% of the mask is not between tissue"]),
         ({"swapped": True}, 1, ["left and right swapped"]),
         ({"at_ends": 0.121}, 0, ["truncated by the first or last slice, which has 12% of the largest area"]),
         ({"at_field": 0.031}, 0, ["truncated by the field of view along 3% of the border"]),

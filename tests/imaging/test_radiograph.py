@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from pulmo.errors import ScanError
-from pulmo.imaging.radiograph import equalize_clahe, read_radiograph, read_radiograph_header, resized
+from pulmo.imaging.radiograph import equalize_clahe, read_radiograph, read_radiograph_header, resized, to_uint8
 from tests.imaging.dicom_files import write_image
 
 RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
@@ -111,6 +111,11 @@ def test_padding_is_black_and_does_not_widen_the_range(tmp_path: Path, photometr
     bright, dark = (255, 0) if photometric == "MONOCHROME2" else (0, 255)
     assert abs(int(found[-1, -1]) - bright) <= 1
     assert abs(int(found[0, 40]) - dark) <= 10
+
+
+def test_the_least_contrast_is_a_millionth() -> None:
+    assert to_uint8(np.array([0.0, 1e-6], np.float32), 0.0, 1e-6).tolist() == [0, 255]
+    assert to_uint8(np.array([0.0, 1e-7], np.float32), 0.0, 1e-7).tolist() == [0, 26]
 
 
 def test_a_constant_image_is_black(tmp_path: Path) -> None:

@@ -211,3 +211,11 @@ def test_padding_differs_from_tissue_in_any_form(tmp_path: Path, dtype: str, tag
     hu = to_hounsfield(read_pixels(header), header)
     measured = 0 if dtype == "u2" else 40
     assert hu.tolist() == [[PADDING_HU, measured], [measured, PADDING_HU]]
+
+
+@pytest.mark.parametrize(("high_bit", "value"), [(12, 1001), (11, 1001)])
+def test_a_high_bit_beyond_the_codestreams_bits_does_not_count(header: SliceHeader, high_bit: int, value: int) -> None:
+    """A codestream of 12 bits has none above bit 11, whatever the header says of the words it came from."""
+    frame = imagecodecs.jpeg2k_encode(np.array([[value]], "u2"), reversible=True, bitspersample=12, codecformat="j2k")
+    header = replace(header, rows=1, columns=1, syntax=JPEG2000Lossless, dtype="<u2", bits_stored=12, high_bit=high_bit)
+    assert decode(bytes(frame), header).tolist() == [[value]]
