@@ -27,6 +27,12 @@ def test_a_shift_by_hand() -> None:
     assert moved(image, SAME, [1, 0.5]).tolist() == [[4.5, 5.5, 7.5], [7.5, 8.5, 9], [9, 9, 9]]
 
 
+def test_between_four_pixels_by_hand() -> None:
+    image = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.float32)
+    # Half a row further down: 2.5 3.5 4.5 and 9 beside it; then a quarter of the way to the next column.
+    assert moved(image, SAME, [0.5, 0.25]).tolist() == [[2.75, 3.75, 5.625], [5.75, 6.75, 7.875], [8.125, 8.625, 9]]
+
+
 def test_a_quarter_turn_by_hand_is_exact() -> None:
     image = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.float32)
     # The new top left shows old (y, x) = (0·−1 + 1·−1, −1·−1 + 0·−1) = (−1, 1) from the centre: the top right.

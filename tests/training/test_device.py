@@ -1,9 +1,10 @@
 import keras
+import numpy as np
 import pytest
 
 from pulmo.errors import UserError
 from pulmo.training import device as device_module
-from pulmo.training.device import computing_on
+from pulmo.training.device import computing_on, gradient
 
 
 def test_on_the_cpu_it_computes_in_full_precision() -> None:
@@ -41,3 +42,8 @@ def test_a_device_beyond_the_last_is_named_with_what_is_there(monkeypatch: pytes
     monkeypatch.setattr(device_module, "_count", lambda backend, kind: 2)
     with pytest.raises(UserError, match=r"--device gpu:0,gpu:2: tensorflow, Keras' backend, sees 2 GPUs"):
         device_module.chosen_devices("gpu:0,gpu:2", "tensorflow")
+
+
+def test_the_gradient_of_a_sum_by_hand() -> None:
+    slopes = gradient(lambda place, training: place**3, np.array([[1.0, -2.0], [0.5, 0.0]], np.float32))
+    assert slopes.tolist() == [[3.0, 12.0], [0.75, 0.0]]
