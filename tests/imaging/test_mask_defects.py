@@ -83,4 +83,4 @@ def test_a_single_lung_is_on_its_side_of_the_spine(columns: slice, label: int, s
 def test_lung_beside_the_mask_is_missing_where_most_of_it_is_at_the_masks_height(planes: slice, counted: bool) -> None:
     """Four of six planes are; or two of four, which is no more than half."""
     found = defects_of([(AT_THE_RIGHT, RIGHT)], None, unmasked=(planes, slice(20, 40), AT_THE_LEFT))
-    assert (found.missing > 0) is counted
+    assert bool(found.missing > 0) == counted
