@@ -239,18 +239,19 @@ def test_what_has_changed_since_the_listing_is_not_kept_under_its_name(object_st
     assert files_below(copies) == []
 
 
-def test_a_copy_cut_short_is_fetched_again(object_store: ObjectStore, copies: Path) -> None:
+def test_a_damaged_copy_is_fetched_again(object_store: ObjectStore, copies: Path) -> None:
     file = located(object_store.put("copy-cut/1", b"whole"))
     assert file.read_bytes() == b"whole"
     (copy,) = files_below(copies)
-    copy.write_bytes(b"who")
-    assert file.read_bytes() == b"whole"
-    assert copy.read_bytes() == b"whole"
+    for damaged in (b"who", b"hole!"):
+        copy.write_bytes(damaged)
+        assert file.read_bytes() == b"whole"
+        assert copy.read_bytes() == b"whole"
 
 
 def test_copies_that_cannot_be_written_are_one_sentence(object_store: ObjectStore, copies: Path) -> None:
     copies.write_text("a file where the folder should be")
-    with pytest.raises(UserError, match=r"copies: copies of a store's objects cannot be kept .*PULMO_STORE_CACHE"):
+    with pytest.raises(UserError, match=r"copies: a store's objects cannot be cached there .*PULMO_STORE_CACHE"):
         located(object_store.put("copy/1", b"1")).read_bytes()
 
 

@@ -19,8 +19,8 @@ from pathlib import Path, PosixPath
 from typing import Any, BinaryIO, Final, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pulmo import store_cache
 from pulmo.errors import CommandLineError, Fault, UserError
+from pulmo.object_cache import Version, object_cache
 
 T = TypeVar("T")
 
@@ -270,28 +270,28 @@ def _list(path: StorePath) -> _Found:
 
 
 def _fetch(paths: list[StorePath]) -> dict[StorePath, bytes]:
-    """Whole objects of one store, from their local copies where such are kept; missing ones are left out."""
-    folder = store_cache.folder()
-    if folder is None:
+    """Whole objects of one store, from the local cache where there is one; missing ones are left out."""
+    cache = object_cache()
+    if cache is None:
         return _downloaded(paths)
-    versions = {path: store_cache.Version(str(path), *state) for path in paths if (state := _find(path).object)}
-    copies = {path: store_cache.kept(folder, version) for path, version in versions.items()}
-    fetched = {path: content for path, content in copies.items() if content is not None}
-    for path, content in _downloaded([path for path in paths if path not in fetched]).items():
+    versions = {path: Version(str(path), *state) for path in paths if (state := _find(path).object)}
+    cached = {path: cache.read(version) for path, version in versions.items()}
+    fetched = {path: content for path, content in cached.items() if content is not None}
+    left = [path for path in paths if path not in fetched]
+    for path, content in (_downloaded(left) if left else {}).items():
         if path in versions:
-            store_cache.keep(folder, versions[path], content)
+            cache.write(versions[path], content)
         fetched[path] = content
     return fetched
 
 
 def _downloaded(paths: list[StorePath]) -> dict[StorePath, bytes]:
     """The same from the store, CONCURRENCY at a time."""
+    filesystem = _filesystem(paths[0])
     fetched: dict[StorePath, bytes] = {}
+
     left = paths
     for attempt in range(ATTEMPTS):
-        if not left:
-            break
-        filesystem = _filesystem(left[0])
         names, ends = [_name(path) for path in left], [None] * len(left)
         answers = filesystem.cat_ranges(names, ends, ends, on_error="return", batch_size=CONCURRENCY)
         asked, left = left, []
@@ -301,9 +301,10 @@ def _downloaded(paths: list[StorePath]) -> dict[StorePath, bytes]:
             elif not isinstance(answer, FileNotFoundError):
                 _refuse(path, answer, last=attempt == ATTEMPTS - 1)
                 left.append(path)
-        if left:
-            _pause(attempt)
-    return fetched
+        if not left:
+            return fetched
+        _pause(attempt)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _asked(path: StorePath, request: Callable[[], T]) -> T:

@@ -1,19 +1,8 @@
-import importlib.metadata
-import sys
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 
-from pulmo.pipeline.fingerprint import (
-    digest_code,
-    digest_file,
-    digest_output,
-    digest_raw,
-    digest_value,
-    distributions,
-    imports,
-)
+from pulmo.pipeline.fingerprint import digest_code, digest_file, digest_output, digest_raw, digest_value, imports
 
 
 def test_the_order_of_keys_does_not_matter() -> None:
@@ -92,24 +81,3 @@ def draw():
         import inner
 """
     assert imports(source) == {"typing.TYPE_CHECKING", "quick", "inner"}
-
-
-def test_packages_of_modules_are_those_of_the_standard_library() -> None:
-    """Where modules and packages have other names, and where a package lists its files alone."""
-    expected = importlib.metadata.packages_distributions()
-    for module in ("cv2", "skimage", "sklearn", "numpy", "pydicom", "keras", "lightgbm", "dateutil", "six"):
-        assert set(distributions()[module]) == set(expected[module]), module
-
-
-def test_modules_of_packages_by_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed, recorded = tmp_path / "Listed_One-1.0.dist-info", tmp_path / "recorded-2.0.dist-info"
-    for folder, name in ((listed, "Listed-One"), (recorded, "recorded")):
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
-    (listed / "top_level.txt").write_text("one\ntwo\n")
-    files = ("single.py", "folder/__init__.py", "folder/deep/a.py", "../../../bin/tool", f"fast{EXTENSION_SUFFIXES[0]}")
-    lines = [f"{file},," for file in (*files, "read.me", "recorded-2.0.dist-info/METADATA")]
-    (recorded / "RECORD").write_text("\n".join(lines))
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    of_files = {module: ["recorded"] for module in ("single", "folder", "fast")}
-    assert distributions.__wrapped__() == {"one": ["Listed-One"], "two": ["Listed-One"], **of_files}

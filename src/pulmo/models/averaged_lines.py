@@ -96,7 +96,7 @@ def _judge(rows: _Rows, penalty: float, known: np.ndarray, held_out: np.ndarray)
 
 def _fit(rows: _Rows, penalty: float) -> _Line:
     """The line of most penalised likelihood; the search starts from nothing, so that it knows these rows alone."""
-    from scipy.optimize import minimize  # loaded here: every command imports this module, and few fit lines
+    from scipy.optimize import minimize  # loaded here: every command imports this module, and few fit models
 
     count = rows.centre.shape[1]
     share = rows.weight / rows.weight.sum()

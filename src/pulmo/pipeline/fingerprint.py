@@ -4,10 +4,8 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
-import inspect
 import json
 import sys
-from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -161,24 +159,8 @@ def _source(module: str) -> str:
 
 @cache
 def distributions() -> dict[str, list[str]]:
-    """Names of the packages that give each top-level module here.
-
-    What `importlib.metadata.packages_distributions` gives, which takes half a second: it asks of each file of each
-    package whether it is there.
-    """
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for package in importlib.metadata.distributions():
-        for module in _modules_of(package):
-            found[module].append(package.name)
-    return dict(found)
-
-
-def _modules_of(package: importlib.metadata.Distribution) -> set[str]:
-    if listed := package.read_text("top_level.txt"):
-        return set(listed.split())
-    files = [line.partition(",")[0] for line in (package.read_text("RECORD") or "").splitlines()]
-    names = {file.partition("/")[0] if "/" in file else inspect.getmodulename(file) for file in files}
-    return {name for name in names if name and name.isidentifier()}
+    """Names of the packages that give each top-level module here."""
+    return dict(importlib.metadata.packages_distributions())
 
 
 def _versions(libraries: set[str]) -> dict[str, str]:

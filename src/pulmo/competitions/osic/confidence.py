@@ -56,7 +56,7 @@ class ConfidencePrior(NamedTuple):
 
 def fit_confidence(errors: Errors, hold: ConfidencePrior) -> Confidence:
     """The Confidence that scores best on these errors, out of fold, less the penalties."""
-    from scipy.optimize import minimize  # loaded here: every command imports this module, and few fit anything
+    from scipy.optimize import minimize  # loaded here: every command imports this module, and few fit models
 
     weeks = np.abs(errors.gap_weeks)
     error_ml = np.minimum(np.abs(errors.error_ml), LARGEST_ERROR_ML)
