@@ -9,12 +9,13 @@ found = $(firstword $(foreach python,$(1) $(wildcard $(PYENV)/versions/*/bin/$(1
 override PYTHON := $(firstword $(foreach name,$(or $(PYTHON),python3.12 python3.11 python3),$(call found,$(name))))
 VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet
 
 # The competitions that `make rehearse` rehearses.
 NAMES ?= $(patsubst src/pulmo/competitions/%/config.toml,%,$(wildcard src/pulmo/competitions/*/config.toml))
 
-.PHONY: demo test rehearse test-lowest test-backends setup
+.PHONY: demo test test-slow rehearse test-lowest test-backends setup
 
 demo: setup
 	@$(BIN)/pulmo demo
@@ -24,7 +25,11 @@ test: .venv/tools-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow" --durations 20
+
+# Whole runs, killed ones, clusters of workers, networks that must learn; CI runs both.
+test-slow: .venv/tools-installed
+	$(PYTEST) -m slow --durations 20
 
 # Each competition's Kaggle kernel, built from its demo run and run as Kaggle would, in one environment with the versions
 # of Kaggle's image.

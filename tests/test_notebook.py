@@ -4,8 +4,11 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+import pytest
 
 from tests.notebooks import execute
+
+pytestmark = pytest.mark.slow
 
 NOTEBOOK = Path(__file__).parents[1] / "docs/pulmo.ipynb"
 

@@ -62,6 +62,7 @@ def demo_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         list(run_stages(run, competition.stages[:-1]))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("demo_runs")
 def test_every_example_prints_what_the_page_says() -> None:
     namespace: dict[str, Any] = {}

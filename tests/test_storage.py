@@ -255,6 +255,7 @@ def test_copies_that_cannot_be_written_are_one_sentence(object_store: ObjectStor
         located(object_store.put("copy/1", b"1")).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_batch_of_objects_is_fetched_and_mapped_in_other_processes(object_store: ObjectStore) -> None:
     items = {}
     for number in range(BATCH + 3):
@@ -269,6 +270,7 @@ def length(path: Path) -> int:
     return len(path.read_bytes())
 
 
+@pytest.mark.slow
 def test_workers_of_a_cluster_fetch_objects_in_batches(object_store: ObjectStore, cluster: Cluster) -> None:
     items = {f"{number:02}": located(object_store.put(f"tasks/{number:02}.bin", b"x")) for number in range(BATCH + 3)}
     tasks = dict(map_items(task_that_reads, items, cluster.address))

@@ -25,6 +25,7 @@ def small_cohort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_cohort")
 def test_one_table_and_where_everything_is(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run_pulmo(capsys, "demo", "osic")
@@ -121,6 +122,7 @@ def test_the_doctor_tells_how_this_differs_from_kaggles_image(
     assert f"It lacks python-gdcm {importlib.metadata.version('python-gdcm')}:" in out
 
 
+@pytest.mark.slow
 def test_the_doctor_asks_the_backend(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run_pulmo(capsys, "doctor")
     networks = next(line for line in out.splitlines() if line.startswith("networks"))

@@ -115,6 +115,7 @@ def run(tree: Path, *words: str | Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_new_competition_is_sound_and_its_demo_becomes_a_kernel(tree: Path) -> None:
     assert "ok" in run(tree, "-m", "pulmo", "catheters", "check")
     printed = run(tree, "-m", "pulmo", "demo", "catheters")
@@ -139,6 +140,7 @@ def test_a_new_competition_is_sound_and_its_demo_becomes_a_kernel(tree: Path) ->
     assert metadata["competition_sources"] == ["ranzcr-clip"]
 
 
+@pytest.mark.slow
 def test_the_page_s_test_file_tests_a_new_competition(tree: Path) -> None:
     """The few lines of the page, as they stand there: a whole run, kill and resume, a hidden test set, figures."""
     source = re.search(r"```python\n(from pulmo\.competitions\.catheters\.phantom .*?)```", PAGE.read_text(), re.DOTALL)

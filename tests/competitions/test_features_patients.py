@@ -16,6 +16,8 @@ from pulmo.pipeline.runner import Run, output, run_stages
 from pulmo.pipeline.settings import load_settings
 from pulmo.pipeline.stage import load
 
+pytestmark = pytest.mark.slow
+
 PHANTOMS: dict[str, Any] = {"rsna": rsna_phantom, "siim": siim_phantom}
 
 

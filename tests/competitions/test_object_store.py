@@ -29,6 +29,8 @@ from tests.conftest import Cluster
 from tests.object_store import BUCKET, SECRET, InjectedFault, Kind, ObjectStore
 from tests.support import map_here, run_pulmo
 
+pytestmark = pytest.mark.slow
+
 FAULTS: tuple[tuple[Kind, str, int], ...] = (
     ("reset", r"list-type", 1),
     ("busy", r"\.csv$", 2),

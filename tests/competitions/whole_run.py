@@ -45,6 +45,7 @@ class Drawn(NamedTuple):
     solution: Path
 
 
+@pytest.mark.slow
 class CompetitionTests:
     """The tests. Its subclasses are named Test…, and set the attributes.
 

@@ -192,6 +192,7 @@ def test_without_namespaces_a_folder_replaces_kaggle(tables: Path, monkeypatch: 
     assert len(done.runs) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_the_real_kernel_predicts_from_its_bundle_alone(
     finished: Run, tables: Path, monkeypatch: pytest.MonkeyPatch

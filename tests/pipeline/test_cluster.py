@@ -28,6 +28,7 @@ def work(item: tuple[int, str]) -> dict[str, int]:
     return {"square": number**2}
 
 
+@pytest.mark.slow
 def test_a_worker_killed_half_way_loses_nothing(cluster: Cluster, tmp_path: Path) -> None:
     traces = tmp_path / "traces"
     traces.mkdir()

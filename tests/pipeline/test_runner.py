@@ -221,6 +221,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_the_same_bytes(toy: Path, tmp_path: Path) -> None:
     here = Path(__file__).parent
     arguments = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), str(here.parents[1])]

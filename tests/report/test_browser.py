@@ -177,6 +177,7 @@ def test_the_browser_refuses_requests(screen: Opened) -> None:
     assert "Content Security Policy" in " ".join(screen.errors)
 
 
+@pytest.mark.slow
 def test_lungs_rotate_until_they_are_touched(browser: Browser, rotating: Path) -> None:
     with opened(browser, rotating, width=PHONE, still=False) as seen:
         lungs, button = (seen.page.locator(f"#results-lungs {part}") for part in (".plot", "button"))

@@ -45,6 +45,7 @@ def test_all_networks_epochs_and_steps_count() -> None:
     assert per_image >= found.gflop * 1e9 / (cost.ARITHMETIC_SHARE * KAGGLE_GPUS["T4"].tflops * 1e12)
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_costs_its_forward_pass(tmp_path: Path) -> None:
     backbone("mobilenet_v2", 32).save_weights(tmp_path / "mobilenet.weights.h5")
     values = {"network": "encoder", "encoder": "mobilenet_v2", "base_filters": 4, "epochs": 4, "frozen_epochs": 3}

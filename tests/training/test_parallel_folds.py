@@ -92,6 +92,7 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"pulmo.training.{module}.cores", lambda: 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_each_fold_leaves_its_network_its_history_and_its_predictions(parallel: int, tmp_path: Path) -> None:
     stage = stage_of(tmp_path)
@@ -112,6 +113,7 @@ def test_each_fold_leaves_its_network_its_history_and_its_predictions(parallel: 
     assert (os.getpid() in processes.values()) == (parallel == 1)
 
 
+@pytest.mark.slow
 def test_relative_folders_are_those_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes stay, while a notebook may change its folder."""
     for name in ("one", "other"):
@@ -149,6 +151,7 @@ def test_finished_folds_are_not_trained_again(tmp_path: Path) -> None:
     assert len(log_of(tmp_path)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("failure", "words"),
     [

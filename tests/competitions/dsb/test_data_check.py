@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.competitions.data_checks import check, draw_data, faults, found_sound
 
 
+@pytest.mark.slow
 def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> None:
     drawn = draw_data("dsb", tmp_path)
     found = found_sound("dsb", drawn)

@@ -14,6 +14,8 @@ from pulmo.training.device import computing_on
 from tests.competitions.dsb.support import settings_of
 from tests.support import run_pulmo
 
+pytestmark = pytest.mark.slow
+
 CHESTS, HEAD = ("chest_philips_5mm", "chest_siemens_8mm_30"), "head_ge_tilt"
 
 

@@ -26,6 +26,8 @@ from tests.conftest import Cluster
 from tests.figures import check_page, figures_of, remarks_of, sections_of
 from tests.support import run_pulmo
 
+pytestmark = pytest.mark.slow
+
 STAGES = [spec.name for spec in find_competition("dsb").stages]
 
 

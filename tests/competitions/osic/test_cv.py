@@ -18,6 +18,7 @@ def held_out_forecasts(pairs: pd.DataFrame, held_out: np.ndarray) -> pd.DataFram
     return hold_out(pairs, training_examples(pairs, NO_STATISTICS, []), held_out, settings_of(), seed=0)[0]
 
 
+@pytest.mark.slow
 def test_what_is_held_out_tells_nothing_to_any_forecast(finished: Run) -> None:
     pairs = load(output(finished, "features/visit_pairs"))
     held_out = pairs["patient"].isin(pairs["patient"].unique()[:6]).to_numpy()

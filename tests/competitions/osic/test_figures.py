@@ -14,6 +14,7 @@ from tests.competitions.osic.support import run_of
 from tests.figures import check_page, figures_of, remarks_of, sections_of
 
 
+@pytest.mark.slow
 def test_a_run_without_scans_has_all_other_figures(finished: Run, tmp_path: Path) -> None:
     sections = sections_of(finished)
     check_page(sections, tmp_path / "page.html")

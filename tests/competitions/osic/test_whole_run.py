@@ -37,6 +37,8 @@ from tests.conftest import Cluster
 from tests.figures import check_page, figures_of, remarks_of, sections_of
 from tests.support import run_pulmo
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (
     "train_gbm.num_iterations=8",
     "features.folds=3",

@@ -19,6 +19,8 @@ TINY = {
     "steps": "2",
     "batch": "4",
 }
+FLIPS = {"lungs": False, "classifier": True, "segmenter": False, "detector": False}
+"""Test-time augmentation by family: not that of every default."""
 SMALL = (
     "features.folds=2",
     "features.pixels=32",
@@ -27,6 +29,7 @@ SMALL = (
     "train_segmenter.network=unet",
     "train_detector.network=plain",
     *(f"{family}.{key}={value}" for family in FAMILIES[:3] for key, value in TINY.items()),
+    *(f"train_{family}.tta_flip={str(flip).lower()}" for family, flip in FLIPS.items()),
     *(f"train_detector.{key}={value}" for key, value in {**TINY, "depth": "3"}.items() if key != "output_stride"),
 )
 

@@ -19,6 +19,7 @@ from tests.figures import check_page, figures_of, remarks_of, sections_of
 OPTIONAL = ("False positives", "Ablation")  # there may be none; cv has not been run
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) -> None:
     sections = sections_of(finished)
     assert [remark for remark in remarks_of(sections) if not remark.startswith(OPTIONAL)] == []
@@ -68,6 +69,7 @@ def test_before_a_run_headers_are_read_from_the_x_rays(drawn: Path, tmp_path: Pa
     assert "From the headers of 24 of 24 X-rays" in figures["Age by class"].caption  # that of one cut short, too
 
 
+@pytest.mark.slow
 def test_captions_of_the_real_labels(rsna_data: Path, tmp_path: Path) -> None:
     sections = sections_of(run_of(rsna_data, tmp_path), "data")
     assert remarks_of(sections) == []

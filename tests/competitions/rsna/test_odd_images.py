@@ -16,6 +16,7 @@ from tests.competitions.odd_images import SMALL, write_odd_images
 from tests.competitions.rsna.support import run_of
 
 
+@pytest.mark.slow
 def test_prediction(finished: Run, drawn: Path, tmp_path: Path) -> None:
     shutil.copytree(drawn / "data", tmp_path / "data")
     ids = pd.read_csv(tmp_path / "data/stage_2_sample_submission.csv")["patientId"].to_list()

@@ -1,6 +1,5 @@
 """Prediction uses the test-time augmentation that the networks were validated with."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +9,17 @@ import pytest
 from pulmo.competition import StageSpec
 from pulmo.competitions.rsna.predict import predict_networks
 from pulmo.competitions.rsna.trained_model import read_model
-from pulmo.pipeline.runner import Run, output, run_stages
+from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import Stage, load, save
 from pulmo.radiographs.inference import NetworkImages
 from pulmo.training import inference
-from tests.competitions.rsna.support import run_of
-
-FLIPS = {"lungs": False, "classifier": True, "segmenter": False, "detector": False}
+from tests.competitions.rsna.support import FLIPS
 
 
 def test_the_model_records_the_test_time_augmentation(
-    finished: Run, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = run_of(
-        drawn / "data",
-        tmp_path / "work",
-        *(f"train_{name}.tta_flip={str(flip).lower()}" for name, flip in FLIPS.items()),
-    )
-    for stage in ("features", "train_lungs", "train_classifier"):
-        shutil.copytree(finished.paths.stage(stage), run.paths.stage(stage))
-    list(run_stages(run, run.competition.stages[:-1]))
-    model = read_model(output(run, "fit_ensemble/model"))
+    model = read_model(output(finished, "fit_ensemble/model"))
     assert {name: family.tta_flip for name, family in model.networks.items()} == FLIPS
     model = model._replace(fitted={**model.fitted, "lungs": 0.2})  # so that lungs are predicted
     flips: list[tuple[str, bool]] = []
@@ -43,13 +32,13 @@ def test_the_model_records_the_test_time_augmentation(
             real(self, network, tta_flip, *rest, **more)
 
         monkeypatch.setattr(predictor, "__init__", init)
-    image_table = load(output(run, "features/image_table"))
+    image_table = load(output(finished, "features/image_table"))
     held = np.flatnonzero((image_table["fold"] == 0) & image_table["error"].isna())
     about = image_table.iloc[held].reset_index(drop=True)
 
     def images_of(folder: Path) -> NetworkImages:
         folder.mkdir()
-        save(folder / "images", load(output(run, "features/images")))
+        save(folder / "images", load(output(finished, "features/images")))
         return NetworkImages(Stage(StageSpec("predict", ""), 0, folder, {}, folder, device="cpu"), held)
 
     predict_networks(model, images_of(tmp_path / "all"), about)
@@ -61,8 +50,8 @@ def test_the_model_records_the_test_time_augmentation(
     assert (segmenter, detector) == (("MaskPredictor", False), ("BoxPredictor", False))
     assert (classifier, lungs) == (("MaskPredictor", True), ("MaskPredictor", False))
     # The network of fold 0 predicts its own fold as it did when it was validated.
-    expected = load(output(run, "train_classifier/out_of_fold")).set_index("image")["probability"]
+    expected = load(output(finished, "train_classifier/out_of_fold")).set_index("image")["probability"]
     assert predictions.probability == pytest.approx(expected.loc[about["image"]].to_numpy(), abs=1e-5)
-    table = load(output(run, "train_detector/out_of_fold"))
+    table = load(output(finished, "train_detector/out_of_fold"))
     before = table[table["image"].isin(about["image"])]["confidence"]
     assert np.sort(predictions.routes["detector"].boxes.confidence) == pytest.approx(np.sort(before), abs=1e-5)

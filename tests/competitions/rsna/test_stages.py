@@ -126,6 +126,7 @@ def test_the_estimate_is_the_metric_of_what_was_found_out_of_fold(finished: Run)
     assert score(solution, submission, "patientId") == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_interrupted_in_a_fold_it_does_none_twice_and_ends_with_the_same_bytes(
     finished: Run, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +177,7 @@ def test_interrupted_among_the_x_rays_none_is_read_twice(
     assert contents(run) == expected
 
 
+@pytest.mark.slow
 def test_a_model_predicts_from_anywhere_and_broken_x_rays_get_no_box(
     finished: Run, drawn: Path, tmp_path: Path
 ) -> None:
@@ -274,6 +276,7 @@ def test_figures_are_drawn(finished: Run) -> None:
     assert all(path.stat().st_size > 10_000 for path in drawn)
 
 
+@pytest.mark.slow
 def test_real_images_of_one_person_are_in_one_fold(rsna_data: Path, tmp_path: Path) -> None:
     run = run_of(rsna_data, tmp_path, "features.folds=5")
     list(run_stages(run, [run.competition.stage("features")]))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from pulmo.pipeline.runner import Run, output
 from pulmo.pipeline.stage import load
@@ -10,6 +11,7 @@ from tests.competitions.siim.support import run_of
 from tests.figures import check_page, figures_of, remarks_of, sections_of
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_finished_run_is_drawn(finished: Run, tmp_path: Path) -> None:
     sections = sections_of(finished)
     assert [remark for remark in remarks_of(sections) if not remark.startswith("False positives")] == []
@@ -48,6 +50,7 @@ def test_before_training_remarks_name_the_stage_to_run(drawn: Path, tmp_path: Pa
     assert all("has not been made. Run `pulmo siim" in remark for remark in remarks_of(sections))
 
 
+@pytest.mark.slow
 def test_captions_of_the_real_masks(siim_data: Path, tmp_path: Path) -> None:
     figures = figures_of(sections_of(run_of(siim_data, tmp_path), "data"))
     caption = figures["Empty and multi-row images"].caption

@@ -128,6 +128,7 @@ def test_a_mask_larger_than_its_picture_is_named(drawn: Path, tmp_path: Path) ->
         features_of(data, tmp_path / "work")
 
 
+@pytest.mark.slow
 def test_real_x_rays_are_cached(siim_data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"(\d+) patients with a finding have a readable image") as told:
         features_of(siim_data, tmp_path, "features.folds=10")

@@ -21,6 +21,8 @@ from pulmo.scoring.rle import area, parse
 from tests.competitions.siim.support import SMALL, run_of
 from tests.support import run_pulmo
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = [word for setting in SMALL for word in ("--set", setting)]
 SAMPLE = "stage_2_sample_submission.csv"
 
