@@ -12,6 +12,7 @@ import json
 import lzma
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from string import Template
@@ -136,13 +137,18 @@ def _lines(source: str) -> list[str]:
 def _unpacking(competition: str) -> str:
     """The part of a kernel that unpacks pulmo."""
     package = package_zip()
-    encoded = base64.b85encode(lzma.compress(package, preset=9)).decode()
     return _SCRIPT.format(
         name=competition,
         version=pulmo.__version__,
-        package="\n".join(encoded[start : start + LINE] for start in range(0, len(encoded), LINE)),
+        package=_encoded(package),
         digest=hashlib.sha256(package).hexdigest()[:16],
     )
+
+
+@lru_cache(maxsize=1)  # a script and a notebook of the same package; compressing it takes most of a second
+def _encoded(package: bytes) -> str:
+    encoded = base64.b85encode(lzma.compress(package, preset=9)).decode()
+    return "\n".join(encoded[start : start + LINE] for start in range(0, len(encoded), LINE))
 
 
 def package_zip() -> bytes:
