@@ -93,6 +93,25 @@ if __name__ == "__main__":
     child.wait(timeout=20)
 
 
+@pytest.mark.parametrize("stdin", [True, False])
+def test_a_script_that_works_when_imported_is_named(tmp_path: Path, stdin: bool) -> None:
+    code = """
+from pulmo.errors import UserError
+from pulmo.pipeline.parallel import map_all
+try:
+    map_all(str, {"one": 1})
+except UserError as error:
+    print(error)
+"""
+    script = tmp_path / "unguarded.py"
+    script.write_text(code)
+    command = [sys.executable, "-" if stdin else str(script)]
+    done = subprocess.run(command, input=code, capture_output=True, text=True, check=True, cwd=tmp_path)
+    named = "<stdin>" if stdin else str(script)
+    remedy = 'Run a file, and put what it does below `if __name__ == "__main__":`'
+    assert done.stdout == f"{named}: no worker process can start from it. {remedy}.\n"
+
+
 def test_all_results_and_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulmo.pipeline.parallel.map_items", map_here)
     done: list[tuple[int, int]] = []

@@ -7,6 +7,7 @@ else is lost.
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -151,10 +152,26 @@ def _in_pool(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tup
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+                check_processes_start()
                 yield from ((key, _InFlight()) for batch in running.values() for key in batch)
                 return
             for future in done:
                 yield from zip(running.pop(future), future.result(), strict=True)
+
+
+def check_processes_start() -> None:
+    """Check, where a process has died, that processes can start at all: each imports the script that is run.
+
+    Raises:
+        UserError: none starts, for the script cannot be imported, or starts work of its own when it is.
+    """
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            pool.submit(cores).result()
+    except BrokenProcessPool:
+        script = getattr(sys.modules["__main__"], "__file__", "Python")
+        remedy = 'Run a file, and put what it does below `if __name__ == "__main__":`'
+        raise UserError(Fault(script, "no worker process can start from it", remedy)) from None
 
 
 def _batches(items: Mapping[str, T]) -> Iterator[dict[str, T]]:

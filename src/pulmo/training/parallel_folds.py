@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pulmo.errors import Fault, UserError
-from pulmo.pipeline.parallel import cores, prepare_process
+from pulmo.pipeline.parallel import check_processes_start, cores, prepare_process
 from pulmo.pipeline.progress import track
 from pulmo.pipeline.stage import Stage
 from pulmo.training.device import computing_on
@@ -52,6 +52,7 @@ def train_in_parallel(stage: Stage, jobs: Jobs, folds: Sequence[int], processes:
             _copy_notes(stage, future)
     except BrokenProcessPool:
         _worker_pool.cache_clear()
+        check_processes_start()
         raise UserError(
             Fault(
                 f"stage {stage.spec.name}",

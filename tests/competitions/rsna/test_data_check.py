@@ -29,6 +29,14 @@ def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> 
     assert words in faults(check("rsna", drawn, f"features.patients={mine}"))
     mine.write_text("patientId,person\nsomebody,1\n")
     assert "none of its 1 ids is one of the 24 images" in faults(check("rsna", drawn, f"features.patients={mine}"))
-    assert "patients with a box have an image. Give at least 40" in faults(check("rsna", drawn, "features.folds=20"))
+    assert ": 7 patients with a box have an image. Give at least 40" in faults(
+        check("rsna", drawn, "features.folds=20")
+    )
+    trained = ["train_lungs", "train_segmenter", "train_detector"]
+    assert [training.stage for training in check("rsna", drawn).trainings] == trained
+    elsewhere = check("rsna", drawn, "train_lungs.model=lungs.keras")
+    assert [training.stage for training in elsewhere.trainings] == trained[1:]
+    (drawn / "lung_rle.csv").unlink()
+    assert [training.stage for training in check("rsna", drawn).trainings] == trained[1:]
     (drawn / "stage_2_test_images").rename(drawn / "elsewhere")
     assert "stage_2_test_images: there is no such folder" in faults(check("rsna", drawn))
