@@ -1,5 +1,6 @@
 """`data_check.check` of DSB."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,20 +8,32 @@ import pytest
 from tests.competitions.data_checks import check, draw_data, faults, found_sound
 
 
-@pytest.mark.slow
-def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> None:
-    drawn = draw_data("dsb", tmp_path)
+@pytest.fixture(scope="module")
+def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_data("dsb", tmp_path_factory.mktemp("dsb"))
+
+
+@pytest.fixture
+def drawn(drawn_once: Path, tmp_path: Path) -> Path:
+    """Six labelled scans, three of each class, and two to be predicted."""
+    return Path(shutil.copytree(drawn_once, tmp_path / "data"))
+
+
+def test_sound_data_have_no_fault_and_what_is_wrong_is_named(drawn: Path) -> None:
     found = found_sound("dsb", drawn)
     assert found.counts["modality"] == "CT"
     assert found.counts["scans with a label"] == 6
+    assert found.counts["of class 'cancer'"] == 3
     assert found.counts["test scans, with a file"] == 2
-    assert "patients of class 'cancer' cannot fill 8 folds" in faults(check("dsb", drawn, "features.folds=8"))
+    stored = 2 * 8 * 20 * 50 * 50
+    assert (found.disk_bytes, found.memory_bytes) == (stored, 2_500_000_000 + stored)
+    assert faults(check("dsb", drawn, "features.folds=3")) == ""
+    assert ": 3 patients of class 'cancer' cannot fill 4 folds" in faults(check("dsb", drawn, "features.folds=4"))
     (drawn / "stage2").rename(drawn / "elsewhere")
     assert "test scans: none of 2 has a folder" in faults(check("dsb", drawn))
 
 
-def test_without_a_sample_nothing_is_said_of_test_scans(tmp_path: Path) -> None:
-    drawn = draw_data("dsb", tmp_path)
+def test_without_a_sample_nothing_is_said_of_test_scans(drawn: Path) -> None:
     (drawn / "stage2_sample_submission.csv").unlink()
     found = check("dsb", drawn)
     assert found.counts["training scans, with a file"] == 6

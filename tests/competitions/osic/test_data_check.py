@@ -10,8 +10,10 @@ def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> 
     found = found_sound("osic", drawn)
     assert found.counts["patients with several visits"] == 12
     assert found.counts["training scans, with a file"] == 0
+    assert (found.disk_bytes, found.memory_bytes) == (2 * 12 * 8 * 48**2, 2_500_000_000)
     assert "None of the 12 training scans has a file" in found.notes
     assert "12 patients have more than one visit. Give at least 20" in faults(check("osic", drawn, "features.folds=10"))
+    assert faults(check("osic", drawn, "features.folds=6")) == ""
     sample = drawn / "sample_submission.csv"
     sample.write_text(sample.read_text() + "nobody_5,2000,100\n")
     assert "patient 'nobody' has no visit in test.csv" in faults(check("osic", drawn))

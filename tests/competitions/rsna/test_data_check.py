@@ -9,7 +9,8 @@ def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> 
     drawn = draw_data("rsna", tmp_path)
     found = found_sound("rsna", drawn)
     ids = sorted(path.stem for path in (drawn / "stage_2_train_images").glob("*.dcm"))
-    assert found.counts["patients"] == len(ids)
+    assert found.counts["patients"] == len(ids) == 24
+    assert (found.disk_bytes, found.memory_bytes) == (4 * 24 * 128**2, 1_500_000_000 + 2 * 24 * 128**2)
     assert any("Each image counts as a patient of its own" in note for note in found.notes)
     table = "".join(f"{id_},{number // 2}\n" for number, id_ in enumerate(ids))
     (drawn / "nih_patients.csv").write_text(f"patientId,nih_patient\n{table}")

@@ -13,7 +13,11 @@ def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> 
     assert found.counts["training images, with a file"] == 23  # the phantom leaves one out, as Kaggle does
     assert found.counts["test images, with a file"] == 4
     assert found.counts["training images, read of a sample"] == "6 of 6"
+    assert found.counts["images with a pneumothorax"] == 8
     assert found.disk_bytes == 4 * 23 * 128**2
+    assert found.memory_bytes == 1_500_000_000 + 2 * 23 * 128**2
+    assert ": 8 patients with a pneumothorax have an image" in faults(check("siim", drawn, "features.folds=5"))
+    assert faults(check("siim", drawn, "features.folds=4")) == ""
     ids = read_masks(train_table(drawn))["image"]
     first, second, *_ = (path for id_ in ids for path in drawn.rglob(f"{id_}.dcm"))
     first.write_bytes(b"no image")  # the first is always read
