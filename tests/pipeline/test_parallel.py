@@ -39,6 +39,11 @@ def sleep_and_tell(file: str) -> None:
     time.sleep(60)
 
 
+def sleep_and_return_the_process(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
 def test_every_item_gets_its_result() -> None:
     items = {f"item {number}": number for number in range(7)}
     assert dict(map_items(double, items)) == {f"item {number}": 2 * number for number in range(7)}
@@ -97,9 +102,9 @@ if __name__ == "__main__":
 def test_a_script_that_works_when_imported_is_named(tmp_path: Path, stdin: bool) -> None:
     code = """
 from pulmo.errors import UserError
-from pulmo.pipeline.parallel import map_all
+from pulmo.pipeline.parallel import map_items
 try:
-    map_all(str, {"one": 1})
+    list(map_items(str, {"one": 1}))
 except UserError as error:
     print(error)
 """
@@ -118,6 +123,14 @@ def test_all_results_and_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> N
     items = {f"item {number}": number for number in range(3)}
     assert map_all(double, items, lambda *counts: done.append(counts)) == {"item 0": 0, "item 1": 2, "item 2": 4}
     assert done == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_what_is_quickly_done_needs_no_process_and_what_takes_longer_gets_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulmo.pipeline.parallel.START_SECONDS", 0.1)
+    at = map_all(sleep_and_return_the_process, {"quick": 0.0, "slow": 0.2, "late": 0.0, "later": 0.0})
+    assert list(at)[:2] == ["quick", "slow"]
+    assert at["quick"] == at["slow"] == os.getpid()
+    assert os.getpid() not in (at["late"], at["later"])
 
 
 def test_where_none_may_fail_the_first_failure_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ else is lost.
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +28,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 CLUSTER_TIMEOUT_SECONDS = 10
+START_SECONDS = 2.0
+"""What processes take to start and to import what they need."""
 BATCH = 16
 """Objects of a store that a process, or a worker, fetches together: decoding takes longer than a store's answer."""
 
@@ -61,7 +64,7 @@ def map_items(
 def map_all(
     function: Callable[[T], R], items: Mapping[str, T], progress: Callable[[int, int], None] | None = None
 ) -> dict[str, R]:
-    """Apply `function` to every item on this machine's cores, where none may fail.
+    """Apply `function` to every item, where none may fail: the first in this process, what takes longer on all cores.
 
     Args:
         function: a module's function.
@@ -75,13 +78,22 @@ def map_all(
         ScanError: of the first item that failed.
     """
     results: dict[str, R] = {}
-    for key, result in map_items(function, items):
+    for key, result in _first_here(function, items):
         if isinstance(result, ScanError):
             raise result
         results[key] = result
         if progress:
             progress(len(results), len(items))
     return results
+
+
+def _first_here(function: Callable[[T], R], items: Mapping[str, T]) -> Iterator[tuple[str, R | ScanError]]:
+    """What is done in START_SECONDS is done in this process, the rest in others."""
+    left, ends = dict(items), time.monotonic() + START_SECONDS
+    while left and time.monotonic() < ends:
+        key = next(iter(left))
+        yield key, function(left.pop(key))
+    yield from map_items(function, left)
 
 
 def _with_deaths_named(

@@ -201,11 +201,10 @@ def test_scans_or_not_the_tables_are_the_same(tmp_path: Path, scanned: tuple[Pat
 def test_a_few_patients_have_no_readable_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: dict[str, object] = {}
 
-    def no_drawing(function: Callable[[object], int], orders: dict[str, object]) -> list[tuple[str, int]]:
+    def no_drawing(function: Callable[[object], int], orders: dict[str, object], progress: object) -> None:
         drawn.update(orders)
-        return [(name, 1) for name in orders]
 
-    monkeypatch.setattr("pulmo.pipeline.parallel.map_items", no_drawing)
+    monkeypatch.setattr("pulmo.competitions.osic.phantom.map_all", no_drawing)
     write_phantom(tmp_path / "data", tmp_path / "solution.csv", PhantomSettings(25, 2, seed=4))
     names = pd.read_csv(tmp_path / "data" / "train.csv")["Patient"].unique()
     assert len(drawn) == 27 - 4
