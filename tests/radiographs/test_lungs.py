@@ -99,9 +99,19 @@ def test_the_mirror_image_counts_as_much() -> None:
 def test_a_lung_is_not_parted_across() -> None:
     """Two halves of one lung, one above the other, stay one."""
     probability = blank()
-    probability[20:90, 30:80], probability[100:170, 30:80], probability[90:100, 30:80] = 0.9, 0.9, 0.6
+    probability[20:90, 30:80], probability[100:170, 40:90], probability[90:100, 40:80] = 0.9, 0.9, 0.6
     labels = segment_lungs(np.zeros((PIXELS, PIXELS), np.uint8), network=network_of(probability)).labels
     assert set(np.unique(labels)) == {0, RIGHT}
+
+
+@pytest.mark.parametrize(("pixels", "lungs_found"), [(600, {RIGHT, LEFT}), (599, {RIGHT})])
+def test_a_part_of_less_than_15_percent_is_no_second_lung(pixels: int, lungs_found: set[int]) -> None:
+    probability = blank()
+    probability[50:150, 30:70], probability[50:70, 70:80] = 0.9, 0.6  # 4,000 pixels of a lung, and a bridge
+    probability[50:70, 80:110] = 0.9  # 600, of which the last may be a little less
+    probability[69, 110 - (600 - pixels) : 110] = 0.6
+    labels = segment_lungs(np.zeros((PIXELS, PIXELS), np.uint8), network=network_of(probability)).labels
+    assert set(np.unique(labels)) == {0, *lungs_found}
 
 
 def test_certainty_is_the_agreement_of_probabilities_with_their_mask() -> None:
