@@ -1,7 +1,7 @@
 """`pulmo NAME check`, and the commands on a competition without its optional parts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pulmo.blending.holdout_fit import holdout_half
-from pulmo.cli.app import app, build_app
+from pulmo.cli.app import command_line
 from pulmo.training import cost
 from tests.competitions.small import PHANTOM, Small, small
 from tests.support import run_pulmo
@@ -20,17 +20,12 @@ Pulmo = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def pulmo(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulmo:
+def pulmo(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulmo]:
     """Run a command in a folder of its own; the command line is built anew, with the competition `small`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(app, "registered_groups", [])
-    build_app.cache_clear()
-    return partial(run_pulmo, capsys)
-
-
-@pytest.fixture(autouse=True)
-def _usual_command_line_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    build_app()  # before the groups are set aside
+    command_line.cache_clear()
+    yield partial(run_pulmo, capsys)
+    command_line.cache_clear()
 
 
 def write_data(folder: Path) -> Path:

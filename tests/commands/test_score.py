@@ -326,7 +326,7 @@ def test_known_answer_of_the_first_fvc_carried_forward(pulmo: Pulmo, shared_data
 
 def test_score_loads_no_learning_library() -> None:
     code = (
-        "import sys; from pulmo.cli.app import build_app; build_app(); import pulmo.commands.score;"
+        "import sys; from pulmo.cli.app import command_line; command_line(); import pulmo.commands.score;"
         "from pulmo.competition import competition_names, find_competition;"
         "[find_competition(name).submission for name in competition_names()];"
         "print({'tensorflow', 'keras', 'lightgbm', 'sklearn', 'scipy', 'pydicom', 'pydantic', 'cv2', 'matplotlib'}"

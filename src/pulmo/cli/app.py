@@ -2,9 +2,11 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
 from pulmo import __version__
 from pulmo.cli.competition import competition_app
@@ -18,7 +20,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
+_app = typer.Typer(
     help="Kaggle's chest-imaging competitions: from raw files to a validated submission with a cross-validated score.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -26,7 +28,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@_app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print pulmo's version.")
@@ -36,7 +38,7 @@ def options(
     """Options of all commands."""
 
 
-@app.command()
+@_app.command()
 def demo(
     names: Annotated[list[str] | None, typer.Argument(help="Competitions. Default: all.", show_default=False)] = None,
     seed: Seed = 0,
@@ -48,7 +50,7 @@ def demo(
     run_demo(names or [], seed)
 
 
-@app.command()
+@_app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Name of its folder and command.", show_default=False)],
     title: Annotated[str | None, typer.Option(help="Title. Default: from the name.", show_default=False)] = None,
@@ -60,11 +62,11 @@ def new(
     """Add a competition: a small one that works, to be changed."""
     from pulmo.commands.new import make_competition
 
-    commands = [command.name or str(getattr(command.callback, "__name__", "")) for command in app.registered_commands]
+    commands = [command.name or str(getattr(command.callback, "__name__", "")) for command in _app.registered_commands]
     make_competition(name, title, slug, commands)
 
 
-@app.command()
+@_app.command()
 def doctor(
     kaggle: Annotated[
         bool, typer.Option("--kaggle", help="Compare the installed packages with Kaggle's image.")
@@ -79,7 +81,7 @@ def doctor(
         examine()
 
 
-@app.command()
+@_app.command()
 def scan(
     folder: Annotated[Path, typer.Argument(parser=path, help="Folder of one CT series.", show_default=False)],
     out: Annotated[
@@ -102,7 +104,7 @@ def scan(
     scan_folder(folder, out, Exports(mask, volume), as_json)
 
 
-@app.command()
+@_app.command()
 def xray(
     source: Annotated[
         Path,
@@ -123,7 +125,7 @@ def xray(
     segment_files(source, out, as_json)
 
 
-@app.command()
+@_app.command()
 def submissions(
     plot: Annotated[bool, typer.Option("--plot", help="Plot local estimates against Kaggle's scores.")] = False,
     as_json: Json = False,
@@ -134,7 +136,7 @@ def submissions(
     show_submissions(as_json, plot)
 
 
-@app.command()
+@_app.command()
 def runs(
     name: Annotated[str | None, typer.Argument(help="Competition. Default: all.", show_default=False)] = None,
     as_json: Json = False,
@@ -145,7 +147,7 @@ def runs(
     show_runs(name, as_json)
 
 
-@app.command("report")
+@_app.command("report")
 def report_index(
     out: Annotated[
         Path | None,
@@ -159,8 +161,9 @@ def report_index(
 
 
 @cache
-def build_app() -> typer.Typer:
+def command_line() -> TyperGroup:
     """The whole command line, a group for each competition there is a folder for."""
+    whole = cast(TyperGroup, get_command(_app))
     for name in competition_names():
-        app.add_typer(competition_app(find_competition(name)), name=name)
-    return app
+        whole.add_command(get_group(competition_app(find_competition(name))))
+    return whole

@@ -13,7 +13,7 @@ from pulmo.competition import DEFAULT_PRESET, Competition
 
 def competition_app(competition: Competition) -> typer.Typer:
     """The commands of one competition."""
-    group = typer.Typer(help=competition.title, no_args_is_help=True)
+    group = typer.Typer(name=competition.name, help=competition.title, no_args_is_help=True)
 
     @group.command()
     def validate(
