@@ -4,7 +4,7 @@ import pytest
 
 from pulmo.errors import UserError
 from pulmo.training import device as device_module
-from pulmo.training.device import computing_on, gradient
+from pulmo.training.device import computing_on, devices, gradient, on_cpu, replicated
 
 
 def test_on_the_cpu_it_computes_in_full_precision() -> None:
@@ -17,6 +17,24 @@ def test_half_precision_ends_with_the_scope() -> None:
     with computing_on("cpu", mixed=True):
         assert keras.config.dtype_policy().name == "mixed_float16"
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_gpu_computes_in_half_precision_and_is_not_made_deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_count", lambda backend, kind: 1)  # TensorFlow takes it by itself
+    made: list[str] = []
+    monkeypatch.setattr(device_module, "_make_deterministic", made.append)
+    with computing_on("auto") as device:
+        assert str(device) == "GPU, tensorflow"
+        assert keras.config.dtype_policy().name == "mixed_float16"
+        assert (on_cpu(), devices(), replicated()) == (False, 1, False)
+        assert made == []
+    with computing_on("gpu", mixed=False):
+        assert keras.config.dtype_policy().name == "float32"
+    assert made == []
+    with computing_on("cpu"):
+        assert made == ["tensorflow"]
+        assert (on_cpu(), devices(), replicated()) == (True, 1, False)
+    assert (on_cpu(), devices(), replicated()) == (True, 1, False)  # outside, too
 
 
 def test_a_gpu_that_is_not_there_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
