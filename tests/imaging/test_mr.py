@@ -7,7 +7,7 @@ import pytest
 
 from pulmo.errors import ScanError
 from pulmo.imaging.area_resample import Size
-from pulmo.imaging.listing import list_series
+from pulmo.imaging.listing import SeriesFolder, list_series
 from pulmo.imaging.mr import BODY, BRIGHTEST, MrVolume, body_median, mr_volume, read_mr
 from pulmo.phantom.dicom import Encoding, Series, write_series
 from pulmo.phantom.geometry import axial, evenly
@@ -103,3 +103,20 @@ def test_folders_without_dicom_have_no_modality(tmp_path: Path) -> None:
 def test_the_body_is_what_is_brighter_than_the_background() -> None:
     """Three pixels of background and two of body: the threshold between two values is the lower one, and not body."""
     assert body_median(np.array([1.0, 1.0, 1.0, 10.0, 12.0])) == 11.0
+
+
+def test_a_folder_is_described_by_its_first_image(tmp_path: Path) -> None:
+    """Not by a report before it, nor by a hidden file; by the report where there is no image."""
+    words = np.zeros((4, 4), "u2")
+    write_image(tmp_path / "1.dcm", words, 12, Rows=None, Modality="SR", PatientID="report", SeriesDescription="Scout")
+    write_image(tmp_path / "2.dcm", words, 12, PatientID="second", SeriesDescription="Lung", SeriesInstanceUID="1.5")
+    write_image(tmp_path / "3.dcm", words, 12, PatientID="third")
+    (tmp_path / "0.txt").write_text("no DICOM")
+    write_image(tmp_path / ".0.dcm", words, 12, PatientID="hidden")
+    assert list_series(tmp_path) == [SeriesFolder(tmp_path, "CT", "second", "1.5", "")]
+    for name in ("2.dcm", "3.dcm"):
+        (tmp_path / name).unlink()
+    assert list_series(tmp_path) == [SeriesFolder(tmp_path, "SR", "report", "1.2.3", "a scout or survey (Scout)")]
+    (tmp_path / "a").mkdir()
+    write_image(tmp_path / "a/1.dcm", words, 12, Modality="", SOPClassUID="1.2.3", RescaleIntercept="0", PatientID="")
+    assert [series.modality for series in list_series(tmp_path)] == ["SR", "unknown"]
