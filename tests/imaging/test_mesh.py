@@ -62,7 +62,7 @@ def test_uneven_slices_and_a_tilt_in_millimetres() -> None:
         source="",
     )
     indices = np.array([[0.0, 0, 0], [1, 2, 3], [1.5, 0, 0], [-0.5, 0, 2], [2.5, 1, 1]])
-    expected = [[0, 0, 0], [4.5 + 0.5, 2 + 1, 2], [1, 2, 4], [3, 0, -1.5], [1.5 + 1.5, 1 + 3, 7.5]]
+    expected = np.array([[0, 0, 0], [4.5 + 0.5, 2 + 1, 2], [1, 2, 4], [3, 0, -1.5], [1.5 + 1.5, 1 + 3, 7.5]])
     np.testing.assert_allclose(_in_millimetres(volume, indices), expected)
 
 
@@ -83,3 +83,11 @@ def test_the_last_blocks_reach_beyond_the_mask() -> None:
     assert means[0, 0].tolist() == [1, 1, 0.5]
     assert means[1, 0].tolist() == [0.5, 0.5, 0.25]
     assert means.shape == (2, 2, 3)
+
+
+def test_a_block_is_in_its_middle() -> None:
+    volume, mask = ball()
+    mask[:] = False
+    mask[2:4, 3:6, 4:8] = True
+    vertices = surface(volume, mask, (2, 3, 4)).vertices_mm
+    np.testing.assert_allclose((vertices.min(axis=0) + vertices.max(axis=0)) / 2, [5.5 * 1.5, 4, 2.5 * 2])

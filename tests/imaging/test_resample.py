@@ -45,11 +45,12 @@ def test_pixels_are_averaged_from_half_their_number_on() -> None:
     plane = np.array([[0, 10, 20, 30, 40, 50], [4, 14, 24, 34, 44, 54]] * 2)
     halved = resample(volume_of(np.stack([plane, plane]), [0, 2]), 2.0).hu
     assert halved[0].tolist() == [[7, 27, 47], [7, 27, 47]]
-    # Half as many rows alone, and then columns: each mean is over two pixels.
-    rows = resample(volume_of(np.stack([plane, plane]), [0, 2], (1.0, 2.0)), 2.0).hu
-    assert rows[0].tolist() == [[2, 12, 22, 32, 42, 52]] * 2
-    columns = resample(volume_of(np.stack([plane, plane]), [0, 2], (2.0, 1.0)), 2.0).hu
-    assert columns[0].tolist() == [[5, 25, 45], [9, 29, 49]] * 2
+    # A quarter of the rows alone, and then a third of the columns: each mean is over all of their pixels.
+    plane[0] += 40
+    rows = resample(volume_of(np.stack([plane, plane]), [0, 4], (1.0, 4.0)), 4.0).hu
+    assert rows[0].tolist() == [[12, 22, 32, 42, 52, 62]]
+    columns = resample(volume_of(np.stack([plane, plane]), [0, 3], (3.0, 1.0)), 3.0).hu
+    assert columns[0].tolist() == [[50, 80], [14, 44], [10, 40], [14, 44]]
 
 
 def test_padding_becomes_air() -> None:
@@ -70,3 +71,6 @@ def test_a_tilt_is_corrected_about_the_middle() -> None:
     assert [np.argwhere(plane == 100).tolist() for plane in fine] == [[[0, 0]], [[1, 2]], [[2, 4]]]
     assert (fine[0, 3] == -1024).all()  # where there is nothing
     assert (fine[0, :, 4:] == -1024).all()
+    for down, right in ((1.0, 0.0), (0.0, 1.0)):
+        alone = resample(volume_of(hu, [0, 1, 2], (1.0, 1.0), [[0.0, 0], [down, right], [2 * down, 2 * right]])).hu
+        assert np.argwhere(alone[0] == 100).tolist() == [[1 - down, 2 - right]]
