@@ -250,7 +250,7 @@ def mutants(file: Path, source: bytes, choice: random.Random) -> Iterator[Mutant
 
 
 def not_run(tree: ast.Module) -> Iterator[ast.AST]:
-    """Annotations, docstrings' expressions and imports for types only."""
+    """Annotations and imports for types only; and `strict` of `zip`, whose iterables are of one length where it is."""
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
             yield node.annotation
@@ -258,6 +258,8 @@ def not_run(tree: ast.Module) -> Iterator[ast.AST]:
             yield node.returns
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             yield node
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
+            yield from (keyword.value for keyword in node.keywords)
 
 
 def changed(node: ast.AST, choice: random.Random) -> tuple[ast.expr, str] | None:

@@ -60,3 +60,35 @@ def test_thick_slices() -> None:
 def test_disease_outside_the_mask() -> None:
     (caution,) = cautions(VOLUME, mask(edge_litres=0.09))
     assert caution.startswith("90 ml of dense tissue lie outside the mask")
+
+
+def test_a_fiftieth_of_the_largest_area_at_an_end_is_more_than_noise() -> None:
+    """3 of 200 voxels; 2 are exactly one percent, which is not."""
+    (caution,) = cautions(VOLUME, mask({0: 3, COUNT - 1: 2}))
+    assert caution.startswith("The lungs reach the first slice (2% of their largest area)")
+
+
+@pytest.mark.parametrize(("gap_mm", "caution"), [(5.0, False), (7.0, True)])
+def test_a_gap_in_thin_slices_is_more_than_3_percent_of_the_height(gap_mm: float, caution: bool) -> None:
+    positions = np.arange(200.0)
+    positions[100:] += gap_mm - 1
+    areas = np.full((200, 10, 10), 1, np.uint8)
+    areas[[0, -1]] = 0  # 198 slices of lung
+    fine = replace(VOLUME, hu=np.zeros(areas.shape, np.int16), positions_mm=positions, shear_mm=np.zeros((200, 2)))
+    found = cautions(fine, replace(mask(), labels=areas))
+    assert [sentence[:38] for sentence in found] == ["A gap between slices is 3% of the lungs"[:38]] * caution
+
+
+@pytest.mark.parametrize(("thickness_mm", "caution"), [(2.0, False), (2.5, True)])
+def test_slices_of_more_than_2_mm_are_thick(thickness_mm: float, caution: bool) -> None:
+    assert len(cautions(replace(VOLUME, thickness_mm=thickness_mm), mask())) == caution
+
+
+def test_dense_tissue_is_disease_from_15_ml_a_litre_on() -> None:
+    """Of 3 litres: 45 ml."""
+    litres = np.zeros(4096)
+    litres[1064] = 0.045
+    assert cautions(VOLUME, replace(mask(), edge_litres=litres)) == ()
+    litres[1064] = 0.046
+    assert cautions(VOLUME, replace(mask(), edge_litres=litres))[0].startswith("46 ml of dense tissue")
+    assert cautions(VOLUME, replace(mask(), edge_litres=None)) == ()  # not computed

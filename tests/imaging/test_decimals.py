@@ -68,6 +68,7 @@ def test_range_limits_are_plausible() -> None:
 
 
 LIMITS = {"RescaleSlope": 10**6, "PixelSpacing": 100, "ImagePositionPatient": 10**5, "ImageOrientationPatient": 1.01}
+LIMITS |= {"RescaleIntercept": 10**6, "SliceLocation": 10**5, "SpacingBetweenSlices": 1000}
 LIMITS |= {"SliceThickness": 1000, "InstanceNumber": 2**31, "NumberOfFrames": 2**31}
 
 
@@ -77,3 +78,26 @@ def test_a_value_at_its_limit_is_plausible_and_one_beyond_it_is_not(keyword: str
     assert measured(keyword, b"\\".join([str(limit).encode()] * count)) == ((limit,) * count, "")
     beyond = str(limit + (1 if isinstance(limit, int) else 0.01)).encode()
     assert "not plausible" in measured(keyword, b"\\".join([beyond] * count)).wrong
+
+
+def test_a_long_value_is_shown_in_part() -> None:
+    assert measured("RescaleSlope", b"x" * 64).wrong == f"RescaleSlope is '{'x' * 64}': not a decimal number"
+    assert measured("RescaleSlope", b"x" * 65).wrong == f"RescaleSlope is '{'x' * 64}…': not a decimal number"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "raw", "wrong"),
+    [
+        ("NumberOfFrames", b"-1", "not above 0"),
+        ("NumberOfFrames", b"0", ""),  # as good as missing
+        ("PixelSpacing", b"0.001\\0.0009", "smaller than 0.001 mm: not plausible"),
+        ("PixelSpacing", b"1\\1\\1", "3 values where 2 are needed"),
+        ("InstanceNumber", b"-7", ""),
+        ("ImageOrientationPatient", b"1\\0\\0\\0\\1", "5 values where 6 are needed"),
+        ("SliceThickness", b"1e999", "not a decimal number"),
+    ],
+)
+def test_signs_and_counts(keyword: str, raw: bytes, wrong: str) -> None:
+    found = measured(keyword, raw)
+    assert found.wrong.partition(": ")[2] == wrong
+    assert bool(found.values) == (not wrong)

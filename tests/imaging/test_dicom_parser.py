@@ -1,5 +1,6 @@
 """The header parser agrees with pydicom."""
 
+import io
 import struct
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from pulmo.errors import ScanError
-from pulmo.imaging.dicom_parser import UNDEFINED, NotDicomError, _meta, read_elements
+from pulmo.imaging.dicom_parser import UNDEFINED, NotDicomError, _is_bare, _meta, _span, read_elements, readable
 from pulmo.imaging.pixels import read_pixels
 from pulmo.imaging.slices import read_slice_header
 from tests.imaging.dicom_files import write_image
@@ -210,3 +211,51 @@ def test_the_meta_header_begins_with_its_length(first: bytes, syntax: str) -> No
 def test_a_meta_header_without_a_transfer_syntax() -> None:
     head = bytes(128) + b"DICM" + b"\x02\0\0\0UL" + struct.pack("<HI", 4, 0) + b"the data set"
     assert _meta(head) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("head", "bare"),
+    [
+        (b"\x08\0\x18\0", True),  # SOPInstanceUID, the last of the elements that files begin with
+        (b"\x08\0\x19\0", False),
+        (b"\0\x08\0\x18", True),
+        (b"\0\x08\0\x19", False),
+        (b"\x02\0\0\0", True),
+        (b"\0\x02\0\0", True),
+        (b"\x03\0\0\0", False),
+        (b"\x08\0\x18", False),
+        (b"", False),
+    ],
+)
+def test_a_data_set_without_a_preamble_begins_with_its_first_elements(head: bytes, bare: bool) -> None:
+    assert _is_bare(head) == bare
+
+
+@pytest.mark.parametrize(
+    ("order", "implicit", "rest", "span", "kind"),
+    [
+        ("<", False, b"OW\0\0\x06\1\0\0", (15, 262), b"OW"),
+        (">", False, b"OW\0\0\0\0\1\6", (15, 262), b"OW"),
+        ("<", False, b"US\x06\1\0\0\0\0", (11, 262), b"US"),
+        ("<", False, b"\x06\1\0\0\0\0\0\0", (11, 262), b""),  # no type after all
+        ("<", True, b"\x06\1\0\0\0\0\0\0", (11, 262), b""),
+        ("<", True, b"OW\0\0\0\0\0\0", (11, 0x574F), b""),
+        (">", True, b"\0\0\1\6\0\0\0\0", (11, 262), b""),
+    ],
+)
+def test_where_pixels_begin_and_how_many_bytes_they_are(
+    order: str, implicit: bool, rest: bytes, span: tuple[int, int], kind: bytes
+) -> None:
+    """Behind three other bytes."""
+    file = io.BytesIO(b"abc" + struct.pack(order + "HH", 0x7FE0, 0x10) + rest)
+    file.seek(3)
+    assert _span(file, order, implicit) == (span, kind)
+    for cut in (file.getvalue()[:-1], file.getvalue().replace(b"\x10", b"\x11", 1)):
+        other = io.BytesIO(cut)
+        other.seek(3)
+        assert _span(other, order, implicit) == (None, b"")
+
+
+def test_text_for_messages_is_in_one_line() -> None:
+    assert readable("Größe 3") == "Größe 3"
+    assert readable("a\n\x07ä") == "a\\n\\x07ä"

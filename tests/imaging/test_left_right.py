@@ -59,3 +59,45 @@ def test_the_window_of_both_lungs_or_of_one() -> None:
     assert labelled_window(labels, LEFT) == (slice(3, 5), slice(5, 8))
     assert labelled_window(labels, RIGHT) == (slice(1, 3), slice(1, 3))
     assert labelled_window(np.zeros_like(labels)) == (slice(0), slice(0))
+
+
+@pytest.mark.parametrize(("bridge", "split"), [(6, 20), (7, 22)])
+def test_erosion_by_less_than_12_mm_separates(bridge: int, split: int) -> None:
+    """9 mm take three rows from either side of the bridge, whose middle is between columns 19 and 20; 12 are too much,
+    and the midline divides."""
+    mask = block((4, 16), (24, 36), rows=(0, 20)) | block((16, 24), rows=(7, 7 + bridge))
+    labels = left_and_right(mask, SPACING_MM, 22.0)
+    assert [int(side) for side in labels[5, 10, 4:36]] == [RIGHT] * (split - 4) + [LEFT] * (36 - split)
+
+
+@pytest.mark.parametrize(("right", "two"), [(3, False), (4, True), (6, True), (7, False)])
+def test_an_inseparable_component_is_two_lungs_if_three_tenths_are_on_either_side(right: int, two: bool) -> None:
+    """Ten columns, of which so many are right of the midline, at column 20."""
+    found = sides_of(block((20 - right, 30 - right)))[20 - right : 30 - right]
+    one = LEFT if right < 5 else RIGHT
+    assert found == ([RIGHT] * right + [LEFT] * (10 - right) if two else [one] * 10)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_small_lung_beside_a_large_one_is_separate(mirrored: bool) -> None:
+    """36 of 301 voxels, 12 %, are beyond the midline: 4 × 4 of them stay after erosion, and 86 of the other lung."""
+    part = np.zeros((1, 12, 100), bool)
+    part[0, 3:9, 3:9] = part[0, 4:7, 10:98] = part[0, 5, 9] = True
+    expected = np.where(np.arange(100) <= 9, RIGHT, LEFT)
+    midline = 10.0
+    if mirrored:
+        part, expected, midline = part[..., ::-1].copy(), (LEFT + RIGHT) - expected[::-1], 90.0
+    labels = left_and_right(part, SPACING_MM, midline)
+    part[0, 5, [9, 90]] = False  # the bridge is as far from one lung as from the other
+    np.testing.assert_array_equal(labels[part], np.broadcast_to(expected, part.shape)[part])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_less_than_a_tenth_beyond_the_midline_belongs_to_the_same_lung(mirrored: bool) -> None:
+    """36 of 361 voxels. Erosion would leave 4 × 4 of them, 15 % of the 106 on the other side."""
+    part = np.zeros((1, 12, 120), bool)
+    part[0, 3:9, 3:9] = part[0, 4:7, 10:118] = part[0, 5, 9] = True
+    midline = 9.0
+    if mirrored:
+        part, midline = part[..., ::-1].copy(), 111.0
+    assert (left_and_right(part, SPACING_MM, midline)[part] == (RIGHT if mirrored else LEFT)).all()

@@ -1,9 +1,13 @@
 """Components of air on a grid of 10 mm: a voxel is 1 ml."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from pulmo.imaging.downsample import CoarseGrid
 from pulmo.imaging.enclosed_gas import components
+from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import ChestAir, SegmentationParameters, find_chest_air, find_lungs
 
 
@@ -96,3 +100,87 @@ def test_a_part_that_ends_in_air_at_the_image_border_is_not_lung() -> None:
     assert found[:, 6:20, 22:34].all()
     hu[:, 12:15, 0:4] = -850  # cut by the field of view
     assert lungs_in(hu)[:, :, 4:16].any()
+
+
+def parts_of(
+    part: np.ndarray,
+    hu: int = -850,
+    enclosed: np.ndarray | None = None,
+    open_air: np.ndarray | None = None,
+) -> int:
+    """Voxels of lung found where air has this shape in tissue, by default wholly enclosed."""
+    values = np.where(part, hu, 40).astype(np.int16)
+    if open_air is not None:
+        values[open_air] = -1000
+    inside = np.ones(part.shape, bool) if enclosed is None else enclosed
+    chest = ChestAir(grid_of(values), inside, inside, np.zeros(part.shape, bool), None, -1000.0)
+    parameters = SegmentationParameters(threshold_hu=-350)
+    if open_air is not None:
+        parameters = replace(parameters, enclosed_only=True)
+    return np.count_nonzero(find_lungs(chest, parameters)[0][part])
+
+
+SLAB = np.zeros((1, 12, 20), bool)
+SLAB[0, 3:9, 4:14] = True  # 60 voxels, and a border of 28
+
+
+def test_lung_is_above_30_ml() -> None:
+    part = np.zeros((1, 12, 20), bool)
+    part[0, 3:8, 4:10] = True
+    assert parts_of(part) == 0
+    part[0, 8, 4] = True
+    assert parts_of(part) == 31
+
+
+@pytest.mark.parametrize(("hu", "voxels"), [(-955, 0), (-954, 60), (-351, 60), (-350, 0)])
+def test_lung_is_above_gas_and_below_tissue(hu: int, voxels: int) -> None:
+    assert parts_of(SLAB, hu) == voxels
+
+
+@pytest.mark.parametrize(("columns", "voxels"), [(5, 0), (6, 60)])
+def test_more_than_half_of_a_lung_is_enclosed(columns: int, voxels: int) -> None:
+    enclosed = np.zeros(SLAB.shape, bool)
+    enclosed[:, :, : 4 + columns] = True
+    assert parts_of(SLAB, enclosed=enclosed) == voxels
+
+
+@pytest.mark.parametrize(("corners", "voxels"), [(2, 60), (3, 0)])
+def test_less_than_a_tenth_of_a_lungs_border_is_beside_open_air(corners: int, voxels: int) -> None:
+    """A voxel of open air at a corner touches one of the border's 28."""
+    open_air = np.zeros(SLAB.shape, bool)
+    open_air[0, [2, 2, 9][:corners], [3, 14, 3][:corners]] = True
+    assert parts_of(SLAB, enclosed=~open_air, open_air=open_air) == voxels
+
+
+@pytest.mark.parametrize(("air_hu", "voxels"), [(-955, 60), (-956, 0)])
+def test_a_part_that_ends_in_gas_at_the_field_of_view_is_not_lung(air_hu: int, voxels: int) -> None:
+    """Its last column, at the edge of what is measured, is lighter than the rest."""
+    values = np.where(SLAB, -850, 40).astype(np.int16)
+    values[0, 3:9, 13] = air_hu
+    measured = np.ones(SLAB.shape, bool)
+    measured[:, :, 14:] = False
+    grid = CoarseGrid(values, measured, (10.0, 10.0, 10.0), (1, 1, 1), (0, 1, 2), (False, False, False))
+    everywhere = np.ones(SLAB.shape, bool)
+    chest = ChestAir(grid, everywhere, everywhere, ~everywhere, None, -1000.0)
+    lungs, _ = find_lungs(chest, SegmentationParameters(threshold_hu=-350))
+    assert np.count_nonzero(lungs) == voxels
+
+
+def test_without_a_spine_the_bodys_middle_divides_left_from_right() -> None:
+    """The body is in columns 10 to 29 of 40: its middle is 19.5, between the two lungs."""
+    hu = np.full((4, 16, 40), -1000, np.int16)
+    hu[:, 2:14, 10:30] = 40
+    hu[:, 5:11, 12:18] = hu[:, 5:11, 21:27] = -850
+    lungs, other = find_lungs(find_chest_air(grid_of(hu)), SegmentationParameters(threshold_hu=-350))
+    assert (lungs[:, 5:11, 12:18] == RIGHT).all()
+    assert (lungs[:, 5:11, 21:27] == LEFT).all()
+    np.testing.assert_array_equal(other, hu == -1000)
+
+
+@pytest.mark.parametrize(("wall_hu", "enclosed"), [(-350, True), (-351, False)])
+def test_tissue_encloses_from_minus_350_on(wall_hu: int, enclosed: bool) -> None:
+    hu = np.full((1, 20, 20), -1000)
+    hu[:, 4:7, 4:16] = hu[:, 13:16, 4:16] = wall_hu
+    chest = find_chest_air(grid_of(hu))
+    assert chest.enclosed[0, 10, 10] == enclosed
+    assert not chest.surrounded[0, 10, 10]  # nothing at its sides

@@ -63,3 +63,46 @@ def test_the_contour_of_slices_that_are_no_squares(write_scan: WriteScan, small_
     whole = outer_contour(volume, labels)
     assert whole[notch].mean(dtype=float) > 0
     np.testing.assert_array_equal(contour, whole[:, rows])
+
+
+def edge_with(hu_of_notch: int, rows: int = 8, measured: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """A right lung of columns 5 to 34 with a notch of ten columns at the ribs, so many rows high: the edge in it, and
+    anywhere else."""
+    lungs = np.zeros(SHAPE, np.uint8)
+    lungs[:, 5:55, 5:35] = RIGHT
+    notch = (slice(None), slice(26, 26 + rows), slice(5, 15))
+    lungs[notch] = 0
+    hu = np.where(lungs > 0, -850, 40).astype(np.int16)
+    hu[notch] = hu_of_notch
+    everywhere, known = np.ones(SHAPE, bool), np.ones(SHAPE, bool)
+    known[notch] = measured
+    grid = CoarseGrid(hu, known, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
+    edge = edge_of_lungs(ChestAir(grid, everywhere, everywhere, ~everywhere, (50.0, 40.0), -1000.0), lungs)
+    inside = edge[notch].copy()
+    edge[notch] = 0
+    return inside, edge
+
+
+def test_the_edge_is_tissue_that_is_not_as_dense_as_bone() -> None:
+    for hu, filled in ((40, True), (149, True), (150, False), (-350, True), (-351, False)):
+        inside, elsewhere = edge_with(hu)
+        assert (inside[:, :, 3:] == (RIGHT if filled else 0)).all(), hu
+        assert not elsewhere.any()
+    assert not edge_with(40, measured=False)[0].any()
+
+
+@pytest.mark.parametrize(("rows", "filled"), [(10, True), (11, False)])
+def test_a_ball_of_15_mm_bridges_30_mm(rows: int, filled: bool) -> None:
+    """Rows are 3 mm high: the disc has 11 of them."""
+    assert (edge_with(40, rows)[0][:, rows // 2, :8] > 0).any() == filled
+
+
+def test_the_edge_is_counted_by_its_density() -> None:
+    hu = np.full(SHAPE, 40, np.int16)
+    hu[0, 0, :4] = -2048, -1024, 3071, 40
+    edge = np.zeros(SHAPE, np.uint8)
+    edge[0, 0, :5] = LEFT
+    grid = CoarseGrid(hu, edge == 0, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
+    litres = edge_histogram(ChestAir(grid, edge > 0, edge > 0, edge > 0, None, -1000.0), edge)
+    assert litres.shape == (4096,)
+    np.testing.assert_allclose(litres[[0, 1064, 4095]], [54e-6, 54e-6, 27e-6])

@@ -9,7 +9,8 @@ import pytest
 
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import LUNG_BELOW_HU
-from pulmo.imaging.lungs import segment_lungs
+from pulmo.imaging.lungs import LungMask, _no_lungs, segment_lungs
+from pulmo.imaging.quality import Quality
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.refine_mask import dilate_mm
 from pulmo.imaging.volume import Volume
@@ -99,3 +100,26 @@ def test_dilation_is_a_ball_of_millimetres() -> None:
     y, x = np.mgrid[-5:6, -5:6]
     for index, height in enumerate((-4, -2, 0, 4)):
         np.testing.assert_array_equal(grown[index], y**2 + (2 * x) ** 2 + height**2 <= 16)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "count", "words"),
+    [
+        (-699, 9, "no lungs in this scan: its lowest value is -699, far above air. Check its RescaleSlope and"),
+        (-700, 8, "no lungs in this scan, which covers 80 mm. Give the whole chest"),
+        (-700, 9, "no lungs in this scan. Give a chest CT that shows them"),
+    ],
+)
+def test_why_there_are_no_lungs(lowest: int, count: int, words: str) -> None:
+    """Slices of 9.99 mm, or of 10 mm; padding is no value."""
+    hu = np.zeros((count, 4, 4), np.int16)
+    hu[1, 1] = -2048
+    hu[1, 2] = lowest
+    positions = (9.99 if count == 8 else 10.0) * np.arange(count)
+    fault = _no_lungs(Volume(hu, positions, (1.0, 1.0), np.eye(3), np.zeros((count, 2)), (), "here"))
+    assert str(fault).startswith(f"here: {words}")
+
+
+def test_a_mask_is_shown_in_one_line() -> None:
+    quality = Quality("good", (), 0, litres=3.25, share=0.2, balance=0.46, roughness=1.0, pixel_ratio=5.0)
+    assert repr(LungMask(np.zeros((1, 1, 1), np.uint8), quality)) == "LungMask(3.25 litres, left 46%, good)"

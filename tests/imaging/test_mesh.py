@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pulmo.errors import ScanError
-from pulmo.imaging.mesh import Mesh, surface
+from pulmo.imaging.mesh import Mesh, _in_millimetres, _means, surface
 from pulmo.imaging.volume import Volume
 
 SPACING_MM = (2.0, 1.0, 1.5)
@@ -48,3 +48,46 @@ def test_an_empty_mask_has_no_surface() -> None:
     volume, mask = ball()
     with pytest.raises(ScanError, match="no surface"):
         surface(volume, np.zeros_like(mask))
+
+
+def test_uneven_slices_and_a_tilt_in_millimetres() -> None:
+    """Slices at 10, 12 and 16 mm; beyond them a step is their median, 3 mm, and the shift stays."""
+    volume = Volume(
+        hu=np.zeros((3, 4, 4), np.int16),
+        positions_mm=np.array([10.0, 12, 16]),
+        pixel_spacing_mm=(1.0, 1.5),
+        directions=np.eye(3)[::-1],
+        shear_mm=np.array([[0.0, 0], [1, 0.5], [3, 1.5]]),
+        repairs=(),
+        source="",
+    )
+    indices = np.array([[0.0, 0, 0], [1, 2, 3], [1.5, 0, 0], [-0.5, 0, 2], [2.5, 1, 1]])
+    expected = np.array([[0, 0, 0], [4.5 + 0.5, 2 + 1, 2], [1, 2, 4], [3, 0, -1.5], [1.5 + 1.5, 1 + 3, 7.5]])
+    np.testing.assert_allclose(_in_millimetres(volume, indices), expected)
+
+
+def test_a_single_voxel_has_a_surface_half_way_to_its_neighbours() -> None:
+    volume, mask = ball()
+    mask[:] = False
+    mask[3, 5, 7] = True
+    vertices = surface(volume, mask).vertices_mm
+    np.testing.assert_allclose(vertices.min(axis=0), [6.5 * 1.5, 4.5, 5.0])
+    np.testing.assert_allclose(vertices.max(axis=0), [7.5 * 1.5, 5.5, 7.0])
+    with pytest.raises(ScanError, match="no surface"):  # half of a block is not more than half
+        surface(volume, mask, (1, 1, 2))
+
+
+def test_the_last_blocks_reach_beyond_the_mask() -> None:
+    mask = np.ones((3, 4, 5), bool)
+    means = _means(mask, (2, 2, 2))
+    assert means[0, 0].tolist() == [1, 1, 0.5]
+    assert means[1, 0].tolist() == [0.5, 0.5, 0.25]
+    assert means.shape == (2, 2, 3)
+
+
+def test_a_block_is_in_its_middle() -> None:
+    volume, mask = ball()
+    mask[:] = False
+    mask[2:4, 3:6, 4:8] = True
+    vertices = surface(volume, mask, (2, 3, 4)).vertices_mm
+    np.testing.assert_allclose((vertices.min(axis=0) + vertices.max(axis=0)) / 2, [5.5 * 1.5, 4, 2.5 * 2])

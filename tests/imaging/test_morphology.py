@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pulmo.imaging.morphology import SQUARE, between, bounding_box, closing, disk, widened
+from pulmo.imaging.morphology import SQUARE, between, bounding_box, closing, dilation, disk, erosion, opening, widened
 
 
 def line(text: str) -> np.ndarray:
@@ -62,3 +62,16 @@ def test_a_disk_of_2_mm_by_rows_of_1_mm_and_columns_of_2_mm() -> None:
     assert disk(2.0, (1.0, 2.0)).tolist() == [[0, 1, 0], [0, 1, 0], [1, 1, 1], [0, 1, 0], [0, 1, 0]]
     assert disk(1.4, (1.0, 1.0)).tolist() == [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
     assert disk(0.0, (1.0, 1.0)).tolist() == disk(0.4, (1.0, 1.0)).tolist() == [[1]]
+
+
+def test_dilation_erosion_and_opening_at_the_edge_of_the_image() -> None:
+    """Outside the image erosion sees nothing, and opening the image's edge repeated."""
+    for given, dilated, eroded, opened in (
+        ("##.......", "###......", ".........", "##......."),
+        ("###......", "####.....", ".#.......", "###......"),
+        (".##.#####", "#########", ".....###.", "....#####"),
+        ("#########", "#########", ".#######.", "#########"),
+    ):
+        mask = np.repeat(line(given), 5, axis=1)
+        for operation, expected in ((dilation, dilated), (erosion, eroded), (opening, opened)):
+            np.testing.assert_array_equal(operation(mask, SQUARE)[0, 2], line(expected)[0, 0], err_msg=f"{operation}")

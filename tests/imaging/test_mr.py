@@ -1,4 +1,4 @@
-"""Phantom MR series, and series that are not volumes."""
+"""Phantom MR series."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 
 from pulmo.errors import ScanError
 from pulmo.imaging.area_resample import Size
-from pulmo.imaging.listing import list_series
 from pulmo.imaging.mr import BODY, BRIGHTEST, MrVolume, body_median, mr_volume, read_mr
 from pulmo.phantom.dicom import Encoding, Series, write_series
 from pulmo.phantom.geometry import axial, evenly
@@ -72,32 +71,6 @@ def test_ct_and_zero_pixels_are_refused(tmp_path: Path) -> None:
     write_series(tmp_path / "black", body(0), GRID, Series(modality="MR"), Encoding(intercept=0))
     with pytest.raises(ScanError, match="all 0"):
         read_mr(tmp_path / "black")
-
-
-@pytest.mark.parametrize(
-    ("name", "series", "reason"),
-    [
-        ("a", Series(modality="DX"), "an X-ray (DX)"),
-        ("a", Series(image_type=("ORIGINAL", "PRIMARY", "LOCALIZER")), "a localizer"),
-        ("a", Series(modality="MR", description="3-Plane SURVEY"), "a scout or survey (3-Plane SURVEY)"),
-        ("1.000-Scout", Series(), "a scout or survey (1.000-Scout)"),
-        ("a", Series(description="Topogram 0.6 T20f"), "a scout or survey (Topogram 0.6 T20f)"),
-        ("a", Series(description="Chest PA"), "an X-ray (Chest PA)"),
-        ("a", Series(description="CHEST LUNG 5.0 B50"), ""),
-        ("T1_FFE", Series(modality="MR", description="T1-FFE"), ""),
-    ],
-)
-def test_localizers_and_x_rays_are_recognized(tmp_path: Path, name: str, series: Series, reason: str) -> None:
-    write_series(tmp_path / "study" / name, np.zeros(GRID.volume_shape), GRID, series)
-    (found,) = list_series(tmp_path)
-    assert (found.folder, found.exclusion) == (tmp_path / "study" / name, reason)
-    assert (found.modality, found.patient) == (series.modality, "PHANTOM")
-
-
-def test_folders_without_dicom_have_no_modality(tmp_path: Path) -> None:
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "read me.txt").write_text("nothing")
-    assert [series.modality for series in list_series(tmp_path)] == [""]
 
 
 def test_the_body_is_what_is_brighter_than_the_background() -> None:

@@ -97,3 +97,20 @@ def test_prone_volumes_are_flipped(chest: tuple[np.ndarray, np.ndarray]) -> None
     turned = UPRIGHT * [-1, -1, 1]
     stomach = network_volume(volume_of(hu[:, ::-1, ::-1], turned), labels[:, ::-1, ::-1], wanted)
     np.testing.assert_array_equal(back, stomach)
+
+
+@pytest.mark.parametrize(("columns", "kept"), [(26, True), (27, False)])
+def test_a_nodule_is_40_mm_wide_at_most(chest: tuple[np.ndarray, np.ndarray], columns: int, kept: bool) -> None:
+    """Of 1.5 mm each: 39 or 40.5 mm."""
+    hu, labels = chest
+    hu[5:7, 26:34, 25 : 25 + columns] = 30
+    small = network_volume(volume_of(hu), labels, format_of((12, 30, 40), channels=("nodule_enhanced",)))
+    assert (small[4, 20, 10, 0] == 30) == kept
+
+
+@pytest.mark.parametrize(("hu_of_nodule", "kept"), [(-399, True), (-400, False)])
+def test_a_nodule_is_denser_than_minus_400(chest: tuple[np.ndarray, np.ndarray], hu_of_nodule: int, kept: bool) -> None:
+    hu, labels = chest
+    hu[5:7, 26:34, 30:38] = hu_of_nodule
+    small = network_volume(volume_of(hu), labels, format_of((12, 30, 40), channels=("nodule_enhanced",)))
+    assert small[4, 20, 14, 0] == (hu_of_nodule if kept else AIR)

@@ -100,3 +100,25 @@ def test_slices_that_fit_no_grid_are_refused() -> None:
 def test_a_real_scan(name: str, real_scan: Callable[[str], Path], tmp_path: Path) -> None:
     nifti_image(read_volume(real_scan(name))).to_filename(tmp_path / "volume.nii")
     assert_each_voxel_is_in_its_place(real_scan(name), tmp_path / "volume.nii", step=9)
+
+
+@pytest.mark.parametrize(("second", "even"), [(5.09, True), (5.12, False), (4.91, True), (4.88, False)])
+def test_a_fiftieth_of_a_step_is_rounding(second: float, even: bool) -> None:
+    positions = np.array([0.0, second, 10, 15])
+    volume = Volume(np.zeros((4, 3, 3), np.int16), positions, (1.0, 1.0), np.eye(3), np.zeros((4, 2)), (), "here")
+    assert (even_grid(volume).notes == ()) == even
+    assert even or even_grid(volume).notes[0].startswith(f"slices {min(second, 10 - second):.3g} to ")
+
+
+@pytest.mark.parametrize(("last", "fits"), [(31.0, True), (32.0, False)])
+def test_the_grid_has_eight_times_as_many_slices_at_most(last: float, fits: bool) -> None:
+    """Every millimetre, for four slices of which two are that close."""
+    positions = np.array([0.0, 1, 15, last])
+    volume = Volume(np.zeros((4, 3, 3), np.int16), positions, (1.0, 1.0), np.eye(3), np.zeros((4, 2)), (), "here")
+    if fits:
+        grid = even_grid(volume)
+        assert grid.shape == (32, 3, 3)
+        assert grid.slices.tolist() == [0] + [1] * 8 + [2] * 15 + [3] * 8
+    else:
+        with pytest.raises(ScanError, match="fit no even grid"):
+            even_grid(volume)

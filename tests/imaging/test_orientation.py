@@ -1,8 +1,15 @@
-"""The thirds of a chest, and what is compared between them."""
+"""The thirds of a chest, what is compared between them, and how a scan is turned."""
+
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from pulmo.imaging.orientation import _more_tissue_above, _thirds
+from pulmo.imaging import orientation
+from pulmo.imaging.downsample import CoarseGrid
+from pulmo.imaging.lung_components import ChestAir
+from pulmo.imaging.orientation import _more_tissue_above, _thirds, oriented_by_anatomy
+from pulmo.imaging.volume import Volume
 
 
 def air_with(*areas: int) -> np.ndarray:
@@ -32,3 +39,102 @@ def test_tissue_between_air_is_compared_by_the_air() -> None:
     assert not _more_tissue_above(air, ~air)
     air[2, 0, 11] = False  # 4 to 7, and what is beyond the air does not count
     assert _more_tissue_above(air, ~air)
+
+
+def tilted() -> Volume:
+    """Three slices 0, 10 and 30 mm up, each 2 mm further back and 1 mm further left than the one before."""
+    return Volume(
+        hu=np.arange(3 * 2 * 2, dtype=np.int16).reshape(3, 2, 2),
+        positions_mm=np.array([0.0, 10, 30]),
+        pixel_spacing_mm=(1.0, 1.0),
+        directions=np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]]),
+        shear_mm=np.array([[0.0, 0], [2, 1], [4, 2]]),
+        repairs=("first",),
+        source="",
+        origin_mm=(-50.0, 20.0, 100.0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("in_front", "upside_down", "directions", "origin_mm", "words"),
+    [
+        (True, False, [[0, 0, 1], [0, -1, 0], [-1, 0, 0]], (50, -20, 100), "left and right were swapped"),
+        # The last slice, at (−48, 24, 130), is the first of the reversed ones.
+        (True, True, [[0, 0, 1], [0, -1, 0], [1, 0, 0]], (-48, -24, -130), "and their apex at the feet"),
+        (False, True, [[0, 0, 1], [0, 1, 0], [1, 0, 0]], (-48, 24, -130), "slices reversed: by their positions"),
+    ],
+)
+def test_what_contradicts_the_anatomy_is_turned(
+    monkeypatch: pytest.MonkeyPatch,
+    in_front: bool,
+    upside_down: bool,
+    directions: list[list[int]],
+    origin_mm: tuple[float, float, float],
+    words: str,
+) -> None:
+    monkeypatch.setattr(orientation, "spine_in_front", lambda *_: in_front)
+    monkeypatch.setattr(orientation, "_more_tissue_above", lambda *_: upside_down)
+    monkeypatch.setattr(orientation, "_airway_below", lambda *_: True)
+    found, before = oriented_by_anatomy(tilted()), tilted()
+    assert found.directions.tolist() == directions
+    assert found.origin_mm == origin_mm
+    assert found.repairs[0] == "first"
+    assert words in found.repairs[-1]
+    if upside_down:
+        np.testing.assert_array_equal(found.hu, before.hu[::-1])
+        assert found.positions_mm.tolist() == [-30, -10, 0]
+        assert found.shear_mm.tolist() == [[0, 0], [-2, -1], [-4, -2]]
+    else:
+        np.testing.assert_array_equal(found.hu, before.hu)
+
+
+@pytest.mark.parametrize(("tissue", "airway"), [(True, False), (False, True), (False, False)])
+def test_only_both_signs_of_an_apex_at_the_feet_turn(
+    monkeypatch: pytest.MonkeyPatch, tissue: bool, airway: bool
+) -> None:
+    monkeypatch.setattr(orientation, "spine_in_front", lambda *_: False)
+    monkeypatch.setattr(orientation, "_more_tissue_above", lambda *_: tissue)
+    monkeypatch.setattr(orientation, "_airway_below", lambda *_: airway)
+    volume = tilted()
+    assert oriented_by_anatomy(volume) is volume
+
+
+def test_slices_that_are_not_axial_are_not_reversed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orientation, "spine_in_front", lambda *_: False)
+    monkeypatch.setattr(orientation, "_more_tissue_above", lambda *_: True)
+    monkeypatch.setattr(orientation, "_airway_below", lambda *_: True)
+    coronal = replace(tilted(), directions=np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]]))
+    assert oriented_by_anatomy(coronal) is coronal
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "column", "spine", "found"),
+    [
+        (5, 8, 10, (5.0, 10.0), True),
+        (6, 8, 10, (5.0, 10.0), False),
+        (5, 7, 10, (5.0, 10.0), False),
+        (5, 8, 19, (5.0, 10.0), True),
+        (5, 8, 20, (5.0, 10.0), False),  # 30 mm from the middle
+        (5, 8, 29, None, True),  # without a spine that is the image's, column 20
+        (5, 8, 30, None, False),
+    ],
+)
+def test_the_airway_is_below_where_it_fills_four_fifths_there_and_half_above_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+    above: int,
+    below: int,
+    column: int,
+    spine: tuple[float, float] | None,
+    found: bool,
+) -> None:
+    """Of ten planes each, in voxels of 3 mm."""
+    hu = np.full((30, 10, 40), 40, np.int16)
+    hu[:, 2:8, 2:18] = -800
+    gas = np.zeros(hu.shape, bool)
+    gas[:below, 5, column] = gas[30 - above :, 5, column] = True
+    everywhere = np.ones(hu.shape, bool)
+    grid = CoarseGrid(hu, everywhere, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
+    chest = ChestAir(grid, everywhere, everywhere, gas, spine, -1000.0)
+    monkeypatch.setattr(orientation, "downsample", lambda _: None)
+    monkeypatch.setattr(orientation, "find_chest_air", lambda _: chest)
+    assert orientation._airway_below(tilted()) == found

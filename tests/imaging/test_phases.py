@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pulmo.errors import ScanError
-from pulmo.imaging.phases import phases
+from pulmo.imaging.phases import phases, position_indices
 from pulmo.imaging.series import stacks
 from pulmo.imaging.slices import PHASE_KEYWORDS, SliceHeader
 from tests.imaging.support import at
@@ -234,3 +234,22 @@ def test_a_phase_shifted_by_two_thirds_of_a_step(header: SliceHeader) -> None:
     """Its steps of 3 mm are just one and a half times the usual combined step, 2 mm."""
     parts = [a_phase(header, number, range(2 * number, 42 + 2 * number, 3)) for number in range(2)]
     assert found_in(renumbered([*parts[0], *parts[1]])) == [["0"], ["1"]]
+
+
+def test_slices_within_a_twentieth_of_a_step_are_at_one_position() -> None:
+    assert position_indices(np.array([20.5, 0, 20, 10])).tolist() == [2, 0, 2, 1]
+    assert position_indices(np.array([20.6, 0, 20, 10])).tolist() == [3, 0, 2, 1]
+    assert position_indices(np.array([5.0, 5, 5])).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("doubled", "refused"), [(7, False), (8, True)])
+def test_files_stored_twice_are_half_of_the_positions_at_most(header: SliceHeader, doubled: int, refused: bool) -> None:
+    """Numbered in no order, so that nothing separates them; of 14 positions."""
+    parts = [*a_phase(header, 0), *a_phase(header, 1, HEIGHTS[:doubled])]
+    numbers = np.random.default_rng(1).permutation(len(parts)) + 1
+    scrambled = [replace(part, instance=int(n)) for part, n in zip(parts, numbers, strict=True)]
+    if refused:
+        with pytest.raises(ScanError, match="up to 2 slices are at each of 14 positions"):
+            phases(scrambled)
+    else:
+        assert [len(phase.slices) for phase in phases(scrambled)] == [21]

@@ -3,6 +3,7 @@
 import multiprocessing
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGLossless, JPEGLossl
 
 from pulmo.errors import ScanError
 from pulmo.imaging.decoders import decode
-from pulmo.imaging.pixels import read_pixels
+from pulmo.imaging.pixels import _check_length, read_pixels
 from pulmo.imaging.slices import NotASliceError, SliceHeader, read_slice_header
 from pulmo.phantom.dicom import Encoding, write_series
 from pulmo.phantom.geometry import axial, evenly
@@ -234,3 +235,29 @@ def test_false_declarations_are_refused(tmp_path: Path, claim: str) -> None:
 @pytest.mark.parametrize("syntax", COMPRESSED)
 def test_damage_gives_pixels_or_an_error(tmp_path: Path, syntax: str) -> None:
     survives(read_damaged, tmp_path, syntax)
+
+
+@pytest.mark.parametrize(
+    ("side", "length", "fault"),
+    [
+        (4, 31, "its pixel data is truncated: 31 of 32 bytes"),
+        (4, 32, ""),
+        (4, 63, ""),  # padded, or with what is not pixels
+        (4, 64, "its pixel data has 64 bytes, but 4 × 4 pixels take 32"),
+        (1, 3, ""),
+        (1, 4, "its pixel data has 4 bytes, but 1 × 1 pixels take 2"),
+        (4, 0xFFFFFFFF, "its pixels are compressed, but its transfer syntax .* is uncompressed"),
+    ],
+)
+def test_twice_as_many_bytes_as_needed_are_other_pixels(
+    header: SliceHeader, side: int, length: int, fault: str
+) -> None:
+    with pytest.raises(ScanError, match=fault) if fault else nullcontext():
+        _check_length(replace(header, rows=side, columns=side), length)
+
+
+def test_a_single_byte_may_be_padded_to_a_word(header: SliceHeader) -> None:
+    single = replace(header, rows=1, columns=1, dtype="<u1", bits_allocated=8)
+    _check_length(single, 2)
+    with pytest.raises(ScanError, match="has 3 bytes, but 1 × 1 pixels take 1"):
+        _check_length(single, 3)

@@ -307,3 +307,22 @@ def test_clahe_raises_contrast_in_dark_parts() -> None:
     inside, outside = even[16:48, 32:96].mean(), even[16:48, :32].mean()
     assert inside - outside > 2 * 4
     assert even[90:].mean() > inside
+
+
+@pytest.mark.parametrize(("outside", "by_window"), [(2, True), (3, False)])
+def test_a_window_that_leaves_out_more_than_half_is_not_used(tmp_path: Path, outside: int, by_window: bool) -> None:
+    """Of the four pixels in every fourth row and column; the limits, 745 and 1255, count as outside."""
+    stored = np.full((8, 8), 1100, np.uint16)
+    stored[0, 0], stored[0, 4], stored[4, 0] = 745, 1255, 1255 if outside == 3 else 1000
+    path = write(tmp_path / "1.dcm", stored, 12, WindowCenter="1000.5", WindowWidth="511")
+    assert (read_radiograph(path).grey[1, 1] == 178) == by_window
+
+
+def test_the_sample_for_percentiles_has_every_fourth_row_and_column(tmp_path: Path) -> None:
+    """2000 and 3000 in it, and anything elsewhere."""
+    stored = np.full((8, 8), 100, np.uint16)
+    stored[::4, ::4] = [[2000, 3000], [2000, 3000]]
+    stored[1, 1], stored[2, 2], stored[3, 3] = 2500, 4000, 2000
+    grey = read_radiograph(write(tmp_path / "1.dcm", stored, 12)).grey
+    assert grey[[1, 2, 3, 0], [1, 2, 3, 1]].tolist() == [128, 255, 0, 0]
+    assert grey[0, 4] == 255

@@ -11,13 +11,17 @@ import pydicom
 import pytest
 
 from pulmo.errors import ScanError
+from pulmo.imaging import reading
 from pulmo.imaging.lungs import segment_lungs
 from pulmo.imaging.reading import read_volume
+from pulmo.imaging.series import stacks
+from pulmo.imaging.slices import SliceHeader
 from pulmo.imaging.volume import Volume
 from pulmo.phantom.chest import Body, chest, head, plain_lungs
 from pulmo.phantom.dicom import Encoding, Series, write_series
 from pulmo.phantom.draw import draw
 from pulmo.phantom.geometry import Grid, axial, evenly
+from tests.imaging.support import at
 
 NOISE = np.random.default_rng(0).integers(-1000, 1000, (5, 8, 8)).astype(np.int16)
 GRID = axial(evenly(5, 2.0), (8, 8), 1.5)
@@ -253,3 +257,30 @@ def test_of_two_series_the_one_with_more_lung(tmp_path: Path, small_grid: Grid) 
     assert len(volume.hu) == 42
     (reason,) = volume.repairs
     assert reason.startswith("60 slices left out: another series (1.2.826.")
+
+
+@pytest.mark.parametrize(("shorter_litres", "chosen"), [(3.0, 9), (3.1, 9), (3.11, 6)])
+def test_of_stacks_with_as_much_lung_the_longer_one_is_read(
+    header: SliceHeader, monkeypatch: pytest.MonkeyPatch, shorter_litres: float, chosen: int
+) -> None:
+    """3.007 litres in nine slices are 97 % of 3.1."""
+    litres = {9: 3.007, 6: shorter_litres, 2: 5.0}
+    monkeypatch.setattr(reading, "_sampled_litres", lambda stack: litres[len(stack.slices)])
+    found = stacks(
+        [
+            *at(header, *range(9)),
+            *at(header, *range(6), series="1.3"),
+            *at(header, 0, 1, series="1.4"),  # no scan
+        ]
+    )
+    assert len(reading._most_lung(found).slices) == chosen
+
+
+@pytest.mark.parametrize(("slices", "sampled"), [(63, 63), (64, 32), (95, 48), (96, 32)])
+def test_lung_is_estimated_from_about_32_slices(
+    header: SliceHeader, monkeypatch: pytest.MonkeyPatch, slices: int, sampled: int
+) -> None:
+    monkeypatch.setattr(reading, "assemble", lambda stack: stack)
+    monkeypatch.setattr(reading, "estimate_lung_litres", lambda stack: len(stack.slices) + stack.positions_mm[1])
+    (stack,) = stacks(at(header, *range(slices)))
+    assert reading._sampled_litres(stack) == sampled + max(1, slices // 32)

@@ -128,6 +128,8 @@ def test_exclusions_have_reasons(header: SliceHeader) -> None:
     [
         ([0, 5, 10, 15], ""),
         ([0, 5, 10, 25, 30, 35, 40], "1 gap of up to 15 mm where 5 mm is the median: true positions used"),
+        ([0, 5, 10, 15, 20, 35], "1 gap of up to 15 mm where 5 mm is the median: true positions used"),  # a fifth
+        ([0, 4, 8, 12, 16, 20, 24, 28, 35, 42, 49], "slices between 4 and 7 mm apart: true positions used"),
         ([0, 4, 8, 12, 19, 26], "slices between 4 and 7 mm apart: true positions used"),
     ],
 )

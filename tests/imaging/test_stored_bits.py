@@ -1,5 +1,6 @@
 """Stored bits, by hand and against pydicom, in every syntax."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -219,3 +220,32 @@ def test_a_high_bit_beyond_the_codestreams_bits_does_not_count(header: SliceHead
     frame = imagecodecs.jpeg2k_encode(np.array([[value]], "u2"), reversible=True, bitspersample=12, codecformat="j2k")
     header = replace(header, rows=1, columns=1, syntax=JPEG2000Lossless, dtype="<u2", bits_stored=12, high_bit=high_bit)
     assert decode(bytes(frame), header).tolist() == [[value]]
+
+
+def test_rle_of_another_number_of_bytes_is_refused(header: SliceHeader) -> None:
+    """Its header counts the planes, one a byte."""
+    header = replace(header, rows=1, columns=2, syntax=RLELossless, dtype="<u2")
+    plane = bytes(imagecodecs.packbits_encode(b"\1\2"))
+    both = struct.pack("<16I", 2, 64, 64 + len(plane), *[0] * 13) + plane + plane
+    assert decode(both, header).tolist() == [[0x0101, 0x0202]]
+    for count in (1, 3):
+        with pytest.raises(ValueError, match=f"{count} bytes a value, not 2"):
+            decode(struct.pack("<I", count) + both[4:], header)
+    with pytest.raises(ValueError, match="its compressed data is truncated"):
+        decode(both[:63], header)
+
+
+def test_a_jpeg_without_a_frame_header_or_its_end_is_refused(header: SliceHeader) -> None:
+    header = replace(header, rows=8, columns=8, syntax=JPEGBaseline8Bit, dtype="<u1", bits_stored=8, high_bit=7)
+    frame = bytes(imagecodecs.jpeg8_encode(np.full((8, 8), 90, "u1"), level=95))
+    filled = frame[:2] + b"\xff" + frame[2:]  # which may stand before any marker
+    for sound in (frame, filled):
+        np.testing.assert_array_equal(decode(sound, header), 90)
+    with pytest.raises(ValueError, match="its JPEG has no frame header"):
+        decode(frame[:2] + b"\0" + frame[3:], header)
+    with pytest.raises(ValueError, match="the end of the JPEG is missing"):
+        decode(frame[:-2], header)
+    with pytest.raises(ValueError, match="it holds 8 × 8 pixels, not 8 × 9"):
+        decode(frame, replace(header, columns=9))
+    with pytest.raises(ValueError, match="unsupported compression"):
+        decode(frame, replace(header, syntax="1.2.3"))

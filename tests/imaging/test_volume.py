@@ -16,7 +16,7 @@ from pulmo.imaging.reading import read_volume
 from pulmo.imaging.resample import resample
 from pulmo.imaging.series import stacks
 from pulmo.imaging.slices import SliceHeader
-from pulmo.imaging.volume import Volume, _check
+from pulmo.imaging.volume import Volume, _check, _threads
 from tests.imaging.dicom_files import write_image
 from tests.imaging.support import at
 
@@ -99,3 +99,45 @@ def test_scans_are_not_changed_in_place(kind: type) -> None:
     """Every step returns a new one: a reader's result may be shared."""
     with pytest.raises(FrozenInstanceError):
         object.__new__(kind).__setattr__("source", "another")
+
+
+def test_a_slice_extends_half_way_to_its_neighbours() -> None:
+    volume = Volume(
+        np.zeros((4, 2, 2), np.int16),
+        np.array([0.0, 1, 3, 9]),
+        (2.0, 0.5),
+        np.eye(3),
+        np.zeros((4, 2)),
+        (),
+        "here",
+    )
+    assert volume.extents_mm.tolist() == [1.5, 1.5, 4, 4]  # at the ends the median step, 2 mm, counts
+    np.testing.assert_allclose(volume.voxel_litres, np.array([1.5, 1.5, 4, 4]) / 1e6)
+    assert (volume.mean_step_mm, volume.spacing_mm) == (3, (2, 2, 0.5))
+
+
+@pytest.mark.parametrize(("lowest", "is_air"), [(-850, True), (-849, False)])
+def test_values_reach_air_at_minus_850(tmp_path: Path, lowest: int, is_air: bool) -> None:
+    words = np.zeros((4, 4), "i2")
+    words[1, 1] = lowest
+    folder = write_unscaled(tmp_path, words, None, None, None)
+    with nullcontext() if is_air else pytest.raises(ScanError, match=r"as low as air \(the lowest value is -849\)"):
+        assert read_volume(folder).repairs[0].startswith("RescaleIntercept is missing: stored values")
+
+
+def test_a_constant_frame_is_told(tmp_path: Path) -> None:
+    words = np.zeros((16, 16), "i2")
+    words[4:12, 4:12] = np.random.default_rng(0).integers(-900, 100, (8, 8))
+    volume = read_volume(write_unscaled(tmp_path, words, "-30", "-30", "-30"))
+    assert volume.repairs == ("constant value of -30 HU around the image treated as padding",)
+    assert (volume.hu[:, 0] == -2048).all()
+    np.testing.assert_array_equal(volume.hu[0, 4:12, 4:12], words[4:12, 4:12] - 30)
+
+
+@pytest.mark.parametrize(("cores", "set_", "threads"), [(64, None, 8), (3, None, 3), (None, None, 1), (64, "1", 1)])
+def test_threads_that_read(monkeypatch: pytest.MonkeyPatch, cores: int | None, set_: str | None, threads: int) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if set_:
+        monkeypatch.setenv("OMP_NUM_THREADS", set_)
+    assert _threads() == threads

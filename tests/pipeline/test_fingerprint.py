@@ -1,8 +1,21 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from pulmo.pipeline.fingerprint import digest_code, digest_file, digest_output, digest_raw, digest_value, imports
+from pulmo.errors import UserError
+from pulmo.pipeline.fingerprint import (
+    digest_code,
+    digest_file,
+    digest_output,
+    digest_raw,
+    digest_settings,
+    digest_value,
+    imports,
+    module_of,
+    stamp_of,
+)
+from pulmo.pipeline.settings import Section
 
 
 def test_the_order_of_keys_does_not_matter() -> None:
@@ -81,3 +94,47 @@ def draw():
         import inner
 """
     assert imports(source) == {"typing.TYPE_CHECKING", "quick", "inner"}
+
+
+def test_a_stamp_changes_with_size_or_time_of_a_file(tmp_path: Path) -> None:
+    """Of a file itself, and of a folder's files, where the folder's own time stays."""
+    (tmp_path / "out").mkdir()
+    for path, of in ((tmp_path / "a", tmp_path / "a"), (tmp_path / "out/b", tmp_path / "out")):
+        stamps = []
+        for content, time in ((b"1", 5), (b"12", 5), (b"12", 6), (b"34", 6)):
+            path.write_bytes(content)
+            os.utime(path, ns=(time, time))
+            os.utime(of, ns=(time, time))
+            stamps.append(stamp_of(of))
+        assert len(set(stamps)) == 3
+        assert stamps[2] == stamps[3]  # for which the bytes are not read
+
+
+class Files(Section):
+    table: Path | None = None
+    sizes: tuple[int, ...] = (1, 2)
+
+
+class Nested(Section):
+    files: Files = Files()
+    seed: int = 0
+
+
+def test_settings_are_their_values_and_the_bytes_of_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("same")
+    (tmp_path / "b").write_text("same")
+    first, second = (Nested(files=Files(table=tmp_path / name)) for name in ("a", "b"))
+    assert digest_settings(first) == digest_settings(second)
+    (tmp_path / "b").write_text("other")
+    others = [Nested(), Nested(seed=1), Nested(files=Files(sizes=(1, 3)))]
+    assert len({digest_settings(settings) for settings in (first, second, *others)}) == 5
+    (tmp_path / "a").unlink()
+    with pytest.raises(UserError, match=r"a: a setting names this file, and it is not there\. Correct the path"):
+        digest_settings(first)
+
+
+def test_the_module_of_a_name() -> None:
+    assert module_of("pulmo.errors.Fault") == module_of("pulmo.errors") == "pulmo.errors"
+    assert module_of("pulmo.errors.Fault.where") == "pulmo.errors"
+    assert module_of("pulmo.nothing") == "pulmo"
+    assert module_of("no_such_module_anywhere.a") is None

@@ -20,8 +20,10 @@ def test_some_are_hidden_and_never_as_many_as_in_public(total: int, public: int,
 
 
 def test_too_few_to_hide_some_of() -> None:
-    with pytest.raises(UserError, match=r"train\.csv: has only 3"):
+    with pytest.raises(UserError, match=r"train\.csv: has only 3, of 3 patients, .* Give at least 4, of several"):
         choose_hidden(["a", "b", "c"], 5, 0, Path("train.csv"))
+    with pytest.raises(UserError, match="Give at least 6, of several"):  # two are as many as the public test set has
+        choose_hidden(["a", "b", "c"], 2, 0, Path("train.csv"))
 
 
 def test_images_are_linked_but_two(tmp_path: Path) -> None:

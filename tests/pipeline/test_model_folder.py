@@ -9,7 +9,7 @@ import pytest
 
 from pulmo.competition import competition_names, find_competition
 from pulmo.errors import UserError
-from pulmo.pipeline.model_folder import Family, Source, reading_model, write_model
+from pulmo.pipeline.model_folder import Family, Source, competition_of, reading_model, write_model
 from pulmo.training.checkpoints import SavedNetworks
 from pulmo.training.inference import MeanPredictor, OutputPredictor
 
@@ -75,3 +75,14 @@ def test_a_damaged_network_and_one_for_other_images_are_named(tmp_path: Path) ->
         MeanPredictor([tmp_path / "fold0.keras", tmp_path / "fold1.keras"], (4, 4), predictor)
     with pytest.raises(UserError, match=r"fold1\.keras: cannot be read"):
         SavedNetworks([tmp_path / "fold1.keras"])
+
+
+def test_the_competition_of_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is not a trained model: it holds no ensemble\.json\. Name the model/ folder"):
+        competition_of(tmp_path)
+    for text, error in (('{"name": "siim"}', "'competition'"), ("[]", "list"), ("{", "Expecting")):
+        (tmp_path / "ensemble.json").write_text(text)
+        with pytest.raises(UserError, match=rf"does not name the model's competition \(.*{error}.*Copy the whole"):
+            competition_of(tmp_path)
+    (tmp_path / "ensemble.json").write_text('{"competition": "siim"}')
+    assert competition_of(tmp_path) == "siim"

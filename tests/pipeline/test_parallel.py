@@ -4,11 +4,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
 
 from pulmo.errors import Fault, ScanError, UserError
+from pulmo.pipeline import parallel
 from pulmo.pipeline.parallel import cores, map_all, map_items
 from tests.support import map_here
 
@@ -147,3 +149,43 @@ def test_the_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatc
     assert cores() == 64
     monkeypatch.setattr(os, "cpu_count", lambda: None)  # where the system does not know
     assert cores() == 1
+
+
+class Pair(NamedTuple):
+    first: Path
+    number: int
+
+
+def test_a_worker_elsewhere_is_told_absolute_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parallel._with_absolute_paths(Path("a")) == tmp_path / "a"
+    assert parallel._with_absolute_paths(Pair(Path("a"), 3)) == Pair(tmp_path / "a", 3)
+    assert parallel._with_absolute_paths((Path("a"), 3)) == (Path("a"), 3)
+    assert parallel._with_absolute_paths("a") == "a"
+
+
+def test_objects_of_a_store_are_fetched_sixteen_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Files stand for them. What is no object, or a folder of them, goes alone."""
+    items: dict[str, Path] = {f"{number:02}": tmp_path / f"{number:02}.dcm" for number in range(35)}
+    for path in items.values():
+        path.touch()
+    items |= {"folder": tmp_path, "nothing": Path("/nothing.dcm"), "bare": tmp_path / "bare"}
+    items["bare"].touch()
+    names = list(items)
+    assert [list(batch) for batch in parallel._batches(items)] == [[name] for name in names]
+    monkeypatch.setattr(parallel, "_objects", lambda item: [item])
+    batches = [list(batch) for batch in parallel._batches(items)]
+    assert batches == [names[:16], names[16:32], ["folder"], ["nothing"], ["bare"], names[32:35]]
+
+
+def test_a_process_takes_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+    for name in names:
+        monkeypatch.setenv(name, "8")
+    handled: list[tuple[object, object]] = []
+    monkeypatch.setattr(signal, "signal", lambda *arguments: handled.append(arguments))
+    parallel.prepare_process()
+    assert [os.environ[name] for name in names] == ["1"] * 4
+    parallel.prepare_process(3)
+    assert [os.environ[name] for name in names] == ["3"] * 4
+    assert handled == [(signal.SIGINT, signal.SIG_DFL)] * 2

@@ -1,10 +1,13 @@
 """`settings.toml` holds what a run was made with, and is read back; other settings under a run's name are refused."""
 
+import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pulmo.competition import ALL_SETTINGS
 from pulmo.errors import CommandLineError, UserError
 from pulmo.pipeline.changes import changes, refuse_changes
 from pulmo.pipeline.data_folder import origin_of, phantom_mark
@@ -101,3 +104,43 @@ def test_data_are_known_by_names_and_sizes_and_phantoms_by_their_mark(tmp_path: 
     assert origin_of(data).fingerprint != before.fingerprint
     phantom_mark(data).write_text("")
     assert origin_of(data).phantom
+
+
+@pytest.mark.parametrize(("count", "more"), [(12, ""), (13, " and 1 more")])
+def test_twelve_changes_are_shown(run: Run, monkeypatch: pytest.MonkeyPatch, count: int, more: str) -> None:
+    found = [f"c{number}" for number in range(count)]
+    monkeypatch.setattr("pulmo.pipeline.changes.changes", lambda *_: found)
+    shown = "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11"
+    with pytest.raises(UserError, match=f"was made with {shown}{more}\\. Give"):
+        refuse_changes(run, run.competition.stages)
+
+
+def test_a_setting_that_was_not_set_and_one_that_is_not_any_more(run: Run, tmp_path: Path) -> None:
+    """Both ways; and of a stage that depends on all settings."""
+    extra = tmp_path / "extra.csv"
+    extra.write_text("")
+    with_extra = make_run(tmp_path, "square.power=3", f"features.extra={str(extra)!r}")
+    features = [run.competition.stage("features")]
+    assert changes(with_extra, features) == [f'features.extra = not set (now "{extra}")']
+    list(run_stages(with_extra, features))
+    assert changes(run, features) == [f'features.extra = "{extra}" (now not set)']
+    everything = [replace(features[0], settings=ALL_SETTINGS)]
+    path = run.paths.stage("features") / "manifest.json"
+    made = json.loads(path.read_text())
+    path.write_text(json.dumps({**made, "settings": {"features": made["settings"], "square": {"power": 3}}}))
+    assert changes(run, everything) == [
+        f'features.extra = "{extra}" (now not set)',
+        "square.slowness = not set (now 0.0)",
+    ]
+
+
+def test_another_data_folder_is_named_where_its_files_differ(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "numbers.csv").write_text((run.paths.data / "numbers.csv").read_text())
+    moved = replace(run, paths=replace(run.paths, data=other))
+    assert changes(moved, run.competition.stages) == []
+    (other / "numbers.csv").write_text("number\n9\n")
+    assert changes(moved, run.competition.stages) == [f"the data of {run.paths.data} (now {other})"]
+    (other / "numbers.csv").unlink()
+    assert changes(moved, run.competition.stages) == [f"the data of {run.paths.data} (now {other})"]

@@ -107,3 +107,49 @@ def test_settings_are_frozen() -> None:
     settings = load_settings(Settings, CONFIG)
     with pytest.raises(ValueError, match="frozen"):
         settings.booster.trees = 5
+
+
+class Kinds(Section):
+    flip: bool = True
+    name: str = "a"
+    table: Path | None = None
+    share: float = Field(default=0.5, gt=0, le=1)
+    needed: int
+
+
+class KindSettings(Section):
+    kinds: Kinds
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("kinds.flip=1", "must be true or false (got 1)"),
+        ("kinds.name=3", "must be text in quotation marks (got 3)"),
+        ("kinds.table=3", "must be text in quotation marks (got 3)"),
+        ("kinds.share=0", "must be greater than 0 (got 0"),
+        ("kinds.share=1.5", "must be at most 1 (got 1.5)"),
+        ("kinds.share=nan", "(got nan)"),
+    ],
+)
+def test_each_kind_of_value_in_words(override: str, words: str) -> None:
+    with pytest.raises(CommandLineError) as error:
+        load_settings(KindSettings, "[kinds]\nneeded = 1\n", overrides=[override])
+    assert words in str(error.value)
+
+
+def test_a_setting_without_a_value_is_named() -> None:
+    with pytest.raises(CommandLineError, match=r"setting kinds\.needed: has no value\. Give it one in the file"):
+        load_settings(KindSettings, "[kinds]\nflip = false\n")
+
+
+def test_a_preset_extends_another() -> None:
+    config = "[kinds]\nneeded = 1\n[presets.a.kinds]\nneeded = 2\nname = 'b'\n[presets.c]\nextends = 'a'\n"
+    config += "[presets.c.kinds]\nneeded = 3\n[presets.d]\nextends = 'c'\n"
+    found = [load_settings(KindSettings, config, preset).kinds for preset in ("full", "a", "c", "d")]
+    assert [(kinds.needed, kinds.name) for kinds in found] == [(1, "a"), (2, "b"), (3, "b"), (3, "b")]
+
+
+def test_a_settings_file_of_a_run_is_read_as_a_config() -> None:
+    config = "[run]\nname = 'mine'\n[kinds]\nneeded = 4\n"
+    assert load_settings(KindSettings, config).kinds.needed == 4

@@ -2,10 +2,21 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pulmo.errors import UserError
-from pulmo.radiographs.files import ImageFolder, first_existing, image_files, no_image
+from pulmo.pipeline.stage import Stage
+from pulmo.radiographs.files import (
+    ImageFolder,
+    files_of_table,
+    find_images,
+    first_existing,
+    image_files,
+    no_image,
+    requested_images,
+)
+from tests.radiographs.support import stage_of
 
 
 def _fill(folder: Path, *names: str) -> Path:
@@ -62,3 +73,51 @@ def test_the_first_name_that_exists_or_the_first_of_all(tmp_path: Path) -> None:
     assert first_existing(tmp_path, names) == tmp_path / "stage_1"
     _fill(tmp_path, "stage_2")
     assert first_existing(tmp_path, names) == tmp_path / "stage_2"
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return stage_of(tmp_path, tmp_path / "work", monkeypatch)
+
+
+def test_rows_and_files_without_a_partner_are_noted(stage: Stage) -> None:
+    folder = ImageFolder(_fill(stage.data / "train", "b.dcm", "a.dcm", "z.dcm", "y.dcm"))
+    ids = pd.Series(["b", "p", "a", "q", "r"])
+    files = files_of_table(stage, ids, folder, Path("train.csv"))
+    assert list(files.items()) == [("b", folder.path / "b.dcm"), ("a", folder.path / "a.dcm")]
+    assert stage.notes == [
+        "images of train.csv without a file in train: 3, left out, such as p",
+        "files in train without a row in train.csv: 2, left out, such as y",
+    ]
+    with pytest.raises(UserError, match="none of its 1 ids is the name of one of the 4"):
+        files_of_table(stage, pd.Series(["p"]), folder, Path("train.csv"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"), [(["p"], "p"), (["p", "q", "r"], "p, q, r"), (["p", "q", "r", "s"], "p, q, r …")]
+)
+def test_test_images_without_a_file_are_named_up_to_three(stage: Stage, missing: list[str], named: str) -> None:
+    folder = ImageFolder(_fill(stage.data / "test", "b.dcm", "a.dcm"))
+    sample = stage.data / "sample_submission.csv"
+    sample.write_text("\n".join(["id,label", *(f"{name},0" for name in ["b", *missing, "a"]), ""]))
+    ids, files = requested_images(stage, sample, "id", folder)
+    assert ids == ["b", *missing, "a"]
+    assert list(files) == ["b", "a"]
+    assert stage.notes == [
+        f"{len(missing)} of {len(ids)} test images have no file in test and are submitted without a finding: {named}"
+    ]
+
+
+def test_without_a_sample_every_image_is_predicted(stage: Stage) -> None:
+    folder = ImageFolder(_fill(stage.data / "test", "b.dcm", "a.dcm"))
+    sample = stage.data / "sample_submission.csv"
+    ids, files = requested_images(stage, sample, "id", folder)
+    assert ids == list(files) == ["a", "b"]
+    assert stage.notes == [f"There is no {sample}: every image in test is predicted"]
+    with pytest.raises(UserError, match="there is no such folder: images are looked for there"):
+        requested_images(stage, sample, "id", ImageFolder(stage.data / "nowhere"))
+
+
+def test_images_that_are_asked_for_are_found_in_their_order(tmp_path: Path) -> None:
+    folder = ImageFolder(_fill(tmp_path, "a.dcm", "b.dcm", "c.dcm"))
+    assert list(find_images(["c", "x", "a"], folder).items()) == [("c", tmp_path / "c.dcm"), ("a", tmp_path / "a.dcm")]

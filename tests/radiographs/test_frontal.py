@@ -100,3 +100,38 @@ def test_the_grey_levels_tell_a_mask(levels: list[int], reasons: tuple[str, ...]
 def test_patient_orientation_tells_a_mirror_image() -> None:
     mirrored = [is_mirrored(HEADER._replace(orientation=value)) for value in ("R\\F", "L\\F", None, "RP\\F")]
     assert mirrored == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (lungs(np.s_[40:60, 30:50], np.s_[40:60, 60:80]), ""),  # 8 % of the image, and as wide as tall
+        (lungs(np.s_[20:80, 10:40], np.s_[38:62, 60:90]), ""),  # 40 % of the other's area, and 24 to 30 tall
+        (lungs(np.s_[5:65, 10:40], np.s_[25:85, 60:90]), ""),  # 20 rows higher in 50 columns
+        (lungs(np.s_[5:65, 10:40], np.s_[30:90, 60:90]), "one lung lies higher than the other"),  # 25 rows
+        (lungs(np.s_[20:80, 2:22], np.s_[20:80, 42:62]), ""),  # 17.5 columns from the middle
+        (lungs(np.s_[20:80, 0:20], np.s_[20:80, 40:60]), "the lungs are not in the middle of the image"),  # 19.5
+    ],
+)
+def test_just_frontal_or_just_not(labels: np.ndarray, reason: str) -> None:
+    assert doubts(labels) == reason
+
+
+@pytest.mark.parametrize(
+    ("certainty", "reason"), [(0.9, ""), (0.89, "the network is uncertain (0.89; usual: above 0.93)")]
+)
+def test_a_network_is_certain_from_nine_tenths_on(certainty: float, reason: str) -> None:
+    assert doubts(certainty=certainty) == reason
+
+
+def test_large_masks_are_sampled() -> None:
+    """A lung of a pixel in each odd row and column of 512 × 512 is not seen: every second pixel is measured."""
+    labels = np.zeros((512, 512), np.uint8)
+    labels[101, 101] = RIGHT
+    labels[100:200, 300:400] = LEFT
+    assert measure_shape(labels) is None
+    assert measure_shape(labels[:511, :511]) is not None
+    labels[100, 100] = RIGHT
+    found = measure_shape(labels)
+    assert found is not None
+    assert found.share == (1 + 50 * 50) / 256**2

@@ -185,3 +185,60 @@ def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lungs, "WEIGHTS", "nowhere.npz")
     with pytest.raises(UserError, match=r"nowhere\.npz: .*missing from the package\. Install pulmo again"):
         lungs.shipped_weights()
+
+
+SQUARE = np.zeros((PIXELS, PIXELS), np.uint8)
+
+
+@pytest.mark.parametrize(("rows", "columns", "found"), [(8, 23, False), (5, 37, True)])
+def test_a_lung_fills_half_a_per_cent_of_the_image(rows: int, columns: int, found: bool) -> None:
+    """184 or 185 of 192 × 192 pixels, of which that is 184.3."""
+    probability = blank()
+    probability[50 : 50 + rows, 20 : 20 + columns] = 1
+    assert segment_lungs(SQUARE, network=network_of(probability)).labels.any() == found
+
+
+def test_lung_is_as_likely_as_not() -> None:
+    probability = blank()
+    probability[50:100, 20:70] = 0.5
+    probability[50:100, 100:150] = 0.49
+    labels = segment_lungs(SQUARE, network=network_of(probability)).labels
+    assert labels[55:95, 25:65].all()
+    assert not labels[:, 80:].any()
+
+
+@pytest.mark.parametrize(
+    ("certain", "bridge", "parted"),
+    [
+        (0.8, 0.69, True),
+        (0.8, 0.7, False),
+        (0.9, 0.84, True),
+        (0.9, 0.86, False),
+        (0.97, 0.94, True),
+        (1.0, 0.96, False),
+    ],
+)
+def test_one_region_is_parted_at_three_certainties(certain: float, bridge: float, parted: bool) -> None:
+    probability = blank()
+    probability[50:150, 30:90] = probability[50:150, 100:160] = certain
+    probability[50:70, 90:100] = bridge
+    labels = segment_lungs(SQUARE, network=network_of(probability)).labels
+    assert len(set(labels[50:150, 30:160][labels[50:150, 30:160] > 0])) == 1 + parted
+
+
+@pytest.mark.parametrize(("rows", "columns", "parted"), [(30, 30, True), (29, 31, False)])
+def test_the_smaller_core_has_15_percent_of_the_larger(rows: int, columns: int, parted: bool) -> None:
+    """900 or 899 of 6000 pixels."""
+    probability = blank()
+    probability[50:150, 30:90] = probability[50 : 50 + rows, 100 : 100 + columns] = 0.95
+    probability[50:60, 90:100] = 0.6
+    labels = segment_lungs(SQUARE, network=network_of(probability)).labels
+    assert set(labels[labels > 0]) == ({LEFT, RIGHT} if parted else {RIGHT})
+
+
+@pytest.mark.parametrize(("side", "black"), [(28, False), (32, True)])
+def test_films_of_eight_times_the_size_are_sampled(side: int, black: bool) -> None:
+    """Every second row and column, here the black ones; smaller images are averaged over every pixel."""
+    grey = np.zeros((side, side), np.uint8)
+    grey[1::2] = 200
+    assert (letterboxed(grey, 4) == 0).all() == black

@@ -141,7 +141,6 @@ _KINDS = {
     "string": "text in quotation marks",
     "tuple": "a list in brackets, such as [1, 2]",
     "list": "a list in brackets, such as [1, 2]",
-    "path": "the path of a file",
 }
 """The start of pydantic's error types → the expected type in words."""
 
