@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -60,6 +64,20 @@ def test_a_device_beyond_the_last_is_named_with_what_is_there(monkeypatch: pytes
     monkeypatch.setattr(device_module, "_count", lambda backend, kind: 2)
     with pytest.raises(UserError, match=r"--device gpu:0,gpu:2: tensorflow, Keras' backend, sees 2 GPUs"):
         device_module.chosen_devices("gpu:0,gpu:2", "tensorflow")
+
+
+@pytest.mark.parametrize(("rows", "parts"), [(4, [[0, 1], [2, 3]]), (3, [[0, 1, 2], [0, 1, 2]])])
+def test_two_devices_share_a_batch_that_has_two_halves(
+    monkeypatch: pytest.MonkeyPatch, rows: int, parts: list[list[int]]
+) -> None:
+    def of_each_device(part: Callable[[Any], Any]) -> list[Any]:
+        return [part(SimpleNamespace(replica_id_in_sync_group=number)) for number in range(2)]
+
+    strategy = SimpleNamespace(experimental_distribute_values_from_function=of_each_device)
+    monkeypatch.setattr("tensorflow.distribute.get_strategy", lambda: strategy)
+    monkeypatch.setattr(device_module, "devices", lambda: 2)
+    shares = device_module._shares({"target": np.arange(rows)})
+    assert [share["target"].numpy().tolist() for share in shares] == parts
 
 
 def test_the_gradient_of_a_sum_by_hand() -> None:
