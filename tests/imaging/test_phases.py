@@ -253,3 +253,18 @@ def test_files_stored_twice_are_half_of_the_positions_at_most(header: SliceHeade
             phases(scrambled)
     else:
         assert [len(phase.slices) for phase in phases(scrambled)] == [21]
+
+
+@pytest.mark.parametrize(
+    ("first", "found"),
+    [
+        (25.0, [[0, 10, 20, 30, 40], [25, 35, 45, 55]]),
+        (26.0, [[0, 10, 20, 26, 30, 36, 40, 46, 56]]),
+    ],
+)
+def test_acquisitions_that_overlap_by_less_than_half_of_the_shorter_follow_each_other(
+    header: SliceHeader, first: float, found: list[list[float]]
+) -> None:
+    """15 mm of 30, or 14."""
+    second = at(header, *(first + mm for mm in (0, 10, 20, 30)), acquisition="2")
+    assert heights_of([*at(header, 0, 10, 20, 30, 40), *second]) == found

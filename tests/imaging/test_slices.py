@@ -53,6 +53,9 @@ def test_bits_and_types() -> None:
         (b"512 ", 512),
         (b"512\0", 512),
         (b"100000", 34_464),
+        (b"000000000512", 512),
+        (b"0000000000512", int.from_bytes(b"00", "little")),  # longer than the standard allows
+        (b"51", int.from_bytes(b"51", "little")),
         (b"abc ", int.from_bytes(b"ab", "little")),
     ],
 )
@@ -66,6 +69,8 @@ def test_integers_may_be_stored_as_text(raw: bytes, columns: int) -> None:
         ({"PixelPaddingValue": b"\x30\xf8"}, (63_536, 63_536)),
         ({"PixelPaddingValue": b"\x30\xf8", "PixelRepresentation": b"\1\0"}, (-2000, -2000)),
         ({"PixelPaddingValue": b"-2000 ", "PixelRepresentation": b"\1\0"}, (-2000, -2000)),
+        ({"PixelPaddingValue": b"32767 ", "PixelRepresentation": b"\1\0"}, (32_767, 32_767)),
+        ({"PixelPaddingValue": b"32768 ", "PixelRepresentation": b"\1\0"}, (-32_768, -32_768)),
         # 12 bits: 2,096 is −2,000 without its sign extended; 2,047 is the largest positive number.
         ({"PixelPaddingValue": b"\x30\x08", "PixelRepresentation": b"\1\0", "BitsStored": b"\x0c\0"}, (-2000, -2000)),
         ({"PixelPaddingValue": b"\xff\x07", "PixelRepresentation": b"\1\0", "BitsStored": b"\x0c\0"}, (2047, 2047)),

@@ -71,7 +71,9 @@ def test_the_environment_is_cached_until_the_image_changes(image: Path, monkeypa
     assert len(made) == 4
 
 
-def test_installed_packages_are_linked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_packages_are_linked(
+    image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     names = with_requirements(["scikit-learn"], THIS.version)
     image.write_text(listed(*(f"{name}=={version(name)}" for name in names)))
     run = subprocess.run
@@ -85,12 +87,14 @@ def test_installed_packages_are_linked(image: Path, monkeypatch: pytest.MonkeyPa
     program = "import sklearn, scipy, numpy; print(sklearn.__version__); import pandas"
     answer = run([folder / "bin/python", "-I", "-c", program], capture_output=True, text=True, check=False)
     assert answer.stdout.strip() == version("scikit-learn")
+    assert f"{len(names)} packages are linked …" in capsys.readouterr().err
     assert "No module named 'pandas'" in answer.stderr
 
 
 def test_what_is_here_in_another_version_is_installed_beside_what_is_linked(
-    image: Path, monkeypatch: pytest.MonkeyPatch
+    image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(environment, "with_requirements", lambda *_: ["joblib"])
     image.write_text(listed(f"numpy=={version('numpy')}", "scikit-learn==0.0.1"))
     asked: list[list[str]] = []
 
@@ -100,6 +104,7 @@ def test_what_is_here_in_another_version_is_installed_beside_what_is_linked(
 
     monkeypatch.setattr(subprocess, "run", run)
     folder = prepare_environment(sys.executable, THIS)
+    assert "1 packages are linked; 2 to install, which may take some minutes, once …" in capsys.readouterr().err
     packages = folder / f"lib/python{THIS.version}/site-packages"
     assert [(packages / name).exists() for name in ("numpy", "sklearn")] == [True, False]
     assert [words[-2:] for words in asked[1:]] == [["numpy", "scikit-learn"]]  # pip sees that numpy is there
@@ -146,3 +151,17 @@ def test_a_python_that_no_image_has(image: Path) -> None:
     image.write_text(listed())
     with pytest.raises(UserError, match=r"Python 2\.99: Kaggle's image has Python"):
         prepare_environment("python2.99", Interpreter("2.99", Path()))
+
+
+def test_an_environment_that_cannot_be_made_is_an_error(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image.write_text(listed("numpy==0.0.0"))
+
+    def run(words: list[str], check: bool = False, **_: object) -> subprocess.CompletedProcess[str]:
+        done = subprocess.CompletedProcess(words, 1, "", "")
+        if check:
+            done.check_returncode()
+        return done
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(subprocess.CalledProcessError, match=r"'venv'.* returned non-zero exit status 1"):
+        prepare_environment(sys.executable, THIS)

@@ -18,6 +18,8 @@ from pulmo.kaggle import limits, sandbox
 from pulmo.kaggle import rehearse as rehearse_module
 from pulmo.kaggle.metadata import kernel_metadata
 from pulmo.kaggle.rehearse import Rehearsal, rehearse
+from pulmo.kaggle.resource_monitor import ResourceLimits, ResourceUse
+from pulmo.kaggle.sandbox import SandboxConfig
 from pulmo.kaggle.script import build_script, kernel_source
 from pulmo.pipeline.runner import Run, output
 from tests.competitions.osic.conftest import finished, tables
@@ -207,3 +209,22 @@ def test_the_real_kernel_predicts_from_its_bundle_alone(
     assert len(ids) == 3
     assert not set(ids) & set(pd.read_csv(tables / "test.csv")["Patient"])
     assert json.loads((BUILT / "dataset/wheels/index.json").read_text()) == []
+
+
+@pytest.mark.parametrize(("written", "refused"), [(2_500_000_000, False), (2_500_000_001, True)])
+def test_what_is_written_to_the_disk_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int, refused: bool
+) -> None:
+    config = SandboxConfig(tmp_path, tmp_path / "kernel.py", {}, Path(sys.prefix), Path("/usr"), {})
+    config.working.mkdir(parents=True)
+    (config.working / "submission.csv").touch()
+    (tmp_path / "log.txt").write_text("done")
+    use = ResourceUse(1.0, 10, written, 0, "")
+    monkeypatch.setattr(rehearse_module, "start", lambda *_: None)
+    monkeypatch.setattr(rehearse_module, "monitor", lambda *_: use)
+    allowed = ResourceLimits(60.0, 100.0, 2.5e9)
+    if refused:
+        with pytest.raises(UserError, match=r"layout \(.*log\.txt\): it wrote 2\.5 GB\. Write fewer or smaller files"):
+            rehearse_module._run(config, allowed, False, "layout")
+    else:
+        assert rehearse_module._run(config, allowed, False, "layout") == (use, "done")

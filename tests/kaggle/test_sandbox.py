@@ -92,3 +92,17 @@ def test_whether_the_system_permits_namespaces(
     monkeypatch.setattr("pulmo.kaggle.sandbox.shutil.which", lambda _: found)
     monkeypatch.setattr("pulmo.kaggle.sandbox.subprocess.run", lambda *_, **__: done)
     assert sandbox.has_namespaces() == has
+
+
+def test_links_of_the_system_are_made_again_and_others_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("data")
+    root = tmp_path / "root"
+    assert sandbox._bind(root, "/bin", link, True) == [f"ln -s data {root}/bin"]
+    assert sandbox._bind(root, "/kaggle/input/osic", link, True) == [
+        f"mkdir -p {root}/kaggle/input/osic",
+        f"mount --rbind {tmp_path}/data {root}/kaggle/input/osic",
+        f"mount -o remount,bind,ro {root}/kaggle/input/osic",
+    ]
+    assert sandbox._bind(root, "/dev", tmp_path / "data", False)[1:] == [f"mount --rbind {tmp_path}/data {root}/dev"]
