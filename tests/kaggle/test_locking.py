@@ -1,5 +1,6 @@
 """A lock file: one holder at a time, gone afterwards."""
 
+import sys
 import threading
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def test_the_second_holder_says_so_waits_and_is_told(tmp_path: Path, capsys: pyt
     assert waited == [True]
     assert capsys.readouterr().err == "another process is at it\n"
     assert not path.exists()
+
+
+def test_where_the_system_has_no_locks_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows, which cannot import it
+    with (tmp_path / "a.lock").open("ab") as first, (tmp_path / "a.lock").open("ab") as second:
+        assert (lock(first), lock(second)) == (False, False)
 
 
 def test_a_wait_without_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ def test_a_stage_that_is_stopped_goes_on_with_the_parts_that_are_left(
 
     found = images.predict("networks", predictor, going_on)["means"]
     assert finished == [64, 64, 22]
-    assert found["place"].tolist() == list(range(150))
+    assert found["place"].tolist() == found.index.tolist() == list(range(150))
     assert found["mean"].tolist() == [2.0 * row for row in rows]  # the mean of 1 and 3 times the image
 
 

@@ -62,6 +62,8 @@ def test_the_patients_right_is_on_the_left_unless_mirrored() -> None:
     assert set(np.unique(usual[:, :96])) == {0, RIGHT}
     assert set(np.unique(usual[:, 96:])) == {0, LEFT}
     np.testing.assert_array_equal(mirrored, np.array([0, RIGHT, LEFT], np.uint8)[usual])
+    only_left = np.where(np.arange(PIXELS) < 96, np.float32(0), probability)
+    assert set(np.unique(segment_lungs(image, network=network_of(only_left)).labels)) == {0, LEFT}
     probability[:, 96:] = 0
     assert set(np.unique(segment_lungs(image, network=network_of(probability)).labels)) == {0, RIGHT}
 

@@ -132,7 +132,9 @@ def _patients(stage: Stage, rows: pd.DataFrame, table: PatientTable | None) -> p
 
 def _note_unknown(stage: Stage, labelled: pd.Series, source: LabelSource) -> None:
     """Note the images of the table of patients that have no label."""
-    unknown = sorted(set(source.patients.of_image).difference(labelled)) if source.patients else []
-    if source.patients and unknown:
+    if source.patients is None:
+        return
+    unknown = sorted(set(source.patients.of_image).difference(labelled))
+    if unknown:
         name = source.patients.path.name
         stage.note(f"{len(unknown)} images in {name} have no row in {source.table.name}, such as {unknown[0]}")
