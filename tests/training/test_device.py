@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,6 +65,26 @@ def test_a_device_beyond_the_last_is_named_with_what_is_there(monkeypatch: pytes
     monkeypatch.setattr(device_module, "_count", lambda backend, kind: 2)
     with pytest.raises(UserError, match=r"--device gpu:0,gpu:2: tensorflow, Keras' backend, sees 2 GPUs"):
         device_module.chosen_devices("gpu:0,gpu:2", "tensorflow")
+
+
+def test_another_device_than_the_backend_s_own_is_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_count", lambda backend, kind: {"gpu": 2, "cpu": 1}[kind])
+    monkeypatch.setattr(device_module, "_make_deterministic", lambda backend: None)
+    entered: list[str] = []
+
+    def enter(name: str) -> nullcontext[None]:
+        entered.append(name)
+        return nullcontext()
+
+    monkeypatch.setattr(keras, "device", enter)
+    for wish in ("gpu:1", "gpu:0", "cpu"):
+        with computing_on(wish):
+            pass
+    assert entered == ["gpu:1", "cpu:0"]  # where there is a GPU, every backend takes the first by itself
+    monkeypatch.setattr(device_module, "_count", lambda backend, kind: {"gpu": 0, "cpu": 1}[kind])
+    with computing_on("cpu"):
+        pass
+    assert entered == ["gpu:1", "cpu:0"]
 
 
 @pytest.mark.parametrize(("rows", "parts"), [(4, [[0, 1], [2, 3]]), (3, [[0, 1, 2], [0, 1, 2]])])
