@@ -31,6 +31,8 @@ def test_the_current_interpreter_where_kaggles_is_not_installed(monkeypatch: pyt
 
 
 def test_an_interpreter_that_does_not_run() -> None:
+    with pytest.raises(UserError, match=r"false"):
+        find_interpreter("false")  # a program that ends with one
     with pytest.raises(UserError, match=r"--python python2\.99: does not run"):
         find_interpreter("python2.99")
 

@@ -3,9 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pulmo.kaggle import push
 from tests.kaggle.server import Answer, KaggleServer
 from tests.support import run_pulmo
 
@@ -178,3 +180,16 @@ def test_an_unbuilt_kernel(kaggle: KaggleServer, capsys: pytest.CaptureFixture[s
     code, _, err = run_pulmo(capsys, "osic", "kernel", "push", "--train")
     assert code == 1
     assert "pulmo osic kernel build --train" in err
+
+
+def test_a_file_is_sent_with_its_size_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = SimpleNamespace(token="blob0", create_url="there")
+    client = SimpleNamespace(blobs=SimpleNamespace(blob_api_client=SimpleNamespace(start_blob_upload=lambda _: place)))
+    sent: list[tuple[Path, str]] = []
+    monkeypatch.setattr(push, "put_file", lambda *what: sent.append(what))
+    (tmp_path / "weights.npz").write_bytes(bytes(3_000_000))
+    assert push._send_blob(client, tmp_path / "weights.npz").token == "blob0"
+    assert sent == [(tmp_path / "weights.npz", "there")]
+    assert capsys.readouterr().err == "Sending weights.npz, 3.0 MB …\n"

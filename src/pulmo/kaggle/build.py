@@ -100,8 +100,8 @@ def _fill_dataset(
     if model is not None:
         shutil.copytree(model, dataset / "model")
     else:
+        (dataset / WEIGHTS_FOLDER).mkdir()
         for name, content in weight_files().items():
-            (dataset / WEIGHTS_FOLDER).mkdir(exist_ok=True)
             (dataset / WEIGHTS_FOLDER / name).write_bytes(content)
     name = metadata["dataset_sources"][0]
     title = name.rpartition("/")[2].replace("-", " ")

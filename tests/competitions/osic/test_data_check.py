@@ -17,5 +17,12 @@ def test_sound_data_have_no_fault_and_what_is_wrong_is_named(tmp_path: Path) -> 
     sample = drawn / "sample_submission.csv"
     sample.write_text(sample.read_text() + "nobody_5,2000,100\n")
     assert "patient 'nobody' has no visit in test.csv" in faults(check("osic", drawn))
+    (drawn / "test.csv").write_text((drawn / "test.csv").read_text().replace("Male", "male"))
+    assert "test.csv, row 3, Sex: 'male' is not known" in faults(check("osic", drawn))
+    visits = (drawn / "train.csv").read_text().splitlines()
+    patient = visits[1].partition(",")[0]
+    once = [visits[0], visits[1], *(line for line in visits if not line.startswith((patient, "Patient")))]
+    (drawn / "train.csv").write_text("\n".join(once))
+    assert check("osic", drawn).counts["patients with several visits"] == 11
     (drawn / "train.csv").write_text((drawn / "train.csv").read_text().replace("Male", "male"))
     assert "Sex: 'male' is not known. Write Male or Female" in faults(check("osic", drawn))

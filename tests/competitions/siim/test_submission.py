@@ -48,6 +48,7 @@ def test_every_published_form_of_the_masks_is_read(content: str, tmp_path: Path)
     (tmp_path / "train-rle.csv").write_bytes(content.encode())
     solution = read_solution(tmp_path / "train-rle.csv")
     assert solution.to_numpy().tolist() == [["a", "5 2"], ["b", "-1"], ["a", "6 3"], ["a", "5 2"]]
+    assert solution.index.tolist() == [0, 1, 2, 3]
     assert score(solution, pd.DataFrame({"ImageId": ["a", "b"], "EncodedPixels": ["5 4", "-1"]}), "ImageId") == 1
 
 
