@@ -33,7 +33,7 @@ def test_the_second_holder_says_so_waits_and_is_told(tmp_path: Path, capsys: pyt
 
     def second() -> None:
         with exclusive(path, "another process is at it") as other_first:
-            waited.append(other_first)
+            waited.append((other_first, path.is_file()))
 
     thread = threading.Thread(target=second)
     thread.start()
@@ -42,7 +42,7 @@ def test_the_second_holder_says_so_waits_and_is_told(tmp_path: Path, capsys: pyt
     path.unlink()  # as the holder does; whoever waited for this file looks for the one at its place
     first.close()
     thread.join(5)
-    assert waited == [True]
+    assert waited == [(True, True)]
     assert capsys.readouterr().err == "another process is at it\n"
     assert not path.exists()
 
