@@ -15,8 +15,8 @@ memory-mapped file, by Keras' own thread or by four that work ahead; in the othe
 Gather, transfer and augmentation are also measured each by itself. Decoding is no part of training, for `features` does
 it once: it stands in the device's rows, in images a second and core, of a smooth JPEG of 1024². `--alone` measures the
 steps alone; `--profile` adds the time of each kernel on the GPU by kind, over eight steps. "padded" U-Nets get seven
-channels of zeros beside the picture, so that all their channels come in multiples of eight. Torch computes eagerly, as Keras chooses. Nothing here needs TensorFlow, LightGBM or a DICOM
-decoder.
+channels of zeros beside the picture, so that all their channels come in multiples of eight. Torch computes eagerly, as
+Keras chooses. Nothing here needs TensorFlow, LightGBM or a DICOM decoder.
 """
 
 import argparse

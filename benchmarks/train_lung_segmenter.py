@@ -43,7 +43,7 @@ from pulmo.training.folds import folds_by_group
 SHIPPED = Path(__file__).parents[1] / "src" / "pulmo" / "radiographs" / "lungs.npz"
 FOLDER = Path("work") / "benchmarks" / "lung_segmenter"
 FOLDS = 5
-BATCH, EPOCHS, LEARNING_RATE = 8, 240, 3e-3
+BATCH, EPOCHS, LEARNING_RATE = 8, 480, 3e-3
 STRONG, WEAK = 0.4, 0.25
 """Augmentation is at full strength for this share of the epochs, then decreases to this strength."""
 SOURCE = 3 * PIXELS // 2
