@@ -7,16 +7,16 @@
 
 Each network is a stage's own (network, loss, precision, optimizer), in a process of its own, so that its peak of memory
 is its own and its failure too; one process builds while another measures, and a lock keeps the device to one of them.
-Images a second are of whole training steps. FLOPs are twice the multiplications of convolutions and dense layers, and
-backward counts as twice forward; depthwise convolutions, normalisation and augmentation are left out. The peak is the
-fastest product of two random matrices of 8192² in the same precision. Pictures are random and of the full size; in
-"gathered" steps, batches are read anew from a memory-mapped file, by Keras' own thread or by four that work ahead; in
-the others one batch is given again and again. Gather, transfer and augmentation are also measured each by itself.
-Decoding is no part of training, for `features` does it once: it stands in the device's rows, in images a second and
-core, of a smooth JPEG of 1024². `--alone` measures the steps alone; `--profile` adds the time of each kernel on the GPU
-by kind, over eight steps. "padded" U-Nets get seven channels of zeros beside the picture, so that all their channels
-come in multiples of eight. Torch computes eagerly, as Keras chooses. Nothing here needs TensorFlow, LightGBM or a DICOM
-decoder.
+Images a second are of whole training steps; "estimated" are those of `pulmo.training.cost` by the device's own rates.
+FLOPs are twice the multiplications of convolutions and dense layers, depthwise ones included, and backward counts as
+twice forward; normalisation and augmentation are left out. The peak is the fastest product of two random matrices of
+8192² in the same precision. Pictures are random and of the full size; in "gathered" steps, batches are read anew from a
+memory-mapped file, by Keras' own thread or by four that work ahead; in the others one batch is given again and again.
+Gather, transfer and augmentation are also measured each by itself. Decoding is no part of training, for `features` does
+it once: it stands in the device's rows, in images a second and core, of a smooth JPEG of 1024². `--alone` measures the
+steps alone; `--profile` adds the time of each kernel on the GPU by kind, over eight steps. "padded" U-Nets get seven
+channels of zeros beside the picture, so that all their channels come in multiples of eight. Torch computes eagerly, as
+Keras chooses. Nothing here needs TensorFlow, LightGBM or a DICOM decoder.
 """
 
 import argparse
@@ -51,9 +51,10 @@ from pulmo.commands.console import show_table
 from pulmo.competition import find_competition
 from pulmo.pipeline.settings import load_settings
 from pulmo.training import loop
-from pulmo.training.cost import forward_work
+from pulmo.training.cost import BACKWARD, Gpu, Work, forward_work
 from pulmo.training.data import Rows, TrainingBatches
 from pulmo.training.device import computing_on
+from pulmo.training.tasks import BoxLimits, BoxTask, MaskTask
 
 REPORTED = {"report_unet_256": 7.7, "report_unet_320": 7.8, "report_resnet_base": 10.3}
 """Images a second, see `training.REPORTED`."""
@@ -105,6 +106,7 @@ class Case(NamedTuple):
         return f"{self.name} × {self.batch} {self.policy.removeprefix('mixed_')}"
 
 
+SIIM, SEGMENTER = Case("siim", "full"), Case("rsna", "full")
 RESNET, DETECTOR = Case("rsna", "report_resnet_base"), Case("rsna", "full", "train_detector")
 OSIC, DSB = Case("osic", "full", "train_cnn"), Case("dsb", "full", "train_cnn")
 UNET256, UNET320 = Case("rsna", "report_unet_256"), Case("rsna", "report_unet_320")
@@ -112,12 +114,12 @@ CASES = (
     *(UNET320, UNET320._replace(padded=True), UNET320._replace(batch=64, padded=True)),
     *(UNET320._replace(policy="mixed_bfloat16"), UNET320._replace(batch=64), UNET256._replace(padded=True)),
     *(UNET320._replace(policy="float32"), UNET320._replace(batch=64, policy="mixed_bfloat16", padded=True)),
-    *(RESNET, UNET256),
+    *(RESNET, UNET256, SEGMENTER, SIIM),
     *(OSIC, DSB, DETECTOR, Case("rsna", "full", "train_classifier")),
     *(OSIC._replace(batch=512), OSIC._replace(policy="mixed_bfloat16"), OSIC._replace(policy="float32")),
     *(OSIC._replace(compiled=False), DSB._replace(batch=256), RESNET._replace(batch=128)),
     *(DETECTOR._replace(start=64), DETECTOR._replace(policy="float32"), Case("rsna", "full", "train_lungs")),
-    *(Case("siim", "full"), Case("osic", "report", "train_cnn"), Case("dsb", "slides", "train_cnn")),
+    *(Case("osic", "report", "train_cnn"), Case("dsb", "slides", "train_cnn")),
     *(RESNET._replace(policy="float32"), UNET256._replace(batch=128)),
 )
 """The most telling first, for a large network takes 40 s to compile; those for which no time is left are named."""
@@ -197,6 +199,7 @@ def row_of(case: Case, found: dict[str, Any], device: dict[str, Any]) -> dict[st
     peak = device[f"{precision}, TFLOP/s"]
     report = REPORTED.get(case.preset)
     steps = found["steps alone"]
+    gpu = Gpu(peak, device["memory read and written, GB/s"])
     gathered = found.get("gathered", steps)
     row = {
         "network": f"{case.name}, {found['shape']} × {found['batch']}",
@@ -205,6 +208,7 @@ def row_of(case: Case, found: dict[str, Any], device: dict[str, Any]) -> dict[st
         "× report": f"{gathered / report:.0f}" if report else "",
         "GFLOP": f"{found['GFLOP']:.2f}",
         "of peak": f"{steps * found['GFLOP'] / 1e3 / peak:.1%}",
+        "estimated": f"{1 / gpu.seconds(Work(1e9 * found['GFLOP'], found['numbers'])):.0f}",
         "peak GB": f"{found['peak GB']:.1f}",
         "to compile s": f"{found['to compile s']:.0f}",
     }
@@ -276,7 +280,9 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         if not case.compiled:
             learner.jit_compile = False
         found = {"shape": "×".join(str(side) for side in task.network.input["image"].shape[1:]), "batch": batch}
-        found["GFLOP"] = 3 * forward_work(task.network).flop / 1e9
+        work = forward_work(task.network)
+        work = work.plus(work, BACKWARD)
+        found["GFLOP"], found["numbers"] = work.flop / 1e9, work.numbers
         with _alone(arguments.lock, 20 * LONGEST_S if case.small else LONGEST_S):
             started = time.perf_counter()
             loop.train_epoch(learner, training.SameBatch(rows, batch, 3))
@@ -403,15 +409,10 @@ def _task(case: Case) -> tuple[training.Task, int]:
     elif case.competition == "dsb":
         task = training.dsb_cnn(features.size[1], case.preset)
     elif case.stage == "train_detector":
-        from pulmo.models.detection_loss import DetectionLoss
-        from pulmo.models.detector import DetectorParameters, detector
-
-        parameters = DetectorParameters(s.base_filters, s.depth, s.momentum, s.stride)
-        network = detector(parameters, features.pixels)
-        task = training.Task(network, DetectionLoss(s.stride), {}, training.boxes(features.pixels), kind="boxes")
+        boxes = BoxTask(s, training.boxes(features.pixels), BoxLimits(20, 0.05))
+        network = boxes.network({"image": training.masks(features.pixels)}, lambda _: None)()
+        task = training.Task(network, boxes.loss(), {}, boxes.target, kind="boxes")
     else:
-        from pulmo.training.tasks import MaskTask
-
         target = training.masks(features.pixels)
         mask = MaskTask(s, target)
         with _padded() if case.padded else nullcontext():

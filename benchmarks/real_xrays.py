@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/real_xrays.py                    # all three, in five folds by person; resumes
     .venv/bin/python benchmarks/real_xrays.py --only rsna --preset few --preset few_scratch
     .venv/bin/python benchmarks/real_xrays.py --only cost        # what a full run costs
-    .venv/bin/python benchmarks/real_xrays.py --only-features --work FOLDER     # then, where no decoder is:
-    python benchmarks/real_xrays.py --work FOLDER --device gpu
+    .venv/bin/python benchmarks/real_xrays.py --only-features --work FOLDER     # then, where the data are not:
+    python benchmarks/real_xrays.py --data NOWHERE --work FOLDER --device gpu
+    .venv/bin/python benchmarks/real_xrays.py --only rsna --preset few:train_detector.frozen_epochs=1 --preset few
 
 Every network predicts people it was not trained on (`nih_patients.csv` tells who); thresholds, weights and the choice
 of a method are fitted on the other folds. Gains are paired, image by image, with the last preset's best: the networks
@@ -54,7 +55,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the three data sets")
     parser.add_argument("--work", type=Path, default=Path("work") / "benchmarks" / "real_xrays")
     parser.add_argument("--only", choices=TASKS, action="append")
-    parser.add_argument("--preset", action="append", help="default: see PRESETS; gains are on the last")
+    parser.add_argument(
+        "--preset",
+        action="append",
+        metavar="NAME[:KEY=VALUE,…]",
+        help="with settings of its own after the colon; default: see PRESETS; gains are on the last",
+    )
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument("--seed", type=int, default=0)
@@ -74,19 +80,22 @@ def _trained(task: str, preset: str, arguments: argparse.Namespace) -> Run:
     competition = find_competition("siim" if task == "opacities" else task)
     work = arguments.work / task / preset
     data = _opacities_as_siim(arguments) if task == "opacities" else arguments.data / KAGGLE_FOLDERS[task]
+    name, _, own = preset.partition(":")
     run = prepare(
         Request(
             competition,
-            data if data.is_dir() else work,  # features made elsewhere: nothing is read from it
+            data if data.is_dir() else work,
             work / "out",
             work,
-            preset=preset,
-            overrides=tuple(arguments.overrides),
+            preset=name,
+            overrides=(*arguments.overrides, *filter(None, own.split(","))),
             seed=arguments.seed,
             device=arguments.device,
         )
     )
     stages = [stage for stage in competition.stages if stage.name == "features" or stage.name.startswith("train_")]
+    if not data.is_dir():  # features made elsewhere, of which no digest can tell whether they are of these data
+        stages = stages[1:]
     for result in run_stages(run, stages[:1] if arguments.only_features else stages):
         print(f"{task} {preset}: {result.spec.name} {result.manifest.seconds} s", flush=True)
         for note in result.manifest.notes:

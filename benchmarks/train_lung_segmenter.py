@@ -2,24 +2,30 @@
 
     .venv/bin/python benchmarks/train_lung_segmenter.py folds     # five networks, out of fold by person; Dice
     .venv/bin/python benchmarks/train_lung_segmenter.py ship      # one on all; src/pulmo/radiographs/lungs.npz
+    .venv/bin/python benchmarks/train_lung_segmenter.py folds --cache x.npz --only-cache   # then, without decoders:
+    python benchmarks/train_lung_segmenter.py folds --cache x.npz --fold 0 --device gpu --workers 2
 
 Learns from 100 adults (`covid-chest-xray`, CC BY 4.0) and 289 children (`chest-xray-lungs`: Kermany's X-rays and V7
 Labs' masks, both CC BY 4.0). Both count what lies behind the heart as lung. One in ten examples shows no upright
 frontal chest: an X-ray turned by quarters of a circle, or cut off below the lungs; a photograph of scikit-image; the CT
 of LIDC-IDRI-0001 (CC BY 3.0) projected from the side. Of these the network learns that there is no lung in them.
+
+Examples are drawn and augmented epoch by epoch in other processes, the workers. What they draw follows from seed and
+epoch alone.
 """
 
 import argparse
 import hashlib
 import math
+import multiprocessing
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
 import skimage
@@ -29,19 +35,15 @@ from pulmo.imaging.radiograph import to_uint8
 from pulmo.imaging.reading import read_volume
 from pulmo.imaging.volume import Volume
 from pulmo.models.lung_network import PIXELS
-from pulmo.models.lung_segmenter import fold_weights, lung_segmenter
-from pulmo.models.segmentation_losses import SegmentationLoss, Terms
 from pulmo.radiographs.lungs import letterboxed
 from pulmo.radiographs.reading import read_image
 from pulmo.scoring import rle
-from pulmo.training.device import computing_on
 from pulmo.training.folds import folds_by_group
-from pulmo.training.loop import Learner, WarmUpThenCosine
 
 SHIPPED = Path(__file__).parents[1] / "src" / "pulmo" / "radiographs" / "lungs.npz"
 FOLDER = Path("work") / "benchmarks" / "lung_segmenter"
 FOLDS = 5
-BATCH, EPOCHS, LEARNING_RATE = 8, 240, 3e-3
+BATCH, EPOCHS, LEARNING_RATE = 8, 480, 3e-3
 STRONG, WEAK = 0.4, 0.25
 """Augmentation is at full strength for this share of the epochs, then decreases to this strength."""
 SOURCE = 3 * PIXELS // 2
@@ -83,23 +85,77 @@ class Example(NamedTuple):
     mask: np.ndarray
 
 
+class Examples(NamedTuple):
+    """What is learned from, of SOURCE pixels a side: `images` and `masks` (n, rows, columns) as those of `Example`, of
+    the X-rays with both lungs in the mask; the `fold` of each; `others`, images without an upright frontal chest."""
+
+    images: np.ndarray
+    masks: np.ndarray
+    fold: np.ndarray
+    others: np.ndarray
+
+    def of(self, rows: np.ndarray) -> "Examples":
+        """These rows alone, with all of `others`."""
+        return Examples(self.images[rows], self.masks[rows], self.fold[rows], self.others)
+
+
+class Training(NamedTuple):
+    """How: `epochs`; `device` as `computing_on` takes it; the number of `workers`."""
+
+    epochs: int
+    device: str
+    workers: int
+    seed: int = 0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=("folds", "ship"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--fold", type=int, choices=range(FOLDS), help="train this one alone")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw examples")
+    parser.add_argument("--cache", type=Path, help="a file to keep the images that are learned from")
+    parser.add_argument("--only-cache", action="store_true")
+    parser.add_argument("--out", type=Path, help=f"default: {FOLDER}/fold<number>.npz; {SHIPPED.name} of the package")
     arguments = parser.parse_args()
-    images = read_lung_images(arguments.data)
-    negatives = [*photographs(PHOTOGRAPHS), *side_views(arguments.data / "lidc-idri" / "LIDC-IDRI-0001")]
-    folds = folds_of(images)
-    if arguments.task == "ship":
-        np.savez(SHIPPED, **train(images, negatives))
-        print(f"WEIGHTS_SHA256 of pulmo.radiographs.lungs: {hashlib.sha256(SHIPPED.read_bytes()).hexdigest()}")
+    examples = _cached(arguments.cache, lambda: read_examples(arguments.data))
+    training = Training(arguments.epochs, arguments.device, arguments.workers)
+    if arguments.only_cache:
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    if arguments.task == "ship":
+        file = arguments.out or SHIPPED
+        np.savez(file, **train(examples, training))
+        print(f"WEIGHTS_SHA256 of pulmo.radiographs.lungs: {hashlib.sha256(file.read_bytes()).hexdigest()}")
+        return
+    folder = arguments.out or FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     for fold in range(FOLDS) if arguments.fold is None else [arguments.fold]:
-        others = [image for image, held_out in zip(images, folds == fold, strict=True) if not held_out]
-        np.savez(FOLDER / f"fold{fold}.npz", **train(others, negatives))
+        np.savez(folder / f"fold{fold}.npz", **train(examples.of(examples.fold != fold), training))
+
+
+def _cached(file: Path | None, make: Callable[[], Examples]) -> Examples:
+    if file is None:
+        return make()
+    if not file.exists():
+        np.savez_compressed(file, **make()._asdict())
+    with np.load(file, allow_pickle=False) as cached:
+        return Examples(**cached)
+
+
+def read_examples(data: Path) -> Examples:
+    """Of all X-rays of the two data sets, and of what shows no upright frontal chest."""
+    images = read_lung_images(data)
+    both = np.array([image.lungs >= 2 for image in images])
+    chosen = [image for image, lungs in zip(images, both, strict=True) if lungs]
+    others = [*photographs(PHOTOGRAPHS), *side_views(data / "lidc-idri" / "LIDC-IDRI-0001")]
+    return Examples(
+        np.stack([letterboxed(read_image(image.path).grey, SOURCE) for image in chosen]),
+        np.stack([letterboxed(255 * image.mask.astype(np.uint8), SOURCE) for image in chosen]),
+        folds_of(images)[both],
+        np.stack([letterboxed(image, SOURCE) for image in others]),
+    )
 
 
 def read_lung_images(data: Path) -> list[LungImage]:
@@ -154,49 +210,71 @@ def project(volume: Volume, degrees: float) -> np.ndarray:
     return to_uint8(lines, 0, float(np.percentile(lines, 99.5)))
 
 
-def train(images: Sequence[LungImage], negatives: Sequence[np.ndarray], seed: int = 0) -> dict[str, np.ndarray]:
+def train(examples: Examples, training: Training) -> dict[str, np.ndarray]:
     """The weights of one network, batch normalisation folded in, float16; see `lung_network.Weights`."""
-    sources = [
-        Example(
-            letterboxed(read_image(image.path).grey, SOURCE), letterboxed(255 * image.mask.astype(np.uint8), SOURCE)
-        )
-        for image in images
-        if image.lungs >= 2
-    ]
-    others = [letterboxed(image, SOURCE) for image in negatives]
-    random, steps = np.random.default_rng(seed), len(sources) // BATCH
-    with computing_on("cpu"):
-        keras.utils.set_random_seed(seed)
+    # Here, because the workers need none of it.
+    import keras
+
+    from pulmo.models.lung_segmenter import fold_weights, lung_segmenter
+    from pulmo.models.segmentation_losses import SegmentationLoss, Terms
+    from pulmo.training.data import Rows, TrainingBatches
+    from pulmo.training.device import computing_on
+    from pulmo.training.loop import Learner, WarmUpThenCosine, train_epoch
+
+    steps = len(examples.images) // BATCH
+    with computing_on(training.device, mixed=False):
+        keras.utils.set_random_seed(training.seed)
         network = lung_segmenter()
         learner = Learner(network, SegmentationLoss(Terms(cross_entropy=1.0, dice=1.0)))
-        rate = WarmUpThenCosine(LEARNING_RATE, EPOCHS * steps, 2 * steps)
+        rate = WarmUpThenCosine(LEARNING_RATE, training.epochs * steps, 2 * steps)
         learner.compile(
-            optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-3, global_clipnorm=1.0), jit_compile=False
+            optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-3, global_clipnorm=1.0),
+            jit_compile=keras.backend.backend() != "tensorflow",
         )
-        for epoch in range(EPOCHS):
-            started, loss = time.perf_counter(), 0.0
-            strength = float(np.interp(epoch / EPOCHS, [STRONG, 1], [1, WEAK]))
-            for rows in random.permutation(len(sources))[: steps * BATCH].reshape(steps, BATCH):
-                learner.reset_metrics()
-                batch = _batch([_example(sources[row], sources, others, strength, random) for row in rows])
-                loss += float(learner.train_on_batch(batch, return_dict=True)["loss"]) / steps
+        started = time.perf_counter()
+        for epoch, drawn in enumerate(_epochs(examples, training)):
+            batches = TrainingBatches(Rows({"image": drawn.image}, drawn.mask), BATCH, 0, steps)
+            loss = train_epoch(learner, batches)["loss"]
             print(f"epoch {epoch + 1}: loss {loss:.4f}, {time.perf_counter() - started:.1f} s", flush=True)
         return {name: values.astype(np.float16) for name, values in fold_weights(network).items()}
 
 
-def _batch(examples: Sequence[Example]) -> dict[str, Any]:
-    """As `Learner` takes it."""
-    return {
-        "inputs": {"image": np.stack([example.image for example in examples])},
-        "target": np.stack([example.mask for example in examples]),
-        "weight": np.ones(len(examples), np.float32),
-    }
+def _epochs(examples: Examples, training: Training) -> Iterator[Example]:
+    """The examples of one epoch after the other, drawn ahead by the workers; images and masks (n, pixels, pixels)."""
+    context = multiprocessing.get_context("spawn")  # a forked process must not use a GPU, nor TensorFlow
+    with ProcessPoolExecutor(training.workers, context, _hold, (examples, training)) as pool:
+        ahead = [pool.submit(_epoch, epoch) for epoch in range(min(training.epochs, training.workers + 1))]
+        for epoch in range(training.epochs):
+            drawn = ahead.pop(0).result()
+            if epoch + training.workers + 1 < training.epochs:
+                ahead.append(pool.submit(_epoch, epoch + training.workers + 1))
+            yield drawn
+
+
+_held: list[tuple[Examples, Training]] = []
+"""Of a worker, which is given them once."""
+
+
+def _hold(examples: Examples, training: Training) -> None:
+    _held.append((examples, training))
+    cv2.setNumThreads(1)
+
+
+def _epoch(epoch: int) -> Example:
+    """Every X-ray once, but for those that do not fill a batch, in random order."""
+    ((examples, training),) = _held
+    random = np.random.default_rng([training.seed, epoch])
+    strength = float(np.interp(epoch / training.epochs, [STRONG, 1], [1, WEAK]))
+    sources = [Example(image, mask) for image, mask in zip(examples.images, examples.masks, strict=True)]
+    rows = random.permutation(len(sources))[: len(sources) // BATCH * BATCH]
+    made = [_example(sources[row], sources, examples.others, strength, random) for row in rows]
+    return Example(np.stack([example.image for example in made]), np.stack([example.mask for example in made]))
 
 
 def _example(
     source: Example,
     sources: Sequence[Example],
-    negatives: Sequence[np.ndarray],
+    negatives: np.ndarray,
     strength: float,
     random: np.random.Generator,
 ) -> Example:
@@ -206,7 +284,7 @@ def _example(
     return _augmented(source, strength, random)
 
 
-def _without_lungs(sources: Sequence[Example], negatives: Sequence[np.ndarray], random: np.random.Generator) -> Example:
+def _without_lungs(sources: Sequence[Example], negatives: np.ndarray, random: np.random.Generator) -> Example:
     """An image without an upright frontal chest; no pixel of it is lung."""
     if random.random() < 0.4:
         image = negatives[random.integers(len(negatives))]

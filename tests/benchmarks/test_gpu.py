@@ -22,6 +22,7 @@ FOUND = {
     "shape": "320×320",
     "batch": 16,
     "GFLOP": 100.0,
+    "numbers": 2.5e8,
     "steps alone": 1000.0,
     "gathered": 515.0,
     "gathered ahead": 990.0,
@@ -33,14 +34,23 @@ FOUND = {
 }
 
 
+DEVICE = {"float16, TFLOP/s": 400.0, "memory read and written, GB/s": 2200.0}
+
+
+def test_the_estimate_is_by_the_slower_of_arithmetic_and_memory(gpu: ModuleType) -> None:
+    # 100 GFLOP at 0.37 × 400 TFLOP/s: 0.68 ms; 2.5e8 numbers of 8.8 bytes at 2.2 TB/s: 1 ms.
+    assert gpu.row_of(gpu.SIIM, FOUND, DEVICE)["estimated"] == "1000"
+    assert gpu.row_of(gpu.SIIM, {**FOUND, "numbers": 1e8}, DEVICE)["estimated"] == "1480"
+
+
 def test_share_of_peak_and_ratio_to_the_report(gpu: ModuleType) -> None:
     # 1000 images/s × 100 GFLOP = 100 TFLOP/s of 400; 515 / 10.3 = 50; transfer is the slowest part.
-    row = gpu.row_of(gpu.RESNET, FOUND, {"float16, TFLOP/s": 400.0})
+    row = gpu.row_of(gpu.RESNET, FOUND, DEVICE)
     assert (row["of peak"], row["× report"], row["keeps up"]) == ("25.0%", "50", "no: transfer")
 
 
 def test_the_pipeline_keeps_up_within_a_twentieth(gpu: ModuleType) -> None:
-    row = gpu.row_of(gpu.DSB, {**FOUND, "gathered": 951.0}, {"float16, TFLOP/s": 400.0})
+    row = gpu.row_of(gpu.DSB, {**FOUND, "gathered": 951.0}, DEVICE)
     assert (row["keeps up"], row["× report"]) == ("yes", "")
 
 

@@ -22,7 +22,7 @@ from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.models.lung_network import PIXELS, LungNetwork
 
 WEIGHTS, FOLDER_VARIABLE = "lungs.npz", "PULMO_WEIGHTS"
-WEIGHTS_SHA256 = "7e9dcbc1a9984582037526e5f2d967eefc5214380f6fee76d0fffc9908c7bac8"
+WEIGHTS_SHA256 = "c8013d14e007ea404bbe3a44e6d1bbd892fd904fd9be54292e729aca110cb419"
 """Part of the code, so that a stage that segments with other weights is run again."""
 Network = Callable[[np.ndarray], np.ndarray]
 """uint8 (PIXELS, PIXELS) → the probability of lung, float32 (PIXELS, PIXELS), as `LungNetwork`."""
