@@ -103,6 +103,7 @@ def test_the_edge_is_counted_by_its_density() -> None:
     edge = np.zeros(SHAPE, np.uint8)
     edge[0, 0, :5] = LEFT
     grid = CoarseGrid(hu, edge == 0, (3.0, 3.0, 3.0), (1, 1, 1), (0, 1, 2), (False, False, False))
-    litres = edge_histogram(ChestAir(grid, edge > 0, edge > 0, edge > 0, None, -1000.0), edge)
-    assert litres.shape == (4096,)
+    chest = ChestAir(grid, edge > 0, edge > 0, edge > 0, None, -1000.0)
+    litres = edge_histogram(chest, edge)
+    assert litres.shape == edge_histogram(chest, np.zeros_like(edge)).shape == (4096,)
     np.testing.assert_allclose(litres[[0, 1064, 4095]], [54e-6, 54e-6, 27e-6])

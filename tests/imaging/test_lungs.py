@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from pulmo.imaging import lungs
 from pulmo.imaging.left_right import LEFT, RIGHT
 from pulmo.imaging.lung_components import LUNG_BELOW_HU
 from pulmo.imaging.lungs import LungMask, _no_lungs, segment_lungs
@@ -123,3 +125,44 @@ def test_why_there_are_no_lungs(lowest: int, count: int, words: str) -> None:
 def test_a_mask_is_shown_in_one_line() -> None:
     quality = Quality("good", (), 0, litres=3.25, share=0.2, balance=0.46, roughness=1.0, pixel_ratio=5.0)
     assert repr(LungMask(np.zeros((1, 1, 1), np.uint8), quality)) == "LungMask(3.25 litres, left 46%, good)"
+
+
+@pytest.mark.parametrize(
+    ("faults", "best", "tried"),
+    [
+        ((0, 0, 0, 0), 0, 1),  # none: no other is tried
+        ((2, 2, 2, 2), 0, 4),  # of equal ones the first
+        ((2, 1, 1, 3), 1, 4),
+        ((2, 1, 0, 0), 2, 3),
+    ],
+)
+def test_attempts_go_on_until_a_mask_has_no_fault(
+    monkeypatch: pytest.MonkeyPatch, faults: tuple[int, ...], best: int, tried: int
+) -> None:
+    """The first to the fourth attempt have so many faults; their labels are their numbers."""
+    made: list[int] = []
+
+    def refined(*_: object) -> np.ndarray:
+        made.append(len(made))
+        return np.full((1, 1, 1), made[-1], np.uint8)
+
+    def assessed(_: Volume, labels: np.ndarray, __: object) -> Quality:
+        number = faults[labels.item()]
+        return Quality("doubtful" if number else "good", (), number, 3.0, 0.2, 0.5, 1.0, 5.0)
+
+    grid = SimpleNamespace(sampled=lambda labels: labels)
+    for name, replacement in {
+        "downsample": lambda _: grid,
+        "find_chest_air": lambda _: None,
+        "find_lungs": lambda *_: (None, None),
+        "refine_mask": refined,
+        "assess_quality": assessed,
+        "edge_of_lungs": lambda _, labels: labels + 10,
+        "edge_histogram": lambda _, edge: edge,
+    }.items():
+        monkeypatch.setattr(lungs, name, replacement)
+    volume = Volume(np.zeros((1, 1, 1), np.int16), np.zeros(1), (1.0, 1.0), np.eye(3), np.zeros((1, 2)), (), "here")
+    mask = segment_lungs(volume)
+    assert (mask.labels.item(), len(made)) == (best, tried)
+    assert mask.edge_litres is not None
+    assert mask.edge_litres.item() == best + 10

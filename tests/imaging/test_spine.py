@@ -1,5 +1,7 @@
 """Where the spine is, and what there is to say when lungs leave no room before or behind it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,15 @@ def test_no_lungs_have_no_spine() -> None:
     nothing = np.zeros(SHAPE, bool)
     assert spine_position(with_bone(row=40), nothing) is None
     assert not spine_in_front(with_bone(row=40), nothing)
+
+
+@pytest.mark.parametrize(("voxels", "found"), [(239, False), (241, True)])
+def test_the_square_of_40_mm_on_a_finer_grid(voxels: int, found: bool) -> None:
+    """15 % of 40 × 40 voxels of 1 mm are 240."""
+    hu = np.full((6, 60, 80), 40, np.int16)
+    for n in range(voxels):
+        hu[:, 20 + n // 10, 35 + n % 10] = 400
+    lungs = np.zeros(hu.shape, bool)
+    lungs[:, 5:55, 10:70] = True
+    grid = replace(grid_of(hu), spacing_mm=(3.0, 1.0, 1.0))
+    assert (spine_position(grid, lungs) is not None) == found

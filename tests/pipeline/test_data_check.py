@@ -90,6 +90,7 @@ def test_a_sample_has_the_first_and_the_last_in_order() -> None:
     assert found == sample(names, 6) != sample(names, 6, seed=1)
     assert sample(names[:6], 6) == names[:6]
     assert sample(names[:7], 6)[-1] == "06"
+    assert all(sample(names[:7], 6, seed) == sorted(set(sample(names[:7], 6, seed))) for seed in range(40))
     assert {name for seed in range(40) for name in sample(names[:7], 6, seed)} == set(names[:7])
 
 

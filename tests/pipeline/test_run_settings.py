@@ -9,6 +9,7 @@ import pytest
 
 from pulmo.competition import ALL_SETTINGS
 from pulmo.errors import CommandLineError, UserError
+from pulmo.pipeline import run_settings
 from pulmo.pipeline.changes import changes, refuse_changes
 from pulmo.pipeline.data_folder import origin_of, phantom_mark
 from pulmo.pipeline.run_settings import flat, parse_settings, read_settings, write_settings
@@ -144,3 +145,24 @@ def test_another_data_folder_is_named_where_its_files_differ(run: Run, tmp_path:
     assert changes(moved, run.competition.stages) == [f"the data of {run.paths.data} (now {other})"]
     (other / "numbers.csv").unlink()
     assert changes(moved, run.competition.stages) == [f"the data of {run.paths.data} (now {other})"]
+
+
+def test_the_commit_of_a_source_that_was_changed_has_a_plus(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"ls-files": "__init__.py", "rev-parse": "0123456789ab", "status": ""}
+    monkeypatch.setattr(run_settings, "_git", lambda _, command, *__: answers[command])
+    assert run_settings.commit.__wrapped__() == "0123456789ab"
+    answers["status"] = "M pulmo/errors.py"
+    assert run_settings.commit.__wrapped__() == "0123456789ab+"
+    answers["ls-files"] = ""  # installed inside somebody's own repository
+    assert run_settings.commit.__wrapped__() == ""
+
+
+def test_git_answers_in_text_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    git = tmp_path / "bin/git"
+    git.write_text('#!/bin/sh\necho "$*"\nexit 1\n')
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert run_settings._git(tmp_path, "status", ".") == f"-C {tmp_path} status ."
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run_settings._git(tmp_path, "status", ".") == ""

@@ -75,6 +75,8 @@ def test_an_override_wins_over_the_preset() -> None:
         ("booster.tress=5", r"booster\.tress.*no such setting.*booster\.trees"),
         ("boster.trees=5", r"boster.*no such setting.*booster\.trees"),
         ("trees=5", r"trees.*no such setting.*booster\.trees"),
+        ("somewhere_else_entirely.trees=5", r"no such setting\. Did you mean booster\.trees\?"),
+        ("x=5", r"no such setting\. Choose from booster\.trees, booster\.rate, booster\.loss, booster\.quantiles"),
         ("booster.trees=many", r"booster\.trees: must be a whole number \(got 'many'\)"),
         ("booster.trees=1.5", r"booster\.trees: must be a whole number \(got 1\.5\)"),
         ("booster.trees=0", r"booster\.trees: must be at least 1 \(got 0\)"),
