@@ -25,6 +25,9 @@ def test_far_is_two_standard_errors_of_the_difference() -> None:
     limit = 2 * 0.05  # √(0.04² + 0.03²) = 0.05
     assert not far_worse(folds_of((0.9 - limit + 1e-9, 0.04), *others), "Dice", True)
     assert len(far_worse(folds_of((0.9 - limit - 1e-9, 0.04), *others), "Dice", True)) == 1
+    # Of an AUC too.
+    assert not far_worse(folds_of((0.9 - limit + 1e-9, 0.04), *others, value="auc", error="auc_error"), "loss", False)
+    assert far_worse(folds_of((0.9 - limit - 1e-9, 0.04), *others, value="auc", error="auc_error"), "loss", False)
     # Of a loss, more is worse.
     assert not far_worse(folds_of((0.9 + limit - 1e-9, 0.04), *others), "log loss", False)
     assert len(far_worse(folds_of((0.9 + limit + 1e-9, 0.04), *others), "log loss", False)) == 1

@@ -45,6 +45,7 @@ def test_a_folder_is_described_by_its_first_image(tmp_path: Path) -> None:
     write_image(tmp_path / "1.dcm", words, 12, Rows=None, Modality="SR", PatientID="report", SeriesDescription="Scout")
     write_image(tmp_path / "2.dcm", words, 12, PatientID="second", SeriesDescription="Lung", SeriesInstanceUID="1.5")
     write_image(tmp_path / "3.dcm", words, 12, PatientID="third")
+    write_image(tmp_path / "4.dcm", words, 12, Rows=None, Modality="SR", PatientID="another report")
     (tmp_path / "0.txt").write_text("no DICOM")
     write_image(tmp_path / ".0.dcm", words, 12, PatientID="hidden")
     assert list_series(tmp_path) == [SeriesFolder(tmp_path, "CT", "second", "1.5", "")]

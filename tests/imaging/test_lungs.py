@@ -105,20 +105,20 @@ def test_dilation_is_a_ball_of_millimetres() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lowest", "count", "words"),
+    ("lowest", "step_mm", "words"),
     [
-        (-699, 9, "no lungs in this scan: its lowest value is -699, far above air. Check its RescaleSlope and"),
-        (-700, 8, "no lungs in this scan, which covers 80 mm. Give the whole chest"),
-        (-700, 9, "no lungs in this scan. Give a chest CT that shows them"),
+        (-699, 10.0, "no lungs in this scan: its lowest value is -699, far above air. Check its RescaleSlope and"),
+        (-700, 9.99, "no lungs in this scan, which covers 80 mm. Give the whole chest"),
+        (-700, 10.0, "no lungs in this scan. Give a chest CT that shows them"),
     ],
 )
-def test_why_there_are_no_lungs(lowest: int, count: int, words: str) -> None:
-    """Slices of 9.99 mm, or of 10 mm; padding is no value."""
-    hu = np.zeros((count, 4, 4), np.int16)
+def test_why_there_are_no_lungs(lowest: int, step_mm: float, words: str) -> None:
+    """Eight slices of 9.99 mm, or of 10 mm; padding is no value."""
+    hu = np.zeros((8, 4, 4), np.int16)
     hu[1, 1] = -2048
     hu[1, 2] = lowest
-    positions = (9.99 if count == 8 else 10.0) * np.arange(count)
-    fault = _no_lungs(Volume(hu, positions, (1.0, 1.0), np.eye(3), np.zeros((count, 2)), (), "here"))
+    volume = Volume(hu, step_mm * np.arange(8), (1.0, 1.0), np.eye(3), np.zeros((8, 2)), (), "here")
+    fault = _no_lungs(volume)
     assert str(fault).startswith(f"here: {words}")
 
 

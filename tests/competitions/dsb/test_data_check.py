@@ -25,8 +25,9 @@ def test_sound_data_have_no_fault_and_what_is_wrong_is_named(drawn: Path) -> Non
     assert found.counts["scans with a label"] == 6
     assert found.counts["of class 'cancer'"] == 3
     assert found.counts["test scans, with a file"] == 2
-    stored = 2 * 8 * 20 * 50 * 50
-    assert (found.disk_bytes, found.memory_bytes) == (stored, 2_500_000_000 + stored)
+    sized = check("dsb", drawn, "features.size=[8, 16, 32]", "features.channels=['mean', 'nodule_enhanced']")
+    stored = 8 * (8 * 16 * 32) * 2 * 2  # eight scans, two channels of two bytes
+    assert (sized.disk_bytes, sized.memory_bytes) == (stored, 2_500_000_000 + stored)
     assert faults(check("dsb", drawn, "features.folds=3")) == ""
     assert ": 3 patients of class 'cancer' cannot fill 4 folds" in faults(check("dsb", drawn, "features.folds=4"))
     (drawn / "stage2").rename(drawn / "elsewhere")

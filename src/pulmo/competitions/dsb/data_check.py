@@ -1,5 +1,6 @@
 """The Data Science Bowl's files, or another source's, checked before long work: labels, classes, scans."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def check(data: Path, settings: Settings) -> DataCheck:
     modality = modality_of([there[id_] for id_ in sample(list(there), SAMPLED)])
     read = read_volume if modality == "CT" else read_mr
     wanted = VolumeFormat(modality, features.lung_format())
-    voxels = wanted.shape[0] * wanted.shape[1] * wanted.shape[2] * wanted.shape[3]
+    voxels = math.prod(wanted.shape)
     counts: dict[str, int | str] = {
         "modality": modality,
         "scans with a label": len(labelled),
