@@ -27,7 +27,7 @@ test: .venv/tools-installed
 	$(BIN)/lint-imports
 	$(PYTEST) -m "not slow" --durations 20
 
-# Whole runs, killed ones, clusters of workers, networks that must learn; CI runs both.
+# Whole runs, killed ones, clusters, browsers, networks that must learn; CI runs both.
 test-slow: .venv/tools-installed
 	$(PYTEST) -m slow --durations 20
 

@@ -154,6 +154,7 @@ def test_a_notebook_beside_the_script(capsys: pytest.CaptureFixture[str]) -> Non
     assert "".join(cell.source for cell in cells) == (kernel / "kernel.py").read_text()
 
 
+@pytest.mark.slow
 def test_a_notebook_s_failure_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel ends a failure with `sys.exit`, which a notebook must not take for success."""
     monkeypatch.setenv("PULMO_KAGGLE_ROOT", str(tmp_path))  # nothing is mounted there

@@ -158,6 +158,7 @@ def test_slugs(title: str, slug: str) -> None:
     assert slug_of(title) == slug
 
 
+@pytest.mark.slow
 def test_a_fifth_competition_needs_no_file_outside_its_folder(fifth: Competition) -> None:
     metadata = kernel_metadata(fifth, "train", "ada")
     assert metadata["id"] == "ada/pulmo-chest-labels-train"

@@ -319,6 +319,7 @@ def test_a_code_competition_takes_a_kernels_version(kaggle: KaggleServer, send: 
     assert read(LEDGER)[-1].kernel == "ada/pulmo-osic-infer/3"
 
 
+@pytest.mark.slow
 def test_two_processes_send_a_file_once(kaggle: KaggleServer, send: Sender) -> None:
     kaggle.fail("StartSubmissionUpload", Answer(503, seconds=1, headers={"Retry-After": "1"}))
     words = [sys.executable, "-m", "pulmo", "osic", "submit", str(send.file), "-m", "at once"]

@@ -59,6 +59,7 @@ def read_text(path: Path) -> str:
     return path.read_text()
 
 
+@pytest.mark.slow
 def test_relative_paths_are_those_of_the_caller(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,8 @@ from pulmo.report.style import BLUE, VERMILION, interactive
 from pulmo.report.surface3d import draw_surfaces
 from tests.browser import PAPER, PHONE, SCREEN, Opened, opened
 
+pytestmark = pytest.mark.slow
+
 TABLE = pd.DataFrame(
     {
         "name": ["Berta", "Ärger", "Cäsar", "Adam"],
@@ -177,7 +179,6 @@ def test_the_browser_refuses_requests(screen: Opened) -> None:
     assert "Content Security Policy" in " ".join(screen.errors)
 
 
-@pytest.mark.slow
 def test_lungs_rotate_until_they_are_touched(browser: Browser, rotating: Path) -> None:
     with opened(browser, rotating, width=PHONE, still=False) as seen:
         lungs, button = (seen.page.locator(f"#results-lungs {part}") for part in (".plot", "button"))

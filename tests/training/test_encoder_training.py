@@ -74,6 +74,7 @@ def test_both_parts_have_the_whole_schedule(tmp_path: Path) -> None:
     assert history["learning_rate"].tolist() == pytest.approx([0.005, 0, 0.005, 0], abs=1e-7)
 
 
+@pytest.mark.slow
 def test_a_trainer_used_before_freezes_again_and_a_killed_one_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

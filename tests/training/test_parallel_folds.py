@@ -173,6 +173,7 @@ def test_a_failure_is_named_and_finished_folds_are_kept(failure: str, words: str
     assert len(list((tmp_path / "checkpoints/fold1").iterdir())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_a_fold_that_diverges_is_named_and_starts_anew(parallel: int, tmp_path: Path) -> None:
     stage = stage_of(tmp_path)

@@ -44,6 +44,7 @@ def test_without_a_source_weights_are_random_and_it_is_noted() -> None:
     assert sentence == "The encoder mobilenet_v2 starts from random weights: encoder_weights is not set"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["weights.h5", "keras"])
 @pytest.mark.parametrize("name", [LITE0, "mobilenet_v2"])
 def test_weights_come_from_a_file_of_keras_whatever_the_size_of_the_images(
@@ -58,6 +59,7 @@ def test_weights_come_from_a_file_of_keras_whatever_the_size_of_the_images(
     assert sentence == f"The encoder {name} starts from the weights in learned.{ending}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "other"), [("weights.h5", "mobilenet_v2"), ("keras", "efficientnet_lite1")])
 def test_a_file_that_does_not_fit_is_named_with_the_encoder_it_should_be_of(
     ending: str, other: str, networks: dict[str, Any], tmp_path: Path

@@ -31,6 +31,7 @@ def test_what_is_held_out_tells_nothing_to_any_forecast(finished: Run) -> None:
     assert set(first["patient"]) == set(pairs.loc[held_out, "patient"])
 
 
+@pytest.mark.slow
 def test_the_protocol_holds_every_patient_out_once(finished: Run, tmp_path: Path) -> None:
     run = run_of(finished.paths.data, tmp_path)
     shutil.copytree(finished.paths.stage("features"), run.paths.stage("features"))
