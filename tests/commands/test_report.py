@@ -10,6 +10,7 @@ from pulmo.competitions.osic.phantom import PhantomSettings, write_phantom
 from tests.support import run_pulmo
 
 
+@pytest.mark.slow
 def test_a_page_of_the_data_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from pulmo.training.inference import LabelPredictor, MeanPredictor, Predictions,
 from pulmo.training.settings import ClassifierConfig, DetectorConfig, SegmenterConfig
 from pulmo.training.tasks import BoxLimits, BoxTask, ClassTask, Dataset, LabelsTask, MaskTask, class_weights
 
+pytestmark = pytest.mark.slow
+
 PIXELS, COUNT = 16, 40
 STILL = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "contrast": 0.0, "brightness": 0.0}
 SEGMENTER = SegmenterConfig.model_validate(
@@ -82,7 +84,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(histories[0], predictions_of_all, weights)
 
 
-@pytest.mark.slow
 def test_a_mask_task_learns_masks_and_presence(trained: Trained) -> None:
     assert trained.history["validation_loss"].notna().all()
     found, true = trained.predictions[0]["mask"] > 127, NEW.masks > 0
@@ -137,7 +138,6 @@ def boxes_on_images(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return images, boxes
 
 
-@pytest.mark.slow
 def test_a_box_task_learns_boxes(tmp_path: Path) -> None:
     (images, boxes), (new, truth) = boxes_on_images(120, 0), boxes_on_images(30, 1)
     config = DetectorConfig.model_validate(
@@ -204,7 +204,6 @@ def stage_of(folder: Path) -> Stage:
     return Stage(StageSpec("train", "", writes=("models", "history")), 0, folder, {}, folder, device="cpu")
 
 
-@pytest.mark.slow
 def test_a_labels_task_beats_chance_out_of_fold_and_its_saved_networks_predict(tmp_path: Path) -> None:
     images, labels = labelled(160, 0)
     stage, fold = stage_of(tmp_path), np.arange(160) % 2
