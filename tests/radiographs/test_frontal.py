@@ -73,6 +73,20 @@ def test_the_header_tells(value: dict[str, Any], reason: str) -> None:
         (lungs(np.s_[0:60, 10:40], np.s_[40:100, 60:90]), "one lung lies higher than the other"),
         (lungs(np.s_[40:60, 5:45], np.s_[40:60, 55:95]), "a lung is wider than tall"),
         (lungs(np.s_[20:80, 0:20], np.s_[20:80, 30:50]), "the lungs are not in the middle of the image"),
+        # Just frontal, or just not.
+        (lungs(np.s_[40:60, 30:50], np.s_[40:60, 60:80]), ""),  # 8 % of the image, and as wide as tall
+        (lungs(np.s_[20:80, 10:40], np.s_[38:62, 60:90]), ""),  # 40 % of the other's area, and 24 to 30 tall
+        (lungs(np.s_[5:65, 10:40], np.s_[25:85, 60:90]), ""),  # 20 rows higher in 50 columns
+        (lungs(np.s_[5:65, 10:40], np.s_[30:90, 60:90]), "one lung lies higher than the other"),  # 25 rows
+        (lungs(np.s_[20:80, 2:22], np.s_[20:80, 42:62]), ""),  # 17.5 columns from the middle
+        (lungs(np.s_[20:80, 0:20], np.s_[20:80, 40:60]), "the lungs are not in the middle of the image"),  # 19.5
+        # The limits themselves are of a frontal chest: 7 % of the image, 35 % of the other's area, 22.5 rows in 50
+        # columns, 32 rows and 40 columns, 18 columns from the middle.
+        (lungs(np.s_[40:65, 30:44], np.s_[40:65, 56:70]), ""),
+        (lungs(np.s_[20:70, 10:50], np.s_[28:63, 65:85]), ""),
+        (lungs(np.s_[5:65, 10:40], np.s_[27:88, 60:90]), ""),
+        (lungs(np.s_[30:62, 5:45], np.s_[30:62, 55:95]), ""),
+        (lungs(np.s_[20:80, 4:24], np.s_[20:80, 40:60]), ""),
     ],
 )
 def test_the_lungs_tell(labels: np.ndarray, reason: str) -> None:
@@ -100,28 +114,6 @@ def test_the_grey_levels_tell_a_mask(levels: list[int], reasons: tuple[str, ...]
 def test_patient_orientation_tells_a_mirror_image() -> None:
     mirrored = [is_mirrored(HEADER._replace(orientation=value)) for value in ("R\\F", "L\\F", None, "RP\\F")]
     assert mirrored == [True, False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("labels", "reason"),
-    [
-        (lungs(np.s_[40:60, 30:50], np.s_[40:60, 60:80]), ""),  # 8 % of the image, and as wide as tall
-        (lungs(np.s_[20:80, 10:40], np.s_[38:62, 60:90]), ""),  # 40 % of the other's area, and 24 to 30 tall
-        (lungs(np.s_[5:65, 10:40], np.s_[25:85, 60:90]), ""),  # 20 rows higher in 50 columns
-        (lungs(np.s_[5:65, 10:40], np.s_[30:90, 60:90]), "one lung lies higher than the other"),  # 25 rows
-        (lungs(np.s_[20:80, 2:22], np.s_[20:80, 42:62]), ""),  # 17.5 columns from the middle
-        (lungs(np.s_[20:80, 0:20], np.s_[20:80, 40:60]), "the lungs are not in the middle of the image"),  # 19.5
-        # The limits themselves are of a frontal chest: 7 % of the image, 35 % of the other's area, 22.5 rows in 50
-        # columns, 32 rows and 40 columns, 18 columns from the middle.
-        (lungs(np.s_[40:65, 30:44], np.s_[40:65, 56:70]), ""),
-        (lungs(np.s_[20:70, 10:50], np.s_[28:63, 65:85]), ""),
-        (lungs(np.s_[5:65, 10:40], np.s_[27:88, 60:90]), ""),
-        (lungs(np.s_[30:62, 5:45], np.s_[30:62, 55:95]), ""),
-        (lungs(np.s_[20:80, 4:24], np.s_[20:80, 40:60]), ""),
-    ],
-)
-def test_just_frontal_or_just_not(labels: np.ndarray, reason: str) -> None:
-    assert doubts(labels) == reason
 
 
 @pytest.mark.parametrize(
